@@ -1,0 +1,83 @@
+"""One patient against the flagship: in a process that is loaded, and as a whole command.
+
+The floors are what cannot be avoided: decoding the same bundle as JSON, and starting Python.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import date
+from pathlib import Path
+
+from benchmarks.measure import alternately, commands, median
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+ON = date(2026, 3, 16)
+THERAPY = "2026-03-18T09:00"
+
+
+def run() -> list[str]:
+    """The lines of the report."""
+    return [*_loaded(), *_whole()]
+
+
+def _loaded() -> list[str]:
+    from onstudy import load_trial, read_patients, screen
+    from onstudy.engines.memory import Memory
+    from onstudy.engines.view import View
+    from onstudy.record.catalogue import load_catalogue
+    from onstudy.screening.prepare import prepared
+    from onstudy.screening.explain import evidence_of
+
+    trial, catalogue = load_trial("NCT03739814"), load_catalogue()
+    files = sorted(EXAMPLES.glob("*.json"))
+    texts = [path.read_bytes() for path in files]
+    patients = [patient for path in files for patient in read_patients(path)]
+    sample = screen(trial, patients[0], ON, therapy_start=THERAPY)
+
+    def answers() -> None:
+        for patient in patients:
+            ready, _, _ = prepared(patient, ON, catalogue, {})
+            view = View(ready, catalogue)
+            recorded = Memory(view, sample.anchors)
+            confirmed = Memory(view, sample.anchors, frozenset({"all"}))
+            for row in trial.criteria:
+                if row.rule is not None:
+                    evidence_of(recorded.evaluate(row.rule))
+                    confirmed.evaluate(row.rule)
+
+    def everything() -> None:
+        for patient in patients:
+            screen(trial, patient, ON, therapy_start=THERAPY)
+
+    times = alternately(
+        {"floor": lambda: [json.loads(text) for text in texts], "answers": answers, "everything": everything}, 15
+    )
+    each = {name: median(seconds) / len(patients) * 1000 for name, seconds in times.items()}
+    return [
+        f"one patient, {len(trial.criteria)} criteria, p50 over {len(patients)} example patients, in ms:",
+        f"  floor: json.loads of the same bundle             {each['floor']:8.2f}",
+        f"  both answers with all evidence (bar 5)           {each['answers']:8.2f}   {each['answers'] / each['floor']:.1f} x floor",
+        f"  with windows, missing, settled_by (bar 5 + 100)  {each['everything']:8.2f}   {each['everything'] / each['floor']:.1f} x floor",
+    ]
+
+
+def _whole() -> list[str]:
+    onstudy = str(Path(sys.executable).with_name("onstudy"))
+    bundle = str(next(iter(sorted(EXAMPLES.glob("*.json")))))
+    sides = {
+        "python -c pass": [sys.executable, "-c", "pass"],
+        "onstudy --help (bar 0.3 s CPU)": [onstudy, "--help"],
+        "import onstudy (bar 0.3 s CPU)": [sys.executable, "-c", "import onstudy"],
+        "onstudy screen, text (bar 0.7 s wall)": [
+            onstudy, "screen", "NCT03739814", bundle, "--on", str(ON), "--therapy-start", THERAPY,
+        ],
+    }  # fmt: skip
+    found = commands(sides, 9)
+    lines = ["whole commands, median seconds (wall, CPU):"]
+    floor = median([wall for wall, _ in found["python -c pass"]])
+    for name, times in found.items():
+        wall, cpu = median([w for w, _ in times]), median([c for _, c in times])
+        lines.append(f"  {name:<40} {wall:6.2f} {cpu:6.2f}   {wall / floor:.1f} x floor")
+    return lines

@@ -1,0 +1,227 @@
+"""A patient laid out for the memory engine: facts by kind, what a record that was never made could still be.
+
+Absence is decided here: coverage and recorded negatives leave regions in which an unrecorded fact
+could lie; where no region is left, none is zero.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from onstudy.record.catalogue import BOOLEAN, NO, STATE, YES, Catalogue
+from onstudy.record.patient import Fact, Patient, Value
+from onstudy.values.calendar import When, between
+from onstudy.values.interval import Interval, Op, compare, point
+from onstudy.values.truth import FALSE, TRUE
+
+YES_NO = frozenset({YES, NO})
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The record a body is about; `unseen` is a record nobody made, as far as it could exist."""
+
+    fact: Fact
+    unseen: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Region:
+    """Days (None: no bound) and excluded attribute codes of what may be unrecorded."""
+
+    first: int | None
+    last: int | None
+    excluded: tuple[tuple[str, frozenset[str]], ...] = ()
+
+
+class View:
+    """One patient's facts, ready to be asked for by kind. Made once, used for every rule and every date."""
+
+    def __init__(self, patient: Patient, catalogue: Catalogue) -> None:
+        self.patient, self.catalogue = patient, catalogue
+        self._positives: dict[str, list[Fact]] = defaultdict(list)
+        self._negatives: dict[str, list[Fact]] = defaultdict(list)
+        for fact in patient.facts:
+            (self._negatives if fact.negative else self._positives)[fact.kind].append(fact)
+        self._family: dict[str, tuple[Fact, ...]] = {}
+        self._denials: dict[str, tuple[Fact, ...]] = {}
+        self._unseen: dict[str, tuple[tuple[Subject, ...], tuple[Fact, ...]]] = {}
+        self._conflicting: dict[str, bool] = {}
+        self._silence: dict[tuple[str, str], Value] = {}
+
+    def facts(self, kind: str) -> tuple[Fact, ...]:
+        """The positive facts of a kind and of the kinds below it."""
+        found = self._family.get(kind)
+        if found is None:
+            names = self.catalogue.families[kind] & self._positives.keys()
+            found = tuple(fact for name in sorted(names) for fact in self._positives[name])
+            self._family[kind] = found
+        return found
+
+    def denials(self, kind: str) -> tuple[Fact, ...]:
+        """The negatives that speak of a kind: its own and those of the groups above it."""
+        found = self._denials.get(kind)
+        if found is None:
+            names = sorted({kind, *self.catalogue.ancestors(kind)} & self._negatives.keys())
+            found = tuple(fact for name in names for fact in self._negatives[name])
+            self._denials[kind] = found
+        return found
+
+    def silence(self, kind: str, attribute: str) -> Value:
+        """What it means that a record of the kind does not state an attribute."""
+        key = (kind, attribute)
+        if key not in self._silence:
+            self._silence[key] = self._said_by_silence(kind, attribute)
+        return self._silence[key]
+
+    def _said_by_silence(self, kind: str, attribute: str) -> Value:
+        entry = self.catalogue.attribute(kind, attribute)
+        if entry is None or entry.silence is None:
+            return None
+        if entry.type == BOOLEAN:
+            return frozenset({entry.silence})
+        values = self.catalogue.value_sets.get(entry.values)
+        return values.meaning(entry.silence) if values is not None else point(float(entry.silence))
+
+    # Negatives ------------------------------------------------------------------------------------------
+
+    def stretch(self, denial: Fact) -> tuple[int | None, int | None]:
+        """The days a negative speaks of, before anything newer is considered."""
+        last = _day(denial.end if denial.end is not None else denial.recorded)
+        if self.catalogue.kinds[denial.kind].negative == "day":
+            first = denial.start.days.high if denial.start.known else last
+            return (None if first is None else int(first)), last
+        first = denial.start.days.high if denial.start.days.low is not None else None
+        return (None if first is None else int(first)), last
+
+    def _concerns(self, denial: Fact, fact: Fact) -> bool:
+        """Whether a negative, taken at its word, would deny this fact's attribute."""
+        if denial.narrowed is None:
+            return True
+        name, codes = denial.narrowed
+        value = self.attribute(Subject(fact), name)
+        return isinstance(value, frozenset) and bool(value) and value <= codes
+
+    def conflicting(self, fact: Fact) -> bool:
+        """Whether a negative recorded no earlier denies this very fact."""
+        found = self._conflicting.get(fact.id)
+        if found is None:
+            found = any(self._denies(denial, fact) for denial in self.denials(fact.kind))
+            self._conflicting[fact.id] = found
+        return found
+
+    def _denies(self, denial: Fact, fact: Fact) -> bool:
+        if not self._concerns(denial, fact) or _recorded_later(fact, denial):
+            return False
+        first, last = self.stretch(denial)
+        days = Interval(first, last)
+        if compare(Op.LE, fact.start.days, Interval(last, last) if last is not None else None) is not TRUE:
+            return False
+        if self.catalogue.kinds[denial.kind].negative == "day":
+            return not fact.ongoing and fact.end is not None and compare(
+                Op.GE, fact.end.days, Interval(days.low, days.low)
+            ) is TRUE and days.low is not None
+        ended = fact.end if fact.end is not None else fact.start
+        return first is None or compare(Op.LT, ended.days, point(first)) is FALSE
+
+    def _newer(self, denial: Fact) -> str:
+        """What newer facts do to a negative: nothing, end it on its day ("ends"), or make it void."""
+        _, last = self.stretch(denial)
+        state = ""
+        for fact in self.facts(denial.kind):
+            if denial.narrowed is not None and not self._may_concern(denial, fact):
+                continue
+            later = last is None or compare(Op.LE, fact.start.days, point(last)) is not TRUE
+            if later:
+                state = state or "ends"
+            elif _recorded_later(fact, denial):
+                return "void"
+        return state
+
+    def _may_concern(self, denial: Fact, fact: Fact) -> bool:
+        assert denial.narrowed is not None
+        name, codes = denial.narrowed
+        value = self.attribute(Subject(fact), name)
+        return not isinstance(value, frozenset) or bool(value & codes)
+
+    def attribute(self, subject: Subject, name: str) -> Value:
+        """An attribute as recorded, or what silence means; of an unseen record only what is excluded."""
+        fact = subject.fact
+        value = fact.attributes.get(name)
+        if value is not None or subject.unseen or name in fact.attributes:
+            return value
+        return self.silence(fact.kind, name)
+
+    # What nobody recorded ----------------------------------------------------------------------------------
+
+    def unseen(self, kind: str) -> tuple[tuple[Subject, ...], tuple[Fact, ...]]:
+        """What an unrecorded fact of a kind could still be, and the negatives that exclude the rest."""
+        found = self._unseen.get(kind)
+        if found is None:
+            found = self._unseen[kind] = self._work_out_unseen(kind)
+        return found
+
+    def _work_out_unseen(self, kind: str) -> tuple[tuple[Subject, ...], tuple[Fact, ...]]:
+        regions = [_Region(None, None)]
+        names = {kind, *self.catalogue.ancestors(kind)}
+        attested = self.catalogue.kinds[kind].attested
+        for cover in self.patient.coverage:
+            if cover.kind in names or (cover.kind == "all" and not attested):
+                regions = [part for region in regions for part in _without(region, cover.first, cover.last)]
+        used: list[Fact] = []
+        if self.catalogue.kinds[kind].extent != STATE:
+            for denial in self.denials(kind):
+                newer = self._newer(denial)
+                if newer == "void":
+                    continue
+                first, last = self.stretch(denial)
+                until = last if newer == "ends" else None
+                regions = [part for region in regions for part in self._excluding(region, denial, first, until)]
+                used.append(denial)
+        return tuple(Subject(self._imagined(kind, region), unseen=True) for region in regions), tuple(used)
+
+    def _excluding(self, region: _Region, denial: Fact, first: int | None, last: int | None) -> list[_Region]:
+        outside = _without(region, first, last)
+        if denial.narrowed is None:
+            return outside
+        return [_Region(region.first, region.last, (*region.excluded, denial.narrowed)), *outside]
+
+    def _imagined(self, kind: str, region: _Region) -> Fact:
+        when = between(region.first, region.last)
+        attributes: dict[str, Value] = {}
+        for name, codes in region.excluded:
+            left = attributes.get(name)
+            attributes[name] = (left if isinstance(left, frozenset) else self._universe(kind, name)) - codes
+        return Fact(id="", kind=kind, start=when, end=when, attributes=attributes)
+
+    def _universe(self, kind: str, attribute: str) -> frozenset[str]:
+        values = self.catalogue.codes_of(kind, attribute)
+        return values.universe if values is not None else YES_NO
+
+
+def _day(when: When | None) -> int | None:
+    return None if when is None or when.days.high is None else int(when.days.high)
+
+
+def _recorded_later(fact: Fact, denial: Fact) -> bool:
+    said = denial.recorded if denial.recorded is not None else denial.end
+    if fact.recorded is None or said is None:
+        return False
+    return compare(Op.GT, fact.recorded.days, said.days) is TRUE
+
+
+def _without(region: _Region, first: int | None, last: int | None) -> list[_Region]:
+    """What is left of a region outside the days from `first` to `last`."""
+    left: list[_Region] = []
+    if first is not None and (region.first is None or region.first < first):
+        end = first - 1 if region.last is None else min(region.last, first - 1)
+        left.append(_Region(region.first, end, region.excluded))
+    if last is not None and (region.last is None or region.last > last):
+        start = last + 1 if region.first is None else max(region.first, last + 1)
+        left.append(_Region(start, region.last, region.excluded))
+    return left
+
+
+Anchors = Mapping[str, When | None]

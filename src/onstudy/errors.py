@@ -1,0 +1,41 @@
+"""What can be wrong, and where: `Problem` for bad input, `OnstudyError` as the one base exception."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong in an input, with its place and whether the fact concerned is still kept.
+
+    `where` names a place a person can find: `Observation/x7`, `demo.yaml:12:30`, `facts[3]`.
+    A problem never carries the content of a patient's record beyond what is needed to find it.
+    """
+
+    what: str
+    where: str = ""
+    fact_kept: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}" if self.where else self.what
+
+
+class OnstudyError(Exception):
+    """Input that cannot be used at all; the message names the thing, the place and the way out."""
+
+
+class InvalidFile(OnstudyError):
+    """A file with problems, all of them gathered; shown together, one a line."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems: tuple[Problem, ...] = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """"; did you mean X?" where a known word is near what was written, else nothing."""
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f"; did you mean {close[0]}?" if close else ""

@@ -1,0 +1,1 @@
+"""What people touch: the command line, the Python API, the web. Thin; every line of thinking lives below."""

@@ -1,0 +1,116 @@
+"""What the command line is given: files, dates and NAME=VALUE options, all of their faults gathered."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from datetime import date
+from pathlib import Path
+from typing import TypeVar
+
+from onstudy.criteria.trial import Trial
+from onstudy.errors import OnstudyError
+from onstudy.faces import api
+from onstudy.language.library import load_trials, shipped, trial_path
+from onstudy.record.catalogue import load_catalogue
+from onstudy.record.patient import Patient
+from onstudy.screening.todo import with_added
+from onstudy.values.calendar import When, as_when
+
+_T = TypeVar("_T")
+
+
+def gather(work: Iterable[Callable[[], _T]]) -> list[_T]:
+    """Do all of it, or say everything that cannot be used at once."""
+    done, wrong = [], []
+    for one in work:
+        try:
+            done.append(one())
+        except OnstudyError as error:
+            wrong.append(str(error))
+    if wrong:
+        raise OnstudyError("\n".join(wrong))
+    return done
+
+
+def read_all(trial: str, sources: list[str], further: list[str]) -> tuple[list[Trial], list[Patient]]:
+    """The trials and patients of a screening; further facts are added to its one patient."""
+    catalogue = load_catalogue()
+    trials: list[Trial] = []
+    read: list[list[Patient]] = []
+    more: list[list[Patient]] = []
+    gather(
+        [
+            lambda: trials.extend(load_trials(trial, catalogue)),
+            *(lambda name=name: read.append(_patients(name)) for name in sources),
+            *(lambda name=name: more.append(_patients(name)) for name in further),
+        ]
+    )
+    found = [patient for some in read for patient in some]
+    if further:
+        found = [_with_all(found, further, more)]
+    return trials, found
+
+
+def _with_all(found: list[Patient], names: list[str], more: list[list[Patient]]) -> Patient:
+    if len(found) != 1:
+        raise OnstudyError(f"--add gives further facts of one patient; {len(found)} are screened")
+    patient = found[0]
+    for name, others in zip(names, more, strict=True):
+        if len(others) != 1:
+            raise OnstudyError(f"--add {name}: holds {len(others)} patients; it holds facts of the one screened")
+        patient = with_added(patient, others[0], f"--add {name}", load_catalogue())
+    return patient
+
+
+def patients(sources: list[str]) -> list[Patient]:
+    """All patients of all sources."""
+    return [patient for some in gather([lambda name=name: _patients(name) for name in sources]) for patient in some]
+
+
+def _patients(name: str) -> list[Patient]:
+    if name == "-":
+        return api.read_patients("standard input", sys.stdin.buffer.read())
+    return api.read_patients(Path(name))
+
+
+def trial_paths(names: list[str]) -> list[Path]:
+    """The files of trial ids and paths; `all` is every one that ships."""
+    found = gather([lambda name=name: list(shipped().values()) if name == "all" else [trial_path(name)] for name in names])
+    return [path for paths in found for path in paths]
+
+
+def day(text: str, option: str) -> date:
+    """A date option."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise OnstudyError(f"{option} {text[:40]!r} is not a date; write YYYY-MM-DD") from None
+
+
+def anchors(therapy_start: str, named: list[str]) -> dict[str, When | None]:
+    """The anchors given as options."""
+    pairs = [("therapy_start", therapy_start)] if therapy_start else []
+    pairs += [_pair(text, "--anchor NAME=DATETIME") for text in named]
+    return {name: as_when(value) for name, value in pairs}
+
+
+def limits(texts: list[str]) -> dict[str, float]:
+    """The default upper limits of normal given as options, in the unit of each kind."""
+    found = {}
+    for text in texts:
+        name, value = _pair(text, "--default-uln KIND=VALUE")
+        try:
+            found[name] = float(value)
+        except ValueError:
+            raise OnstudyError(f"--default-uln {text[:60]!r}: {value[:20]!r} is not a number") from None
+        if not 0 < found[name] < 1e12:
+            raise OnstudyError(f"--default-uln {text[:60]!r}: a limit of normal is above zero")
+    return found
+
+
+def _pair(text: str, form: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name or not value:
+        raise OnstudyError(f"{text[:60]!r} is not of the form {form}")
+    return name, value

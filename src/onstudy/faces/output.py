@@ -1,0 +1,184 @@
+"""Where results go: standard output or files, whole or not at all; progress only on a terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from onstudy.errors import OnstudyError
+from onstudy.readers.fhir_write import to_bundle
+from onstudy.readers.patientfile_write import to_patient_file
+from onstudy.record.catalogue import load_catalogue
+from onstudy.record.patient import Fact, Patient
+from onstudy.screening.diff import Change
+from onstudy.screening.explain import label, when_text
+from onstudy.screening.report import to_json, to_table, to_text
+from onstudy.screening.screen import Screening
+from onstudy.screening.todo import todo_file
+
+_T = TypeVar("_T")
+_MANY = 20  # patients before a progress bar is worth its lines
+
+
+def check_format(given: str, known: tuple[str, ...]) -> None:
+    """Raises `OnstudyError` for a format that is not known here."""
+    if given not in known:
+        raise OnstudyError(f"--format {given[:20]!r} is not one of {', '.join(known)}")
+
+
+def progress(work: Sequence[_T]) -> Iterable[_T]:
+    """The same sequence, with a bar on standard error where a person watches a long run."""
+    if len(work) < _MANY or not sys.stderr.isatty():
+        return work
+    from rich.console import Console
+    from rich.progress import track
+
+    return track(work, description="screening", console=Console(stderr=True), transient=True)
+
+
+def deliver(found: list[Screening], format: str, out: str, todo: str) -> None:
+    """Write the screenings, and the questions that are open; everything is made before anything is written."""
+    if todo and len(found) != 1:
+        raise OnstudyError(f"--todo is written for one patient and one trial; {len(found)} screenings were asked for")
+    files: dict[Path, str] = {}
+    if format == "html" and (len(found) > 1 or _is_folder(out)):
+        if not out:
+            raise OnstudyError("several worksheets need a folder: --format html --out FOLDER")
+        files.update(zip(_names(found, Path(out)), _pages(found), strict=True))
+    else:
+        text = _joined(found, format)
+        if out:
+            files[Path(out)] = text
+        else:
+            sys.stdout.write(text)
+    if todo:
+        files[Path(todo)] = todo_file(found[0])
+    _write_files(files)
+
+
+def _joined(found: list[Screening], format: str) -> str:
+    if format == "json":
+        return "".join(to_json(screening) + "\n" for screening in found)
+    if format == "html":
+        return _pages(found)[0]
+    table = [to_table(found)] if len(found) > 1 else []
+    return "\n".join([*table, *(to_text(screening) for screening in found)])
+
+
+def _pages(found: list[Screening]) -> list[str]:
+    from onstudy.screening.worksheet import worksheet
+
+    return [worksheet(screening) for screening in found]
+
+
+def _is_folder(out: str) -> bool:
+    return bool(out) and (out.endswith("/") or Path(out).is_dir())
+
+
+def _names(found: list[Screening], folder: Path) -> list[Path]:
+    """A file for each worksheet, named after trial and patient as far as a file name can be."""
+    names: dict[str, None] = {}
+    for screening in found:
+        safe = re.sub(r"[^A-Za-z0-9._-]+", "_", screening.patient.id).strip("._")[:60] or "patient"
+        name = stem = f"{screening.trial.id}-{safe}"
+        number = 2
+        while name in names:
+            name, number = f"{stem}-{number}", number + 1
+        names[name] = None
+    return [folder / f"{name}.html" for name in names]
+
+
+def write(text: str, out: str) -> None:
+    """Write a text to a file or, without one, to standard output."""
+    if out:
+        _write_files({Path(out): text})
+    else:
+        sys.stdout.write(text)
+
+
+def _write_files(files: dict[Path, str]) -> None:
+    """Each file whole or not at all: written beside its place, then moved there."""
+    for path, text in files.items():
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(dir=path.parent, prefix=".onstudy-")
+            try:
+                with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+                    file.write(text)
+                os.chmod(name, 0o600 if not path.exists() else path.stat().st_mode & 0o777)
+                os.replace(name, path)
+            except BaseException:
+                Path(name).unlink(missing_ok=True)
+                raise
+        except OSError as error:
+            raise OnstudyError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+# facts and diff ---------------------------------------------------------------------------------------------
+
+
+def facts(patients: list[Patient], format: str) -> str:
+    """What was read, in one of the formats of `onstudy facts`."""
+    catalogue = load_catalogue()
+    if format == "fhir":
+        return "".join(json.dumps(to_bundle(p, catalogue), ensure_ascii=False, separators=(",", ":")) + "\n" for p in patients)
+    if format == "patient":
+        return "---\n".join(to_patient_file(p, catalogue) for p in patients)
+    if format == "json":
+        return "".join(json.dumps(_object(p), ensure_ascii=False, separators=(",", ":")) + "\n" for p in patients)
+    return "\n".join(_text(p) for p in patients)
+
+
+def _object(patient: Patient) -> dict[str, object]:
+    return {
+        "patient": patient.id,
+        "born": str(patient.born) if patient.born.known else None,
+        "facts": [_fact(fact) for fact in patient.facts],
+        "problems": [{"what": p.what, "where": p.where, "fact_kept": p.fact_kept} for p in patient.problems],
+    }
+
+
+def _fact(fact: Fact) -> dict[str, object]:
+    return {
+        "id": fact.id,
+        "kind": fact.kind,
+        "when": when_text(fact),
+        "value": fact.shown or None,
+        "negative": fact.negative,
+        "computed": fact.computed,
+        "not_usable": fact.lacks,
+        "source": fact.source,
+    }
+
+
+def _text(patient: Patient) -> str:
+    catalogue = load_catalogue()
+    lines = [f"patient {patient.id}" + (f", born {patient.born}" if patient.born.known else ", date of birth not known")]
+    for fact in patient.facts:
+        what = label(fact.kind, catalogue) + (": none" if fact.negative else f": {fact.shown}" if fact.shown else "")
+        notes = [note for note, is_so in (("computed", fact.computed), (f"not usable: {fact.lacks}", fact.lacks)) if is_so]
+        extra = f" ({', '.join(notes)})" if notes else ""
+        lines.append(f"  {when_text(fact):<24} {what}{extra}  [{fact.source}]")
+    lines.append(f"  {len(patient.facts)} facts, {len(patient.problems)} problems")
+    lines += [f"  ! {problem}{' (fact kept)' if problem.fact_kept else ''}" for problem in patient.problems]
+    return "\n".join(lines) + "\n"
+
+
+def changes(found: list[Change], format: str) -> str:
+    """The changes between two trial files."""
+    if format == "json":
+        return "".join(
+            json.dumps({"what": c.what, "part": c.part, "old": c.old, "new": c.new}, ensure_ascii=False) + "\n" for c in found
+        )
+    lines = []
+    for change in found:
+        lines.append(f"{change.what}: {change.part}")
+        lines += [f"  - {change.old}"] if change.old else []
+        lines += [f"  + {change.new}"] if change.new else []
+    return "\n".join(lines or ["no change"]) + "\n"

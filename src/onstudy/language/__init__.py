@@ -1,0 +1,1 @@
+"""Text to trial and back: the criteria language and the trial file."""

@@ -1,0 +1,232 @@
+"""One written value: what it may be, in the unit or the codes of the place it stands in.
+
+A value that cannot be used is never dropped: its reading has no value, says why (`lacks`) and, where
+somebody has to look, what is wrong with it (`wrong`). Messages never repeat what was written.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+
+from onstudy.errors import nearest as _nearest
+from onstudy.readers.dates import read_when, write_when
+from onstudy.record.catalogue import (
+    CODE,
+    COUNT,
+    DATE,
+    NO,
+    ORDERED,
+    QUANTITY,
+    YES,
+    Attribute,
+    Catalogue,
+    Kind,
+    ValueSet,
+)
+from onstudy.record.patient import Value
+from onstudy.values.calendar import DateError
+from onstudy.values.interval import Interval
+from onstudy.values.quantity import Quantity, UnitError, convert_interval, parse_quantity
+
+PENDING, NO_UNIT, NOT_STATED = "pending_result", "no_unit_or_limit", "not_stated"
+IMPRECISE, CONFLICT, UNSUPPORTED = "imprecise_value", "conflict", "unsupported"
+LACKS = (PENDING, NO_UNIT, NOT_STATED, IMPRECISE, CONFLICT, UNSUPPORTED, "no_record")
+
+_PENDING_WORDS = ("pending", "in progress", "awaited", "to follow")
+_UNKNOWN_WORDS = ("unknown", "not stated", "not known", "not recorded", "?")
+_YES_WORDS, _NO_WORDS = ("yes", "true", "y"), ("no", "false", "n")
+#: No value of a record that means anything is longer than this; longer ones are not looked at.
+LONGEST = 400
+SHOWN = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """What may stand in a place: the value of a kind, or of one of its attributes."""
+
+    type: str
+    unit: str = ""
+    molar_mass: float | None = None
+    values: ValueSet | None = None
+    results: ValueSet | None = None  # the words for negative and positive, where detection is asked for
+    spelling: Callable[[str], str] = str  # a site's spelling of a unit, to UCUM
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A value as far as it is known. `detected` is "yes", "no", or "" where nothing was said of it."""
+
+    value: Value = None
+    lacks: str | None = None
+    wrong: str = ""
+    detected: str = ""
+    shown: str = ""
+
+
+def slot_of(entry: Kind | Attribute, catalogue: Catalogue) -> Slot:
+    """The slot of a kind's own value or of an attribute."""
+    if isinstance(entry, Attribute):
+        return Slot(
+            entry.type, entry.unit, None, catalogue.value_sets.get(entry.values), spelling=catalogue.unit
+        )
+    detects = catalogue.attribute(entry.name, "detected") is not None
+    return Slot(
+        entry.value,
+        entry.unit,
+        entry.molar_mass,
+        catalogue.value_sets.get(entry.values),
+        catalogue.value_sets.get("result") if detects else None,
+        catalogue.unit,
+    )
+
+
+def clip(text: str, most: int = SHOWN) -> str:
+    """Text short enough to show, on one line, without control characters."""
+    line = " ".join(text[: 4 * most].split())
+    line = "".join(letter for letter in line if letter.isprintable())
+    return line if len(line) <= most else line[: most - 1] + "…"
+
+
+def nearest(word: str, names: Iterable[str]) -> str:
+    """The nearest right word as the end of a message, or nothing."""
+    return _nearest(word[:60].lower(), names)
+
+
+def plain(text: str) -> str:
+    """A word as it is compared: small letters, single blanks."""
+    return " ".join(text[:LONGEST].lower().replace("_", " ").replace("-", " ").split())
+
+
+def read_value(slot: Slot, text: str, unit: str = "") -> Reading:
+    """What a written value may be; `unit` is used where the text itself has none."""
+    if len(text) > LONGEST:
+        return Reading(None, IMPRECISE, "is too long to be a value")
+    tidy = text.strip()
+    words = plain(tidy)
+    if words in _UNKNOWN_WORDS and (slot.values is None or slot.values.find(tidy) is None):
+        return Reading(None, NOT_STATED, shown=clip(tidy))
+    if words in _PENDING_WORDS:
+        return Reading(None, PENDING, shown=clip(tidy))
+    if slot.type in (QUANTITY, COUNT):
+        return _read_number(slot, tidy, unit)
+    if slot.type in (CODE, ORDERED):
+        return read_word(slot, tidy)
+    if slot.type == DATE:
+        return _read_date(tidy)
+    return read_yes_no(tidy)
+
+
+def read_yes_no(text: str) -> Reading:
+    """A yes or a no, or the same as true and false."""
+    words = plain(text)
+    if words in _YES_WORDS or words in _NO_WORDS:
+        return Reading(frozenset({YES if words in _YES_WORDS else NO}), shown=clip(text))
+    if words in _UNKNOWN_WORDS or words in _PENDING_WORDS:
+        return Reading(None, PENDING if words in _PENDING_WORDS else NOT_STATED, shown=clip(text))
+    return Reading(None, NOT_STATED, "is neither yes, no nor unknown")
+
+
+def read_word(slot: Slot, text: str) -> Reading:
+    """A code of the slot's value set by its name, label or synonym."""
+    assert slot.values is not None, "a slot of codes has a value set"
+    if slot.values.open and plain(text) == "other":
+        return Reading(slot.values.meaning("other"), shown=clip(text))
+    found = slot.values.find(text)
+    if found is not None:
+        return Reading(slot.values.meaning(found), shown=clip(text))
+    wrong = f"is no word of the value set {slot.values.name}{_near_member(slot.values, text)}"
+    return Reading(None, NOT_STATED, wrong)
+
+
+def _near_member(values: ValueSet, text: str) -> str:
+    words = {plain(word): m.name for m in values.members.values() for word in (m.name, m.label, *m.synonyms)}
+    found = get_close_matches(plain(text)[:60], list(words), n=1, cutoff=0.75)
+    if found:
+        return f"; did you mean {words[found[0]]}?"
+    return ' (write "other" for what is none of them)' if values.open else f" ({', '.join(values.members)})"
+
+
+def _read_date(text: str) -> Reading:
+    try:
+        when = read_when(text)
+    except DateError as error:
+        return Reading(None, NOT_STATED, str(error))
+    return Reading(when, shown=write_when(when))
+
+
+# Numbers --------------------------------------------------------------------------------------------
+
+_BARE = re.compile(r"[0-9]")
+
+
+def _read_number(slot: Slot, text: str, unit: str) -> Reading:
+    if slot.results is not None and not _BARE.search(text):
+        found = slot.results.find(text)
+        if found is not None:
+            return Reading(None, NOT_STATED, detected=NO if found == "negative" else YES, shown=clip(text))
+    try:
+        quantity = parse_quantity(text)
+    except UnitError:
+        wrong = "is not a number" + (" with a unit, as in 1.8 mg/dL or <20 [IU]/mL" if slot.unit else "")
+        return Reading(None, IMPRECISE, wrong)
+    if not quantity.unit and unit:
+        quantity = Quantity(quantity.interval, unit, quantity.comparator)
+        text = f"{text} {unit}"
+    return measure(slot, quantity, text)
+
+
+def measure(slot: Slot, quantity: Quantity, shown: str) -> Reading:
+    """A number with its unit, in the unit of the slot; what it says of detection is kept in any case."""
+    detected = _detected(quantity) if slot.results is not None else ""
+    if slot.type == COUNT:
+        return _count(quantity, shown)
+    if not quantity.unit and slot.unit not in ("", "1"):
+        wrong = f"has no unit; it is measured in {slot.unit}"
+        return Reading(None, NO_UNIT, wrong, detected, clip(shown))
+    try:
+        unit = slot.spelling(quantity.unit) or "1"
+        value = convert_interval(quantity.interval, unit, slot.unit or "1", slot.molar_mass)
+    except (UnitError, ValueError, OverflowError) as error:
+        return Reading(None, NO_UNIT, f"has a unit that cannot be used: {error}", detected, clip(shown))
+    return Reading(_floats(value), detected=detected, shown=clip(shown))
+
+
+def _detected(quantity: Quantity) -> str:
+    """Below its limit is not detected, a number is; zero is nothing found; "<=" and ranges say neither."""
+    if quantity.comparator == "<":
+        return NO
+    if quantity.comparator == "<=":
+        return ""
+    if quantity.comparator:
+        return YES
+    low, high = quantity.interval.low, quantity.interval.high
+    if low == high == 0:
+        return NO
+    return YES if low is not None and low > 0 else ""
+
+
+def _count(quantity: Quantity, shown: str) -> Reading:
+    if quantity.unit not in ("", "1") and not re.fullmatch(r"\{[^{}]*\}", quantity.unit):
+        return Reading(None, NO_UNIT, "is a plain number, yet it is written with a unit", shown=clip(shown))
+    bounds = [bound for bound in (quantity.interval.low, quantity.interval.high) if bound is not None]
+    if any(bound != math.floor(bound) or bound < 0 for bound in bounds):
+        return Reading(None, IMPRECISE, "is not a whole number", shown=clip(shown))
+    return Reading(_floats(quantity.interval), shown=clip(shown))
+
+
+def _floats(value: Interval) -> Interval:
+    low, high = (None if bound is None else float(bound) for bound in (value.low, value.high))
+    return Interval(low, high, value.low_open, value.high_open)
+
+
+def read_limit(slot: Slot, text: str, unit: str) -> Reading:
+    """A limit of normal: a number, or the upper one where it is written "<40" or "10-40"; in the slot's unit."""
+    reading = _read_number(replace(slot, results=None), text.strip(), unit)
+    if not isinstance(reading.value, Interval):
+        return reading
+    bound = reading.value.high if reading.value.high is not None else reading.value.low
+    return Reading(Interval(bound, bound), shown=reading.shown)

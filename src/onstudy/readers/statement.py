@@ -1,0 +1,399 @@
+"""One written fact, as a line of a patient file or a row of CSV states it, as a `Fact`.
+
+Every value is text, `None` where it was left blank; lists mean "one of these", mappings belong to
+components. What cannot be used becomes a `Problem` at its place, and the fact is kept wherever dropping
+it could let an older or a missing record speak in its stead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from onstudy.errors import Problem
+from onstudy.readers.dates import read_when, spanning
+from onstudy.readers.reading import (
+    CONFLICT,
+    NOT_STATED,
+    PENDING,
+    Reading,
+    Slot,
+    clip,
+    nearest,
+    plain,
+    read_limit,
+    read_value,
+    slot_of,
+)
+from onstudy.readers.timing import Times, place, place_negative, reversed_period
+from onstudy.record.catalogue import BOOLEAN, COUNT, MOMENT, NO, NONE, QUANTITY, STATE, YES, Catalogue, Kind
+from onstudy.record.patient import Fact, Value
+from onstudy.values.calendar import UNDATED, DateError, When
+from onstudy.values.interval import Interval
+from onstudy.values.quantity import UnitError, parse_quantity
+
+#: What a blank, a word, a list of words or a component's mapping is, once read from YAML or CSV.
+Written = str | None | list["Written"] | dict[str, "Written"]
+
+KEYS = (
+    "kind", "id", "on", "from", "to", "value", "unit", "uln", "lln", "recorded", "status", "suspected", "sample",
+    "active",
+)  # fmt: skip
+_PART_KEYS = ("value", "unit", "uln", "lln", "status", "id")
+
+_FINAL = ("final", "amended", "corrected", "confirmed", "appended")
+_OPEN = ("active", "in progress", "ongoing")
+_CLOSED = ("completed", "stopped", "resolved", "inactive", "ended")
+_PENDING = ("pending", "registered", "preliminary", "partial")
+_NO_RESULT = (
+    "failed", "cancelled", "canceled", "entered in error", "not done", "not performed", "not taken", "aborted",
+    "rejected", "unsatisfactory",
+)  # fmt: skip
+_SUSPECTED = ("suspected", "provisional", "differential", "unconfirmed")
+_STATUSES = (*_FINAL, *_OPEN, *_CLOSED, *_PENDING, *_NO_RESULT, *_SUSPECTED, "refuted")
+_UNKNOWN = "?"
+_OPEN_ENDS = ("ongoing", "present", "active", "now", "continuing")
+
+
+class Statement:
+    """One written fact being read: its entry, its place, and the problems met on the way."""
+
+    def __init__(self, entry: Mapping[str, Written], catalogue: Catalogue, where: str, name: str) -> None:
+        self.entry, self.catalogue, self.where = entry, catalogue, where
+        self.name = name
+        self.problems: list[Problem] = []
+        self._misspelt = False
+
+    def say(self, what: str, kept: bool = True) -> None:
+        """Note a problem of this entry."""
+        self.problems.append(Problem(what, self.where, kept))
+
+    def drop(self, what: str) -> None:
+        """Note why nothing is made of this entry."""
+        self.say(what, kept=False)
+
+    def fact(self) -> Fact | None:
+        """The fact, or None where there is none: a problem says why, unless its answer was left blank."""
+        kind = self._kind()
+        if kind is None or self._unanswered(kind):
+            return None
+        status = self._status()
+        if status is None:
+            return None
+        self._check_keys(kind)
+        if kind.value == NONE:
+            return self._presence(kind, status)
+        return self._measured(kind, status)
+
+    # What it is about -----------------------------------------------------------------------------------
+
+    def _text(self, key: str) -> str:
+        """A key's text; "" where it is blank or missing, and a problem where it is a list or a mapping."""
+        value = self.entry.get(key)
+        if value is None or isinstance(value, str):
+            return (value or "").strip()
+        self.say(f"{key} is a list or a mapping where one word is expected: it is not used")
+        return ""
+
+    def _kind(self) -> Kind | None:
+        name = self._text("kind")
+        if not name:
+            self.drop("no kind is stated: nothing can be made of it")
+            return None
+        kind = self.catalogue.kinds.get(name)
+        if kind is None:
+            words = [*self.catalogue.kinds, *(k.label for k in self.catalogue)]
+            labels = {k.label.lower(): k.name for k in self.catalogue}
+            near = nearest(name, [labels.get(word.lower(), word) for word in words])
+            same = labels.get(name.lower()) or self._synonym(name)
+            near = f"; did you mean {same}?" if same else near
+            self.drop(f"there is no kind {clip(name, 60)!r}{near}")
+        return kind
+
+    def _synonym(self, name: str) -> str:
+        return next((k.name for k in self.catalogue for word in k.synonyms if plain(word) == plain(name)), "")
+
+    def _unanswered(self, kind: Kind) -> bool:
+        """A question of a template that nobody has answered yet: not a record of anything."""
+        answers = [key for key in ("value", *kind.components) if key in self.entry]
+        return bool(answers) and all(_blank(self.entry[key]) for key in answers)
+
+    def _status(self) -> str | None:
+        word = plain(self._text("status"))
+        if word in _NO_RESULT:
+            self.drop(f"its status is {word!r}: that is no result")
+            return None
+        if word and word not in _STATUSES:
+            self.say(
+                f"{clip(word, 40)!r} is no status known here, so its value is not{nearest(word, _STATUSES)}"
+            )
+            return _UNKNOWN
+        return word
+
+    def _check_keys(self, kind: Kind) -> None:
+        allowed = {*KEYS, *self.catalogue.attributes(kind.name), *kind.components}
+        for key, value in self.entry.items():
+            if key not in allowed and not _blank(value):
+                self._misspelt = True
+                self.say(f"{clip(key, 60)!r} is no part of {kind.name}{nearest(key, sorted(allowed))}")
+
+    # When it was ------------------------------------------------------------------------------------------
+
+    def _date(self, key: str) -> When | None:
+        text = self._text(key)
+        if not text:
+            return None
+        try:
+            return read_when(text)
+        except DateError as error:
+            self.say(f"{key} {error}")
+            return None
+
+    def _times(self, status: str) -> Times:
+        end_text = plain(self._text("to"))
+        going = True if status in _OPEN or end_text in _OPEN_ENDS else False if status in _CLOSED else None
+        active = self._yes("active")
+        if active is not None:
+            going = active
+        end = None if end_text in _OPEN_ENDS else self._date("to")
+        return Times(self._date("on"), self._date("from"), end, going, self._date("recorded"))
+
+    def _yes(self, key: str) -> bool | None:
+        text = self._text(key)
+        if not text:
+            return None
+        reading = read_value(Slot(BOOLEAN), text)
+        if reading.wrong:
+            self.say(f"{key} {reading.wrong}")
+        return None if reading.value is None else reading.value == frozenset({YES})
+
+    def _fitting(self, kind: Kind, times: Times) -> Times:
+        """The dates as the kind can have them. What contradicts itself is left out: the fact is undated then."""
+        bounds = times.start is not None or times.end is not None
+        if reversed_period(times):
+            self.say("it ends before it begins: its dates are not used")
+            return Times(recorded=times.recorded)
+        if times.on is not None and bounds:
+            self.say(
+                "it has both `on` and `from` or `to`: its dates are not used; write one day, or a period"
+            )
+            return Times(recorded=times.recorded)
+        if kind.extent == MOMENT and bounds:
+            self.say(f"{kind.name} happens at one moment, read as some time from `from` to `to`: write `on`")
+            start = times.start or UNDATED
+            return replace(times, on=spanning(start, times.end) if times.end else start, start=None, end=None)
+        if kind.extent == STATE and times.end is not None:
+            self.say(
+                f"{kind.name} holds until a newer statement: `to` is not used; state its end as `value: no`"
+            )
+        return times
+
+    # What it says -----------------------------------------------------------------------------------------
+
+    def _presence(self, kind: Kind, status: str) -> Fact | None:
+        reading = self._answer(status)
+        if reading.wrong:
+            self.say(f"value {reading.wrong}")
+        times = self._times(status)
+        if status == "refuted" or reading.value == frozenset({NO}):
+            return self._negative(kind, times)
+        fact = self._positive(kind, status, self._fitting(kind, times))
+        return replace(fact, lacks=reading.lacks, shown=reading.shown)
+
+    def _answer(self, status: str) -> Reading:
+        if status == _UNKNOWN:
+            return Reading(None, NOT_STATED)
+        if "value" not in self.entry:
+            if self._misspelt and not self._mentions_attribute():
+                return Reading(None, NOT_STATED, "is not stated, and a key is not understood: yes or no?")
+            return Reading(None, PENDING if status in _PENDING else None)
+        return read_value(Slot(BOOLEAN), self._text("value"))
+
+    def _mentions_attribute(self) -> bool:
+        kind = self._text("kind")
+        return any(name in self.entry for name in self.catalogue.attributes(kind))
+
+    def _negative(self, kind: Kind, times: Times) -> Fact | None:
+        stated = [name for name in self.catalogue.attributes(kind.name) if not _blank(self.entry.get(name))]
+        if len(stated) > 1:
+            self.drop(f"a 'no' can be narrowed by one attribute only, and this one has {', '.join(stated)}")
+            return None
+        if any(not _blank(self.entry.get(name)) for name in kind.components):
+            self.drop("a 'no' has no components")
+            return None
+        if self._misspelt or any(not problem.fact_kept for problem in self.problems):
+            self.drop("a 'no' that is not wholly understood is not used: it could deny too much")
+            return None
+        dates = [key for key in ("on", "from", "to", "recorded") if self._text(key)]
+        if len(dates) > sum(t is not None for t in (times.on, times.start, times.end, times.recorded)):
+            self.drop("a 'no' with a date that cannot be read is not used")
+            return None
+        if reversed_period(times):
+            self.drop("it ends before it begins")
+            return None
+        narrowed = None
+        if stated:
+            codes = self._attribute(kind, stated[0])
+            if not isinstance(codes, frozenset):
+                self.drop(f"a 'no' narrowed by {stated[0]} needs one of its words")
+                return None
+            narrowed = (stated[0], codes)
+        if not dates or (len(dates) == 1 and times.start is not None):
+            self.say("a 'no' speaks up to a day, and none is stated: write `recorded`")
+        return self._bare(kind, times, negative=True, narrowed=narrowed, shown="no")
+
+    def _bare(
+        self,
+        kind: Kind,
+        times: Times,
+        negative: bool = False,
+        narrowed: tuple[str, frozenset[str]] | None = None,
+        shown: str = "",
+    ) -> Fact:
+        placed = place_negative(times) if negative else place(kind, times)
+        return Fact(
+            id=clip(self._text("id") or self.name),
+            kind=kind.name,
+            start=placed.start,
+            end=placed.end,
+            ongoing=placed.ongoing,
+            negative=negative,
+            narrowed=narrowed,
+            sample=clip(self._text("sample")) or None,
+            recorded=times.recorded,
+            shown=shown,
+            source=self.where,
+        )
+
+    def _positive(self, kind: Kind, status: str, times: Times) -> Fact:
+        fact = self._bare(kind, times)
+        suspected = bool(self._yes("suspected")) or status in _SUSPECTED
+        attributes = {
+            name: self._attribute(kind, name)
+            for name in self.catalogue.attributes(kind.name)
+            if not _blank(self.entry.get(name))
+        }
+        fact = replace(fact, certain=not suspected, attributes=attributes)
+        parts = {
+            name: part
+            for name, component in kind.components.items()
+            if (part := self._part(fact, name, self.catalogue.kinds[component])) is not None
+        }
+        return replace(fact, parts=parts) if parts else fact
+
+    def _attribute(self, kind: Kind, name: str) -> Value:
+        """An attribute's value; None, not silence, where it was stated and cannot be read."""
+        attribute = self.catalogue.attribute(kind.name, name)
+        assert attribute is not None
+        return self._one_of(slot_of(attribute, self.catalogue), self.entry.get(name), name).value
+
+    def _one_of(self, slot: Slot, written: Written, key: str, unit: str = "") -> Reading:
+        """The reading of a word, or of a list of words: one of them, and it is not known which."""
+        if isinstance(written, list):
+            readings = [self._one_of(slot, item, key, unit) for item in written]
+            codes = [r.value for r in readings if isinstance(r.value, frozenset)]
+            if readings and len(codes) == len(readings):
+                return Reading(frozenset().union(*codes), shown=", ".join(r.shown for r in readings))
+            self.say(f"{key} is a list of what are not all words of its value set: it is not used")
+            return Reading(None, NOT_STATED)
+        if isinstance(written, dict) or written is None:
+            self.say(f"{key} is empty or a mapping where a value is expected: it is not used")
+            return Reading(None, NOT_STATED)
+        reading = read_value(slot, written, unit)
+        if reading.wrong:
+            self.say(f"{key} {reading.wrong}")
+        return reading
+
+    def _measured(self, kind: Kind, status: str) -> Fact | None:
+        times = self._times(status)
+        if status == "refuted":
+            self.drop(f"{kind.name} has a value: it is measured, not refuted")
+            return None
+        fact = self._positive(kind, status, self._fitting(kind, times))
+        reading = self._value(kind, self.entry, status)
+        return self._with_value(kind, fact, reading, self.entry)
+
+    def _value(self, kind: Kind, entry: Mapping[str, Written], status: str) -> Reading:
+        if status == _UNKNOWN:
+            return Reading(None, NOT_STATED)
+        if _blank(entry.get("value")):
+            if status in _PENDING:
+                return Reading(None, PENDING)
+            stated = [name for name in self.catalogue.attributes(kind.name) if not _blank(entry.get(name))]
+            return Reading(None, NOT_STATED, "" if stated else "is not stated")
+        unit = entry.get("unit")
+        slot = slot_of(kind, self.catalogue)
+        return self._one_of(slot, entry["value"], "value", unit if isinstance(unit, str) else "")
+
+    def _with_value(self, kind: Kind, fact: Fact, reading: Reading, entry: Mapping[str, Written]) -> Fact:
+        attributes = dict(fact.attributes)
+        if reading.detected:
+            attributes["detected"] = self._detection(attributes, reading.detected)
+        uln, lln = (self._limit(kind, entry, key) for key in ("uln", "lln"))
+        lacks = None if reading.value is not None else reading.lacks or NOT_STATED
+        return replace(
+            fact,
+            value=reading.value,
+            lacks=lacks,
+            shown=reading.shown,
+            uln=uln,
+            lln=lln,
+            attributes=attributes,
+        )
+
+    def _detection(self, attributes: Mapping[str, Value], said: str) -> Value:
+        stated = attributes.get("detected", frozenset({said}))
+        if stated == frozenset({said}) or stated is None:
+            return stated
+        self.say(f"detected and the value say different things ({CONFLICT}): detection is unknown")
+        return None
+
+    def _limit(self, kind: Kind, entry: Mapping[str, Written], key: str) -> Interval | None:
+        text = entry.get(key)
+        if _blank(text):
+            return None
+        if not isinstance(text, str) or kind.value not in (QUANTITY, COUNT):
+            self.say(f"{key} is not a number with a unit: it is not used")
+            return None
+        unit, value = entry.get("unit"), entry.get("value")
+        own = unit if isinstance(unit, str) and unit else _unit_of(value)
+        reading = read_limit(slot_of(kind, self.catalogue), text, own)
+        if reading.wrong:
+            self.say(f"{key} {reading.wrong}")
+        return reading.value if isinstance(reading.value, Interval) else None
+
+    def _part(self, whole: Fact, name: str, kind: Kind) -> Fact | None:
+        written = self.entry.get(name)
+        if _blank(written):
+            return None
+        entry: Mapping[str, Written] = written if isinstance(written, dict) else {"value": written}
+        for key in entry:
+            if key not in _PART_KEYS:
+                self.say(f"{clip(key, 60)!r} is no part of the component {name}{nearest(key, _PART_KEYS)}")
+        status = plain(str(entry.get("status") or ""))
+        if status in _NO_RESULT or (status and status not in _STATUSES):
+            self.drop(f"the component {name} has a status that is no result")
+            return None
+        part = Fact(
+            id=f"{whole.id}.{name}",
+            kind=kind.name,
+            start=whole.start,
+            sample=whole.sample,
+            recorded=whole.recorded,
+            source=whole.source,
+        )
+        return self._with_value(kind, part, self._value(kind, entry, status), entry)
+
+
+def _blank(value: Written) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
+def _unit_of(value: Written) -> str:
+    """The unit written after a value, for a limit that has none of its own."""
+    if not isinstance(value, str):
+        return ""
+    try:
+        return parse_quantity(value).unit
+    except UnitError:
+        return ""

@@ -1,0 +1,65 @@
+"""When a fact was: what a source says of dates, brought to the start and end its kind has.
+
+A moment has a start only; a state starts when it was stated and holds until a newer statement; a period
+has both. What is not said is bounded by what is: nothing recorded happened after it was recorded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from onstudy.record.catalogue import MOMENT, STATE, Kind
+from onstudy.readers.dates import over, spanning, starting, until
+from onstudy.values.calendar import UNDATED, When
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """The dates a source states. `going` says whether a period is still open: True, False, or None, unsaid."""
+
+    on: When | None = None
+    start: When | None = None
+    end: When | None = None
+    going: bool | None = None
+    recorded: When | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Start, end and openness as a `Fact` holds them."""
+
+    start: When = UNDATED
+    end: When | None = None
+    ongoing: bool = False
+
+
+def place(kind: Kind, times: Times) -> Placed:
+    """Where a positive fact of the kind lies in time."""
+    first = times.on or times.start
+    if kind.extent == STATE:
+        return Placed(first or times.recorded or UNDATED)
+    start = first or until(times.recorded)
+    if kind.extent == MOMENT:
+        return Placed(start)
+    return _period(times, start)
+
+
+def _period(times: Times, start: When) -> Placed:
+    if times.end is not None:
+        return Placed(start, times.end)
+    if times.going:
+        return Placed(start, None, ongoing=True)
+    if times.on is not None:
+        return Placed(start, start)
+    return Placed(start, spanning(start, times.recorded) if times.going is False else starting(start))
+
+
+def place_negative(times: Times) -> Placed:
+    """Where a negative speaks of: up to the day it is stated for, from its beginning if one is stated."""
+    return Placed(times.start or UNDATED, times.end or times.on or times.recorded or UNDATED)
+
+
+def reversed_period(times: Times) -> bool:
+    """Whether the end certainly lies before the start."""
+    start = times.start or times.on
+    return start is not None and times.end is not None and over(start, times.end)

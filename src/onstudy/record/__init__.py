@@ -1,0 +1,1 @@
+"""The patient's side: the catalogue of kinds, dated facts, coverage, patients."""

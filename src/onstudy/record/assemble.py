@@ -1,0 +1,113 @@
+"""From facts as read to a patient: what belongs together is put together, what follows is worked out.
+
+Every reader ends here. Composites and their components exist side by side afterwards, derived facts are
+added, superseded periods are ended, contradictions are noted. The order of the input never matters.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
+
+from onstudy.errors import Problem
+from onstudy.record.catalogue import Catalogue
+from onstudy.record.checks import check
+from onstudy.record.derived import derive
+from onstudy.record.ends import end_superseded
+from onstudy.record.patient import Coverage, Fact, Patient
+from onstudy.record.samples import explode, group, restated
+from onstudy.values.calendar import EARLIEST_YEAR, When, parse_when
+from onstudy.values.interval import Interval
+
+SEX = "sex"
+
+
+def make_patient(
+    patient_id: str,
+    born: When,
+    sex: str | None,
+    facts: Iterable[Fact],
+    coverage: Iterable[Coverage],
+    problems: Iterable[Problem],
+    catalogue: Catalogue,
+) -> Patient:
+    """The patient of the facts a reader yields; `sex` is a word for male or female, if stated."""
+    found, noted = list(facts), list(problems)
+    if sex:
+        stated = _sex(sex, born, catalogue)
+        if stated is None:
+            noted.append(Problem("sex is neither female nor male here: it is not used", patient_id))
+        else:
+            found.append(stated)
+    assembled, more = assemble(found, catalogue, born)
+    return Patient(
+        patient_id,
+        born,
+        tuple(assembled),
+        tuple(sorted(set(coverage), key=_coverage_key)),
+        tuple(dict.fromkeys([*noted, *more])),
+    )
+
+
+def _coverage_key(cover: Coverage) -> tuple[str, int, int, str]:
+    return cover.kind, cover.first or 0, cover.last or 0, cover.source
+
+
+def _sex(word: str, born: When, catalogue: Catalogue) -> Fact | None:
+    """Sex as a fact that holds from birth on, or from before any birth where that is not known."""
+    values = catalogue.value_sets[SEX]
+    found = values.find(word)
+    if found is None:
+        return None
+    start = born if born.known else When(Interval(None, parse_when(f"{EARLIEST_YEAR}-01-01").span.low))
+    return Fact(SEX, SEX, start=start, value=values.meaning(found), shown=found, source=SEX)
+
+
+def assemble(facts: Iterable[Fact], catalogue: Catalogue, born: When) -> tuple[list[Fact], list[Problem]]:
+    """Facts as read, brought to the form the engines look at, and what contradicts itself among them.
+
+    Facts that were assembled before are first taken apart again, so assembling twice changes nothing.
+    """
+    single = restated(_distinct(facts), catalogue)
+    together = group(single, catalogue)
+    derived = derive(together, catalogue, born)
+    whole = end_superseded(explode(derived), catalogue)
+    return sorted(whole, key=order), check(whole, catalogue)
+
+
+def order(fact: Fact) -> tuple[float, float, str, str]:
+    """Facts lie by date, kind and id; undated ones come first."""
+    low, high = fact.start.span.low, fact.start.span.high
+    return (
+        float("-inf") if low is None else low,
+        float("inf") if high is None else high,
+        fact.kind,
+        fact.id,
+    )
+
+
+def _distinct(facts: Iterable[Fact]) -> list[Fact]:
+    """Facts under ids of their own: the same fact twice is one, another under the same id gets a suffix."""
+    seen: Counter[str] = Counter()
+    found: list[Fact] = []
+    known: set[str] = set()
+    for fact in sorted(facts, key=lambda fact: (*order(fact), repr(fact))):
+        text = repr(fact)
+        if text in known:
+            continue
+        known.add(text)
+        seen[fact.id] += 1
+        found.append(fact if seen[fact.id] == 1 else renamed(fact, f"{fact.id}~{seen[fact.id]}"))
+    return found
+
+
+def renamed(fact: Fact, new_id: str) -> Fact:
+    """The fact under another id, with its parts."""
+    parts = {name: replace(part, id=f"{new_id}.{name}") for name, part in fact.parts.items()}
+    return replace(fact, id=new_id, parts=parts) if parts else replace(fact, id=new_id)
+
+
+def stated(patient: Patient, catalogue: Catalogue) -> list[Fact]:
+    """The facts as they were read, before `assemble` added anything: what a writer writes."""
+    return restated(patient.facts, catalogue)

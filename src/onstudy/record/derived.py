@@ -1,0 +1,179 @@
+"""Facts that follow from others by the formulas of the catalogue, each dated by the sample it rests on.
+
+A reported value is never replaced by a computed one. Where an input is known to exist but its value is not,
+the derived value is unknown for the same reason: an older one must not speak in its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from onstudy.record.catalogue import Catalogue, Derivation, Kind
+from onstudy.record.formula import Formula, parse_formula
+from onstudy.record.patient import Fact
+from onstudy.values.calendar import When, age
+from onstudy.values.interval import Interval, Op, compare, hull, point
+from onstudy.values.truth import TRUE
+
+#: Cockcroft and Gault: the clearance of a woman is 0.85 of a man's.
+SEX_FACTORS = {"male": 1.0, "female": 0.85}
+NO_RECORD, IMPRECISE = "no_record", "imprecise_value"
+
+
+@dataclass(frozen=True, slots=True)
+class _Input:
+    """A value that goes into a formula, or why it is unknown; both None: there is no such input."""
+
+    value: Interval | None = None
+    lacks: str | None = None
+
+
+def derive(facts: list[Fact], catalogue: Catalogue, born: When) -> list[Fact]:
+    """The facts with the derived ones: as a part of their composite, or beside the result they rest on."""
+    composites: dict[str, list[tuple[Kind, Derivation]]] = {}
+    singles: list[tuple[Kind, Derivation]] = []
+    for kind in catalogue:
+        for rule in kind.derive:
+            if catalogue.kinds[rule.of].components:
+                composites.setdefault(rule.of, []).append((kind, rule))
+            else:
+                singles.append((kind, rule))
+    found = [
+        _completed(fact, composites[fact.kind], catalogue) if fact.kind in composites else fact
+        for fact in facts
+    ]
+    for kind, rule in singles:
+        found.extend(_beside(kind, rule, found, born))
+    return found
+
+
+# From the components of one sample ----------------------------------------------------------------------
+
+
+def _completed(whole: Fact, rules: Iterable[tuple[Kind, Derivation]], catalogue: Catalogue) -> Fact:
+    names = {component: name for name, component in catalogue.kinds[whole.kind].components.items()}
+    for kind, rule in rules:
+        name = names.get(kind.name)
+        if name is None or name in whole.parts:
+            continue
+        formula = parse_formula(rule.formula)
+        inputs = {part: _of_fact(whole.parts.get(part)) for part in formula.names}
+        part = _derived(kind, whole, formula, inputs)
+        if part is not None:
+            whole = replace(whole, parts={**whole.parts, name: part})
+    return whole
+
+
+def _of_fact(fact: Fact | None) -> _Input:
+    if fact is None:
+        return _Input()
+    if isinstance(fact.value, Interval):
+        return _Input(fact.value)
+    return _Input(None, fact.lacks or IMPRECISE)
+
+
+def _derived(kind: Kind, of: Fact, formula: Formula, inputs: Mapping[str, _Input]) -> Fact | None:
+    """The derived fact; None where an input is not there at all."""
+    if any(entry == _Input() for entry in inputs.values()):
+        return None
+    fact = Fact(
+        id=f"{of.id}:{kind.name}",
+        kind=kind.name,
+        start=of.start,
+        certain=of.certain,
+        sample=of.sample,
+        recorded=of.recorded,
+        source=of.source,
+        computed=True,
+    )
+    lacks = next((inputs[name].lacks for name in sorted(inputs) if inputs[name].lacks), None)
+    if lacks is not None:
+        return replace(fact, lacks=lacks)
+    value = formula.evaluate({name: entry.value for name, entry in inputs.items()})
+    if not value.known:
+        return replace(fact, lacks=IMPRECISE)
+    return replace(fact, value=value, shown=_shown(value, kind.unit))
+
+
+def _shown(value: Interval, unit: str) -> str:
+    low, high = ("" if bound is None else f"{bound:.6g}" for bound in (value.low, value.high))
+    return f"{low if low == high else f'{low}..{high}'} {unit}".strip()
+
+
+# Beside a result, with the newest of other kinds ------------------------------------------------------------
+
+
+def _beside(kind: Kind, rule: Derivation, facts: list[Fact], born: When) -> list[Fact]:
+    formula = parse_formula(rule.formula)
+    reported = {fact.start.day for fact in facts if fact.kind == kind.name and not fact.negative}
+    found: list[Fact] = []
+    for of in facts:
+        if of.kind != rule.of or of.negative or (of.start.day is not None and of.start.day in reported):
+            continue
+        inputs = {name: _input(name, rule, of, facts, born) for name in formula.names}
+        fact = _derived(kind, of, formula, inputs)
+        if fact is not None:
+            found.append(fact)
+    return found
+
+
+def _input(name: str, rule: Derivation, of: Fact, facts: list[Fact], born: When) -> _Input:
+    if name == rule.of:
+        return _of_fact(of)
+    if name == "age":
+        years = age(born.days, of.start.days)
+        return _Input(years) if years.known else _Input(None, "imprecise_date" if born.known else NO_RECORD)
+    if name == "sex_factor":
+        return _sex_factor(facts)
+    return _newest([fact for fact in facts if fact.kind == rule.inputs[name] and not fact.negative], of.start)
+
+
+def _sex_factor(facts: list[Fact]) -> _Input:
+    codes = [fact.value for fact in facts if fact.kind == "sex" and isinstance(fact.value, frozenset)]
+    factors = [SEX_FACTORS[code] for code in frozenset().union(*codes) if code in SEX_FACTORS]
+    return _Input(hull([point(factor) for factor in factors])) if factors else _Input(None, NO_RECORD)
+
+
+def _newest(facts: list[Fact], at: When) -> _Input:
+    """The newest value on or before the day; where there is none, the first after it. Its hull if unsure."""
+    candidates = _candidates(facts, at)
+    if not candidates:
+        return _Input(None, NO_RECORD)
+    lacking = sorted(fact.lacks or IMPRECISE for fact in candidates if not isinstance(fact.value, Interval))
+    if lacking:
+        return _Input(None, lacking[0])
+    return _Input(hull([fact.value for fact in candidates if isinstance(fact.value, Interval)]))
+
+
+def _candidates(facts: list[Fact], at: When) -> list[Fact]:
+    """Those that could be the newest on or before the day, or else the first after it."""
+    later = [fact for fact in facts if compare(Op.GT, fact.start.days, at.days) is TRUE]
+    possible = [fact for fact in facts if fact not in later]
+    sure = [fact for fact in possible if compare(Op.LE, fact.start.days, at.days) is TRUE]
+    if not sure:
+        return [*possible, *_first(later)]
+    newest = max((fact.start.span.low for fact in sure if fact.start.span.low is not None), default=None)
+    if newest is None:
+        return possible
+    return [fact for fact in possible if not _ends_before(fact.start.span, newest)]
+
+
+def _first(facts: list[Fact]) -> list[Fact]:
+    """Those of which each could be the first."""
+    ends = [fact.start.span for fact in facts if fact.start.span.high is not None]
+    if not ends:
+        return list(facts)
+    first = min(ends, key=lambda span: span.high or 0)
+    assert first.high is not None
+    return [
+        fact
+        for fact in facts
+        if fact.start.span.low is None
+        or fact.start.span.low < first.high
+        or (fact.start.span.low == first.high and not first.high_open)
+    ]
+
+
+def _ends_before(span: Interval, moment: float) -> bool:
+    return span.high is not None and (span.high < moment or (span.high == moment and span.high_open))

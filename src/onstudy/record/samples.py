@@ -1,0 +1,197 @@
+"""What was taken together stays together: components of one sample as one composite fact, and back.
+
+A composite that a source states owns its parts: their ids begin with its own. One that is put together
+here, from results that share a sample or a moment, refers to parts that stay facts of their own.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from onstudy.record.catalogue import Catalogue, Kind
+from onstudy.record.patient import Fact
+from onstudy.values.calendar import When, show
+from onstudy.values.interval import Interval, hull
+
+_Key = tuple[str, str, str]
+
+
+def explode(facts: Iterable[Fact]) -> list[Fact]:
+    """The facts, and each part of a composite as a fact of its own."""
+    found = {fact.id: fact for fact in facts}
+    for fact in list(found.values()):
+        for part in fact.parts.values():
+            found.setdefault(part.id, part)
+    return list(found.values())
+
+
+def restated(facts: Sequence[Fact], catalogue: Catalogue) -> list[Fact]:
+    """The facts as sources state them: composites with their own parts, nothing computed, nothing twice.
+
+    A part that was changed or added beside its composite (its id begins with the composite's) goes in.
+    """
+    known = {fact.id: fact for fact in facts if not fact.computed}
+    found: list[Fact] = []
+    inside: set[str] = set()
+    for fact in known.values():
+        components = catalogue.kinds[fact.kind].components if fact.kind in catalogue.kinds else {}
+        if not components:
+            continue
+        parts = _parts(fact, components, known)
+        if any(part.id == f"{fact.id}.{name}" for name, part in parts.items()):
+            inside.update(part.id for part in parts.values())
+            own = {name: replace(part, id=f"{fact.id}.{name}") for name, part in sorted(parts.items())}
+            found.append(replace(fact, parts=own))
+        elif not fact.parts:
+            found.append(fact)
+        inside.add(fact.id)
+    return found + [fact for fact in known.values() if fact.id not in inside]
+
+
+def _parts(whole: Fact, components: Mapping[str, str], known: Mapping[str, Fact]) -> dict[str, Fact]:
+    """The parts of a composite: as they stand beside it now, or as it holds them."""
+    parts: dict[str, Fact] = {}
+    for name, kind in components.items():
+        held = whole.parts.get(name)
+        beside = known.get(f"{whole.id}.{name}") or (known.get(held.id) if held is not None else None)
+        part = beside if beside is not None and beside.kind == kind else held
+        if part is not None and not part.computed:
+            parts[name] = part if part.start.known else replace(part, start=whole.start)
+    return parts
+
+
+def group(facts: Sequence[Fact], catalogue: Catalogue) -> list[Fact]:
+    """The facts with loose components of one sample joined to its composite, or made into one."""
+    homes = _homes(catalogue)
+    stated: dict[_Key, list[Fact]] = defaultdict(list)
+    loose: dict[_Key, list[tuple[str, Fact]]] = defaultdict(list)
+    others: list[Fact] = []
+    for fact in facts:
+        if fact.parts:
+            stated[_key(fact.kind, fact)].append(fact)
+            continue
+        others.append(fact)
+        if not fact.negative:
+            for composite, name in homes.get(fact.kind, ()):
+                loose[_key(composite, fact)].append((name, fact))
+    taken: set[str] = set()
+    made: list[Fact] = []
+    for key in sorted({*stated, *loose}):
+        composites, joined = _joined(stated.get(key, []), loose.get(key, []))
+        taken |= joined
+        rest = [(name, fact) for name, fact in loose.get(key, []) if fact.id not in joined]
+        made.extend(composites)
+        if rest and _makes_one(catalogue.kinds[key[0]], rest):
+            made.append(_composite(key, rest))
+    return [fact for fact in others if fact.id not in taken] + made
+
+
+def _homes(catalogue: Catalogue) -> dict[str, list[tuple[str, str]]]:
+    """For each component kind, the composites it may be part of, and under which name."""
+    homes: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for kind in catalogue:
+        for name, component in kind.components.items():
+            homes[component].append((kind.name, name))
+    return homes
+
+
+def _key(composite: str, fact: Fact) -> _Key:
+    """What components of one sample have in common: the sample and its day, the moment, or the day.
+
+    A result whose day is not certain, without a sample, is never thought to be of one sample with another.
+    """
+    day = "" if fact.start.day is None else str(fact.start.day)
+    if fact.sample is not None:
+        return composite, f"{fact.sample}/{day}", "sample"
+    if fact.start.span.exact:
+        return composite, show(fact.start), "moment"
+    if day:
+        return composite, show(fact.start), "day"
+    return composite, fact.id, "alone"
+
+
+def _joined(stated: list[Fact], loose: list[tuple[str, Fact]]) -> tuple[list[Fact], set[str]]:
+    """Composites of one sample made one where they do not overlap, with the loose components they lack.
+
+    Returns them and the ids of the loose facts that went into them; two composites that state the same
+    component are two samples, and then nothing loose can be told to belong to either.
+    """
+    names = [name for fact in stated for name in fact.parts]
+    if not stated or len(set(names)) < len(names):
+        return stated, set()
+    first, *rest = sorted(stated, key=lambda fact: fact.id)
+    parts = dict(first.parts)
+    for fact in rest:
+        parts.update(fact.parts)
+    counts = [name for name, _ in loose]
+    joined: set[str] = set()
+    for name, fact in loose:
+        if name not in parts and counts.count(name) == 1:
+            parts[name] = fact
+            joined.add(fact.id)
+    if len(parts) == len(first.parts):
+        return [first], joined
+    own = {name: replace(part, id=f"{first.id}.{name}") for name, part in sorted(parts.items())}
+    return [_summed(replace(first, parts=own), [first, *rest])], joined
+
+
+def _summed(whole: Fact, members: Sequence[Fact]) -> Fact:
+    """The composite with source, certainty and day of record of all it consists of."""
+    sources = dict.fromkeys(fact.source for fact in members)
+    return replace(
+        whole,
+        source=", ".join(sorted(sources)),
+        certain=all(fact.certain for fact in members),
+        recorded=_latest([fact.recorded for fact in members]),
+        attributes={name: value for fact in reversed(members) for name, value in fact.attributes.items()},
+    )
+
+
+def _latest(recorded: Sequence[When | None]) -> When | None:
+    known = [when for when in recorded if when is not None and when.span.high is not None]
+    if len(known) < len(recorded):
+        return None
+    return max(known, key=lambda when: (when.span.high or 0, when.span.low or 0))
+
+
+def _makes_one(kind: Kind, loose: list[tuple[str, Fact]]) -> bool:
+    names = {name for name, _ in loose}
+    return bool(names & set(kind.identifying)) if kind.identifying else bool(names)
+
+
+def _composite(key: _Key, loose: list[tuple[str, Fact]]) -> Fact:
+    """A composite of results that share a sample. A component reported twice may be either of the two."""
+    by_name: dict[str, list[Fact]] = defaultdict(list)
+    for name, fact in loose:
+        by_name[name].append(fact)
+    parts = {name: _either(by_name[name]) for name in sorted(by_name)}
+    members = sorted((fact for _, fact in loose), key=lambda fact: fact.id)
+    starts = {fact.start for fact in members}
+    first = members[0]
+    start = first.start if len(starts) == 1 else When(_whole(hull([when.span for when in starts])))
+    whole = Fact(f"{key[0]}@{key[1]}", key[0], start=start, sample=first.sample, parts=parts)
+    return replace(_summed(whole, members), attributes={})
+
+
+def _whole(span: Interval) -> Interval:
+    return Interval(span.low, span.high, span.low_open, span.high_open)
+
+
+def _either(facts: list[Fact]) -> Fact:
+    """One result that may be any of several of the same kind and sample."""
+    ordered = sorted(facts, key=lambda fact: fact.id)
+    if len(ordered) == 1 or len({(repr(fact.value), fact.lacks) for fact in ordered}) == 1:
+        return ordered[0]
+    values = [fact.value for fact in ordered]
+    ids = "+".join(fact.id for fact in ordered)
+    numbers = [value for value in values if isinstance(value, Interval)]
+    codes = [value for value in values if isinstance(value, frozenset)]
+    first = replace(ordered[0], id=ids, shown=" or ".join(fact.shown for fact in ordered), uln=None, lln=None)
+    if len(numbers) == len(values):
+        return replace(first, value=hull(numbers), lacks=None)
+    if len(codes) == len(values):
+        return replace(first, value=frozenset().union(*codes), lacks=None)
+    lacks: Mapping[str, None] = dict.fromkeys(fact.lacks for fact in ordered if fact.lacks)
+    return replace(first, value=None, lacks=next(iter(lacks), "conflict"))

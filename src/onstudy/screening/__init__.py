@@ -1,0 +1,1 @@
+"""One patient, one trial: verdicts, what is missing, explanations, worksheet."""

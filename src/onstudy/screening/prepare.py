@@ -1,0 +1,68 @@
+"""A record made ready for one index date: what was known when, dates bounded by today, default limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+
+from onstudy.errors import OnstudyError, Problem
+from onstudy.record.assemble import make_patient
+from onstudy.record.catalogue import STATE, Catalogue
+from onstudy.record.patient import Fact, Patient
+from onstudy.values.calendar import DAY, When, on_day
+from onstudy.values.interval import Interval, point
+
+
+def as_known(patient: Patient, day: date, catalogue: Catalogue) -> Patient:
+    """The record as it was on a past day: nothing recorded later, nor, where that is not stated, dated later."""
+    last = day.toordinal()
+    kept = [fact for fact in patient.facts if not fact.computed and _known_by(fact, last)]
+    sex = next((code for fact in kept if fact.kind == "sex" and isinstance(fact.value, frozenset) for code in fact.value), None)
+    plain = [fact for fact in kept if fact.kind != "sex"]
+    return make_patient(patient.id, patient.born, sex, plain, patient.coverage, patient.problems, catalogue)
+
+
+def _known_by(fact: Fact, last: int) -> bool:
+    dated = fact.recorded if fact.recorded is not None else (fact.end if fact.negative and fact.end else fact.start)
+    low = dated.days.low
+    return low is None or int(low) <= last
+
+
+def prepared(
+    patient: Patient, on: date, catalogue: Catalogue, default_limits: Mapping[str, float]
+) -> tuple[Patient, tuple[Problem, ...], tuple[str, ...]]:
+    """The record for one index date, its problems, and the kinds for which a default limit was used.
+
+    A date without an upper bound ends with the day it was recorded, else with the index date: a record
+    speaks of what has been. Facts that are dated later and are not states or plans are shown.
+    """
+    for kind in default_limits:
+        if kind not in catalogue.kinds:
+            raise OnstudyError(f"a default limit is given for {kind!r}, which is no kind")
+    today = on.toordinal()
+    facts, problems, used = [], list(patient.problems), set()
+    for fact in patient.facts:
+        ready = _bounded(fact, today)
+        if ready.uln is None and ready.kind in default_limits and isinstance(ready.value, Interval):
+            ready = replace(ready, uln=point(float(default_limits[ready.kind])))
+            used.add(ready.kind)
+        facts.append(ready)
+        low = ready.start.days.low
+        if low is not None and int(low) > today and catalogue.kinds[ready.kind].extent != STATE and not ready.computed:
+            what = f"{ready.kind} is dated {ready.start}, after the registration date; it is not used yet"
+            problems.append(Problem(what, ready.source, fact_kept=True))
+    return replace(patient, facts=tuple(facts)), tuple(problems), tuple(sorted(used))
+
+
+def _bounded(fact: Fact, today: int) -> Fact:
+    if fact.negative:
+        return fact if fact.end is not None or fact.recorded is not None else replace(fact, end=on_day(today))
+    if fact.start.span.high is not None:
+        return fact
+    recorded = fact.recorded.days.high if fact.recorded is not None else None
+    last = today if recorded is None else int(recorded)
+    low = fact.start.span.low
+    if low is not None and int(low) >= (last + 1) * DAY:
+        return fact
+    return replace(fact, start=When(Interval(low, (last + 1) * DAY, fact.start.span.low_open, True), fact.start.offset))

@@ -1,0 +1,197 @@
+"""A Screening as JSON (one compact object) and as text that fits 80 columns."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Sequence
+
+from onstudy.criteria.trial import Severity
+from onstudy.record.catalogue import Catalogue
+from onstudy.record.patient import Fact
+from onstudy.screening.explain import because, evidence_of, near, shown_of, when_text
+from onstudy.screening.missing import Question
+from onstudy.screening.screen import (
+    ELIGIBLE, ELIGIBLE_IF_CONFIRMED, INELIGIBLE, MET, NOT_APPLICABLE, NOT_MET, UNDETERMINED, UNKNOWN_STATUS,
+    CohortResult, CriterionResult, Screening,
+)  # fmt: skip
+from onstudy.values.calendar import show, show_day
+
+WIDTH = 80
+VERDICT_WORDS = {
+    ELIGIBLE: "ELIGIBLE",
+    ELIGIBLE_IF_CONFIRMED: "ELIGIBLE IF CONFIRMED",
+    UNDETERMINED: "UNDETERMINED",
+    INELIGIBLE: "INELIGIBLE",
+}
+STATUS_WORDS = {MET: "met", NOT_MET: "NOT MET", UNKNOWN_STATUS: "unknown", NOT_APPLICABLE: "n/a"}
+
+
+def to_json(screening: Screening) -> str:
+    """One compact object, keys in the order of the design; no clock, no randomness."""
+    return json.dumps(as_object(screening), ensure_ascii=False, separators=(",", ":"))
+
+
+def as_object(screening: Screening) -> dict[str, object]:
+    """The screening as plain data."""
+    s = screening
+    return {
+        "trial": s.trial.id,
+        "trial_version": s.trial.version,
+        "patient": s.patient.id,
+        "on": s.on.isoformat(),
+        "as_known_on": s.as_known_on.isoformat() if s.as_known_on else None,
+        "anchors": {name: None if when is None else show(when) for name, when in s.anchors.items()},
+        "assumed_complete": list(s.assumed_complete),
+        "defaults_used": list(s.defaults_used),
+        "cohorts": [_cohort(cohort) for cohort in s.cohorts],
+        "criteria": [_criterion(row, s) for row in s.criteria],
+        "problems": [{"what": p.what, "where": p.where, "fact_kept": p.fact_kept} for p in s.problems],
+    }
+
+
+def _cohort(cohort: CohortResult) -> dict[str, object]:
+    return {
+        "id": cohort.id,
+        "verdict": cohort.verdict,
+        "deciding": list(cohort.deciding),
+        "to_confirm": [_question(question) for question in cohort.to_confirm],
+        "to_do": [_question(question) for question in cohort.to_do],
+        "missing": [_question(question) for question in cohort.missing],
+        "settled_by": [list(kinds) for kinds in cohort.settled_by],
+        "windows": [
+            {"from": show_day(w.first), "to": show_day(w.last), "verdict": w.verdict, "if_confirmed": w.if_confirmed}
+            for w in cohort.windows
+        ],
+        "earliest": show_day(cohort.earliest),
+        "earliest_if_confirmed": show_day(cohort.earliest_if_confirmed),
+    }
+
+
+def _question(question: Question) -> dict[str, object]:
+    return {
+        "kind": question.kind,
+        "criteria": list(question.criteria),
+        "reasons": list(question.reasons),
+        "ask": question.ask,
+    }
+
+
+def _criterion(row: CriterionResult, s: Screening) -> dict[str, object]:
+    c, finding = row.criterion, row.finding
+    return {
+        "id": c.id,
+        "step": c.step,
+        "cohort": c.cohort,
+        "severity": c.severity.value,
+        "text": c.text,
+        "rule": c.rule_text or None,
+        "status": row.status,
+        "if_confirmed": row.if_confirmed,
+        "reasons": sorted(reason.value for reason in finding.reasons) if finding else [],
+        "because": because(finding, s.catalogue) if finding else "",
+        "near": near(finding) if finding else None,
+        "clears_on": show_day(row.clears_on),
+        "holds_until": show_day(row.holds_until),
+        "evidence": [_evidence(fact, s.catalogue) for fact in (evidence_of(finding) if finding else ())],
+    }
+
+
+def _evidence(fact: Fact, catalogue: Catalogue) -> dict[str, object]:
+    return {"kind": fact.kind, "when": when_text(fact), "value": shown_of(fact, catalogue) or None, "source": fact.source}
+
+
+# Text -----------------------------------------------------------------------------------------------------
+
+
+def to_text(screening: Screening) -> str:
+    """The screening for a terminal: verdicts and what to do next first, then the criteria that are open."""
+    s = screening
+    lines = [f"{s.trial.id}  {s.trial.version}", f"patient {s.patient.id}, registration on {s.on.isoformat()}"]
+    others = [f"{n.replace('_', ' ')} {'not planned' if w is None else show(w)}" for n, w in s.anchors.items() if n != "registration"]
+    lines += _wrapped(", ".join(others), "") if others else []
+    if s.as_known_on:
+        lines.append(f"as known on {s.as_known_on.isoformat()}")
+    if s.assumed_complete:
+        lines += _wrapped(f"absence assumed where nothing is recorded: {', '.join(s.assumed_complete)}", "")
+    if s.defaults_used:
+        lines += _wrapped(f"default upper limits of normal used for: {', '.join(s.defaults_used)}", "")
+    for cohort in s.cohorts:
+        lines += ["", *_cohort_text(cohort, s)]
+    lines += ["", *_criteria_text(s)]
+    if s.problems:
+        lines += ["", f"{len(s.problems)} problem(s) in the record:"]
+        for problem in s.problems:
+            lines += _wrapped(str(problem), "  - ", "    ")
+    lines += ["", "Not medical advice: it prepares the decision of a physician."]
+    return "\n".join(lines) + "\n"
+
+
+def to_table(screenings: Sequence[Screening]) -> str:
+    """A line for each patient and trial: the verdict of every cohort, and from which day it works."""
+    rows = [("patient", "trial", "cohort", "verdict", "what it waits for")]
+    for s in screenings:
+        for cohort in s.cohorts:
+            rows.append((s.patient.id, s.trial.id, cohort.id, VERDICT_WORDS[cohort.verdict].lower(), _waits(cohort, s)))
+    widths = [min(max(len(row[column]) for row in rows), _WIDEST[column]) for column in range(4)]
+    lines = []
+    for number, row in enumerate(rows):
+        repeated = number > 1 and row[:2] == rows[number - 1][:2]
+        shown = ("", "", *row[2:]) if repeated else row
+        start = "  ".join(cell[:width].ljust(width) for cell, width in zip(shown, widths, strict=False))
+        lines.append(f"{start}  {textwrap.shorten(row[4], max(WIDTH - len(start) - 2, 12), placeholder='...')}".rstrip())
+    return "\n".join([lines[0], "-" * WIDTH, *lines[1:]]) + "\n"
+
+
+_WIDEST = (20, 11, 6, 21)
+
+
+def _waits(cohort: CohortResult, s: Screening) -> str:
+    if cohort.earliest is not None:
+        return "" if cohort.earliest == s.on.toordinal() else f"from {show_day(cohort.earliest)}"
+    if cohort.verdict == INELIGIBLE:
+        return ", ".join(cohort.deciding)
+    return ", ".join(question.kind for question in (*cohort.missing, *cohort.to_do, *cohort.to_confirm))
+
+
+def _wrapped(text: str, first: str, rest: str | None = None) -> list[str]:
+    return textwrap.wrap(
+        text, WIDTH, initial_indent=first, subsequent_indent=first if rest is None else rest,
+        break_long_words=True, break_on_hyphens=False,
+    )  # fmt: skip
+
+
+def _cohort_text(cohort: CohortResult, s: Screening) -> list[str]:
+    lines = [f"{cohort.id}  {VERDICT_WORDS[cohort.verdict]}", *_wrapped(cohort.title, "    ")]
+    if cohort.verdict == INELIGIBLE:
+        lines += _wrapped(f"not met: {', '.join(cohort.deciding)}", "    ")
+    if cohort.earliest and cohort.earliest > s.on.toordinal():
+        lines += _wrapped(f"eligible from {show_day(cohort.earliest)}, if nothing else changes", "    ")
+    elif cohort.earliest_if_confirmed and cohort.earliest_if_confirmed > s.on.toordinal():
+        lines += _wrapped(f"from {show_day(cohort.earliest_if_confirmed)}, once confirmed", "    ")
+    for title, asked in (("get", cohort.missing), ("do", cohort.to_do), ("confirm", cohort.to_confirm)):
+        for question in asked:
+            reasons = ", ".join(reason.replace("_", " ") for reason in question.reasons)
+            lines += _wrapped(f"{question.kind} ({', '.join(question.criteria)}: {reasons})", f"    {title}: ", "      ")
+    ends = next((w.last for w in cohort.windows[:1] if len(cohort.windows) > 1 and w.verdict != INELIGIBLE), None)
+    if ends is not None:
+        lines += _wrapped(f"this verdict holds until {show_day(ends)}, if nothing new is recorded", "    ")
+    return lines
+
+
+def _criteria_text(s: Screening) -> list[str]:
+    open_rows = [row for row in s.criteria if row.status in (NOT_MET, UNKNOWN_STATUS)]
+    counts = {status: sum(row.status == status for row in s.criteria) for status in STATUS_WORDS}
+    lines = _wrapped(", ".join(f"{count} {STATUS_WORDS[status]}" for status, count in counts.items() if count), "criteria: ")
+    for row in sorted(open_rows, key=lambda row: row.status != NOT_MET):
+        lines += _row_text(row, s)
+    return lines
+
+
+def _row_text(row: CriterionResult, s: Screening) -> list[str]:
+    assert row.finding is not None
+    mark = " (warning only)" if row.criterion.severity is Severity.WARNING else ""
+    lines = _wrapped(f"{STATUS_WORDS[row.status]}{mark}: {because(row.finding, s.catalogue)}", f"  {row.criterion.id:<6} ", " " * 9)
+    if row.clears_on:
+        lines += _wrapped(f"met from {show_day(row.clears_on)}", " " * 9)
+    return lines

@@ -1,0 +1,170 @@
+"""Screen, fill, screen again: what is open as a patient file with empty answers, and the answers put back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from onstudy.criteria import expr as e
+from onstudy.errors import OnstudyError
+from onstudy.record.assemble import make_patient
+from onstudy.record.catalogue import BOOLEAN, COUNT, DATE, NONE, PERIOD, QUANTITY, STATE, Attribute, Catalogue, Kind
+from onstudy.record.patient import Fact, Patient
+from onstudy.screening.explain import PHRASES, label
+from onstudy.screening.missing import Question
+from onstudy.screening.screen import Screening
+from onstudy.criteria.finding import Reason
+from onstudy.values.calendar import show
+
+_TITLES = (("missing", "to find or measure"), ("to_do", "to do for the study"), ("to_confirm", "to confirm"))
+
+
+def todo_file(screening: Screening) -> str:
+    """A patient file with a blank `value` for everything the verdicts of this screening wait for.
+
+    What is left blank is no answer. An entry with the `id` of a fact completes that fact.
+    """
+    s = screening
+    lines = [
+        f"# What {s.trial.id} still needs to know, registration on {s.on.isoformat()}.",
+        "# Fill in what you know and leave the rest blank; then: onstudy screen ... --add THIS_FILE",
+        f"patient: {_quoted(s.patient.id)}",
+        "facts:",
+    ]
+    asked: dict[tuple[str, str], tuple[str, Question]] = {}
+    for cohort in s.cohorts:
+        for cls, title in _TITLES:
+            for question in getattr(cohort, cls):
+                known = asked.get((cls, question.kind))
+                merged = question if known is None else _merged(known[1], question)
+                asked[(cls, question.kind)] = (title, merged)
+    limited = _kinds_with_limits(s)
+    entries = [line for title, question in asked.values() for line in _entry(title, question, s, limited)]
+    return "\n".join([*lines, *(entries or ["  []"])]) + "\n"
+
+
+def _merged(one: Question, other: Question) -> Question:
+    both = {
+        name: tuple(dict.fromkeys((*getattr(one, name), *getattr(other, name))))
+        for name in ("criteria", "reasons", "fields", "about")
+    }
+    return replace(one, **both)
+
+
+def _kinds_with_limits(s: Screening) -> set[str]:
+    """Kinds whose results a rule compares with a multiple of the limit of normal."""
+    found = set()
+    for row in s.criteria:
+        for node in e.walk(row.rule) if row.rule is not None else ():
+            if isinstance(node, e.Compare) and isinstance(node.right, e.Limit):
+                pick = node.left if isinstance(node.left, e.Pick) else getattr(node.left, "of", None)
+                if pick is not None:
+                    found.add(pick.records.kind)
+    return found
+
+
+def _entry(title: str, question: Question, s: Screening, limited: set[str]) -> list[str]:
+    why = ", ".join(PHRASES[Reason(reason)] for reason in question.reasons)
+    lines = [f"  # {', '.join(question.criteria)}, {title}: {why}.", f"  # {question.ask}"]
+    kind = s.catalogue.kinds.get(question.kind)
+    if kind is None:
+        how = "--therapy-start" if question.kind == "therapy_start" else f"--anchor {question.kind}=DATETIME"
+        return [*lines, "  # " + ("the patient's date of birth: add it to the record" if question.kind == "born" else f"give it with {how}")]
+    facts = {fact.id: fact for fact in s.patient.facts}
+    about = [facts[name] for name in question.about if name in facts and not facts[name].computed]
+    if question.fields and about:
+        return [*lines, *(line for fact in about for line in _completion(fact, question.fields, s.catalogue))]
+    return [*lines, *_blank(kind, question.kind in limited, s.catalogue)]
+
+
+def _completion(fact: Fact, fields: Iterable[str], catalogue: Catalogue) -> list[str]:
+    """An entry that completes a fact already there."""
+    lines = [f"  - kind: {fact.kind}", f"    id: {_quoted(fact.id)}  # {label(fact.kind, catalogue)} {show(fact.start)}".rstrip()]
+    for name in fields:
+        attribute = catalogue.attribute(fact.kind, name)
+        lines.append(f"    {name}:" + (f"  # {_choices(attribute, catalogue)}" if attribute is not None else ""))
+    return lines
+
+
+def _blank(kind: Kind, limited: bool, catalogue: Catalogue) -> list[str]:
+    lines = [f"  - kind: {kind.name}"]
+    if kind.components:
+        lines.append("    on:  # YYYY-MM-DD")
+        for name, part in kind.components.items():
+            lines.append(f"    {name}:  # {_value_choices(catalogue.kinds[part], catalogue)}")
+        return lines
+    if kind.value == NONE:
+        lines.append("    value:  # yes or no")
+        lines.append("    recorded:  # for no: the day it was recorded; blank is the registration date")
+        dated = "    from:  # for yes: YYYY-MM-DD" if kind.extent == PERIOD else "    on:  # for yes: YYYY-MM-DD"
+        lines += [dated] if kind.extent != STATE else ["    on:  # YYYY-MM-DD"]
+        lines = lines if kind.extent != STATE else [line for line in lines if "recorded:" not in line]
+    else:
+        lines += ["    on:  # YYYY-MM-DD", f"    value:  # {_value_choices(kind, catalogue)}"]
+    if limited:
+        lines.append(f"    uln:  # upper limit of normal of that laboratory, in {kind.unit}")
+    for attribute in catalogue.attributes(kind.name).values():
+        if attribute.silence is None:
+            lines.append(f"    {attribute.name}:  # {_choices(attribute, catalogue)}")
+    return lines
+
+
+def _value_choices(kind: Kind, catalogue: Catalogue) -> str:
+    if kind.value == QUANTITY:
+        return f"a number with its unit, as in {kind.unit}"
+    if kind.value in (COUNT, DATE):
+        return "a number" if kind.value == COUNT else "YYYY-MM-DD"
+    return _listed(kind.values, catalogue)
+
+
+def _choices(attribute: Attribute, catalogue: Catalogue) -> str:
+    if attribute.type == BOOLEAN:
+        return f"{attribute.label}: yes or no"
+    if attribute.values:
+        return f"{attribute.label}: {_listed(attribute.values, catalogue)}"
+    return f"{attribute.label}: " + ("YYYY-MM-DD" if attribute.type == DATE else f"a number {attribute.unit}".strip())
+
+
+def _listed(name: str, catalogue: Catalogue) -> str:
+    members = list(catalogue.value_sets[name].members)
+    return ", ".join(members[:8]) + (" ... (docs/kinds.md)" if len(members) > 8 else "")
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def with_added(patient: Patient, more: Patient, source: str, catalogue: Catalogue) -> Patient:
+    """The patient with further facts, each showing where it came from; an entry with the id of a fact of
+    the record completes it. Raises `OnstudyError` where the further facts are another patient's."""
+    if more.id != patient.id:
+        raise OnstudyError(f"{source}: holds facts of another patient than the one screened; its 'patient:' must be the same")
+    known = {fact.id: fact for fact in patient.facts if not fact.computed}
+    for fact in more.facts:
+        if fact.computed or fact.kind == "sex":
+            continue
+        before = known.get(fact.id)
+        known[fact.id] = _completed(before, fact) if before is not None and before.kind == fact.kind else fact
+    plain = [fact for fact in known.values() if fact.kind != "sex"]
+    sex = [fact for fact in (*more.facts, *patient.facts) if fact.kind == "sex" and isinstance(fact.value, frozenset)]
+    code = next((name for fact in sex if isinstance(fact.value, frozenset) for name in fact.value), None)
+    born = patient.born if patient.born.known else more.born
+    problems = (*patient.problems, *more.problems)
+    return make_patient(patient.id, born, code, plain, (*patient.coverage, *more.coverage), problems, catalogue)
+
+
+def _completed(before: Fact, more: Fact) -> Fact:
+    """A fact with what was not stated of it filled in."""
+    return replace(
+        before,
+        attributes={**before.attributes, **more.attributes},
+        value=before.value if more.value is None else more.value,
+        lacks=before.lacks if more.value is None else None,
+        shown=before.shown if more.value is None else more.shown,
+        uln=before.uln if more.uln is None else more.uln,
+        lln=before.lln if more.lln is None else more.lln,
+        start=more.start if more.start.known else before.start,
+        end=before.end if more.end is None else more.end,
+        ongoing=before.ongoing and more.end is None,
+        source=f"{before.source} + {more.source}",
+    )

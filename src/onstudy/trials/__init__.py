@@ -1,0 +1,1 @@
+"""Trial files that ship with the package."""

@@ -1,0 +1,1 @@
+"""What a criterion can speak of: truth, intervals, dates, quantities, codes. Knows nothing of trials or patients."""
