@@ -35,6 +35,7 @@ bench: .venv/.dev
 	.venv/bin/python -m benchmarks
 
 docs: .venv/.core
+	.venv/bin/python -m onstudy.record.catalogue_file
 	.venv/bin/python -m onstudy.record.kinds_page > docs/kinds.md.new
 	mv docs/kinds.md.new docs/kinds.md
 

@@ -36,6 +36,6 @@ class InvalidFile(OnstudyError):
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """"; did you mean X?" where a known word is near what was written, else nothing."""
+    """Say `; did you mean X?` where a known word is near what was written, else nothing."""
     close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f"; did you mean {close[0]}?" if close else ""

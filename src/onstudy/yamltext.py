@@ -1,7 +1,7 @@
 """YAML as plain text with places: every scalar stays the string a person wrote (`no` is the word "no").
 
 Anchors, aliases, tags and duplicate keys are refused: they have no use in a trial or patient file, and
-they are how a small file becomes a huge one. Events come from libyaml by way of ruamel.yaml.
+they are how a small file becomes a huge one (docs/decisions/0003).
 """
 
 from __future__ import annotations
@@ -51,19 +51,18 @@ def read_yaml(text: str, name: str) -> list[Node]:
 
     `name` is what problems call the file.
     """
-    from _ruamel_yaml_clibz import CParser
-    from ruamel.yaml.error import YAMLError
+    import yaml
 
     documents: list[Node] = []
     builder = _Builder(name)
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same events, from libyaml where it was built in
     try:
-        parser = CParser(text)
-        while (event := parser.get_event()) is not None:
+        for event in yaml.parse(text, Loader=loader):
             builder.take(event)
             if builder.finished is not None:
                 documents.append(builder.finished)
                 builder.finished = None
-    except YAMLError as error:
+    except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark is not None else name
         what = getattr(error, "problem", None) or "not YAML"
@@ -135,7 +134,8 @@ class _Builder:
 
 def place_in(source: str, node: Node, line: int, column: int) -> tuple[int, int]:
     """Where in the file a place in a scalar's text lies: folding moves white space only, so the nth
-    other character of the text is the nth of the source."""
+    other character of the text is the nth of the source.
+    """
     text = node.text or ""
     lines = text.splitlines(keepends=True)
     wanted = sum(not c.isspace() for c in "".join(lines[: line - 1]) + "".join(lines[line - 1 : line])[: column - 1])

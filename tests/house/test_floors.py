@@ -47,13 +47,13 @@ CLOSED = {
 #: The outside libraries of a package, or of one part of it (`engines/vector`: vector.py or a folder vector).
 OUTSIDE = {
     "values/quantity": {"pint", "ucumvert"},
-    "yamltext": {"ruamel", "_ruamel_yaml_clibz"},
+    "yamltext": {"yaml"},
     "record": {"msgspec"},
     "record/shard": {"numpy"},
     "readers": {"msgspec"},
     "readers/fhir": {"fhir"},
     "readers/omop": {"duckdb", "pyarrow"},
-    "language": {"lark", "ruamel"},
+    "language": {"lark"},
     "engines/vector": {"numpy"},
     "screening": {"jinja2"},
     "analysis": {"numpy", "scipy", "matplotlib"},

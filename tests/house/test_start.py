@@ -9,7 +9,7 @@ import pytest
 
 #: Each costs a tenth of a second or more, and is needed by some commands only.
 HEAVY = {
-    "pint", "ucumvert", "typer", "pydantic", "rich", "lark", "ruamel", "jinja2", "msgspec", "numpy", "scipy",
+    "pint", "ucumvert", "typer", "pydantic", "rich", "lark", "ruamel", "yaml", "jinja2", "msgspec", "numpy", "scipy",
     "pyarrow", "duckdb", "pyspark", "fhir", "fastapi", "matplotlib", "importlib.metadata", "asyncio",
 }  # fmt: skip
 

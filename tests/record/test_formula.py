@@ -70,9 +70,7 @@ def test_corrected_qt_to_three_decimals(qt: float, rate: float, qtcf: float, qtc
 def test_cockcroft_gault(
     age: float, female: bool, weight: float, creatinine: float, umol: float, clearance: float, met: bool
 ) -> None:
-    found = value(
-        COCKCROFT_GAULT, age=age, weight=weight, creatinine=creatinine, sex_factor=0.85 if female else 1.0
-    )
+    found = value(COCKCROFT_GAULT, age=age, weight=weight, creatinine=creatinine, sex_factor=0.85 if female else 1.0)
     assert f"{found:.3f}" == f"{clearance:.3f}"
     molar_mass = load_catalogue().kinds["creatinine"].molar_mass
     assert f"{convert(creatinine, 'mg/dL', 'umol/L', molar_mass):.1f}" == f"{umol:.1f}"
@@ -94,9 +92,7 @@ def test_body_surface_area(
     area = value(MOSTELLER, height=cm, weight=kg)
     assert f"{area:.4f}" == f"{mosteller:.4f}"
     assert f"{value(DUBOIS, height=cm, weight=kg):.4f}" == f"{dubois:.4f}"
-    assert [f"{dose * area:.4f}" for dose in (0.8, 0.5, 1.8)] == [
-        f"{mg:.4f}" for mg in (at_08, at_05, course_ia)
-    ]
+    assert [f"{dose * area:.4f}" for dose in (0.8, 0.5, 1.8)] == [f"{mg:.4f}" for mg in (at_08, at_05, course_ia)]
 
 
 @pytest.mark.parametrize(("wbc", "count", "met"), [(25.0, 10_000, True), (25.1, 10_040, False)])

@@ -49,7 +49,8 @@ class Ask:
 @dataclass(slots=True)
 class Finding:
     """A node's result with what it rests on. `parts` mirror the tree; under a node that looks at several
-    records there is a part for each, `about` that record."""
+    records there is a part for each, `about` that record.
+    """
 
     expr: Expr
     result: Truth | Value

@@ -194,7 +194,12 @@ class Memory:
         return self._counted(node, truth, matches, open_end, findings)
 
     def _counted(
-        self, node: TruthExpr, truth: Truth, matches: list[Match], open_end: _Open, parts: list[Finding | None]
+        self,
+        node: TruthExpr,
+        truth: Truth,
+        matches: list[Match],
+        open_end: _Open,
+        parts: list[Finding | None],
     ) -> Finding:
         """A finding over records: its evidence are the records that make it what it is."""
         wanted = UNKNOWN if truth is UNKNOWN else TRUE
@@ -405,7 +410,12 @@ class Memory:
         reason = self._outside(pick.records) or Reason.NO_RECORD
         pending = [case for case in self._window_anchors(pick.records, subject) if case.value is None]
         if pending:
-            return [], Case(None, None, _NONE.union(*(c.reasons for c in pending)), tuple(a for c in pending for a in c.asks))
+            return [], Case(
+                None,
+                None,
+                _NONE.union(*(c.reasons for c in pending)),
+                tuple(a for c in pending for a in c.asks),
+            )
         return [], Case(None, None, frozenset({reason}), (self._ask_result(pick.records.kind, reason),))
 
     def _ask_result(self, kind: str, reason: Reason, name: str = "", about: str = "") -> Ask:
@@ -432,14 +442,24 @@ class Memory:
     def _age(self, node: e.Age, subject: Subject | None) -> list[Case]:
         born = self.view.patient.born
         if not born.known:
-            return [Case(None, None, frozenset({Reason.NO_RECORD}), (Ask("born", AskClass.MISSING, Reason.NO_RECORD),))]
+            return [
+                Case(
+                    None,
+                    None,
+                    frozenset({Reason.NO_RECORD}),
+                    (Ask("born", AskClass.MISSING, Reason.NO_RECORD),),
+                )
+            ]
         found = []
         for case in self.cases(node.anchor, subject):
             years = age(born.days, case.value.days) if isinstance(case.value, When) else None
             why = case.reasons
             asks = case.asks
             if years is not None and not years.exact:
-                why, asks = frozenset({Reason.IMPRECISE_DATE}), (Ask("born", AskClass.MISSING, Reason.IMPRECISE_DATE),)
+                why, asks = (
+                    frozenset({Reason.IMPRECISE_DATE}),
+                    (Ask("born", AskClass.MISSING, Reason.IMPRECISE_DATE),),
+                )
             birth = Fact(id="born", kind="born", start=born, shown=str(born), source="Patient")
             found.append(Case(years, birth, why, asks))
         return found
@@ -517,7 +537,12 @@ class Memory:
         if fact.value is not None:
             return Case(fact.value, about)
         reasons = _lacks(fact)
-        return Case(None, about, reasons, tuple(self._ask_result(fact.kind, r, about=fact.id) for r in sorted(reasons)))
+        return Case(
+            None,
+            about,
+            reasons,
+            tuple(self._ask_result(fact.kind, r, about=fact.id) for r in sorted(reasons)),
+        )
 
     def _not_stated(self, fact: Fact, name: str, subject: Subject) -> Case:
         if subject.unseen:
@@ -549,7 +574,9 @@ class Memory:
         asks = (*(ask for match in unknown for ask in match.asks), *open_end.asks)
         if not span.exact and not reasons:
             reasons = frozenset({Reason.IMPRECISE_VALUE})
-            asks = tuple(Ask(m.fact.kind, AskClass.MISSING, Reason.IMPRECISE_VALUE, "frequency", m.fact.id) for m in matches)
+            asks = tuple(
+                Ask(m.fact.kind, AskClass.MISSING, Reason.IMPRECISE_VALUE, "frequency", m.fact.id) for m in matches
+            )
         counted = [Case(span, match.fact, reasons, asks) for match in matches]
         return counted or [Case(span, None, reasons, asks)]
 

@@ -120,9 +120,12 @@ class View:
         if compare(Op.LE, fact.start.days, Interval(last, last) if last is not None else None) is not TRUE:
             return False
         if self.catalogue.kinds[denial.kind].negative == "day":
-            return not fact.ongoing and fact.end is not None and compare(
-                Op.GE, fact.end.days, Interval(days.low, days.low)
-            ) is TRUE and days.low is not None
+            return (
+                not fact.ongoing
+                and fact.end is not None
+                and compare(Op.GE, fact.end.days, Interval(days.low, days.low)) is TRUE
+                and days.low is not None
+            )
         ended = fact.end if fact.end is not None else fact.start
         return first is None or compare(Op.LT, ended.days, point(first)) is FALSE
 

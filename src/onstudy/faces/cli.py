@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from datetime import date
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -25,7 +26,9 @@ app = typer.Typer(
 )
 
 TrialName = Annotated[str, typer.Argument(metavar="TRIAL", help="An id that ships, a path to a trial file, or 'all'.")]
-Patients = Annotated[list[str], typer.Argument(metavar="PATIENT...", help="FHIR, patient or CSV files; - is standard input.")]
+Patients = Annotated[
+    list[str], typer.Argument(metavar="PATIENT...", help="FHIR, patient or CSV files; - is standard input.")
+]
 
 
 def main() -> None:
@@ -49,9 +52,13 @@ def screen(
     therapy_start: Annotated[str, typer.Option(help="Planned start of therapy, YYYY-MM-DDThh:mm.")] = "",
     anchor: Annotated[list[str] | None, typer.Option(help="Another anchor, NAME=DATETIME.")] = None,
     until: Annotated[str, typer.Option(help="Last registration date looked at; 90 days ahead unless given.")] = "",
-    assume_complete: Annotated[list[str] | None, typer.Option(help="A kind (or 'all') whose absence is accepted as 'no'.")] = None,
+    assume_complete: Annotated[
+        list[str] | None, typer.Option(help="A kind (or 'all') whose absence is accepted as 'no'.")
+    ] = None,
     as_known_on: Annotated[str, typer.Option(help="Use only what had been recorded by this day.")] = "",
-    default_uln: Annotated[list[str] | None, typer.Option(help="KIND=VALUE, for results without a limit of normal.")] = None,
+    default_uln: Annotated[
+        list[str] | None, typer.Option(help="KIND=VALUE, for results without a limit of normal.")
+    ] = None,
     add: Annotated[list[str] | None, typer.Option(help="Further facts of the one patient screened.")] = None,
     todo: Annotated[str, typer.Option(help="Write what is open as a patient file with empty answers.")] = "",
     format: Annotated[str, typer.Option(help="text, json or html.")] = "text",
@@ -84,7 +91,9 @@ def screen(
 
 
 @app.command()
-def check(trial: Annotated[list[str], typer.Argument(metavar="TRIAL...", help="Ids, paths, or 'all'.")]) -> None:
+def check(
+    trial: Annotated[list[str], typer.Argument(metavar="TRIAL...", help="Ids, paths, or 'all'.")],
+) -> None:
     """Check trial files: valid, and every example screens to what a person wrote beside it."""
     from onstudy.faces import inputs
     from onstudy.language.library import examples_path
@@ -94,7 +103,7 @@ def check(trial: Annotated[list[str], typer.Argument(metavar="TRIAL...", help="I
 
     catalogue = load_catalogue()
     paths = inputs.trial_paths(trial)
-    loaded = inputs.gather([lambda path=path: load_trial_file(path, catalogue) for path in paths])
+    loaded = inputs.gather([partial(load_trial_file, path, catalogue) for path in paths])
     failed = False
     for one, path in zip(loaded, paths, strict=True):
         checked = check_examples(one, examples_path(path), catalogue)
@@ -148,5 +157,3 @@ def worksheet(
 
 if __name__ == "__main__":
     main()
-
-

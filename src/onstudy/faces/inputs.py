@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -39,13 +40,10 @@ def read_all(trial: str, sources: list[str], further: list[str]) -> tuple[list[T
     trials: list[Trial] = []
     read: list[list[Patient]] = []
     more: list[list[Patient]] = []
-    gather(
-        [
-            lambda: trials.extend(load_trials(trial, catalogue)),
-            *(lambda name=name: read.append(_patients(name)) for name in sources),
-            *(lambda name=name: more.append(_patients(name)) for name in further),
-        ]
-    )
+    work: list[Callable[[], None]] = [lambda: trials.extend(load_trials(trial, catalogue))]
+    work += [partial(_into, read, name) for name in sources]
+    work += [partial(_into, more, name) for name in further]
+    gather(work)
     found = [patient for some in read for patient in some]
     if further:
         found = [_with_all(found, further, more)]
@@ -65,7 +63,7 @@ def _with_all(found: list[Patient], names: list[str], more: list[list[Patient]])
 
 def patients(sources: list[str]) -> list[Patient]:
     """All patients of all sources."""
-    return [patient for some in gather([lambda name=name: _patients(name) for name in sources]) for patient in some]
+    return [patient for some in gather([partial(_patients, name) for name in sources]) for patient in some]
 
 
 def _patients(name: str) -> list[Patient]:
@@ -74,9 +72,17 @@ def _patients(name: str) -> list[Patient]:
     return api.read_patients(Path(name))
 
 
+def _into(read: list[list[Patient]], name: str) -> None:
+    read.append(_patients(name))
+
+
+def _paths_of(name: str) -> list[Path]:
+    return list(shipped().values()) if name == "all" else [trial_path(name)]
+
+
 def trial_paths(names: list[str]) -> list[Path]:
     """The files of trial ids and paths; `all` is every one that ships."""
-    found = gather([lambda name=name: list(shipped().values()) if name == "all" else [trial_path(name)] for name in names])
+    found = gather([partial(_paths_of, name) for name in names])
     return [path for paths in found for path in paths]
 
 

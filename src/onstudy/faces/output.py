@@ -127,7 +127,9 @@ def facts(patients: list[Patient], format: str) -> str:
     """What was read, in one of the formats of `onstudy facts`."""
     catalogue = load_catalogue()
     if format == "fhir":
-        return "".join(json.dumps(to_bundle(p, catalogue), ensure_ascii=False, separators=(",", ":")) + "\n" for p in patients)
+        return "".join(
+            json.dumps(to_bundle(p, catalogue), ensure_ascii=False, separators=(",", ":")) + "\n" for p in patients
+        )
     if format == "patient":
         return "---\n".join(to_patient_file(p, catalogue) for p in patients)
     if format == "json":
@@ -159,10 +161,14 @@ def _fact(fact: Fact) -> dict[str, object]:
 
 def _text(patient: Patient) -> str:
     catalogue = load_catalogue()
-    lines = [f"patient {patient.id}" + (f", born {patient.born}" if patient.born.known else ", date of birth not known")]
+    lines = [
+        f"patient {patient.id}" + (f", born {patient.born}" if patient.born.known else ", date of birth not known")
+    ]
     for fact in patient.facts:
         what = label(fact.kind, catalogue) + (": none" if fact.negative else f": {fact.shown}" if fact.shown else "")
-        notes = [note for note, is_so in (("computed", fact.computed), (f"not usable: {fact.lacks}", fact.lacks)) if is_so]
+        notes = [
+            note for note, is_so in (("computed", fact.computed), (f"not usable: {fact.lacks}", fact.lacks)) if is_so
+        ]
         extra = f" ({', '.join(notes)})" if notes else ""
         lines.append(f"  {when_text(fact):<24} {what}{extra}  [{fact.source}]")
     lines.append(f"  {len(patient.facts)} facts, {len(patient.problems)} problems")
@@ -174,7 +180,8 @@ def changes(found: list[Change], format: str) -> str:
     """The changes between two trial files."""
     if format == "json":
         return "".join(
-            json.dumps({"what": c.what, "part": c.part, "old": c.old, "new": c.new}, ensure_ascii=False) + "\n" for c in found
+            json.dumps({"what": c.what, "part": c.part, "old": c.old, "new": c.new}, ensure_ascii=False) + "\n"
+            for c in found
         )
     lines = []
     for change in found:

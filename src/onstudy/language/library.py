@@ -28,7 +28,9 @@ def trial_path(name: str) -> Path:
         if not path.is_file():
             raise OnstudyError(f"{name}: there is no such trial file")
         return path
-    raise OnstudyError(f"{name}: unknown trial{nearest(name, known)}; known are {', '.join(known)}, or give a path to a trial file")
+    raise OnstudyError(
+        f"{name}: unknown trial{nearest(name, known)}; known are {', '.join(known)}, or give a path to a trial file"
+    )
 
 
 def examples_path(trial_file: Path) -> Path:

@@ -16,7 +16,18 @@ from onstudy.criteria.expr import Expr, Relation, RuleError, TruthExpr, Type, Va
 from onstudy.criteria.trial import Setting
 from onstudy.errors import nearest
 from onstudy.record.catalogue import (
-    BOOLEAN, CODE, COUNT, DATE, NONE, ORDERED, QUANTITY, STATE, Attribute, Catalogue, Kind, ValueSet,
+    BOOLEAN,
+    CODE,
+    COUNT,
+    DATE,
+    NONE,
+    ORDERED,
+    QUANTITY,
+    STATE,
+    Attribute,
+    Catalogue,
+    Kind,
+    ValueSet,
 )  # fmt: skip
 from onstudy.values.calendar import Duration, Unit
 from onstudy.values.interval import Op
@@ -85,7 +96,7 @@ def _syntax(error: UnexpectedInput, text: str) -> RuleErrorAt:
         line, column = _place(error.token, text)
         return RuleErrorAt(f"{shown} does not fit here; expected {', '.join(expected)}", line, column)
     if isinstance(error, UnexpectedCharacters):
-        return RuleErrorAt(f"{text[error.pos_in_stream]!r} does not belong here", error.line, error.column)
+        return RuleErrorAt(f"{error.char!r} does not belong here", error.line, error.column)
     assert isinstance(error, UnexpectedEOF)
     return RuleErrorAt("the rule ends too early", 1, len(text))
 
@@ -208,7 +219,11 @@ class _Reader:
     _not_in = _is_not
 
     def member(
-        self, tree: Tree[Token], value: list[Tree[Token] | Token], words: list[Tree[Token] | Token], scope: str
+        self,
+        tree: Tree[Token],
+        value: list[Tree[Token] | Token],
+        words: list[Tree[Token] | Token],
+        scope: str,
     ) -> e.Member:
         subject = self.value(value[0], scope)
         if subject.type.base != "code":
@@ -242,7 +257,10 @@ class _Reader:
         event = self.value(tree.children[0], scope)
         how = tree.children[1]
         assert isinstance(how, Tree)
-        span = next((self.span(t) for t in how.children if isinstance(t, Token) and t.type in ("QUANTITY", "SETTING")), None)
+        span = next(
+            (self.span(t) for t in how.children if isinstance(t, Token) and t.type in ("QUANTITY", "SETTING")),
+            None,
+        )
         side = next((str(t) for t in how.children if isinstance(t, Token) and t.type in ("BEFORE", "AFTER")), "")
         form = {"at_least": f"at least {{}} {side}", "within": f"within {{}} {side}", "on_or": f"on or {side}",
                 "plainly": side, "on": "on"}[str(how.data)]  # fmt: skip
@@ -296,7 +314,10 @@ class _Reader:
         text, setting = self.written(token)
         amount, _, unit = text.partition(" ")
         if unit not in _UNITS or not amount.isdigit():
-            self.fail(token, f"{text!r} is not a duration; write a whole number of hours, days, weeks, months or years")
+            self.fail(
+                token,
+                f"{text!r} is not a duration; write a whole number of hours, days, weeks, months or years",
+            )
         if int(amount) > 100_000:
             self.fail(token, f"{text!r} is longer than any record")
         return e.Span(Duration(int(amount), _UNITS[unit]), setting)
@@ -372,7 +393,10 @@ class _Reader:
         text = " ".join(str(token).split())
         amount, _, unit = text.partition(" ") if " " in text else _split(text)
         if unit:
-            self.fail(tree, f"{text!r}: a number with a unit is compared with a value; here a plain number is needed")
+            self.fail(
+                tree,
+                f"{text!r}: a number with a unit is compared with a value; here a plain number is needed",
+            )
         return e.Number(float(amount), "", text)
 
     def _setting(self, tree: Tree[Token], scope: str) -> Expr:
@@ -410,7 +434,10 @@ class _Reader:
         assert isinstance(pick, e.Pick)
         found = self.field_of(str(token), pick.records.kind, pick)
         if found is None:
-            self.fail(tree, f"{pick.records.kind} has no {str(token)!r}{nearest(str(token), self.fields(pick.records.kind))}")
+            self.fail(
+                tree,
+                f"{pick.records.kind} has no {str(token)!r}{nearest(str(token), self.fields(pick.records.kind))}",
+            )
         return found
 
     def _name(self, tree: Tree[Token], scope: str) -> Expr:
@@ -424,7 +451,12 @@ class _Reader:
             return e.Anchor(name)
         kind = self.catalogue.kinds.get(name)
         if kind is None:
-            known = [*self.names.definitions, *self.anchors, *self.catalogue.kinds, *(self.fields(scope) if scope else ())]
+            known = [
+                *self.names.definitions,
+                *self.anchors,
+                *self.catalogue.kinds,
+                *(self.fields(scope) if scope else ()),
+            ]
             self.fail(tree, f"{name!r} is neither a definition nor a kind{nearest(name, known)}")
         if kind.value != NONE:
             self.fail(tree, f"{name} has values: write 'latest {name} ...'")
@@ -432,12 +464,20 @@ class _Reader:
 
     def scoped(self, tree: Tree[Token], named: e.Named, scope: str) -> e.Named:
         if named.of and (not scope or named.of not in {scope, *self.catalogue.ancestors(scope)}):
-            self.fail(tree, f"{named.name} speaks of a {named.of} record; it stands inside 'where' or 'has' of {named.of}")
+            self.fail(
+                tree,
+                f"{named.name} speaks of a {named.of} record; it stands inside 'where' or 'has' of {named.of}",
+            )
         return named
 
     def fields(self, kind: str) -> list[str]:
         entry = self.catalogue.kinds[kind]
-        return [*self.catalogue.attributes(kind), *entry.components, *_PLACES, *(["value"] if entry.measured else [])]
+        return [
+            *self.catalogue.attributes(kind),
+            *entry.components,
+            *_PLACES,
+            *(["value"] if entry.measured else []),
+        ]
 
     def field_of(self, name: str, kind: str, of: e.Pick | None) -> e.Field | None:
         """The field of that name that records of a kind have, or None."""

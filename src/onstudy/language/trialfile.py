@@ -1,5 +1,6 @@
 """A trial file to a Trial. All problems are gathered and shown together; a file with one makes no Trial,
-because a trial short of one criterion is dangerous."""
+because a trial short of one criterion is dangerous.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +11,14 @@ from pathlib import Path
 
 from onstudy.criteria.expr import Named, TruthExpr
 from onstudy.criteria.trial import (
-    AnchorPoint, Cohort, Criterion, Definition, Setting, Severity, Step, Trial,
+    AnchorPoint,
+    Cohort,
+    Criterion,
+    Definition,
+    Setting,
+    Severity,
+    Step,
+    Trial,
 )  # fmt: skip
 from onstudy.errors import InvalidFile, Problem, nearest
 from onstudy.language.parse import Names, RuleErrorAt, parse
@@ -25,7 +33,18 @@ _IDENTITY = (
     "source", "source_date", "reviewed", "notes", "identifiers", "conditions",
 )  # fmt: skip
 _LATER = ("regimen", "schedule", "endpoints", "decision_rules", "page")
-_TOP = ("id", "version", "title", "anchors", "settings", "definitions", "steps", "cohorts", *_IDENTITY, *_LATER)
+_TOP = (
+    "id",
+    "version",
+    "title",
+    "anchors",
+    "settings",
+    "definitions",
+    "steps",
+    "cohorts",
+    *_IDENTITY,
+    *_LATER,
+)
 _CRITERION = ("id", "text", "rule", "note", "severity", "warn_older_than")
 
 

@@ -92,9 +92,8 @@ def spanning(start: When, end: When | None) -> When:
 
 def over(start: When, end: When) -> bool:
     """Whether `end` certainly lies before `start`."""
-    if start.span.low is None or end.span.high is None:
-        return False
     shared = start.offset is not None and end.offset is not None
-    low, high = start.instants(shared).low, end.instants(shared)
-    assert low is not None and high.high is not None
-    return high.high < low or (high.high == low and high.high_open)
+    low, last = start.instants(shared).low, end.instants(shared)
+    if low is None or last.high is None:
+        return False
+    return last.high < low or (last.high == low and last.high_open)

@@ -224,7 +224,7 @@ def _floats(value: Interval) -> Interval:
 
 
 def read_limit(slot: Slot, text: str, unit: str) -> Reading:
-    """A limit of normal: a number, or the upper one where it is written "<40" or "10-40"; in the slot's unit."""
+    """A limit of normal in the slot's unit: a number, or the upper one of "<40" and of "10-40"."""
     reading = _read_number(replace(slot, results=None), text.strip(), unit)
     if not isinstance(reading.value, Interval):
         return reading

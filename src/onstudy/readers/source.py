@@ -25,7 +25,7 @@ LARGEST = 1 << 30
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """A source: its path as given, its short name, its text and format, and the JSON if it is one document."""
+    """A source: its path as given, its short name, its text and format, its JSON if it is one document."""
 
     path: str
     name: str
@@ -127,7 +127,7 @@ def _json(path: str, name: str, text: str, start: str) -> Content:
 
 
 def _is_ndjson(text: str) -> bool:
-    """Whether every line opens an object and at least one is a whole resource: damaged lines may be among them."""
+    """Whether most lines open an object and one is a whole resource: damaged lines may be among them."""
     lines = [line for line in (raw.strip() for raw in text.split("\n")) if line]
     if len(lines) < 2 or sum(line[0] != "{" for line in lines) > len(lines) // 2:
         return False

@@ -36,8 +36,8 @@ from onstudy.values.quantity import UnitError, parse_quantity
 Written = str | None | list["Written"] | dict[str, "Written"]
 
 KEYS = (
-    "kind", "id", "on", "from", "to", "value", "unit", "uln", "lln", "recorded", "status", "suspected", "sample",
-    "active",
+    "kind", "id", "on", "from", "to", "value", "unit", "uln", "lln", "recorded", "status", "suspected",
+    "sample", "active",
 )  # fmt: skip
 _PART_KEYS = ("value", "unit", "uln", "lln", "status", "id")
 
@@ -46,8 +46,8 @@ _OPEN = ("active", "in progress", "ongoing")
 _CLOSED = ("completed", "stopped", "resolved", "inactive", "ended")
 _PENDING = ("pending", "registered", "preliminary", "partial")
 _NO_RESULT = (
-    "failed", "cancelled", "canceled", "entered in error", "not done", "not performed", "not taken", "aborted",
-    "rejected", "unsatisfactory",
+    "failed", "cancelled", "canceled", "entered in error", "not done", "not performed", "not taken",
+    "aborted", "rejected", "unsatisfactory",
 )  # fmt: skip
 _SUSPECTED = ("suspected", "provisional", "differential", "unconfirmed")
 _STATUSES = (*_FINAL, *_OPEN, *_CLOSED, *_PENDING, *_NO_RESULT, *_SUSPECTED, "refuted")
@@ -168,7 +168,7 @@ class Statement:
         return None if reading.value is None else reading.value == frozenset({YES})
 
     def _fitting(self, kind: Kind, times: Times) -> Times:
-        """The dates as the kind can have them. What contradicts itself is left out: the fact is undated then."""
+        """The dates as the kind can have them; dates that contradict each other are left out."""
         bounds = times.start is not None or times.end is not None
         if reversed_period(times):
             self.say("it ends before it begins: its dates are not used")

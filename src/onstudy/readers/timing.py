@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from onstudy.record.catalogue import MOMENT, STATE, Kind
 from onstudy.readers.dates import over, spanning, starting, until
+from onstudy.record.catalogue import MOMENT, STATE, Kind
 from onstudy.values.calendar import UNDATED, When
 
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """The dates a source states. `going` says whether a period is still open: True, False, or None, unsaid."""
+    """The dates a source states. `going`: whether a period is still open; None where that is not said."""
 
     on: When | None = None
     start: When | None = None

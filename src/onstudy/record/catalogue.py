@@ -36,13 +36,13 @@ AGE, SEX_FACTOR = "age", "sex_factor"
 TOPICS: Mapping[str, str] = {
     "person": "The person",
     "disease": "The leukemia",
-    "treatment": "Treatment",
+    "treatment": "Treatments",
     "laboratory": "Laboratory",
     "heart": "Heart",
     "nervous_system": "Nervous system",
     "infection": "Infection",
     "liver": "Liver",
-    "pregnancy": "Pregnancy",
+    "pregnancy": "Pregnancy and nursing",
     "cancer": "Other cancers",
     "other_disease": "Other diseases",
     "performance": "Performance status",
@@ -294,9 +294,7 @@ class Catalogue:
     @cached_property
     def _member_codes(self) -> dict[str, _CodeTable]:
         return {
-            values.name: _CodeTable(
-                (member.name, use) for member in values.members.values() for use in member.codes
-            )
+            values.name: _CodeTable((member.name, use) for member in values.members.values() for use in member.codes)
             for values in self.value_sets.values()
         }
 

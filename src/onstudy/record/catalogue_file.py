@@ -121,8 +121,12 @@ def _from_json(path: Path, data: bytes) -> dict[str, Any] | None:
     beside = path.with_suffix(".json")
     if not beside.is_file():
         return None
-    kept: dict[str, Any] = json.loads(beside.read_bytes())
-    return kept["catalogue"] if kept.get("toml") == _fingerprint(data) else None
+    try:
+        kept = json.loads(beside.read_bytes())
+    except (OSError, ValueError):
+        return None  # the TOML says the same, only more slowly
+    fits = isinstance(kept, dict) and kept.get("toml") == _fingerprint(data)
+    return kept["catalogue"] if fits else None
 
 
 def _fingerprint(data: bytes) -> str:

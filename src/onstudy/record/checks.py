@@ -31,7 +31,7 @@ def _implausible(facts: Sequence[Fact], catalogue: Catalogue) -> Iterator[tuple[
             unit = f" {kind.unit}" if kind.unit else ""
             whose = "computed " if fact.computed else ""
             yield (
-                f"the {whose}value of {fact.kind} lies outside {low:g} to {high:g}{unit}: check value and unit",
+                f"the {whose}value of {fact.kind} lies outside {low:g} to {high:g}{unit}: check it",
                 fact.source,
             )
 

@@ -56,7 +56,7 @@ def _by_newer_record(facts: Sequence[Fact], open_ones: Sequence[Fact], catalogue
 
 
 def _line(fact: Fact, catalogue: Catalogue) -> tuple[str, str] | None:
-    """The kind and the one value of its superseding attribute; None where it has none or it is not certain."""
+    """The kind and the one value of its superseding attribute; None where there is no such value."""
     kind = catalogue.kinds.get(fact.kind)
     if kind is None or not kind.supersedes or fact.negative:
         return None

@@ -117,8 +117,7 @@ def _exponent(node: ast.expr, text: str) -> float:
     value = ANYTHING if names else run({})
     if value.low is None or not value.exact or not 0 < value.low <= LARGEST_EXPONENT:
         raise FormulaError(
-            f"{text!r}: the exponent {ast.unparse(node)!r} is not a number above 0 and up to "
-            f"{LARGEST_EXPONENT:g}"
+            f"{text!r}: the exponent {ast.unparse(node)!r} is not a number above 0 and up to {LARGEST_EXPONENT:g}"
         )
     return float(value.low)
 

@@ -1,5 +1,6 @@
 """Check a trial file: its examples screen to the verdicts and statuses a person wrote beside them, and
-every criterion is met, not met and unknown in at least one of them."""
+every criterion is met, not met and unknown in at least one of them.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +14,17 @@ from onstudy.errors import InvalidFile, Problem, nearest
 from onstudy.readers.patientfile import patient_from
 from onstudy.record.catalogue import Catalogue
 from onstudy.screening.screen import (
-    ELIGIBLE, ELIGIBLE_IF_CONFIRMED, INELIGIBLE, MET, NOT_APPLICABLE, NOT_MET, UNDETERMINED, UNKNOWN_STATUS,
-    CriterionResult, Screening, screen,
+    ELIGIBLE,
+    ELIGIBLE_IF_CONFIRMED,
+    INELIGIBLE,
+    MET,
+    NOT_APPLICABLE,
+    NOT_MET,
+    UNDETERMINED,
+    UNKNOWN_STATUS,
+    CriterionResult,
+    Screening,
+    screen,
 )  # fmt: skip
 from onstudy.values.calendar import When, parse_when, show_day
 from onstudy.yamltext import Node, read_yaml
@@ -48,7 +58,9 @@ def check_examples(trial: Trial, path: Path, catalogue: Catalogue) -> Checked:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
-        raise InvalidFile([Problem("a trial file has its examples beside it; this file cannot be read", path.name)]) from None
+        raise InvalidFile(
+            [Problem("a trial file has its examples beside it; this file cannot be read", path.name)]
+        ) from None
     documents = read_yaml(text, path.name)
     if len(documents) != 1:
         raise InvalidFile([Problem("an examples file is one YAML mapping", path.name)])

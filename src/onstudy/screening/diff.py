@@ -23,15 +23,25 @@ def compare_trials(old: Trial, new: Trial) -> list[Change]:
     """All changes, in protocol order; a criterion whose rule is the same but uses a changed definition is named."""
     found = [
         Change("trial", part, str(a), str(b))
-        for part, a, b in (("id", old.id, new.id), ("version", old.version, new.version), ("title", old.title, new.title))
+        for part, a, b in (
+            ("id", old.id, new.id),
+            ("version", old.version, new.version),
+            ("title", old.title, new.title),
+        )
         if a != b
     ]
     for key in sorted({*old.identity, *new.identity}):
         if old.identity.get(key) != new.identity.get(key):
             found.append(Change("trial", key, str(old.identity.get(key, "")), str(new.identity.get(key, ""))))
-    found += _entries("anchor", {n: a.label for n, a in old.anchors.items()}, {n: a.label for n, a in new.anchors.items()})
+    found += _entries(
+        "anchor", {n: a.label for n, a in old.anchors.items()}, {n: a.label for n, a in new.anchors.items()}
+    )
     found += _entries("setting", _texts(old.settings), _texts(new.settings))
-    definitions = _entries("definition", {n: d.text for n, d in old.definitions.items()}, {n: d.text for n, d in new.definitions.items()})
+    definitions = _entries(
+        "definition",
+        {n: d.text for n, d in old.definitions.items()},
+        {n: d.text for n, d in new.definitions.items()},
+    )
     found += definitions
     changed = {change.what.removeprefix("definition ") for change in definitions}
     changed |= {change.what.removeprefix("setting ") for change in found if change.what.startswith("setting ")}

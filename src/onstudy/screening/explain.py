@@ -37,7 +37,8 @@ _OPS = {
 
 def decisive(finding: Finding) -> tuple[Finding, ...]:
     """The parts that make a finding what it is: under AND the false, else the unknown, else all; mirrored
-    under OR. An `if` whose condition fails rests on its condition."""
+    under OR. An `if` whose condition fails rests on its condition.
+    """
     node, truth, parts = finding.expr, finding.truth, finding.parts
     match node:
         case e.And():
@@ -105,15 +106,21 @@ def sentence(finding: Finding, catalogue: Catalogue) -> str:
         case e.Any(records, _) | e.Every(records, _):
             return _about_records(finding, records, catalogue)
         case e.Compare():
-            said = [f"{_named(node.left, part, catalogue)}: {text}" for part in finding.parts if (text := _distance(node, part))]
+            said = [
+                f"{_named(node.left, part, catalogue)}: {text}"
+                for part in finding.parts
+                if (text := _distance(node, part))
+            ]
             return _led(finding, said, catalogue)
         case e.Member():
-            said = [f"{_subject(part, node.value, catalogue)} is {value_text(part, catalogue)}" for part in finding.parts
-                    if part.result is not None]  # fmt: skip
+            known = [part for part in finding.parts if part.result is not None]
+            said = [f"{_subject(part, node.value, catalogue)} is {value_text(part, catalogue)}" for part in known]
             wanted = " or ".join(name.replace("_", " ") for name in node.names)
             return _led(finding, said, catalogue) + ("" if finding.truth is TRUE else f" (asked: {wanted})")
         case e.Timing():
-            said = [f"{_owner(part, catalogue)}{text}" for part in finding.parts if (text := _interval_text(node, part))]
+            said = [
+                f"{_owner(part, catalogue)}{text}" for part in finding.parts if (text := _interval_text(node, part))
+            ]
             return _led(finding, said, catalogue)
     return _led(finding, [], catalogue)
 
@@ -137,7 +144,9 @@ def _asked_label(finding: Finding, catalogue: Catalogue) -> str:
     if not kinds:
         return unparse(finding.expr)
     fields = {ask.kind: ask.field for ask in finding.asks if ask.field}
-    return ", ".join(label(kind, catalogue) + (f" ({fields[kind].replace('_', ' ')})" if kind in fields else "") for kind in kinds)
+    return ", ".join(
+        label(kind, catalogue) + (f" ({fields[kind].replace('_', ' ')})" if kind in fields else "") for kind in kinds
+    )
 
 
 def label(kind: str, catalogue: Catalogue) -> str:
@@ -151,7 +160,9 @@ def _about_records(finding: Finding, records: e.Records, catalogue: Catalogue) -
     if records.where is not None:
         name += f" where {unparse(records.where)}"
     if records.lookback is not None:
-        name += f" {unparse(e.Any(e.Records(records.kind, None, records.lookback))).removeprefix(f'any {records.kind} ')}"
+        name += (
+            f" {unparse(e.Any(e.Records(records.kind, None, records.lookback))).removeprefix(f'any {records.kind} ')}"
+        )
     facts = [fact_text(fact, catalogue) for fact in finding.evidence if not fact.negative]
     listed = ", ".join(facts[:3]) + (f" and {len(facts) - 3} more" if len(facts) > 3 else "")
     if finding.truth is UNKNOWN:
@@ -182,15 +193,22 @@ def shown_of(fact: Fact, catalogue: Catalogue) -> str:
     if fact.negative:
         return "none" if fact.narrowed is None else f"none with {fact.narrowed[0]} {written(fact.narrowed[1])}"
     if fact.shown and fact.shown not in ("yes", "no"):
-        return fact.shown
-    said = [_stated(name, value, catalogue.codes_of(fact.kind, name)) for name, value in fact.attributes.items() if value is not None]
+        return fact.shown.replace("_", " ") if isinstance(fact.value, frozenset) else fact.shown
+    said = [
+        _stated(name, value, catalogue.codes_of(fact.kind, name))
+        for name, value in fact.attributes.items()
+        if value is not None
+    ]
     said += [f"{name.replace('_', ' ')} {part.shown}" for name, part in fact.parts.items() if part.shown]
     return ", ".join(said)
 
 
 def _stated(name: str, value: Value, values: ValueSet | None) -> str:
-    words = [values.members[code].label for code in sorted(value) if code in values.members] if (
-        values is not None and isinstance(value, frozenset)) else []
+    words = (
+        [values.members[code].label for code in sorted(value) if code in values.members]
+        if (values is not None and isinstance(value, frozenset))
+        else []
+    )
     if len(words) == 1 and name in ("agent", "type", "term"):
         return words[0]
     return f"{name.replace('_', ' ')} {words[0] if len(words) == 1 else written(value)}"
@@ -223,7 +241,7 @@ def value_text(part: Finding, catalogue: Catalogue) -> str:
     """The value of a case: as recorded where it is the fact's own value, else written out."""
     fact, value = part.about, part.result
     if fact is not None and fact.shown and value is fact.value:
-        return fact.shown
+        return fact.shown.replace("_", " ") if isinstance(value, frozenset) else fact.shown
     return written(value)
 
 
@@ -306,4 +324,8 @@ def _interval_text(node: e.Timing, part: Finding) -> str:
 
 def _owner(part: Finding, catalogue: Catalogue) -> str:
     fact = part.about
-    return "" if fact is None or fact.kind not in catalogue.kinds else f"{label(fact.kind, catalogue)} {shown_of(fact, catalogue)}".strip() + ": "
+    return (
+        ""
+        if fact is None or fact.kind not in catalogue.kinds
+        else f"{label(fact.kind, catalogue)} {shown_of(fact, catalogue)}".strip() + ": "
+    )

@@ -1,5 +1,6 @@
 """What would settle a verdict: the unknown leaves that decide, sorted by the work they ask for, and the
-smallest sets of answers that would make a patient eligible. Never a question that can no longer matter."""
+smallest sets of answers that would make a patient eligible. Never a question that can no longer matter.
+"""
 
 from __future__ import annotations
 

@@ -18,7 +18,10 @@ def as_known(patient: Patient, day: date, catalogue: Catalogue) -> Patient:
     """The record as it was on a past day: nothing recorded later, nor, where that is not stated, dated later."""
     last = day.toordinal()
     kept = [fact for fact in patient.facts if not fact.computed and _known_by(fact, last)]
-    sex = next((code for fact in kept if fact.kind == "sex" and isinstance(fact.value, frozenset) for code in fact.value), None)
+    sex = next(
+        (code for fact in kept if fact.kind == "sex" and isinstance(fact.value, frozenset) for code in fact.value),
+        None,
+    )
     plain = [fact for fact in kept if fact.kind != "sex"]
     return make_patient(patient.id, patient.born, sex, plain, patient.coverage, patient.problems, catalogue)
 

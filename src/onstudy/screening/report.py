@@ -12,8 +12,17 @@ from onstudy.record.patient import Fact
 from onstudy.screening.explain import because, evidence_of, near, shown_of, when_text
 from onstudy.screening.missing import Question
 from onstudy.screening.screen import (
-    ELIGIBLE, ELIGIBLE_IF_CONFIRMED, INELIGIBLE, MET, NOT_APPLICABLE, NOT_MET, UNDETERMINED, UNKNOWN_STATUS,
-    CohortResult, CriterionResult, Screening,
+    ELIGIBLE,
+    ELIGIBLE_IF_CONFIRMED,
+    INELIGIBLE,
+    MET,
+    NOT_APPLICABLE,
+    NOT_MET,
+    UNDETERMINED,
+    UNKNOWN_STATUS,
+    CohortResult,
+    CriterionResult,
+    Screening,
 )  # fmt: skip
 from onstudy.values.calendar import show, show_day
 
@@ -60,7 +69,12 @@ def _cohort(cohort: CohortResult) -> dict[str, object]:
         "missing": [_question(question) for question in cohort.missing],
         "settled_by": [list(kinds) for kinds in cohort.settled_by],
         "windows": [
-            {"from": show_day(w.first), "to": show_day(w.last), "verdict": w.verdict, "if_confirmed": w.if_confirmed}
+            {
+                "from": show_day(w.first),
+                "to": show_day(w.last),
+                "verdict": w.verdict,
+                "if_confirmed": w.if_confirmed,
+            }
             for w in cohort.windows
         ],
         "earliest": show_day(cohort.earliest),
@@ -98,7 +112,12 @@ def _criterion(row: CriterionResult, s: Screening) -> dict[str, object]:
 
 
 def _evidence(fact: Fact, catalogue: Catalogue) -> dict[str, object]:
-    return {"kind": fact.kind, "when": when_text(fact), "value": shown_of(fact, catalogue) or None, "source": fact.source}
+    return {
+        "kind": fact.kind,
+        "when": when_text(fact),
+        "value": shown_of(fact, catalogue) or None,
+        "source": fact.source,
+    }
 
 
 # Text -----------------------------------------------------------------------------------------------------
@@ -107,8 +126,15 @@ def _evidence(fact: Fact, catalogue: Catalogue) -> dict[str, object]:
 def to_text(screening: Screening) -> str:
     """The screening for a terminal: verdicts and what to do next first, then the criteria that are open."""
     s = screening
-    lines = [f"{s.trial.id}  {s.trial.version}", f"patient {s.patient.id}, registration on {s.on.isoformat()}"]
-    others = [f"{n.replace('_', ' ')} {'not planned' if w is None else show(w)}" for n, w in s.anchors.items() if n != "registration"]
+    lines = [
+        f"{s.trial.id}  {s.trial.version}",
+        f"patient {s.patient.id}, registration on {s.on.isoformat()}",
+    ]
+    others = [
+        f"{n.replace('_', ' ')} {'not planned' if w is None else show(w)}"
+        for n, w in s.anchors.items()
+        if n != "registration"
+    ]
     lines += _wrapped(", ".join(others), "") if others else []
     if s.as_known_on:
         lines.append(f"as known on {s.as_known_on.isoformat()}")
@@ -132,14 +158,24 @@ def to_table(screenings: Sequence[Screening]) -> str:
     rows = [("patient", "trial", "cohort", "verdict", "what it waits for")]
     for s in screenings:
         for cohort in s.cohorts:
-            rows.append((s.patient.id, s.trial.id, cohort.id, VERDICT_WORDS[cohort.verdict].lower(), _waits(cohort, s)))
+            rows.append(
+                (
+                    s.patient.id,
+                    s.trial.id,
+                    cohort.id,
+                    VERDICT_WORDS[cohort.verdict].lower(),
+                    _waits(cohort, s),
+                )
+            )
     widths = [min(max(len(row[column]) for row in rows), _WIDEST[column]) for column in range(4)]
     lines = []
     for number, row in enumerate(rows):
         repeated = number > 1 and row[:2] == rows[number - 1][:2]
         shown = ("", "", *row[2:]) if repeated else row
         start = "  ".join(cell[:width].ljust(width) for cell, width in zip(shown, widths, strict=False))
-        lines.append(f"{start}  {textwrap.shorten(row[4], max(WIDTH - len(start) - 2, 12), placeholder='...')}".rstrip())
+        lines.append(
+            f"{start}  {textwrap.shorten(row[4], max(WIDTH - len(start) - 2, 12), placeholder='...')}".rstrip()
+        )
     return "\n".join([lines[0], "-" * WIDTH, *lines[1:]]) + "\n"
 
 
@@ -172,7 +208,9 @@ def _cohort_text(cohort: CohortResult, s: Screening) -> list[str]:
     for title, asked in (("get", cohort.missing), ("do", cohort.to_do), ("confirm", cohort.to_confirm)):
         for question in asked:
             reasons = ", ".join(reason.replace("_", " ") for reason in question.reasons)
-            lines += _wrapped(f"{question.kind} ({', '.join(question.criteria)}: {reasons})", f"    {title}: ", "      ")
+            lines += _wrapped(
+                f"{question.kind} ({', '.join(question.criteria)}: {reasons})", f"    {title}: ", "      "
+            )
     ends = next((w.last for w in cohort.windows[:1] if len(cohort.windows) > 1 and w.verdict != INELIGIBLE), None)
     if ends is not None:
         lines += _wrapped(f"this verdict holds until {show_day(ends)}, if nothing new is recorded", "    ")
@@ -182,7 +220,10 @@ def _cohort_text(cohort: CohortResult, s: Screening) -> list[str]:
 def _criteria_text(s: Screening) -> list[str]:
     open_rows = [row for row in s.criteria if row.status in (NOT_MET, UNKNOWN_STATUS)]
     counts = {status: sum(row.status == status for row in s.criteria) for status in STATUS_WORDS}
-    lines = _wrapped(", ".join(f"{count} {STATUS_WORDS[status]}" for status, count in counts.items() if count), "criteria: ")
+    lines = _wrapped(
+        ", ".join(f"{count} {STATUS_WORDS[status]}" for status, count in counts.items() if count),
+        "criteria: ",
+    )
     for row in sorted(open_rows, key=lambda row: row.status != NOT_MET):
         lines += _row_text(row, s)
     return lines
@@ -191,7 +232,11 @@ def _criteria_text(s: Screening) -> list[str]:
 def _row_text(row: CriterionResult, s: Screening) -> list[str]:
     assert row.finding is not None
     mark = " (warning only)" if row.criterion.severity is Severity.WARNING else ""
-    lines = _wrapped(f"{STATUS_WORDS[row.status]}{mark}: {because(row.finding, s.catalogue)}", f"  {row.criterion.id:<6} ", " " * 9)
+    lines = _wrapped(
+        f"{STATUS_WORDS[row.status]}{mark}: {because(row.finding, s.catalogue)}",
+        f"  {row.criterion.id:<6} ",
+        " " * 9,
+    )
     if row.clears_on:
         lines += _wrapped(f"met from {show_day(row.clears_on)}", " " * 9)
     return lines

@@ -10,7 +10,7 @@ from onstudy.criteria.finding import Finding, Reason
 from onstudy.criteria.trial import Criterion, Severity, Trial
 from onstudy.record.catalogue import Catalogue
 from onstudy.record.patient import Fact
-from onstudy.screening.explain import PHRASES, because, evidence_of, label, near, when_text
+from onstudy.screening.explain import PHRASES, because, evidence_of, label, near, shown_of, when_text
 from onstudy.screening.screen import MET, NOT_APPLICABLE, NOT_MET, UNKNOWN_STATUS, CriterionResult, Screening
 from onstudy.values.calendar import show_day
 from onstudy.values.truth import FALSE, TRUE
@@ -128,7 +128,7 @@ def _row(result: CriterionResult, anchor: str, screening: Screening) -> Row:
         status=result.status,
         if_confirmed=result.if_confirmed,
         because=why,
-        near="" if finding is None else _new_in(near(finding, catalogue), why),
+        near="" if finding is None else _new_in(near(finding), why),
         evidence=tuple(_evidence(fact, catalogue) for fact in facts[:MOST_EVIDENCE]),
         unshown=max(0, len(facts) - MOST_EVIDENCE),
         changes=_changes(result, screening),
@@ -151,17 +151,12 @@ def _evidence(fact: Fact, catalogue: Catalogue) -> Evidence:
 
 
 def _value(fact: Fact, catalogue: Catalogue) -> str:
-    if fact.negative:
-        return f"recorded as none ({fact.shown})" if fact.shown not in ("", "no") else "recorded as none"
-    said = [fact.shown] if fact.shown else []
-    said += [f"{label(part.kind, catalogue)} {part.shown}" for part in fact.parts.values() if part.shown and not part.computed]
-    if not fact.certain:
-        said.append("suspected")
-    if fact.lacks is not None:
-        said.append(PHRASES[Reason(fact.lacks)])
-    if fact.computed:
-        said.append("computed")
-    return ", ".join(said)
+    """What a record says, with what makes it less than a plain result."""
+    said = ["recorded as " * fact.negative + shown_of(fact, catalogue)]
+    said += ["suspected"] if not fact.certain else []
+    said += [PHRASES[Reason(fact.lacks)]] if fact.lacks is not None else []
+    said += ["computed"] if fact.computed else []
+    return ", ".join(word for word in said if word)
 
 
 def _changes(result: CriterionResult, screening: Screening) -> str:
@@ -185,7 +180,7 @@ def _remarks(result: CriterionResult, facts: tuple[Fact, ...], screening: Screen
         yield f"Rests on an assumed absence, not on a record: {label(kind, catalogue)}."
     if _limits(result.criterion):
         for kind in dict.fromkeys(f.kind for f in facts if f.kind in screening.defaults_used):
-            yield f"The laboratory's own limit of normal may be lacking: a default was given for {label(kind, catalogue)}."
+            yield f"A default limit of normal was given for {label(kind, catalogue)}."
     yield from unconfirmed(facts, catalogue)
     yield from _too_old(result.criterion, facts, screening)
 

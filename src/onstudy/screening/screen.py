@@ -269,9 +269,7 @@ class _Work:
             settled_by=settling(open_rows, self.view.catalogue),
             windows=stretches,
             earliest=next((w.first for w in stretches if w.verdict == ELIGIBLE), None),
-            earliest_if_confirmed=next(
-                (w.first for w in stretches if ELIGIBLE in (w.verdict, w.if_confirmed)), None
-            ),
+            earliest_if_confirmed=next((w.first for w in stretches if ELIGIBLE in (w.verdict, w.if_confirmed)), None),
         )
 
 

@@ -11,7 +11,13 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from onstudy.screening.screen import (
-    ELIGIBLE, ELIGIBLE_IF_CONFIRMED, INELIGIBLE, UNDETERMINED, CohortResult, CohortWindow, Screening,
+    ELIGIBLE,
+    ELIGIBLE_IF_CONFIRMED,
+    INELIGIBLE,
+    UNDETERMINED,
+    CohortResult,
+    CohortWindow,
+    Screening,
 )  # fmt: skip
 from onstudy.values.calendar import show_day
 

@@ -6,14 +6,25 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from onstudy.criteria import expr as e
+from onstudy.criteria.finding import Reason
 from onstudy.errors import OnstudyError
 from onstudy.record.assemble import make_patient
-from onstudy.record.catalogue import BOOLEAN, COUNT, DATE, NONE, PERIOD, QUANTITY, STATE, Attribute, Catalogue, Kind
+from onstudy.record.catalogue import (
+    BOOLEAN,
+    COUNT,
+    DATE,
+    NONE,
+    PERIOD,
+    QUANTITY,
+    STATE,
+    Attribute,
+    Catalogue,
+    Kind,
+)
 from onstudy.record.patient import Fact, Patient
 from onstudy.screening.explain import PHRASES, label
 from onstudy.screening.missing import Question
 from onstudy.screening.screen import Screening
-from onstudy.criteria.finding import Reason
 from onstudy.values.calendar import show
 
 _TITLES = (("missing", "to find or measure"), ("to_do", "to do for the study"), ("to_confirm", "to confirm"))
@@ -44,18 +55,17 @@ def todo_file(screening: Screening) -> str:
 
 
 def _merged(one: Question, other: Question) -> Question:
-    both = {
-        name: tuple(dict.fromkeys((*getattr(one, name), *getattr(other, name))))
-        for name in ("criteria", "reasons", "fields", "about")
-    }
-    return replace(one, **both)
+    def both(name: str) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((*getattr(one, name), *getattr(other, name))))
+
+    return replace(one, criteria=both("criteria"), reasons=both("reasons"), fields=both("fields"), about=both("about"))
 
 
 def _kinds_with_limits(s: Screening) -> set[str]:
     """Kinds whose results a rule compares with a multiple of the limit of normal."""
     found = set()
     for row in s.criteria:
-        for node in e.walk(row.rule) if row.rule is not None else ():
+        for node in e.walk(row.criterion.rule) if row.criterion.rule is not None else ():
             if isinstance(node, e.Compare) and isinstance(node.right, e.Limit):
                 pick = node.left if isinstance(node.left, e.Pick) else getattr(node.left, "of", None)
                 if pick is not None:
@@ -69,7 +79,15 @@ def _entry(title: str, question: Question, s: Screening, limited: set[str]) -> l
     kind = s.catalogue.kinds.get(question.kind)
     if kind is None:
         how = "--therapy-start" if question.kind == "therapy_start" else f"--anchor {question.kind}=DATETIME"
-        return [*lines, "  # " + ("the patient's date of birth: add it to the record" if question.kind == "born" else f"give it with {how}")]
+        return [
+            *lines,
+            "  # "
+            + (
+                "the patient's date of birth: add it to the record"
+                if question.kind == "born"
+                else f"give it with {how}"
+            ),
+        ]
     facts = {fact.id: fact for fact in s.patient.facts}
     about = [facts[name] for name in question.about if name in facts and not facts[name].computed]
     if question.fields and about:
@@ -79,7 +97,10 @@ def _entry(title: str, question: Question, s: Screening, limited: set[str]) -> l
 
 def _completion(fact: Fact, fields: Iterable[str], catalogue: Catalogue) -> list[str]:
     """An entry that completes a fact already there."""
-    lines = [f"  - kind: {fact.kind}", f"    id: {_quoted(fact.id)}  # {label(fact.kind, catalogue)} {show(fact.start)}".rstrip()]
+    lines = [
+        f"  - kind: {fact.kind}",
+        f"    id: {_quoted(fact.id)}  # {label(fact.kind, catalogue)} {show(fact.start)}".rstrip(),
+    ]
     for name in fields:
         attribute = catalogue.attribute(fact.kind, name)
         lines.append(f"    {name}:" + (f"  # {_choices(attribute, catalogue)}" if attribute is not None else ""))
@@ -136,9 +157,12 @@ def _quoted(text: str) -> str:
 
 def with_added(patient: Patient, more: Patient, source: str, catalogue: Catalogue) -> Patient:
     """The patient with further facts, each showing where it came from; an entry with the id of a fact of
-    the record completes it. Raises `OnstudyError` where the further facts are another patient's."""
+    the record completes it. Raises `OnstudyError` where the further facts are another patient's.
+    """
     if more.id != patient.id:
-        raise OnstudyError(f"{source}: holds facts of another patient than the one screened; its 'patient:' must be the same")
+        raise OnstudyError(
+            f"{source}: holds facts of another patient than the one screened; its 'patient:' must be the same"
+        )
     known = {fact.id: fact for fact in patient.facts if not fact.computed}
     for fact in more.facts:
         if fact.computed or fact.kind == "sex":

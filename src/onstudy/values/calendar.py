@@ -230,8 +230,10 @@ def show(when: When) -> str:
         return start.isoformat()
     if (start.month, start.day, end.month, end.day) == (1, 1, 12, 31) and start.year == end.year:
         return f"{start.year:04d}"
-    if start.day == 1 and (start.year, start.month) == (end.year, end.month) and (
-        end.day == _calendar.monthrange(end.year, end.month)[1]
+    if (
+        start.day == 1
+        and (start.year, start.month) == (end.year, end.month)
+        and (end.day == _calendar.monthrange(end.year, end.month)[1])
     ):
         return f"{start.year:04d}-{start.month:02d}"
     return f"{start.isoformat()}..{end.isoformat()}"

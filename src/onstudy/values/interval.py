@@ -196,9 +196,7 @@ def divide(left: Interval, right: Interval) -> Interval:
     if right.low is None or right.low <= 0:
         return ANYTHING
     inverse_low = 0.0 if right.high is None else 1.0 / right.high
-    inverse = Interval(
-        inverse_low, 1.0 / right.low, right.high is None or right.high_open, right.low_open
-    )
+    inverse = Interval(inverse_low, 1.0 / right.low, right.high is None or right.high_open, right.low_open)
     return multiply(left, inverse)
 
 

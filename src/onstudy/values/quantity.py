@@ -67,8 +67,7 @@ def convert(value: float, unit: str, to: str, molar_mass: float | None = None) -
 def convert_interval(interval: Interval, unit: str, to: str, molar_mass: float | None = None) -> Interval:
     """An interval with both its bounds converted; open bounds stay open."""
     low, high = (
-        None if bound is None else convert(bound, unit, to, molar_mass)
-        for bound in (interval.low, interval.high)
+        None if bound is None else convert(bound, unit, to, molar_mass) for bound in (interval.low, interval.high)
     )
     if low is not None and low == high:
         return point(low)
@@ -84,9 +83,7 @@ def factor(unit: str, to: str, molar_mass: float | None = None) -> Fraction:
     if isinstance(line, str):
         raise UnitError(line)
     if line.zero * line.slope != line.end:
-        raise UnitError(
-            f"no factor leads from {_shown(unit)} to {_shown(to)}: their zeros differ; use convert"
-        )
+        raise UnitError(f"no factor leads from {_shown(unit)} to {_shown(to)}: their zeros differ; use convert")
     return line.slope
 
 
@@ -170,9 +167,7 @@ def _scales_of(unit: str) -> tuple[Scale, ...] | str:
         return f"{_shown(unit)} could mean two things, {meanings}; write the one that is meant"
     if re.fullmatch(r"\{[!-z|~]+\}", name) and len(name) <= LONGEST:
         return (Scale(name, Fraction(1)),)
-    return (
-        _scales_by_ucum(name) or f"{_shown(unit)} is not a unit known here; write it in UCUM (mg/dL, 10*3/uL)"
-    )
+    return _scales_by_ucum(name) or f"{_shown(unit)} is not a unit known here; write it in UCUM (mg/dL, 10*3/uL)"
 
 
 def _shown(text: str) -> str:
@@ -263,9 +258,7 @@ def _parts(registry: Any, name: str) -> Iterator[tuple[str, float]]:
 
 
 def _product(parts: Counter[str]) -> str:
-    return (
-        ".".join(f"{name}{power:g}" if power != 1 else name for name, power in sorted(parts.items())) or "1"
-    )
+    return ".".join(f"{name}{power:g}" if power != 1 else name for name, power in sorted(parts.items())) or "1"
 
 
 @cache
@@ -337,9 +330,7 @@ def parse_quantity(text: str) -> Quantity:
         return Quantity(bounded(low, comparator), unit, comparator)
     high = _number(text, written["high"])
     if comparator or high < low or (low < 0 and written["dash"] in "-–"):
-        raise UnitError(
-            f"{_shown(text)} is not a range; write the lower and the upper value, as in 1.7..1.9 mg/dL"
-        )
+        raise UnitError(f"{_shown(text)} is not a range; write the lower and the upper value, as in 1.7..1.9 mg/dL")
     return Quantity(Interval(low, high), unit)
 
 

@@ -1,0 +1,395 @@
+"""One patient's FHIR resources being read: what their codes mean, their dates and attributes, the problems met."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from onstudy.errors import Problem
+from onstudy.readers.dates import until
+from onstudy.readers.fhir_entries import Entry, Index, fallback_id
+from onstudy.readers.fhir_json import (
+    Coding,
+    Json,
+    codings,
+    extension,
+    flag,
+    is_id,
+    items,
+    obj,
+    references,
+    text,
+    words,
+)
+from onstudy.readers.fhir_own import ATTRIBUTE, FACT_ID, RECORDED, SAMPLE, SUSPECTED, UNMAPPED
+from onstudy.readers.fhir_value import date_of, number_of, read_element
+from onstudy.readers.reading import NOT_STATED, Reading, clip, nearest, slot_of
+from onstudy.readers.timing import Times, place, place_negative
+from onstudy.record.catalogue import Attribute, Catalogue, Kind
+from onstudy.record.patient import Fact, Value
+from onstudy.values.calendar import UNDATED, Duration, Unit, When, between, shift_day
+from onstudy.values.codes import ONSTUDY
+from onstudy.values.interval import Interval
+
+_CONFIRMED = ("V", "own")
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What a concept says: a kind, and what its codes say beyond it."""
+
+    kind: Kind
+    code_status: str = ""
+    value: frozenset[str] | None = None
+    sets: Mapping[str, Value] = field(default_factory=dict)
+    history: bool = False
+    negative: bool = False
+    category: bool = False  # the code lies below a category, so it is narrower than the kind
+
+
+def meanings(found: Iterable[Coding], catalogue: Catalogue) -> list[Meaning]:
+    """The kinds that the codes of one concept name; codes are synonyms, and a group yields to its member."""
+    by_kind: dict[str, Meaning] = {}
+    for coding in found:
+        for name, use in catalogue.lookup(coding.code):
+            kind = catalogue.kinds[name]
+            values = catalogue.codes_of(name)
+            value = values.meaning(use.value) if values is not None and use.value is not None else None
+            sets = {key: _said(catalogue.attribute(name, key), word, catalogue) for key, word in use.sets.items()}
+            status = "" if use.status in _CONFIRMED else use.status
+            category = use.code.code.endswith("-") and use.code.code.rstrip("-.") != coding.code.code
+            new = Meaning(kind, status, value, sets, use.history, use.negative, category)
+            by_kind[name] = _both(by_kind[name], new) if name in by_kind else new
+    names = set(by_kind)
+    above = {up for name in names for up in catalogue.ancestors(name)}
+    return [meaning for name, meaning in by_kind.items() if name not in above]
+
+
+def _said(attribute: Attribute | None, word: str, catalogue: Catalogue) -> Value:
+    if attribute is None:
+        return None
+    values = catalogue.value_sets.get(attribute.values)
+    return values.meaning(word) if values is not None and word in values.members else frozenset({word})
+
+
+def _both(one: Meaning, other: Meaning) -> Meaning:
+    """Two codes of one concept: what either says, the narrower where both say something."""
+    value = other.value if one.value is None else one.value
+    if one.value is not None and other.value is not None:
+        value = (one.value & other.value) or (one.value | other.value)
+    sets = {**one.sets, **other.sets}
+    for key in one.sets.keys() & other.sets.keys():
+        left, right = one.sets[key], other.sets[key]
+        if isinstance(left, frozenset) and isinstance(right, frozenset):
+            sets[key] = (left & right) or (left | right)
+    status = min(one.code_status, other.code_status)
+    return Meaning(
+        one.kind,
+        status,
+        value,
+        sets,
+        one.history or other.history,
+        one.negative or other.negative,
+        one.category and other.category,
+    )
+
+
+@dataclass
+class Chart:
+    """What reading one patient's resources needs and gathers."""
+
+    catalogue: Catalogue
+    index: Index
+    born: When = UNDATED
+    problems: list[Problem] = field(default_factory=list)
+    samples: dict[int, str] = field(default_factory=dict)  # id of an Observation entry -> its sample
+    unknown_codes: dict[str, list[str]] = field(default_factory=dict)
+    unread: dict[str, int] = field(default_factory=dict)
+
+    def say(self, entry: Entry, what: str, kept: bool = True) -> None:
+        """Note a problem of a resource."""
+        self.problems.append(Problem(what, entry.where, kept))
+
+    def drop(self, entry: Entry, what: str) -> list[Fact]:
+        """Note why nothing is made of a resource."""
+        self.say(entry, what, kept=False)
+        return []
+
+    # Dates ------------------------------------------------------------------------------------------------
+
+    def date(self, entry: Entry, node: Json, key: str) -> When | None:
+        """A date element; a problem where it cannot be read."""
+        when, wrong = date_of(node, key)
+        if wrong:
+            self.say(entry, wrong)
+        return when
+
+    def recorded(self, entry: Entry, *keys: str) -> When | None:
+        """The day of record: the project's extension, else the first of the elements there is."""
+        own = extension(entry.resource, RECORDED)
+        for node, key in ((own, "valueDateTime"), *((entry.resource, key) for key in keys)):
+            when = self.date(entry, node, key)
+            if when is not None:
+                return when
+        return None
+
+    def timing(self, entry: Entry, prefix: str) -> Times:
+        """The dates of effective[x], performed[x], onset[x]: one moment, a period, or the age at it."""
+        node = entry.resource
+        for suffix in ("DateTime", "Instant", "Date"):
+            when = self.date(entry, node, prefix + suffix)
+            if when is not None:
+                return Times(on=when)
+        period = obj(node, f"{prefix}Period")
+        if period:
+            return Times(start=self.date(entry, period, "start"), end=self.date(entry, period, "end"))
+        events = obj(node, f"{prefix}Timing").get("event")
+        if isinstance(events, list) and events:
+            return Times(on=self.date(entry, {"event": events[0]}, "event"))
+        age = self._at_age(entry, prefix)
+        if age is not None:
+            return Times(on=age)
+        if text(node, f"{prefix}String"):
+            self.say(entry, f"{prefix}String is text: the date is not known")
+        return Times()
+
+    def _at_age(self, entry: Entry, prefix: str) -> When | None:
+        """The days on which a person is of an age in years, or of one between two."""
+        node = entry.resource
+        span = obj(node, f"{prefix}Range")
+        ages = [obj(node, f"{prefix}Age")] if node.get(f"{prefix}Age") else [obj(span, "low"), obj(span, "high")]
+        years = [number_of(age.get("value")) for age in ages]
+        if not any(age for age in ages):
+            return None
+        if any(age and text(age, "code") not in ("a", "") for age in ages) or not self.born.known:
+            self.say(entry, f"{prefix} is an age that cannot be dated here")
+            return None
+        first, last = years[0], years[-1]
+        bounds = (self.born.days.low, self.born.days.high)
+        low = None if first is None or bounds[0] is None else _birthday(int(bounds[0]), first)
+        high = None if last is None or bounds[1] is None else _birthday(int(bounds[1]), last + 1)
+        return between(low, None if high is None else high - 1)
+
+    # Attributes -------------------------------------------------------------------------------------------
+
+    def attributes(self, entry: Entry, kind: Kind, base: Mapping[str, Value]) -> dict[str, Value]:
+        """What codes and elements say of the attributes (`base`), then what the project's extensions say."""
+        stated: dict[str, list[Json]] = {}
+        for part in items(entry.resource, "extension"):
+            url = text(part, "url")
+            if url.startswith(ATTRIBUTE):
+                stated.setdefault(url[len(ATTRIBUTE) :], []).append(part)
+        known = self.catalogue.attributes(kind.name)
+        for component in items(entry.resource, "component"):
+            for coding in codings(obj(component, "code")):
+                if coding.code.system == ONSTUDY and coding.code.code in known:
+                    stated.setdefault(coding.code.code, []).append(component)
+        found = dict(base)
+        for name, nodes in stated.items():
+            if name not in known:
+                self.say(entry, f"{clip(name, 60)!r} is no attribute of {kind.name}{nearest(name, known)}")
+                continue
+            found[name] = self._one_of(entry, known[name], nodes)
+        return found
+
+    def _one_of(self, entry: Entry, attribute: Attribute, nodes: list[Json]) -> Value:
+        slot = slot_of(attribute, self.catalogue)
+        values: list[Value] = []
+        for node in nodes:
+            reading = read_element(slot, node, "value", self.catalogue)
+            if reading is None or reading.wrong:
+                self.say(entry, f"attribute {attribute.name}: {reading.wrong if reading else 'no value'}")
+                return None
+            values.append(reading.value)
+        if len(values) == 1:
+            return values[0]
+        codes = [value for value in values if isinstance(value, frozenset)]
+        return frozenset().union(*codes) if len(codes) == len(values) else None
+
+    def read(self, entry: Entry, kind: Kind, node: Json) -> Reading | None:
+        """The value[x] of a resource or component for a kind; a problem where it cannot be used."""
+        reading = read_element(slot_of(kind, self.catalogue), node, "value", self.catalogue)
+        if reading is not None and reading.wrong:
+            self.say(entry, reading.wrong)
+        return reading
+
+    # Facts ------------------------------------------------------------------------------------------------
+
+    def name(self, entry: Entry) -> str:
+        """The id of what a resource says: the one the project wrote, else type and id of the resource."""
+        for identifier in items(entry.resource, "identifier"):
+            if text(identifier, "system") == FACT_ID and text(identifier, "value"):
+                return clip(text(identifier, "value"))
+        if is_id(entry.id) and entry.container is None:
+            return f"{entry.type}/{entry.id}"
+        return entry.where if entry.container is not None else fallback_id(entry)
+
+    def sample(self, entry: Entry) -> str | None:
+        """The sample a result belongs to: its specimen, its report, its panel."""
+        identifier = obj(obj(entry.resource, "specimen"), "identifier")
+        if text(identifier, "system") == SAMPLE:
+            return clip(text(identifier, "value")) or None
+        return self.samples.get(id(entry))
+
+    def positive(
+        self,
+        entry: Entry,
+        meaning: Meaning,
+        times: Times,
+        attributes: Mapping[str, Value] | None = None,
+        certain: bool = True,
+    ) -> Fact:
+        """The fact of a kind, without a measured value: where it lies in time and what qualifies it."""
+        if meaning.history:
+            times = Times(on=until(times.on or times.start or times.recorded), recorded=times.recorded)
+        placed = place(meaning.kind, times)
+        suspected = flag(extension(entry.resource, SUSPECTED), "valueBoolean") is True
+        return Fact(
+            id=self.name(entry),
+            kind=meaning.kind.name,
+            start=placed.start,
+            end=placed.end,
+            ongoing=placed.ongoing,
+            certain=certain and not suspected,
+            attributes=self.attributes(entry, meaning.kind, {**meaning.sets, **(attributes or {})}),
+            recorded=times.recorded,
+            sample=self.sample(entry) if entry.type == "Observation" else None,
+            source=entry.where,
+            code_status=meaning.code_status,
+        )
+
+    def negative(
+        self, entry: Entry, meaning: Meaning, times: Times, attributes: Mapping[str, Value] | None = None
+    ) -> list[Fact]:
+        """A "no" of a kind, narrowed by the one attribute stated, if any; nothing where that is not certain."""
+        before = len(self.problems)
+        stated = self.attributes(entry, meaning.kind, {**meaning.sets, **(attributes or {})})
+        if len(self.problems) > before:
+            return self.drop(entry, "a 'no' that is not wholly understood is not used: it could deny too much")
+        if len(stated) > 1 or any(not isinstance(value, frozenset) for value in stated.values()):
+            return self.drop(entry, "a 'no' is narrowed by one attribute with codes only")
+        narrowed = [(name, value) for name, value in stated.items() if isinstance(value, frozenset)]
+        placed = place_negative(times)
+        if placed.end is None or not placed.end.known:
+            self.say(entry, "a 'no' speaks up to a day, and none is stated")
+        return [
+            Fact(
+                id=self.name(entry),
+                kind=meaning.kind.name,
+                start=placed.start,
+                end=placed.end,
+                negative=True,
+                narrowed=narrowed[0] if narrowed else None,
+                recorded=times.recorded,
+                shown="no",
+                source=entry.where,
+                code_status=meaning.code_status,
+            )
+        ]
+
+    def valued(self, fact: Fact, kind: Kind, reading: Reading | None, meaning: Meaning | None = None) -> Fact:
+        """The fact with its measured value, or why there is none; what its codes say counts without one."""
+        if meaning is not None and meaning.value is not None and (reading is None or reading.value is None):
+            return replace(fact, value=meaning.value, shown=", ".join(sorted(meaning.value)))
+        if reading is None:
+            return replace(fact, lacks=NOT_STATED)
+        lacks = None if reading.value is not None else reading.lacks or NOT_STATED
+        return replace(fact, value=reading.value, lacks=lacks, shown=reading.shown)
+
+    def unmapped(self, entry: Entry, concept: Any, times: Times) -> list[Fact]:
+        """A record whose codes the catalogue does not know: kept, shown, and used for nothing."""
+        found = codings(concept)
+        said = words(concept)
+        own = [coding for coding in found if coding.code.system == ONSTUDY]
+        if any(coding.code.code == UNMAPPED for coding in own):
+            shown = clip(said[0]) if said else UNMAPPED
+        elif found:
+            shown = str(found[0])
+            self.unknown_codes.setdefault(clip(str(found[0].code)), []).append(entry.where)
+        else:
+            shown = clip(said[0]) if said else "no code"
+            self.say(entry, "has no code, so it is kept and not used")
+        first = times.on or times.start or UNDATED
+        return [
+            Fact(
+                id=self.name(entry),
+                kind=UNMAPPED,
+                start=first,
+                recorded=times.recorded,
+                shown=shown,
+                source=entry.where,
+            )
+        ]
+
+    def finish(self) -> list[Problem]:
+        """All problems, with one for each code and each type of resource that is not known."""
+        for code, where in self.unknown_codes.items():
+            more = f", and {len(where) - 1} more" if len(where) > 1 else ""
+            what = f"the code {code} is not in the catalogue: kept and not used"
+            self.problems.append(Problem(what, where[0] + more, fact_kept=True))
+        for kind, count in sorted(self.unread.items()):
+            self.problems.append(Problem("resources of this type are not read", f"{kind} ({count})"))
+        return self.problems
+
+
+def _birthday(born: int, years: float) -> int:
+    """The day somebody born on a day completes a number of years; past the calendar's end, that end."""
+    whole = max(0, min(int(years), 150))
+    return shift_day(born, Duration(whole, Unit.YEARS))
+
+
+def named(facts: list[Fact]) -> list[Fact]:
+    """Facts of one resource under ids of their own: the resource's, with the kind where there are several."""
+    if len(facts) < 2:
+        return facts
+    found = []
+    for fact in facts:
+        new = f"{fact.id}:{fact.kind}"
+        parts = {name: replace(part, id=f"{new}.{name}") for name, part in fact.parts.items()}
+        found.append(replace(fact, id=new, parts=parts) if parts else replace(fact, id=new))
+    return found
+
+
+def report_samples(entries: Iterable[Entry], index: Index) -> dict[int, str]:
+    """The sample of each Observation: its specimen, else the report or panel it is listed in.
+
+    A report whose results share one specimen lends it to those that name none.
+    """
+    specimens: dict[int, str] = {}
+    holders: list[tuple[Entry, list[Entry]]] = []
+    for entry in entries:
+        if entry.type == "Observation":
+            found = _specimen(entry, index)
+            if found:
+                specimens[id(entry)] = found
+            members = [*references(entry.resource, "hasMember")]
+        elif entry.type == "DiagnosticReport":
+            members = references(entry.resource, "result")
+        else:
+            continue
+        results = [e for e in index.all(members, entry) if e.type == "Observation"]
+        if results:
+            holders.append((entry, results))
+    samples = dict(specimens)
+    for holder, results in sorted(holders, key=lambda pair: (pair[0].type, pair[0].where)):
+        shared = {specimens[id(result)] for result in results if id(result) in specimens}
+        own = _specimen(holder, index)
+        name = own or (shared.pop() if len(shared) == 1 else holder.where)
+        for result in results:
+            samples.setdefault(id(result), name)
+    return samples
+
+
+def _specimen(entry: Entry, index: Index) -> str:
+    """The one specimen a resource names; nothing where it names none or several."""
+    found = references(entry.resource, "specimen")
+    if len(found) != 1:
+        return ""
+    target = index.find(found[0], entry)
+    return target.where if target is not None else clip(found[0])
+
+
+def span_of(value: Interval | None) -> Interval | None:
+    """A limit as its number, where it is one."""
+    return value if value is not None and value.exact else None

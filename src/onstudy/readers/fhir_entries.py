@@ -1,0 +1,182 @@
+"""The resources of a FHIR source, each at its place, and what their references lead to."""
+
+from __future__ import annotations
+
+import zlib
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from onstudy.errors import Problem
+from onstudy.readers.fhir_json import Json, is_id, items, obj, resource_type, text
+from onstudy.readers.reading import clip
+
+_DEEPEST = 16
+_GONE = ("DELETE",)
+
+
+@dataclass(eq=False)
+class Entry:
+    """A resource with the url it has in its bundle and where it stands; `container` holds contained ones."""
+
+    resource: Json
+    type: str
+    where: str
+    url: str = ""
+    container: Entry | None = None
+
+    @property
+    def id(self) -> str:
+        """Its logical id, or nothing."""
+        return text(self.resource, "id")
+
+
+@dataclass
+class Source:
+    """All entries of a source, and what of it could not be read."""
+
+    entries: list[Entry] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+    def take(self, document: Any, place: str) -> None:
+        """Add a bundle, a resource or a list of resources, nested ones included."""
+        waiting: list[tuple[Any, str, str, int]] = [(document, place, "", 0)]
+        while waiting:
+            node, where, url, depth = waiting.pop(0)
+            if isinstance(node, list):
+                waiting[:0] = [(n, f"{where}[{i}]", "", depth + 1) for i, n in enumerate(node)]
+            elif depth > _DEEPEST:
+                self.problems.append(Problem("bundles within bundles are nested too deeply", where))
+            elif resource_type(node) == "Bundle":
+                waiting[:0] = self._bundle(node, where, depth)
+            else:
+                self._add(node, where, url)
+
+    def _bundle(self, bundle: Json, where: str, depth: int) -> list[tuple[Any, str, str, int]]:
+        for link in items(bundle, "link"):
+            if text(link, "relation") == "next":
+                what = "the bundle goes on in a further page that is not in this file"
+                self.problems.append(Problem(what, where))
+        if not isinstance(bundle.get("entry", []), list):
+            self.problems.append(Problem("the entries of the bundle are no list", where))
+        found = []
+        for number, entry in enumerate(items(bundle, "entry")):
+            if text(obj(entry, "request"), "method").upper() in _GONE:
+                continue
+            place = f"entry[{number}]" if where == "" else f"{where}.entry[{number}]"
+            found.append((entry.get("resource"), place, text(entry, "fullUrl"), depth + 1))
+        return found
+
+    def _add(self, node: Any, where: str, url: str) -> None:
+        kind = resource_type(node)
+        if not kind:
+            self.problems.append(Problem("there is no resource here with a resourceType", where))
+            return
+        entry = Entry(node, kind, _where(node, kind, where), url)
+        self.entries.append(entry)
+        for contained in items(node, "contained"):
+            inner = resource_type(contained)
+            if inner:
+                place = f"{entry.where}#{clip(text(contained, 'id'), 64)}"
+                self.entries.append(Entry(contained, inner, place, "", entry))
+
+    def newest(self) -> None:
+        """Keep one of several versions of a resource, the one changed last; equal copies count once."""
+        by_key: dict[tuple[str, str], list[Entry]] = defaultdict(list)
+        for entry in self.entries:
+            if entry.container is None and is_id(entry.id):
+                base = entry.url if entry.url.startswith("http") else ""
+                by_key[f"{entry.type}/{entry.id}", base].append(entry)
+        dropped: set[int] = set()
+        for versions in by_key.values():
+            if len(versions) < 2:
+                continue
+            kept = [versions[0]]
+            for entry in versions[1:]:
+                if any(entry.resource == other.resource for other in kept):
+                    dropped.add(id(entry))
+                else:
+                    kept.append(entry)
+            stamps = [_stamp(entry) for entry in kept]
+            if len(kept) > 1 and all(stamps) and len(set(stamps)) == len(stamps):
+                last = max(kept, key=_stamp)
+                dropped |= {id(entry) for entry in kept if entry is not last}
+        self.entries = [e for e in self.entries if id(e) not in dropped and id(e.container) not in dropped]
+
+
+def _stamp(entry: Entry) -> tuple[str, int]:
+    meta = obj(entry.resource, "meta")
+    version = text(meta, "versionId")
+    number = int(version) if version.isascii() and version.isdigit() and len(version) < 12 else 0
+    updated = text(meta, "lastUpdated")
+    return (updated, number) if updated or number else ("", 0)
+
+
+def _where(node: Json, kind: str, place: str) -> str:
+    name = text(node, "id")
+    if is_id(name):
+        return f"{kind}/{name}"
+    return f"{kind} at {place}" if place else kind
+
+
+def fallback_id(entry: Entry) -> str:
+    """An id for a resource without one: its type and a checksum of what it says."""
+    return f"{entry.type}#{zlib.crc32(repr(entry.resource).encode('utf-8', 'surrogatepass')):08x}"
+
+
+# References ---------------------------------------------------------------------------------------------
+
+
+class Index:
+    """Where references lead: by full url, by type and id, by urn:uuid, and into contained resources."""
+
+    def __init__(self, entries: Iterable[Entry]) -> None:
+        self._by_url: dict[str, Entry] = {}
+        self._by_name: dict[str, list[Entry]] = defaultdict(list)
+        self._contained: dict[tuple[int, str], Entry] = {}
+        for entry in entries:
+            if entry.container is not None:
+                self._contained.setdefault((id(entry.container), entry.id), entry)
+                continue
+            if entry.url:
+                self._by_url.setdefault(entry.url, entry)
+            if entry.id:
+                self._by_name[f"{entry.type}/{entry.id}"].append(entry)
+
+    def find(self, reference: str, within: Entry) -> Entry | None:
+        """The entry a reference in `within` means; None where it leads out of the source."""
+        if reference.startswith("#"):
+            holder = within.container or within
+            return holder if reference == "#" else self._contained.get((id(holder), reference[1:]))
+        reference = reference.partition("/_history/")[0].rstrip("/")
+        found = self._by_url.get(reference)
+        if found is not None:
+            return found
+        if reference.lower().startswith("urn:uuid:"):
+            return self._by_uuid(reference[9:])
+        name = "/".join(reference.split("/")[-2:])
+        absolute = "://" in reference
+        base = _base((within.container or within).url)
+        if not absolute and base and (found := self._by_url.get(f"{base}/{name}")) is not None:
+            return found
+        named = self._by_name.get(name, [])
+        if absolute:
+            named = [entry for entry in named if not entry.url.startswith("http")]
+        return named[0] if len({id(entry) for entry in named}) == 1 else None
+
+    def _by_uuid(self, uuid: str) -> Entry | None:
+        named = [e for name, found in self._by_name.items() if name.endswith(f"/{uuid}") for e in found]
+        return named[0] if len(named) == 1 else None
+
+    def all(self, found: Iterable[str], within: Entry) -> Iterator[Entry]:
+        """The entries of several references, those that lead somewhere."""
+        for reference in found:
+            entry = self.find(reference, within)
+            if entry is not None:
+                yield entry
+
+
+def _base(url: str) -> str:
+    """The server part of a full url: without type and id."""
+    return url.rsplit("/", 2)[0] if url.startswith("http") and url.count("/") >= 4 else ""

@@ -1,0 +1,218 @@
+"""The top of the worksheet: where each cohort stands, and what to do next, in the order of the work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from onstudy.criteria.finding import Reason
+from onstudy.criteria.trial import Severity
+from onstudy.screening.explain import PHRASES, because, fact_text, label
+from onstudy.screening.missing import Question
+from onstudy.screening.rows import anchors
+from onstudy.screening.screen import (
+    ELIGIBLE,
+    ELIGIBLE_IF_CONFIRMED,
+    INELIGIBLE,
+    NOT_MET,
+    UNDETERMINED,
+    UNKNOWN_STATUS,
+    CohortResult,
+    CohortWindow,
+    Screening,
+)  # fmt: skip
+from onstudy.screening.timeline import VERDICT_WORDS
+from onstudy.values.calendar import show_day
+
+_REASONS_SHOWN, _SETS_SHOWN, _LONGEST_SET = 6, 3, 6
+_OBTAIN = "Somebody must find or measure this."
+_DO = "Joining the trial brings this about."
+_CONFIRM = "Nothing is recorded. Once it is confirmed that there is none, it no longer stands in the way."
+
+
+def headline(s: Screening) -> str:
+    """The whole answer in one sentence."""
+    for verdict, said in (
+        (ELIGIBLE, "Eligible for {} as recorded."),
+        (ELIGIBLE_IF_CONFIRMED, "Eligible for {} once the absences listed below are confirmed."),
+        (UNDETERMINED, "Not yet decided for {}; what is open is listed below."),
+    ):
+        found = [cohort.id for cohort in s.cohorts if cohort.verdict == verdict]
+        if found:
+            return said.format(" and ".join(found))
+    opening = [(window.first, cohort.id) for cohort in s.cohorts if (window := _opening(cohort)) is not None]
+    if not opening:
+        return f"Ineligible for every cohort on every day until {s.until}, if nothing new is recorded."
+    day, name = min(opening)
+    return f"Ineligible for every cohort on {s.on}; {name} opens on {show_day(day)}, if nothing new is recorded."
+
+
+def _opening(cohort: CohortResult) -> CohortWindow | None:
+    """The first stretch on which a cohort is no longer out of the question."""
+    return next((window for window in cohort.windows if window.verdict != INELIGIBLE), None)
+
+
+@dataclass(frozen=True)
+class Decider:
+    """A row that decides a verdict, with its reason in short."""
+
+    id: str
+    anchor: str
+    because: str
+    clears: str
+
+
+@dataclass(frozen=True)
+class Card:
+    """Where one cohort stands."""
+
+    id: str
+    title: str
+    verdict: str
+    said: str
+    deciders: tuple[Decider, ...]
+    further: tuple[tuple[str, str], ...]  # id and anchor of the rows beyond those
+    outlook: tuple[str, ...]
+    settled_by: tuple[str, ...]
+
+
+def card(cohort: CohortResult, s: Screening) -> Card:
+    """The card of a cohort."""
+    at = anchors(s.trial)
+    against = cohort.deciding if cohort.verdict == INELIGIBLE else ()
+    return Card(
+        id=cohort.id,
+        title=cohort.title,
+        verdict=cohort.verdict,
+        said=_said(cohort, s),
+        deciders=tuple(_decider(name, at[name], s) for name in against[:_REASONS_SHOWN]),
+        further=tuple((name, at[name]) for name in against[_REASONS_SHOWN:]),
+        outlook=tuple(_outlook(cohort, s)),
+        settled_by=tuple(_settled_by(cohort, s)),
+    )
+
+
+def _decider(name: str, anchor: str, s: Screening) -> Decider:
+    result = s.criterion(name)
+    why = "" if result.finding is None else because(result.finding, s.catalogue)
+    return Decider(name, anchor, why, show_day(result.clears_on) or "")
+
+
+def _said(cohort: CohortResult, s: Screening) -> str:
+    required = len(s.trial.deciding_of(cohort.id))
+    if cohort.verdict == ELIGIBLE:
+        return f"All {required} required criteria are met or not applicable."
+    if cohort.verdict == INELIGIBLE:
+        return f"{len(cohort.deciding)} of {required} required criteria not met:"
+    asked = (
+        (len(cohort.missing), "to obtain"),
+        (len(cohort.to_do), "to do"),
+        (len(cohort.to_confirm), "to confirm"),
+    )
+    counts = ", ".join(f"{number} {words}" for number, words in asked if number)
+    return f"{len(cohort.deciding)} of {required} required criteria unknown, none not met. Open: {counts}."
+
+
+def _outlook(cohort: CohortResult, s: Screening) -> Iterator[str]:
+    """How long the verdict holds and when a better one comes, by time alone."""
+    today, following = s.on.toordinal(), cohort.windows[1:2]
+    if cohort.verdict == INELIGIBLE:
+        opening = _opening(cohort)
+        if opening is None:
+            yield f"Ineligible on every day until {s.until}, if nothing new is recorded."
+            return
+        yield f"From {show_day(opening.first)}: {VERDICT_WORDS[opening.verdict].lower()}, if nothing new is recorded."
+    elif following:
+        then = VERDICT_WORDS[following[0].verdict].lower()
+        yield f"Holds until {show_day(cohort.windows[0].last)}, then: {then}, if nothing new is recorded."
+    if cohort.earliest is not None and cohort.earliest > today:
+        yield f"Earliest day as recorded: {show_day(cohort.earliest)}."
+    elif cohort.earliest is None and cohort.earliest_if_confirmed is not None and cohort.earliest_if_confirmed > today:
+        yield f"Earliest day once absences are confirmed: {show_day(cohort.earliest_if_confirmed)}."
+
+
+def _settled_by(cohort: CohortResult, s: Screening) -> Iterator[str]:
+    """The shortest ways to a positive verdict, where they are short enough to help."""
+    for kinds in cohort.settled_by[:_SETS_SHOWN]:
+        if len(kinds) <= _LONGEST_SET:
+            yield ", ".join(_asked(kind, s) for kind in kinds)
+
+
+@dataclass(frozen=True)
+class Task:
+    """One thing to find out, for every cohort it matters to."""
+
+    kind: str
+    ask: str
+    why: str
+    about: tuple[str, ...]
+    criteria: tuple[tuple[str, str], ...]  # id and anchor
+    cohorts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TaskList:
+    """The tasks of one class of work."""
+
+    anchor: str
+    title: str
+    words: str
+    tasks: tuple[Task, ...]
+
+
+def tasks(s: Screening) -> list[TaskList]:
+    """What is open in the cohorts that are still possible, by the class of work; empty lists are left out."""
+    made = [
+        TaskList("obtain", "To obtain", _OBTAIN, tuple(_merged(((c.id, c.missing) for c in s.cohorts), s))),
+        TaskList("do", "To do", _DO, tuple(_merged(((c.id, c.to_do) for c in s.cohorts), s))),
+        TaskList("confirm", "To confirm", _CONFIRM, tuple(_merged(((c.id, c.to_confirm) for c in s.cohorts), s))),
+    ]
+    return [one for one in made if one.tasks]
+
+
+def _merged(asked: Iterable[tuple[str, tuple[Question, ...]]], s: Screening) -> Iterator[Task]:
+    """The same question of several cohorts once, in the order first asked."""
+    found: dict[str, list[tuple[str, Question]]] = {}
+    for cohort, several in asked:
+        for question in several:
+            found.setdefault(question.kind, []).append((cohort, question))
+    for kind, pairs in found.items():
+        yield _task(kind, tuple(dict.fromkeys(cohort for cohort, _ in pairs)), [one for _, one in pairs], s)
+
+
+def _task(kind: str, cohorts: tuple[str, ...], questions: list[Question], s: Screening) -> Task:
+    at = anchors(s.trial)
+    facts = {fact.id: fact for fact in s.patient.facts}
+    why = ", ".join(PHRASES[Reason(reason)] for reason in _each(one.reasons for one in questions))
+    fields = ", ".join(field.replace("_", " ") for field in _each(one.fields for one in questions))
+    about = [facts[name] for name in _each(one.about for one in questions) if name in facts]
+    return Task(
+        kind=_asked(kind, s),
+        ask=questions[0].ask,
+        why=f"{why} ({fields})" if fields else why,
+        about=tuple(dict.fromkeys(fact_text(fact, s.catalogue) for fact in about))[:_SETS_SHOWN],
+        criteria=tuple((name, at[name]) for name in _each(one.criteria for one in questions)),
+        cohorts=cohorts,
+    )
+
+
+def _each(lists: Iterable[Iterable[str]]) -> list[str]:
+    """Every word once, in the order first met."""
+    return list(dict.fromkeys(word for words in lists for word in words))
+
+
+def _asked(kind: str, s: Screening) -> str:
+    """The name of what is asked for: a kind, an anchor, or the date of birth."""
+    if kind in s.trial.anchors:
+        return s.trial.anchors[kind].label
+    return "Date of birth" if kind == "born" else label(kind, s.catalogue)
+
+
+def warnings(s: Screening) -> list[Decider]:
+    """Rows that decide nothing and still ask for a look."""
+    at = anchors(s.trial)
+    return [
+        _decider(row.criterion.id, at[row.criterion.id], s)
+        for row in s.criteria
+        if row.criterion.severity is Severity.WARNING and row.status in (NOT_MET, UNKNOWN_STATUS)
+    ]

@@ -1,0 +1,205 @@
+"""The command line as a stranger uses it: exit codes, formats, nothing half-written, nothing of a patient in errors."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+ON = ["--on", "2026-03-16", "--therapy-start", "2026-03-18T09:00"]
+PATIENT = """
+patient: Jane Doe 4711
+born: 1955-06-20
+sex: male
+facts:
+  - {kind: bilirubin_total, on: 2026-03-15, value: 1.8 mg/dL, uln: 1.2 mg/dL}
+  - {kind: ecog, on: 2026-03-14, value: 1}
+"""
+KEYS = [
+    "trial", "trial_version", "patient", "on", "as_known_on", "anchors", "assumed_complete", "defaults_used",
+    "cohorts", "criteria", "problems",
+]  # fmt: skip
+COHORT_KEYS = [
+    "id", "verdict", "deciding", "to_confirm", "to_do", "missing", "settled_by", "windows", "earliest",
+    "earliest_if_confirmed",
+]  # fmt: skip
+CRITERION_KEYS = [
+    "id", "step", "cohort", "severity", "text", "rule", "status", "if_confirmed", "reasons", "because", "near",
+    "clears_on", "holds_until", "evidence",
+]  # fmt: skip
+
+
+def onstudy(*words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "onstudy.faces.cli", *words],
+        input=stdin, capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def patient(tmp_path: Path) -> Path:
+    path = tmp_path / "patient.yaml"
+    path.write_text(PATIENT)
+    return path
+
+
+def test_json_has_the_keys_of_the_design_in_their_order(patient: Path) -> None:
+    run = onstudy("screen", "NCT03739814", str(patient), *ON, "--format", "json")
+    assert run.returncode == 0, run.stderr
+    (line,) = run.stdout.splitlines()
+    found = json.loads(line)
+    assert list(found) == KEYS
+    assert [list(cohort) for cohort in found["cohorts"]] == [COHORT_KEYS] * 3
+    assert all(list(row) == CRITERION_KEYS for row in found["criteria"])
+    assert found["anchors"] == {"registration": "2026-03-16", "therapy_start": "2026-03-18T09:00"}
+    row = next(row for row in found["criteria"] if row["id"] == "S1-33")
+    assert (row["status"], row["near"]) == ("met", "1.8 mg/dL is 1.50 x ULN, limit 1.5 x ULN")
+    assert line == json.dumps(found, ensure_ascii=False, separators=(",", ":"))
+
+
+def test_windows_have_no_gap(patient: Path) -> None:
+    run = onstudy("screen", "NCT03739814", str(patient), *ON, "--format", "json", "--until", "2026-04-30")
+    for cohort in json.loads(run.stdout)["cohorts"]:
+        assert cohort["windows"][0]["from"] == "2026-03-16"
+        assert cohort["windows"][-1]["to"] == "2026-04-30"
+
+
+def test_same_input_same_bytes(patient: Path) -> None:
+    runs = [onstudy("screen", "all", str(patient), *ON, "--format", "json").stdout for _ in range(2)]
+    assert runs[0] == runs[1] != ""
+
+
+def test_standard_input_and_several_patients(patient: Path) -> None:
+    run = onstudy("screen", "NCT03739814", "-", str(patient), *ON, "--format", "json", stdin=PATIENT)
+    assert [json.loads(line)["patient"] for line in run.stdout.splitlines()] == ["Jane Doe 4711"] * 2
+
+
+def test_text_leads_with_the_verdict_and_fits_80_columns(patient: Path) -> None:
+    run = onstudy("screen", "NCT03739814", str(patient), *ON)
+    assert run.returncode == 0
+    lines = run.stdout.splitlines()
+    assert any(line.startswith("C1  UNDETERMINED") for line in lines[:8])
+    assert max(map(len, lines)) <= 80
+    assert run.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["screen", "NCT99999999", "{good}"], "unknown trial"),
+        (["screen", "NCT03739814", "{good}", "/nowhere/x.json"], "/nowhere/x.json"),
+        (["screen", "NCT03739814", "{good}", "--on", "2026-02-30"], "--on"),
+        (["screen", "NCT03739814", "{good}", "--format", "pdf"], "--format"),
+        (["screen", "NCT03739814", "{good}", "--assume-complete", "lvef"], "never assumed"),
+        (["screen", "NCT03739814", "{good}", "--assume-complete", "sezure"], "no kind"),
+        (["screen", "NCT03739814", "{good}", "--anchor", "surgery=2026-03-01"], "no anchor"),
+        (["screen", "NCT03739814", "{good}", "--anchor", "surgery"], "NAME=DATETIME"),
+        (["screen", "NCT03739814", "{good}", "--therapy-start", "soon"], "not a date"),
+        (["screen", "NCT03739814", "{good}", "--on", "2026-03-16", "--therapy-start", "2026-03-10"], "before"),
+        (["screen", "NCT03739814", "{good}", "--until", "2020-01-01"], "--until"),
+        (["screen", "NCT03739814", "{good}", "--default-uln", "ast=x"], "not a number"),
+        (["check", "NCT99999999"], "unknown trial"),
+        (["diff", "NCT03739814", "/nowhere.yaml"], "/nowhere.yaml"),
+        (["facts", "/nowhere.json"], "/nowhere.json"),
+    ],
+)
+def test_what_cannot_be_used_is_exit_2_one_line_and_nothing_written(
+    words: list[str], said: str, patient: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.json"
+    further = ["--out", str(out)] if words[0] == "screen" else []
+    run = onstudy(*[word.format(good=patient) for word in words], *further)
+    assert run.returncode == 2, run.stdout
+    assert said in run.stderr
+    assert run.stdout == ""
+    assert "Traceback" not in run.stderr
+    assert "Jane" not in run.stderr
+    assert not out.exists()
+
+
+def test_everything_that_cannot_be_used_is_said_at_once(patient: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.json"
+    broken.write_text('{"resourceType": "Bundle", "entry": [')
+    run = onstudy("screen", "NCT99999999", str(patient), str(broken), "/nowhere.json")
+    assert run.returncode == 2
+    assert len(run.stderr.splitlines()) == 3
+
+
+def test_fill_what_is_open_and_screen_again(tmp_path: Path) -> None:
+    """Screen, write the questions, answer them as a person would, add them: another verdict."""
+    record, todo = str(EXAMPLES / "data-missing.json"), tmp_path / "todo.yaml"
+    first = onstudy("screen", "NCT03739814", record, *ON, "--format", "json", "--todo", str(todo))
+    before = json.loads(first.stdout)["cohorts"][0]
+    assert before["verdict"] == "undetermined"
+    asked = {item["kind"] for item in (*before["missing"], *before["to_do"], *before["to_confirm"])}
+    written = todo.read_text()
+    assert all(f"kind: {kind}" in written for kind in asked if kind != "therapy_start")
+    unanswered = onstudy("screen", "NCT03739814", record, *ON, "--format", "json", "--add", str(todo))
+    assert unanswered.returncode == 0, unanswered.stderr
+    assert json.loads(unanswered.stdout)["cohorts"][0]["verdict"] == "undetermined"
+    answers = Path(__file__).parents[2] / "scripts" / "demo-answers.yaml"
+    again = onstudy("screen", "NCT03739814", record, *ON, "--format", "json", "--add", str(answers))
+    assert again.returncode == 0, again.stderr
+    found = json.loads(again.stdout)
+    assert found["cohorts"][0]["verdict"] == "eligible", found["cohorts"][0]
+    assert any("demo-answers" in item["source"] for row in found["criteria"] for item in row["evidence"])
+
+
+def test_facts_of_another_patient_are_not_added(patient: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.yaml"
+    other.write_text("patient: other\nfacts:\n  - {kind: ecog, on: 2026-03-15, value: 1}\n")
+    run = onstudy("screen", "NCT03739814", str(patient), *ON, "--add", str(other))
+    assert run.returncode == 2
+    assert "another patient" in run.stderr
+
+
+def test_worksheets_of_several_patients_go_into_a_folder(patient: Path, tmp_path: Path) -> None:
+    two = tmp_path / "two.yaml"
+    two.write_text(PATIENT + "---" + PATIENT.replace("Jane Doe 4711", "../../etc/passwd"))
+    folder = tmp_path / "sheets"
+    run = onstudy("screen", "NCT03739814", str(two), *ON, "--format", "html", "--out", f"{folder}/")
+    assert run.returncode == 0, run.stderr
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "NCT03739814-Jane_Doe_4711.html",
+        "NCT03739814-etc_passwd.html",
+    ]
+
+
+def test_check_ends_with_the_line_that_sums_it_up() -> None:
+    run = onstudy("check", "NCT03739814")
+    assert run.returncode == 0, run.stderr
+    words = run.stdout.splitlines()[-1]
+    count = int(words.removeprefix("NCT03739814: 70 criteria, ").removesuffix(" examples, all pass"))
+    assert count >= 90
+
+
+def test_a_failing_example_is_exit_1(tmp_path: Path) -> None:
+    source = Path(__file__).parents[2] / "src" / "onstudy" / "trials"
+    for name in ("NCT03739814.yaml", "NCT03739814.examples.yaml"):
+        (tmp_path / name).write_text((source / name).read_text().replace("latest ecog <= 2", "latest ecog <= 1"))
+    run = onstudy("check", str(tmp_path / "NCT03739814.yaml"))
+    assert run.returncode == 1
+    assert "S1-16" in run.stderr
+
+
+def test_diff_names_the_criterion_and_what_rests_on_a_changed_definition(tmp_path: Path) -> None:
+    old = Path(__file__).parents[2] / "src" / "onstudy" / "trials" / "NCT03739814.yaml"
+    new = tmp_path / "new.yaml"
+    text = old.read_text().replace("latest ecog <= 2", "latest ecog <= 1")
+    new.write_text(text.replace("ph_negative: {rule: highest", "ph_negative: {rule: lowest"))
+    run = onstudy("diff", str(old), str(new), "--format", "json")
+    found = [json.loads(line) for line in run.stdout.splitlines()]
+    assert {"what": "criterion S1-16", "part": "rule", "old": "latest ecog <= 2", "new": "latest ecog <= 1"} in found
+    assert {change["what"] for change in found if change["part"] == "rests on what changed"} >= {
+        "criterion C1-02", "criterion C2-02", "criterion S1-04",
+    }  # fmt: skip
+
+
+def test_help_is_plain(tmp_path: Path) -> None:
+    run = onstudy("--help")
+    assert run.returncode == 0
+    assert all(command in run.stdout for command in ("screen", "check", "diff", "facts", "worksheet"))

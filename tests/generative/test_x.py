@@ -1,0 +1,2 @@
+from tests.engines.each import ENGINES
+def test_a(): assert ENGINES
