@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from pathlib import Path
@@ -21,6 +22,23 @@ MEDDRA = "https://www.meddra.org"
 #: Seen in DICOM context group 3736 (NYHA Classification), which also says which code is which class.
 NOT_IN_REFERENCE = {Code(SNOMED, "420913000")}
 NYHA = {"420816009", "421704003", "420300004", "422293003"}
+
+CVX = "http://hl7.org/fhir/sid/cvx"
+#: What trials other than the flagship need, all of status V: each stands in the shared FHIR or OMOP data.
+SEEN_IN_DATA = {
+    LOINC: {"5902-2", "6301-6", "8462-4", "8480-6", "55284-4", "85354-9"},
+    SNOMED: {
+        "13569004", "32413006", "43075005", "6072007", "69896004", "76571007", "88039007", "91302008", "94225005",
+        "180207008", "200936003", "232657004", "232717009", "254632001", "254637007", "287664005", "359615001",
+        "422968005", "423121009", "424132000", "425048006", "448417001", "448813005", "706870000", "770349000",
+        "132281000119108", "1098951000119108", "67811000119102", "67821000119109", "67831000119107",
+        "67841000119103",
+    },
+    RXNORM: {
+        "56946", "309311", "349472", "583214", "597195", "1148495", "1727455", "1736854", "1860480", "2103164",
+    },
+    CVX: {"08", "10", "33", "43", "52", "113", "119", "121", "133", "140"},
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +114,12 @@ def test_only_the_study_brings_about_its_own_specimens_and_attestations(catalogu
         "mrd_marrow_submission",
         "mrd_blood_submission",
         "uncontrolled_infection",
+        "informed_consent",
+        "study_cooperation_expected",
+        "contraception_agreed",
+        "uncontrolled_cancer_pain",
+        "serious_cardiovascular_disease",
+        "unsuitable_by_judgement",
     }
 
 
@@ -108,6 +132,15 @@ def reference_section(shared: Path, number: str, following: str) -> str:
 
 
 def used_codes(catalogue: Catalogue, system: str) -> dict[str, set[str]]:
+    """Every code of a system that the reference must know, with the statuses it has in the catalogue."""
+    return {
+        code: statuses
+        for code, statuses in all_codes(catalogue, system).items()
+        if code not in SEEN_IN_DATA.get(system, ())
+    }
+
+
+def all_codes(catalogue: Catalogue, system: str) -> dict[str, set[str]]:
     """Every code of a system in the catalogue with the statuses it has there."""
     found: dict[str, set[str]] = {}
     members = [member for values in catalogue.value_sets.values() for member in values.members.values()]
@@ -167,6 +200,20 @@ def test_drug_codes_are_those_of_the_reference_with_their_status(catalogue: Cata
 def test_adverse_event_codes_are_those_of_the_reference(catalogue: Catalogue, shared: Path) -> None:
     text = reference_section(shared, "5.5", "5.6")
     assert used_codes(catalogue, MEDDRA).keys() == set(re.findall(r"\b10[0-9]{6}\b", text))
+
+
+def test_codes_beyond_the_reference_stand_in_the_shared_data(catalogue: Catalogue, shared: Path) -> None:
+    with gzip.open(shared / "data/omop_synthea27nj/CONCEPT.csv.gz", "rt", encoding="utf-8") as file:
+        text = file.read()
+    for path in sorted((shared / "data/fhir_synthea_r4").glob("*.json.gz")):
+        text += gzip.decompress(path.read_bytes()).decode("utf-8")
+    for path in sorted((shared / "data/fhir_mcode").glob("*.fsh")):
+        text += path.read_text(encoding="utf-8")
+    seen = set(re.findall(r'[,"#]([0-9][0-9-]+)[," \n]', text))
+    for system, codes in SEEN_IN_DATA.items():
+        used = all_codes(catalogue, system)
+        assert {code: used.get(code) for code in codes} == {code: {"V"} for code in codes}
+        assert codes - seen == set(), system
 
 
 # Looking up ---------------------------------------------------------------------------------------------

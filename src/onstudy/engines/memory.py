@@ -6,7 +6,7 @@ combines. Nothing here knows a unit, a file format or today's date.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from onstudy.criteria import expr as e
@@ -146,7 +146,7 @@ class Memory:
                 truth, why = decide(a, b)
                 truths.add(truth)
                 if truth is UNKNOWN:
-                    reasons.update(why, a.reasons, b.reasons)
+                    reasons.update((a.reasons | b.reasons) or why)
         result = truths.pop() if len(truths) == 1 else UNKNOWN
         evidence = tuple(case.about for case in (*left, *right) if case.about is not None and case.about.id)
         parts = tuple(Finding(node, case.value, about=case.about) for case in left if case.about is not None)
@@ -158,13 +158,17 @@ class Memory:
         return Finding(node, result, frozenset(reasons), evidence, parts, tuple(dict.fromkeys(asks)))
 
     def _value_asks(self, node: TruthExpr, cases: list[Case], reasons: set[Reason]) -> list[Ask]:
-        """The value is there and does not settle it: ask for the kind it is a value of."""
-        asks = []
-        for case in cases:
-            if case.about is not None and case.about.id:
-                for reason in sorted(reasons):
-                    asks.append(self._ask(case.about.kind, reason, about=case.about.id))
-        return asks
+        """The value is there and does not settle it: ask for that field of the fact it is a value of."""
+        value = (
+            node.event if isinstance(node, e.Timing) else getattr(node, "left", None) or getattr(node, "value", None)
+        )
+        name = value.name if isinstance(value, e.Field) and value.name != "value" else ""
+        return [
+            self._ask(case.about.kind, reason, name, case.about.id)
+            for case in cases
+            if case.about is not None and case.about.id
+            for reason in sorted(reasons)
+        ]
 
     # Records ----------------------------------------------------------------------------------------------
 
@@ -252,32 +256,44 @@ class Memory:
         for fact in self.view.facts(records.kind):
             placed = self._placed(fact, records, anchors)
             if placed is not FALSE:
-                match = self._examined(fact, placed, records, kind)
+                match = self._examined(fact, placed, records, kind, anchors)
                 if match.truth is not FALSE:
-                    if anchors and any(case.reasons for case in anchors) and placed is UNKNOWN:
-                        match.reasons |= _NONE.union(*(case.reasons for case in anchors))
-                        match.asks = (*match.asks, *(ask for case in anchors for ask in case.asks))
                     found.append(match)
         return found
 
-    def _examined(self, fact: Fact, placed: Truth, records: e.Records, kind: Kind) -> Match:
-        """Whether one fact, placed in time, is one of those asked for."""
+    def _examined(
+        self, fact: Fact, placed: Truth, records: e.Records, kind: Kind, anchors: Sequence[Case] = ()
+    ) -> Match:
+        """Whether one fact, placed in time, is one of those asked for.
+
+        A place that is unknown is the fault of the anchors where they are, else of the fact's own date.
+        """
         where = None if records.where is None else self.evaluate(records.where, Subject(fact))
         truths = [placed]
-        reasons: _Reasons = frozenset({Reason.IMPRECISE_DATE}) if placed is UNKNOWN else _NONE
+        reasons: _Reasons = _NONE
         asks: tuple[Ask, ...] = ()
+        unset: _Reasons = _NONE
+        if placed is UNKNOWN:
+            unset = _NONE.union(*(case.reasons for case in anchors))
+            reasons = _NONE if unset else frozenset({Reason.IMPRECISE_DATE})
         if where is not None:
             where.about = fact
             truths.append(where.truth)
         if not fact.certain and not self.catalogue.kinds[fact.kind].suspected_counts:
             truths.append(UNKNOWN)
             reasons |= {Reason.IMPRECISE_VALUE}
+        if fact.lacks is not None and not self.catalogue.kinds[fact.kind].measured:
+            truths.append(UNKNOWN)
+            reasons |= {Reason(fact.lacks)}
         if kind.extent != STATE and self.view.conflicting(fact):
             truths.append(UNKNOWN)
             reasons |= {Reason.CONFLICT}
         truth = min(truths)
         if truth is UNKNOWN:
             asks = tuple(self._ask(fact.kind, reason, about=fact.id) for reason in sorted(reasons))
+            if unset:
+                reasons |= unset
+                asks += tuple(ask for case in anchors for ask in case.asks)
             if where is not None and where.truth is UNKNOWN:
                 reasons |= where.reasons
                 asks += where.asks
@@ -583,17 +599,17 @@ class Memory:
     def _length(self, of: CountOf, matches: list[Match]) -> Interval:
         """Days from those that are certain to those that are possible (distinct) or to the span (duration)."""
         certain = {day for match in matches if match.truth is TRUE for day in self._certain_days(match.fact)}
-        spans = [self._possible_days(match.fact) for match in matches]
-        if not spans:
-            return point(0)
-        if any(first is None for first, _ in spans):
+        spans = [(match.fact, *self._possible_days(match.fact)) for match in matches]
+        if any(first is None for _, first, _ in spans):
             return Interval(len(certain), None)
-        firsts = [first for first, _ in spans if first is not None]
-        lasts = [last for _, last in spans]
+        begun = [(fact, first, last) for fact, first, last in spans if first is not None and first <= last]
+        if not begun:
+            return point(0)
+        span = max(last for _, _, last in begun) - min(first for _, first, _ in begun) + 1
         if of is CountOf.DURATION:
-            return Interval(len(certain), max(lasts) - min(firsts) + 1)
-        possible = sum(self._most_days(match.fact) for match in matches)
-        return Interval(len(certain), max(len(certain), min(possible, max(lasts) - min(firsts) + 1)))
+            return Interval(len(certain), span)
+        possible = sum(self._most_days(fact) for fact, _, _ in begun)
+        return Interval(len(certain), max(len(certain), min(possible, span)))
 
     def _certain_days(self, fact: Fact) -> Iterable[int]:
         start = fact.start.day
@@ -604,7 +620,7 @@ class Memory:
         if fact.attributes.get("frequency") == frozenset({"daily"}):
             sure = last if last is not None else end.days.low
             return range(start, min(int(sure), self.index) + 1) if sure is not None else (start,)
-        return (start,) if last is None else {start, min(last, self.index)}
+        return {start, last} if last is not None and last <= self.index and not fact.ongoing else (start,)
 
     def _possible_days(self, fact: Fact) -> tuple[int | None, int]:
         """The first and last day a fact may cover, up to the index date."""
@@ -752,10 +768,16 @@ def _extreme_of(ranges: list[tuple[Interval, bool]], highest: bool) -> Interval:
     if not highest:
         mirrored = _extreme_of([(iv.minus(span), sure) for span, sure in ranges], True)
         return iv.minus(mirrored)
-    lows = [span.low for span, sure in ranges if sure and span.low is not None]
-    highs = [span.high for span, _ in ranges]
-    top = None if any(high is None for high in highs) else max(high for high in highs if high is not None)
-    return Interval(max(lows, default=None), top)
+    sure_lows = [(span.low, span.low_open) for span, sure in ranges if sure and span.low is not None]
+    low = max((bound for bound, _ in sure_lows), default=None)
+    highs = [(span.high, span.high_open) for span, _ in ranges]
+    top = None if any(high is None for high, _ in highs) else max(high for high, _ in highs if high is not None)
+    return Interval(
+        low,
+        top,
+        any(is_open for bound, is_open in sure_lows if bound == low),
+        top is not None and all(is_open for bound, is_open in highs if bound == top),
+    )
 
 
 def _lacks(fact: Fact) -> _Reasons:

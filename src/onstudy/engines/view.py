@@ -10,11 +10,11 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from onstudy.record.catalogue import BOOLEAN, NO, STATE, YES, Catalogue
+from onstudy.record.catalogue import BOOLEAN, DAY, MOMENT, NO, STATE, YES, Catalogue
 from onstudy.record.patient import Fact, Patient, Value
 from onstudy.values.calendar import When, between
-from onstudy.values.interval import Interval, Op, compare, point
-from onstudy.values.truth import FALSE, TRUE
+from onstudy.values.interval import ANYTHING, Interval, Op, compare, point
+from onstudy.values.truth import FALSE, TRUE, Truth
 
 YES_NO = frozenset({YES, NO})
 
@@ -87,14 +87,29 @@ class View:
 
     # Negatives ------------------------------------------------------------------------------------------
 
-    def stretch(self, denial: Fact) -> tuple[int | None, int | None]:
-        """The days a negative speaks of, before anything newer is considered."""
-        last = _day(denial.end if denial.end is not None else denial.recorded)
-        if self.catalogue.kinds[denial.kind].negative == "day":
-            first = denial.start.days.high if denial.start.known else last
-            return (None if first is None else int(first)), last
-        first = denial.start.days.high if denial.start.days.low is not None else None
-        return (None if first is None else int(first)), last
+    def _surely(self, denial: Fact, newer: str) -> tuple[int | None, int | None] | None:
+        """The days on which there surely was nothing (None: no bound), or None where no day is sure.
+
+        A negative holds on later days, unless something newer is or may be recorded (`newer`).
+        """
+        said = _said(denial)
+        begun = self._begun(denial, said)
+        if begun == ANYTHING:
+            first = None
+        else:
+            bounds = [int(bound) for bound in (begun.high, said.high) if bound is not None]
+            if not bounds:
+                return None
+            first = min(bounds)
+        if not newer:
+            return first, None
+        return None if said.low is None else (first, int(said.low))
+
+    def _begun(self, denial: Fact, said: Interval) -> Interval:
+        """From when on it speaks: as stated, else from the beginning of history, or from the day itself."""
+        if denial.start.known:
+            return denial.start.days
+        return said if self.catalogue.kinds[denial.kind].negative == DAY else ANYTHING
 
     def _concerns(self, denial: Fact, fact: Fact) -> bool:
         """Whether a negative, taken at its word, would deny this fact's attribute."""
@@ -105,7 +120,7 @@ class View:
         return isinstance(value, frozenset) and bool(value) and value <= codes
 
     def conflicting(self, fact: Fact) -> bool:
-        """Whether a negative recorded no earlier denies this very fact."""
+        """Whether a negative recorded no earlier denies, or may deny, this very fact."""
         found = self._conflicting.get(fact.id)
         if found is None:
             found = any(self._denies(denial, fact) for denial in self.denials(fact.kind))
@@ -113,34 +128,34 @@ class View:
         return found
 
     def _denies(self, denial: Fact, fact: Fact) -> bool:
-        if not self._concerns(denial, fact) or _recorded_later(fact, denial):
+        if not self._concerns(denial, fact) or _recorded_later(fact, denial) is TRUE:
             return False
-        first, last = self.stretch(denial)
-        days = Interval(first, last)
-        if compare(Op.LE, fact.start.days, Interval(last, last) if last is not None else None) is not TRUE:
+        said = _said(denial)
+        if compare(Op.LE, fact.start.days, said) is FALSE:
             return False
-        if self.catalogue.kinds[denial.kind].negative == "day":
-            return (
-                not fact.ongoing
-                and fact.end is not None
-                and compare(Op.GE, fact.end.days, Interval(days.low, days.low)) is TRUE
-                and days.low is not None
-            )
-        ended = fact.end if fact.end is not None else fact.start
-        return first is None or compare(Op.LT, ended.days, point(first)) is FALSE
+        begun = self._begun(denial, said)
+        return begun == ANYTHING or compare(Op.GE, self._ended(fact), begun) is not FALSE
+
+    def _ended(self, fact: Fact) -> Interval:
+        """The days on which a fact may have ended."""
+        if fact.end is not None and not fact.ongoing:
+            return fact.end.days
+        if self.catalogue.kinds[fact.kind].extent == MOMENT:
+            return fact.start.days
+        return Interval(fact.start.days.low, None)
 
     def _newer(self, denial: Fact) -> str:
-        """What newer facts do to a negative: nothing, end it on its day ("ends"), or make it void."""
-        _, last = self.stretch(denial)
+        """What newer facts do, or may do, to a negative: nothing, end it on its day ("ends"), or make it void."""
+        said = _said(denial)
         state = ""
         for fact in self.facts(denial.kind):
             if denial.narrowed is not None and not self._may_concern(denial, fact):
                 continue
-            later = last is None or compare(Op.LE, fact.start.days, point(last)) is not TRUE
-            if later:
-                state = state or "ends"
-            elif _recorded_later(fact, denial):
+            before = compare(Op.LE, fact.start.days, said)
+            if before is not FALSE and _recorded_later(fact, denial) is not FALSE:
                 return "void"
+            if before is not TRUE:
+                state = "ends"
         return state
 
     def _may_concern(self, denial: Fact, fact: Fact) -> bool:
@@ -179,9 +194,10 @@ class View:
                 newer = self._newer(denial)
                 if newer == "void":
                     continue
-                first, last = self.stretch(denial)
-                until = last if newer == "ends" else None
-                regions = [part for region in regions for part in self._excluding(region, denial, first, until)]
+                sure = self._surely(denial, newer)
+                if sure is None:
+                    continue
+                regions = [part for region in regions for part in self._excluding(region, denial, *sure)]
                 used.append(denial)
         return tuple(Subject(self._imagined(kind, region), unseen=True) for region in regions), tuple(used)
 
@@ -204,15 +220,18 @@ class View:
         return values.universe if values is not None else YES_NO
 
 
-def _day(when: When | None) -> int | None:
-    return None if when is None or when.days.high is None else int(when.days.high)
+def _said(denial: Fact) -> Interval:
+    """The days on which a negative may have been said, and up to which it speaks."""
+    when = denial.end if denial.end is not None else denial.recorded
+    return ANYTHING if when is None else when.days
 
 
-def _recorded_later(fact: Fact, denial: Fact) -> bool:
+def _recorded_later(fact: Fact, denial: Fact) -> Truth:
+    """Whether a fact was recorded after a negative; without both days there is no telling, and it was not."""
     said = denial.recorded if denial.recorded is not None else denial.end
-    if fact.recorded is None or said is None:
-        return False
-    return compare(Op.GT, fact.recorded.days, said.days) is TRUE
+    if fact.recorded is None or said is None or not said.known:
+        return FALSE
+    return compare(Op.GT, fact.recorded.days, said.days)
 
 
 def _without(region: _Region, first: int | None, last: int | None) -> list[_Region]:

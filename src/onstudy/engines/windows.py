@@ -22,9 +22,10 @@ from onstudy.values.calendar import DAY, Duration, Unit, When, shift_day
 from onstudy.values.interval import Interval
 from onstudy.values.truth import Truth
 
-#: Around each computed day a few neighbours are asked too: bounds are inclusive or not, and the last
-#: days of a month collapse when months are added.
-_PAD = range(-5, 6)
+#: Bounds are inclusive or not, so the days beside a computed one are asked too; and where months are
+#: added, the last days of a month fall together.
+_BESIDE = range(-1, 3)
+_BESIDE_MONTH_ENDS = range(-4, 5)
 
 Verdict = tuple[Truth, Truth]  # as recorded, if confirmed
 
@@ -99,18 +100,12 @@ def critical_days(rule: TruthExpr, view: View, anchors: Anchors, first: int, unt
     for day in _endpoints(works.kinds, view):
         if day is None:
             continue
-        steps.add(day)
+        steps.update(day + beside for beside in _BESIDE)
         for duration in works.durations:
             steps.update(_shifted(day, duration))
     if works.ages:
         steps.update(_birthdays(view, first, until, max(distances)))
-    return {
-        day
-        for step in steps
-        for distance in distances
-        for pad in _PAD
-        if first < (day := step - distance + pad) <= until
-    }
+    return {day for step in steps for distance in distances if first < (day := step - distance) <= until}
 
 
 def _distances(anchors: Anchors, first: int) -> set[int]:
@@ -145,8 +140,12 @@ def _whole(bound: int | float | None) -> int | None:
 def _shifted(day: int, duration: Duration) -> Iterable[int]:
     if duration.unit is Unit.HOURS:
         whole = -(-duration.amount // 24)
-        return (day + whole, day - whole)
-    return (shift_day(day, duration), shift_day(day, duration, -1))
+        centres, around = (day + whole, day - whole), _BESIDE
+    else:
+        months = duration.unit in (Unit.MONTHS, Unit.YEARS)
+        centres = (shift_day(day, duration), shift_day(day, duration, -1))
+        around = _BESIDE_MONTH_ENDS if months else _BESIDE
+    return (centre + beside for centre in centres for beside in around)
 
 
 def _birthdays(view: View, first: int, until: int, ahead: int) -> Iterable[int]:
@@ -155,7 +154,8 @@ def _birthdays(view: View, first: int, until: int, ahead: int) -> Iterable[int]:
             continue
         born = date.fromordinal(int(bound))
         for year in range(date.fromordinal(first).year, date.fromordinal(until + abs(ahead)).year + 1):
-            yield date(year, born.month, min(born.day, 28)).toordinal() + max(born.day - 28, 0)
+            turned = date(year, born.month, min(born.day, 28)).toordinal() + max(born.day - 28, 0)
+            yield from (turned + beside for beside in _BESIDE)
 
 
 def _still_running(fact: Fact, first: int) -> bool:

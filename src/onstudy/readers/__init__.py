@@ -25,9 +25,7 @@ READERS: dict[str, tuple[str, str]] = {
 __all__ = ["READERS", "read_patients"]
 
 
-def read_patients(
-    source: Path | str, text: bytes | None = None, catalogue: Catalogue | None = None
-) -> list[Patient]:
+def read_patients(source: Path | str, text: bytes | None = None, catalogue: Catalogue | None = None) -> list[Patient]:
     """All patients of a file, or of `text` if given (`source` then only names it), whatever its format.
 
     Raises `InvalidFile`, one clear line, where the source is missing, not readable to its end, of no known

@@ -22,9 +22,10 @@ from onstudy.readers.fhir_json import (
     text,
     words,
 )
-from onstudy.readers.fhir_own import ATTRIBUTE, FACT_ID, RECORDED, SAMPLE, SUSPECTED, UNMAPPED
+from onstudy.readers.fhir_own import ATTRIBUTE, FACT_ID, RECORDED, SAMPLE, SUSPECTED
 from onstudy.readers.fhir_value import date_of, number_of, read_element
 from onstudy.readers.reading import NOT_STATED, Reading, clip, nearest, slot_of
+from onstudy.readers.statement import UNMAPPED
 from onstudy.readers.timing import Times, place, place_negative
 from onstudy.record.catalogue import Attribute, Catalogue, Kind
 from onstudy.record.patient import Fact, Value
@@ -219,8 +220,8 @@ class Chart:
     def name(self, entry: Entry) -> str:
         """The id of what a resource says: the one the project wrote, else type and id of the resource."""
         for identifier in items(entry.resource, "identifier"):
-            if text(identifier, "system") == FACT_ID and text(identifier, "value"):
-                return clip(text(identifier, "value"))
+            if text(identifier, "system") == FACT_ID and (name := clip(text(identifier, "value"))):
+                return name
         if is_id(entry.id) and entry.container is None:
             return f"{entry.type}/{entry.id}"
         return entry.where if entry.container is not None else fallback_id(entry)
@@ -241,6 +242,11 @@ class Chart:
         certain: bool = True,
     ) -> Fact:
         """The fact of a kind, without a measured value: where it lies in time and what qualifies it."""
+        stated = self.attributes(entry, meaning.kind, {**meaning.sets, **(attributes or {})})
+        return replace(self.frame(entry, meaning, times, certain), attributes=stated)
+
+    def frame(self, entry: Entry, meaning: Meaning, times: Times, certain: bool = True) -> Fact:
+        """The fact with its dates, sample and source only."""
         if meaning.history:
             times = Times(on=until(times.on or times.start or times.recorded), recorded=times.recorded)
         placed = place(meaning.kind, times)
@@ -252,7 +258,6 @@ class Chart:
             end=placed.end,
             ongoing=placed.ongoing,
             certain=certain and not suspected,
-            attributes=self.attributes(entry, meaning.kind, {**meaning.sets, **(attributes or {})}),
             recorded=times.recorded,
             sample=self.sample(entry) if entry.type == "Observation" else None,
             source=entry.where,
@@ -306,7 +311,7 @@ class Chart:
             shown = clip(said[0]) if said else UNMAPPED
         elif found:
             shown = str(found[0])
-            self.unknown_codes.setdefault(clip(str(found[0].code)), []).append(entry.where)
+            self.unknown(found, entry.where)
         else:
             shown = clip(said[0]) if said else "no code"
             self.say(entry, "has no code, so it is kept and not used")
@@ -322,11 +327,16 @@ class Chart:
             )
         ]
 
+    def unknown(self, found: list[Coding], where: str) -> None:
+        """Note a code that the catalogue does not know; `finish` says each once."""
+        code = clip(str(found[0].code)) if found else "no code at all"
+        self.unknown_codes.setdefault(code, []).append(where)
+
     def finish(self) -> list[Problem]:
         """All problems, with one for each code and each type of resource that is not known."""
         for code, where in self.unknown_codes.items():
             more = f", and {len(where) - 1} more" if len(where) > 1 else ""
-            what = f"the code {code} is not in the catalogue: kept and not used"
+            what = f"{code} is not in the catalogue: kept and not used"
             self.problems.append(Problem(what, where[0] + more, fact_kept=True))
         for kind, count in sorted(self.unread.items()):
             self.problems.append(Problem("resources of this type are not read", f"{kind} ({count})"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from onstudy.readers.dates import spanning
 from onstudy.readers.fhir_chart import Chart, Meaning, meanings, named
 from onstudy.readers.fhir_entries import Entry
 from onstudy.readers.fhir_json import (
@@ -19,7 +20,7 @@ from onstudy.readers.fhir_json import (
     references,
     text,
 )
-from onstudy.readers.fhir_own import ABSENT_REASON, ONE_OF, ONGOING
+from onstudy.readers.fhir_own import ABSENT_REASON, ONE_OF, ONGOING, RECORDED
 from onstudy.readers.fhir_value import interpreted, read_element, read_quantity, unit_of
 from onstudy.readers.reading import (
     CONFLICT,
@@ -34,13 +35,15 @@ from onstudy.readers.reading import (
 from onstudy.readers.timing import Times
 from onstudy.record.catalogue import COUNT, NO, NONE, QUANTITY, YES, Kind
 from onstudy.record.patient import Fact, Value
+from onstudy.values.calendar import UNDATED
 from onstudy.values.codes import ONSTUDY
-from onstudy.values.interval import Interval, point
+from onstudy.values.interval import Interval
 from onstudy.values.quantity import UnitError, parse_quantity
 
 _FINAL = ("final", "amended", "corrected", "appended", "")
 _OPEN = ("registered", "preliminary", "partial")
 _NO_RESULT = ("cancelled", "entered-in-error")
+_OTHERS = ("Patient", "RelatedPerson", "Group", "Device", "Practitioner", "Location", "Organization")
 #: Why a value is absent, where that says there never was a result.
 _NEVER_A_RESULT = ("not-performed", "error", "not-applicable", "not-permitted", "unsupported")
 
@@ -51,8 +54,8 @@ def read_observation(chart: Chart, entry: Entry) -> list[Fact]:
     status = text(resource, "status")
     if status in _NO_RESULT:
         return chart.drop(entry, f"its status is {status}: that is no result")
-    if resource.get("focus"):
-        return chart.drop(entry, "it is about something else than the patient (focus): not used")
+    if _about_another(chart, entry):
+        return chart.drop(entry, "its focus is somebody or something else than the patient: not used")
     absent = _absent(resource)
     if absent in _NEVER_A_RESULT:
         return chart.drop(entry, f"there is no result (dataAbsentReason {absent})")
@@ -67,6 +70,16 @@ def read_observation(chart: Chart, entry: Entry) -> list[Fact]:
     if facts or found or references(resource, "hasMember"):
         return named(facts)
     return chart.unmapped(entry, resource.get("code"), times)
+
+
+def _about_another(chart: Chart, entry: Entry) -> bool:
+    """Whether the focus is another person or thing; a condition or procedure of the patient's is none."""
+    for reference in references(entry.resource, "focus"):
+        target = chart.index.find(reference, entry)
+        kind = target.type if target is not None else reference.split("/")[-2:][0]
+        if kind in _OTHERS:
+            return True
+    return False
 
 
 def _absent(node: Json) -> str:
@@ -97,9 +110,6 @@ def _of_meaning(chart: Chart, entry: Entry, resource: Json, meaning: Meaning, ti
 
 def _moment(times: Times) -> Times:
     """A result taken over a stretch of time lies somewhere in it."""
-    from onstudy.readers.dates import spanning
-    from onstudy.values.calendar import UNDATED
-
     if times.on is not None or (times.start is None and times.end is None):
         return times
     return replace(times, on=spanning(times.start or UNDATED, times.end), start=None, end=None)
@@ -132,25 +142,23 @@ def _either(chart: Chart, entry: Entry, kind: Kind, nodes: list[Json]) -> Readin
     return Reading(frozenset().union(*codes), shown=" or ".join(r.shown for r in readings if r is not None))
 
 
-def _no_value(
-    chart: Chart, entry: Entry, kind: Kind, node: Json, meaning: Meaning | None
-) -> Reading | None:
+def _no_value(chart: Chart, entry: Entry, kind: Kind, node: Json, meaning: Meaning | None) -> Reading | None:
     for coding in codings(node.get("dataAbsentReason")):
         if coding.code.system == ONSTUDY and coding.code.code in LACKS:
             return Reading(None, coding.code.code)
     absent = _absent(node)
     if text(entry.resource, "status") in _OPEN or absent == "temp-unknown":
         return Reading(None, PENDING)
-    if absent or (meaning is not None and meaning.value is not None) or items(node, "interpretation"):
-        return Reading(None, NOT_STATED) if absent else None
+    if absent:
+        return Reading(None, NOT_STATED)
+    if kind.value != NONE and ((meaning and meaning.value) or items(node, "interpretation")):
+        return None
     if not chart.attributes(entry, kind, {}):
         chart.say(entry, f"has no value for {kind.name}")
     return Reading(None, NOT_STATED)
 
 
-def _with_interpretation(
-    chart: Chart, entry: Entry, reading: Reading | None, said: frozenset[str]
-) -> Reading:
+def _with_interpretation(chart: Chart, entry: Entry, reading: Reading | None, said: frozenset[str]) -> Reading:
     if reading is None or (reading.value is None and reading.lacks != PENDING):
         return Reading(said, shown=next(iter(sorted(said))))
     if isinstance(reading.value, frozenset) and not reading.value & said:
@@ -168,9 +176,7 @@ def _with_detection(chart: Chart, entry: Entry, reading: Reading | None, said: s
     return replace(reading, detected=said)
 
 
-def _presence(
-    chart: Chart, entry: Entry, meaning: Meaning, times: Times, reading: Reading | None
-) -> list[Fact]:
+def _presence(chart: Chart, entry: Entry, meaning: Meaning, times: Times, reading: Reading | None) -> list[Fact]:
     """A yes, a no, or an open question about something that is there or not."""
     said = reading.value if reading is not None else frozenset({NO if meaning.negative else YES})
     if said == frozenset({NO}):
@@ -184,9 +190,7 @@ def _presence(
 # Limits and detection -----------------------------------------------------------------------------------
 
 
-def _qualified(
-    chart: Chart, entry: Entry, fact: Fact, kind: Kind, node: Json, reading: Reading | None
-) -> Fact:
+def _qualified(chart: Chart, entry: Entry, fact: Fact, kind: Kind, node: Json, reading: Reading | None) -> Fact:
     """The result with its laboratory's limits and whether anything was detected."""
     if kind.value in (QUANTITY, COUNT):
         low, high = _limits(chart, entry, slot_of(kind, chart.catalogue), node)
@@ -204,9 +208,7 @@ def _detection(chart: Chart, entry: Entry, attributes: Mapping[str, Value], said
     return {**attributes, "detected": stated}
 
 
-def _limits(
-    chart: Chart, entry: Entry, slot: Slot, node: Json
-) -> tuple[Interval | None, Interval | None]:
+def _limits(chart: Chart, entry: Entry, slot: Slot, node: Json) -> tuple[Interval | None, Interval | None]:
     """Lower and upper limit of normal, in the slot's unit; none where ranges for different people differ."""
     unit = unit_of(obj(node, "valueQuantity"))
     found: set[tuple[Interval | None, Interval | None]] = set()
@@ -255,9 +257,7 @@ def _limits_in_words(slot: Slot, said: str, unit: str) -> tuple[Interval | None,
 # Components ---------------------------------------------------------------------------------------------
 
 
-def _composite(
-    chart: Chart, entry: Entry, resource: Json, meaning: Meaning, times: Times
-) -> list[Fact]:
+def _composite(chart: Chart, entry: Entry, resource: Json, meaning: Meaning, times: Times) -> list[Fact]:
     """One sample's results as one fact with parts; without any of its own it says nothing."""
     reading = chart.read(entry, meaning.kind, resource)
     if reading is not None and reading.value == frozenset({NO}):
@@ -287,7 +287,7 @@ def _components(chart: Chart, entry: Entry, kind: Kind) -> dict[str, tuple[Meani
             continue
         meant = [m for m in meanings(known, chart.catalogue) if m.kind.name in names]
         if not meant:
-            chart.say(entry, f"has a component that {kind.name} does not know: it is not used", kept=False)
+            chart.unknown(known, f"{entry.where} component")
         for meaning in meant:
             if names[meaning.kind.name] in found:
                 chart.say(entry, f"has {meaning.kind.name} twice: the first counts", kept=False)
@@ -307,7 +307,7 @@ def _part(chart: Chart, entry: Entry, whole: Fact, meaning: Meaning, component: 
         kind=meaning.kind.name,
         start=whole.start,
         certain=whole.certain,
-        recorded=whole.recorded,
+        recorded=chart.date(entry, extension(component, RECORDED), "valueDateTime") or whole.recorded,
         sample=whole.sample,
         source=whole.source,
         attributes=dict(meaning.sets),
@@ -327,19 +327,10 @@ def _loose_components(chart: Chart, entry: Entry, found: list[Meaning], times: T
             continue
         meant = [m for m in meanings(known, chart.catalogue) if m.kind.value != NONE]
         for meaning in meant:
-            bare = replace(entry_without(entry), where=entry.where)
-            whole = chart.positive(bare, meaning, _moment(times))
+            whole = chart.frame(entry, meaning, _moment(times))
             part = _part(chart, entry, replace(whole, sample=whole.sample or entry.where), meaning, component)
             if part is not None:
                 facts.append(replace(part, id=f"{whole.id}.component[{number}]"))
-        if not meant and not found:
-            what = ", ".join(str(c.code) for c in known[:1]) or "no code"
-            chart.say(entry, f"component {number} ({what}) is not in the catalogue: not used", kept=False)
+        if not meant:
+            chart.unknown(known, f"{entry.where} component[{number}]")
     return facts
-
-
-def entry_without(entry: Entry) -> Entry:
-    """The entry without what belongs to the Observation as a whole: attributes, identifier stay, value goes."""
-    kept = ("resourceType", "id", "identifier", "specimen", "status")
-    resource = {key: value for key, value in entry.resource.items() if key in kept}
-    return Entry(resource, entry.type, entry.where, entry.url, entry.container)

@@ -32,8 +32,6 @@ FACT_ID = f"{FHIR_BASE}fact"
 SAMPLE = f"{FHIR_BASE}sample"
 PATIENT_ID = f"{FHIR_BASE}patient"
 
-UNMAPPED = "unmapped"
-
 # HL7's own code systems ------------------------------------------------------------------------------
 
 _HL7 = "http://terminology.hl7.org/CodeSystem/"

@@ -22,7 +22,17 @@ from onstudy.readers.reading import (
     read_value,
 )
 from onstudy.record.catalogue import (
-    BOOLEAN, CODE, COUNT, DATE, NO, NONE, ORDERED, QUANTITY, YES, Catalogue, ValueSet,
+    BOOLEAN,
+    CODE,
+    COUNT,
+    DATE,
+    NO,
+    NONE,
+    ORDERED,
+    QUANTITY,
+    YES,
+    Catalogue,
+    ValueSet,
 )  # fmt: skip
 from onstudy.values.calendar import DateError, When, parse_when
 from onstudy.values.codes import UCUM, canonical_system
@@ -144,9 +154,7 @@ def _coding(slot: Slot, node: Json, key: str, catalogue: Catalogue) -> Reading:
     return read_concept(slot, one_coding(element), [display] if display else [], key, catalogue)
 
 
-def read_concept(
-    slot: Slot, found: list[Coding], said: list[str], key: str, catalogue: Catalogue
-) -> Reading:
+def read_concept(slot: Slot, found: list[Coding], said: list[str], key: str, catalogue: Catalogue) -> Reading:
     """A concept: by its codes, which are synonyms, else by what it says in words."""
     shown = clip(next(iter([*said, *(coding.code.code for coding in found)]), ""))
     if slot.type in (CODE, ORDERED):

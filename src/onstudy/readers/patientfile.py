@@ -5,11 +5,12 @@ Every scalar stays the text that was written, so `no`, `2026-03` and `007` mean 
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from onstudy.errors import Problem
+from onstudy.errors import InvalidFile, Problem
 from onstudy.readers.dates import read_when
 from onstudy.readers.reading import clip, nearest, plain
 from onstudy.readers.source import Content, refuse
@@ -22,6 +23,11 @@ from onstudy.yamltext import Node, read_yaml
 
 KEYS = ("patient", "born", "sex", "complete", "facts")
 _COVERAGE_KEYS = ("kind", "kinds", "from", "to")
+_UNKNOWN_FORMAT = (
+    "is no format known here: FHIR R4 (JSON, NDJSON), CSV with a column `kind`, "
+    f"or a patient file with the keys {', '.join(KEYS)}"
+)
+_LIKELY = re.compile(rf"^(?:{'|'.join(KEYS)}|patients)\s*:", re.MULTILINE)
 _NULLS = ("", "~", "null")
 
 
@@ -34,20 +40,28 @@ class Located(dict[str, "Written"]):
 def read_patient_file(content: Content, catalogue: Catalogue) -> list[Patient]:
     """All patients of a patient file. Raises `InvalidFile` where it is no such file."""
     patients: list[Patient] = []
-    for node in read_yaml(content.text, content.path):
+    for node in _documents(content):
         if node.text is not None and node.text.strip() in _NULLS:
             continue
         for entry in _entries(_located(node)):
             if not isinstance(entry, Located) or not set(KEYS) & set(entry):
                 raise refuse(
                     f"{content.path}:{getattr(entry, 'line', None) or node.line}",
-                    "is no format known here: FHIR R4 (JSON, NDJSON), CSV, "
-                    f"or a patient file with the keys {', '.join(KEYS)}",
+                    _UNKNOWN_FORMAT,
                 )
             patients.append(patient_from(entry, content.name, catalogue))
     if not patients:
         raise refuse(content.path, "holds no patient")
     return patients
+
+
+def _documents(content: Content) -> list[Node]:
+    try:
+        return read_yaml(content.text, content.path)
+    except InvalidFile:
+        if _LIKELY.search(content.text):
+            raise
+        raise refuse(content.path, _UNKNOWN_FORMAT) from None
 
 
 def _entries(document: Written) -> list[Written]:
@@ -93,13 +107,13 @@ def patient_from(entry: Mapping[str, object], name: str, catalogue: Catalogue) -
         for key in written
         if key not in KEYS and key != "patients"
     ]
-    patient_id = _word(written, "patient", name, problems)
+    patient_id = clip(_word(written, "patient", name, problems))
     if not patient_id:
-        patient_id = Path(name).stem or "patient"
+        patient_id = clip(Path(name).stem) or "patient"
         problems.append(Problem(f"no patient is named; called {clip(patient_id, 60)!r} here", name, True))
     facts = facts_from(written.get("facts"), name, catalogue, problems)
     return make_patient(
-        clip(patient_id),
+        patient_id,
         _born(written, name, problems),
         _word(written, "sex", name, problems),
         facts,
@@ -164,9 +178,7 @@ def own_id(label: str, content: object) -> str:
 # What is completely recorded -------------------------------------------------------------------------------
 
 
-def coverage_from(
-    written: object, name: str, catalogue: Catalogue, problems: list[Problem]
-) -> list[Coverage]:
+def coverage_from(written: object, name: str, catalogue: Catalogue, problems: list[Problem]) -> list[Coverage]:
     """What `complete` declares: kinds, or all, each with the days it is completely recorded over.
 
     A list of kinds and of `{kind: K, from: DATE, to: DATE}`; a mapping `{kinds: all, from: DATE}`; or
@@ -195,9 +207,7 @@ def _stretch_of_text(text: str) -> dict[str, Written]:
     return found
 
 
-def _covered(
-    entry: dict[str, Written], name: str, catalogue: Catalogue, problems: list[Problem]
-) -> Iterator[Coverage]:
+def _covered(entry: dict[str, Written], name: str, catalogue: Catalogue, problems: list[Problem]) -> Iterator[Coverage]:
     place = f"{_at(entry, name)} complete"
     wrong = [key for key in entry if key not in _COVERAGE_KEYS]
     first = _bound(entry, "from", wrong)

@@ -70,9 +70,7 @@ class Reading:
 def slot_of(entry: Kind | Attribute, catalogue: Catalogue) -> Slot:
     """The slot of a kind's own value or of an attribute."""
     if isinstance(entry, Attribute):
-        return Slot(
-            entry.type, entry.unit, None, catalogue.value_sets.get(entry.values), spelling=catalogue.unit
-        )
+        return Slot(entry.type, entry.unit, None, catalogue.value_sets.get(entry.values), spelling=catalogue.unit)
     detects = catalogue.attribute(entry.name, "detected") is not None
     return Slot(
         entry.value,
@@ -111,6 +109,9 @@ def read_value(slot: Slot, text: str, unit: str = "") -> Reading:
         return Reading(None, NOT_STATED, shown=clip(tidy))
     if words in _PENDING_WORDS:
         return Reading(None, PENDING, shown=clip(tidy))
+    reason = tidy.partition("unknown:")[2].strip()
+    if reason in LACKS:
+        return Reading(None, reason, shown=clip(tidy))
     if slot.type in (QUANTITY, COUNT):
         return _read_number(slot, tidy, unit)
     if slot.type in (CODE, ORDERED):
@@ -161,6 +162,7 @@ def _read_date(text: str) -> Reading:
 # Numbers --------------------------------------------------------------------------------------------
 
 _BARE = re.compile(r"[0-9]")
+_BOUNDS = re.compile(r"(>=?)\s*(\S+)\s+(?:and\s+)?(<=?)\s*(\S.*)")
 
 
 def _read_number(slot: Slot, text: str, unit: str) -> Reading:
@@ -169,7 +171,7 @@ def _read_number(slot: Slot, text: str, unit: str) -> Reading:
         if found is not None:
             return Reading(None, NOT_STATED, detected=NO if found == "negative" else YES, shown=clip(text))
     try:
-        quantity = parse_quantity(text)
+        quantity = _both_bounds(text) or parse_quantity(text)
     except UnitError:
         wrong = "is not a number" + (" with a unit, as in 1.8 mg/dL or <20 [IU]/mL" if slot.unit else "")
         return Reading(None, IMPRECISE, wrong)
@@ -177,6 +179,20 @@ def _read_number(slot: Slot, text: str, unit: str) -> Reading:
         quantity = Quantity(quantity.interval, unit, quantity.comparator)
         text = f"{text} {unit}"
     return measure(slot, quantity, text)
+
+
+def _both_bounds(text: str) -> Quantity | None:
+    """A value between two bounds with signs of their own: ">1.7 <=1.9 mg/dL"; None for any other form."""
+    found = _BOUNDS.fullmatch(text)
+    if found is None:
+        return None
+    low, high = parse_quantity(found[1] + found[2]), parse_quantity(found[3] + found[4])
+    bounds = low.interval, high.interval
+    try:
+        span = Interval(bounds[0].low, bounds[1].high, bounds[0].low_open, bounds[1].high_open)
+    except ValueError:
+        raise UnitError("the lower bound lies above the upper") from None
+    return Quantity(span, high.unit or low.unit)
 
 
 def measure(slot: Slot, quantity: Quantity, shown: str) -> Reading:

@@ -35,11 +35,12 @@ from onstudy.values.quantity import UnitError, parse_quantity
 #: What a blank, a word, a list of words or a component's mapping is, once read from YAML or CSV.
 Written = str | None | list["Written"] | dict[str, "Written"]
 
+UNMAPPED = "unmapped"
 KEYS = (
     "kind", "id", "on", "from", "to", "value", "unit", "uln", "lln", "recorded", "status", "suspected",
     "sample", "active",
 )  # fmt: skip
-_PART_KEYS = ("value", "unit", "uln", "lln", "status", "id")
+_PART_KEYS = ("value", "unit", "uln", "lln", "status", "recorded")
 
 _FINAL = ("final", "amended", "corrected", "confirmed", "appended")
 _OPEN = ("active", "in progress", "ongoing")
@@ -74,6 +75,8 @@ class Statement:
 
     def fact(self) -> Fact | None:
         """The fact, or None where there is none: a problem says why, unless its answer was left blank."""
+        if self._text("kind") == UNMAPPED:
+            return self._unmapped()
         kind = self._kind()
         if kind is None or self._unanswered(kind):
             return None
@@ -84,6 +87,18 @@ class Statement:
         if kind.value == NONE:
             return self._presence(kind, status)
         return self._measured(kind, status)
+
+    def _unmapped(self) -> Fact:
+        """A record of something the catalogue does not know: shown, and used for nothing."""
+        times = self._times("")
+        return Fact(
+            id=clip(self._text("id")) or self.name,
+            kind=UNMAPPED,
+            start=times.on or times.start or UNDATED,
+            recorded=times.recorded,
+            shown=clip(self._text("value")),
+            source=self.where,
+        )
 
     # What it is about -----------------------------------------------------------------------------------
 
@@ -124,9 +139,7 @@ class Statement:
             self.drop(f"its status is {word!r}: that is no result")
             return None
         if word and word not in _STATUSES:
-            self.say(
-                f"{clip(word, 40)!r} is no status known here, so its value is not{nearest(word, _STATUSES)}"
-            )
+            self.say(f"{clip(word, 40)!r} is no status known here, so its value is not{nearest(word, _STATUSES)}")
             return _UNKNOWN
         return word
 
@@ -174,18 +187,14 @@ class Statement:
             self.say("it ends before it begins: its dates are not used")
             return Times(recorded=times.recorded)
         if times.on is not None and bounds:
-            self.say(
-                "it has both `on` and `from` or `to`: its dates are not used; write one day, or a period"
-            )
+            self.say("it has both `on` and `from` or `to`: its dates are not used; write one day, or a period")
             return Times(recorded=times.recorded)
         if kind.extent == MOMENT and bounds:
             self.say(f"{kind.name} happens at one moment, read as some time from `from` to `to`: write `on`")
             start = times.start or UNDATED
             return replace(times, on=spanning(start, times.end) if times.end else start, start=None, end=None)
         if kind.extent == STATE and times.end is not None:
-            self.say(
-                f"{kind.name} holds until a newer statement: `to` is not used; state its end as `value: no`"
-            )
+            self.say(f"{kind.name} holds until a newer statement: `to` is not used; state its end as `value: no`")
         return times
 
     # What it says -----------------------------------------------------------------------------------------
@@ -252,18 +261,26 @@ class Statement:
     ) -> Fact:
         placed = place_negative(times) if negative else place(kind, times)
         return Fact(
-            id=clip(self._text("id") or self.name),
+            id=clip(self._text("id")) or self.name,
             kind=kind.name,
             start=placed.start,
             end=placed.end,
             ongoing=placed.ongoing,
             negative=negative,
             narrowed=narrowed,
-            sample=clip(self._text("sample")) or None,
+            sample=self._sample(kind),
             recorded=times.recorded,
             shown=shown,
             source=self.where,
         )
+
+    def _sample(self, kind: Kind) -> str | None:
+        """The sample it is a result of; only results belong to one."""
+        sample = clip(self._text("sample"))
+        if sample and kind.value == NONE and not kind.components:
+            self.say(f"{kind.name} is no result of a sample: `sample` is not used")
+            return None
+        return sample or None
 
     def _positive(self, kind: Kind, status: str, times: Times) -> Fact:
         fact = self._bare(kind, times)
@@ -379,10 +396,18 @@ class Statement:
             kind=kind.name,
             start=whole.start,
             sample=whole.sample,
-            recorded=whole.recorded,
+            recorded=self._part_recorded(entry) or whole.recorded,
             source=whole.source,
         )
         return self._with_value(kind, part, self._value(kind, entry, status), entry)
+
+    def _part_recorded(self, entry: Mapping[str, Written]) -> When | None:
+        text = entry.get("recorded")
+        try:
+            return read_when(text) if isinstance(text, str) and text.strip() else None
+        except DateError as error:
+            self.say(f"recorded {error}")
+            return None
 
 
 def _blank(value: Written) -> bool:

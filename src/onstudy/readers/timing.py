@@ -59,6 +59,11 @@ def place_negative(times: Times) -> Placed:
     return Placed(times.start or UNDATED, times.end or times.on or times.recorded or UNDATED)
 
 
+def unsaid_end(start: When, end: When | None) -> bool:
+    """Whether an end says no more than that it does not lie before the start."""
+    return end is None or not end.known or end == starting(start)
+
+
 def reversed_period(times: Times) -> bool:
     """Whether the end certainly lies before the start."""
     start = times.start or times.on

@@ -7,8 +7,8 @@ added, superseded periods are ended, contradictions are noted. The order of the 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, replace
 
 from onstudy.errors import Problem
 from onstudy.record.catalogue import Catalogue
@@ -92,14 +92,29 @@ def _distinct(facts: Iterable[Fact]) -> list[Fact]:
     seen: Counter[str] = Counter()
     found: list[Fact] = []
     known: set[str] = set()
-    for fact in sorted(facts, key=lambda fact: (*order(fact), repr(fact))):
-        text = repr(fact)
+    for text, fact in sorted(((content(fact), fact) for fact in facts), key=lambda pair: (order(pair[1]), pair[0])):
         if text in known:
             continue
         known.add(text)
         seen[fact.id] += 1
         found.append(fact if seen[fact.id] == 1 else renamed(fact, f"{fact.id}~{seen[fact.id]}"))
     return found
+
+
+def content(fact: Fact) -> str:
+    """Everything a fact says as one text, the same for equal facts in every run."""
+    values = [getattr(fact, name.name) for name in fields(fact)]
+    return repr([_sorted(value) for value in values])
+
+
+def _sorted(value: object) -> object:
+    if isinstance(value, frozenset):
+        return sorted(value)
+    if isinstance(value, Fact):
+        return content(value)
+    if isinstance(value, Mapping):
+        return [(key, _sorted(value[key])) for key in sorted(value)]
+    return [_sorted(part) for part in value] if isinstance(value, tuple) else value
 
 
 def renamed(fact: Fact, new_id: str) -> Fact:

@@ -35,7 +35,7 @@ AGE, SEX_FACTOR = "age", "sex_factor"
 #: The chapters of the catalogue, in the order in which they are shown.
 TOPICS: Mapping[str, str] = {
     "person": "The person",
-    "disease": "The leukemia",
+    "disease": "The disease under study",
     "treatment": "Treatments",
     "laboratory": "Laboratory",
     "heart": "Heart",
@@ -110,6 +110,10 @@ class ValueSet:
         if name == "other" and self.open:
             return frozenset({"other"})
         return self._below[name]
+
+    def label_of(self, codes: frozenset[str]) -> str | None:
+        """The label of the one member or group that stands for exactly these codes; None if none does."""
+        return next((self.members[name].label for name in self.members if self.meaning(name) == codes), None)
 
     def find(self, text: str) -> str | None:
         """The member a written word means: its name, label or synonym, whatever the case; None if none."""

@@ -39,10 +39,7 @@ def derive(facts: list[Fact], catalogue: Catalogue, born: When) -> list[Fact]:
                 composites.setdefault(rule.of, []).append((kind, rule))
             else:
                 singles.append((kind, rule))
-    found = [
-        _completed(fact, composites[fact.kind], catalogue) if fact.kind in composites else fact
-        for fact in facts
-    ]
+    found = [_completed(fact, composites[fact.kind], catalogue) if fact.kind in composites else fact for fact in facts]
     for kind, rule in singles:
         found.extend(_beside(kind, rule, found, born))
     return found

@@ -18,11 +18,7 @@ def end_superseded(facts: Sequence[Fact], catalogue: Catalogue) -> list[Fact]:
     open_ones = [fact for fact in facts if _open(fact, catalogue)]
     enders = _by_newer_record(facts, open_ones, catalogue)
     for denial in facts:
-        if (
-            denial.negative
-            and denial.kind in catalogue.kinds
-            and catalogue.kinds[denial.kind].negative == "day"
-        ):
+        if denial.negative and denial.kind in catalogue.kinds and catalogue.kinds[denial.kind].negative == "day":
             for fact in open_ones:
                 if fact.kind in catalogue.families[denial.kind] and _denied(denial, fact):
                     _note(enders, fact, _day_of(denial), exact=False)

@@ -40,6 +40,7 @@ SYSTEM_NAMES = {
     ATC: "ATC",
     ONSTUDY: "onstudy",
     "https://www.meddra.org": "MedDRA",
+    "http://hl7.org/fhir/sid/cvx": "CVX",
 }
 #: Value sets of more words than this are listed at the end of the page only.
 FEW = 8

@@ -42,12 +42,19 @@ def restated(facts: Sequence[Fact], catalogue: Catalogue) -> list[Fact]:
         parts = _parts(fact, components, known)
         if any(part.id == f"{fact.id}.{name}" for name, part in parts.items()):
             inside.update(part.id for part in parts.values())
-            own = {name: replace(part, id=f"{fact.id}.{name}") for name, part in sorted(parts.items())}
-            found.append(replace(fact, parts=own))
+            found.append(replace(fact, parts=own_parts(fact, parts)))
         elif not fact.parts:
             found.append(fact)
         inside.add(fact.id)
     return found + [fact for fact in known.values() if fact.id not in inside]
+
+
+def own_parts(whole: Fact, parts: Mapping[str, Fact]) -> dict[str, Fact]:
+    """The parts as the composite's own: under its id, of its day and sample, as certain as it is."""
+    return {
+        name: replace(part, id=f"{whole.id}.{name}", start=whole.start, sample=whole.sample, certain=whole.certain)
+        for name, part in sorted(parts.items())
+    }
 
 
 def _parts(whole: Fact, components: Mapping[str, str], known: Mapping[str, Fact]) -> dict[str, Fact]:
@@ -58,7 +65,7 @@ def _parts(whole: Fact, components: Mapping[str, str], known: Mapping[str, Fact]
         beside = known.get(f"{whole.id}.{name}") or (known.get(held.id) if held is not None else None)
         part = beside if beside is not None and beside.kind == kind else held
         if part is not None and not part.computed:
-            parts[name] = part if part.start.known else replace(part, start=whole.start)
+            parts[name] = part
     return parts
 
 
@@ -133,8 +140,8 @@ def _joined(stated: list[Fact], loose: list[tuple[str, Fact]]) -> tuple[list[Fac
             joined.add(fact.id)
     if len(parts) == len(first.parts):
         return [first], joined
-    own = {name: replace(part, id=f"{first.id}.{name}") for name, part in sorted(parts.items())}
-    return [_summed(replace(first, parts=own), [first, *rest])], joined
+    whole = _summed(first, [first, *rest, *(fact for _, fact in loose if fact.id in joined)])
+    return [replace(whole, parts=own_parts(whole, parts))], joined
 
 
 def _summed(whole: Fact, members: Sequence[Fact]) -> Fact:
@@ -145,7 +152,12 @@ def _summed(whole: Fact, members: Sequence[Fact]) -> Fact:
         source=", ".join(sorted(sources)),
         certain=all(fact.certain for fact in members),
         recorded=_latest([fact.recorded for fact in members]),
-        attributes={name: value for fact in reversed(members) for name, value in fact.attributes.items()},
+        attributes={
+            name: value
+            for fact in reversed(members)
+            if fact.kind == whole.kind
+            for name, value in fact.attributes.items()
+        },
     )
 
 
@@ -172,7 +184,7 @@ def _composite(key: _Key, loose: list[tuple[str, Fact]]) -> Fact:
     first = members[0]
     start = first.start if len(starts) == 1 else When(_whole(hull([when.span for when in starts])))
     whole = Fact(f"{key[0]}@{key[1]}", key[0], start=start, sample=first.sample, parts=parts)
-    return replace(_summed(whole, members), attributes={})
+    return _summed(whole, members)
 
 
 def _whole(span: Interval) -> Interval:
@@ -182,7 +194,7 @@ def _whole(span: Interval) -> Interval:
 def _either(facts: list[Fact]) -> Fact:
     """One result that may be any of several of the same kind and sample."""
     ordered = sorted(facts, key=lambda fact: fact.id)
-    if len(ordered) == 1 or len({(repr(fact.value), fact.lacks) for fact in ordered}) == 1:
+    if len(ordered) == 1 or len({(fact.value, fact.lacks) for fact in ordered}) == 1:
         return ordered[0]
     values = [fact.value for fact in ordered]
     ids = "+".join(fact.id for fact in ordered)

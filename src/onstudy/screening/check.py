@@ -204,7 +204,7 @@ class _Examples:
         self.known(wanted, ("status", "if_confirmed", "reasons", "clears_on", "holds_until"), what)
         for key, node in wanted.mapping.items():
             got = _got(row, key)
-            expected = sorted(part.text or "" for part in node.items) if node.items else node.text
+            expected = sorted(part.text or "" for part in node.items) if node.items else _word(node)
             if got != expected:
                 self.fail(f"{what}: {key} is {got}, expected {expected}", node)
 
@@ -221,6 +221,10 @@ class _Examples:
                     self.fail(f"{row.id} is never {status}; add an example or say why under 'unreachable'", self.top)
                 if status in seen and status in reasons:
                     self.fail(f"{row.id} is said never to be {status}, and it is", excused[row.id])
+
+
+def _word(node: Node) -> str | None:
+    return None if node.text in ("", "null") else node.text
 
 
 def _got(row: CriterionResult, key: str) -> object:

@@ -8,12 +8,13 @@ from onstudy.criteria import expr as e
 from onstudy.criteria.expr import Expr
 from onstudy.criteria.finding import Finding, Reason
 from onstudy.language.unparse import plain, unparse
-from onstudy.record.catalogue import Catalogue, ValueSet
+from onstudy.record.catalogue import Catalogue
 from onstudy.record.patient import Fact, Value
 from onstudy.values.calendar import When, show
 from onstudy.values.interval import Interval, Op
 from onstudy.values.truth import FALSE, TRUE, UNKNOWN, Truth
 
+_NAMING = ("agent", "type", "term")  # attributes that say which record it is, so that their name need not be said
 _AT_MOST = 4  # sentences of one criterion before the rest is only counted
 
 PHRASES: Mapping[Reason, str] = {
@@ -115,7 +116,7 @@ def sentence(finding: Finding, catalogue: Catalogue) -> str:
         case e.Member():
             known = [part for part in finding.parts if part.result is not None]
             said = [f"{_subject(part, node.value, catalogue)} is {value_text(part, catalogue)}" for part in known]
-            wanted = " or ".join(name.replace("_", " ") for name in node.names)
+            wanted = " or ".join(name.lstrip("$").replace("_", " ") for name in node.names)
             return _led(finding, said, catalogue) + ("" if finding.truth is TRUE else f" (asked: {wanted})")
         case e.Timing():
             said = [
@@ -185,33 +186,36 @@ def _none(finding: Finding, name: str) -> str:
 
 def fact_text(fact: Fact, catalogue: Catalogue) -> str:
     """A fact in a few words: what, value, when."""
-    return " ".join(word for word in (label(fact.kind, catalogue), shown_of(fact, catalogue), when_text(fact)) if word)
+    return " ".join(word for word in (label(fact.kind, catalogue), _brief(fact, catalogue), when_text(fact)) if word)
+
+
+def _brief(fact: Fact, catalogue: Catalogue) -> str:
+    """The value, or what names the record among its like: the agent, the type, the term."""
+    if fact.negative or (fact.shown and fact.shown not in ("yes", "no")):
+        return shown_of(fact, catalogue)
+    return ", ".join(
+        _stated(fact, n, v, catalogue) for n, v in fact.attributes.items() if n in _NAMING and v is not None
+    )
 
 
 def shown_of(fact: Fact, catalogue: Catalogue) -> str:
     """The value as recorded or, for a record that is itself the fact, what is stated of it."""
     if fact.negative:
-        return "none" if fact.narrowed is None else f"none with {fact.narrowed[0]} {written(fact.narrowed[1])}"
+        return "none" if fact.narrowed is None else f"none: {_stated(fact, *fact.narrowed, catalogue)}"
     if fact.shown and fact.shown not in ("yes", "no"):
         return fact.shown.replace("_", " ") if isinstance(fact.value, frozenset) else fact.shown
-    said = [
-        _stated(name, value, catalogue.codes_of(fact.kind, name))
-        for name, value in fact.attributes.items()
-        if value is not None
-    ]
+    said = [_stated(fact, name, value, catalogue) for name, value in fact.attributes.items() if value is not None]
     said += [f"{name.replace('_', ' ')} {part.shown}" for name, part in fact.parts.items() if part.shown]
     return ", ".join(said)
 
 
-def _stated(name: str, value: Value, values: ValueSet | None) -> str:
-    words = (
-        [values.members[code].label for code in sorted(value) if code in values.members]
-        if (values is not None and isinstance(value, frozenset))
-        else []
-    )
-    if len(words) == 1 and name in ("agent", "type", "term"):
-        return words[0]
-    return f"{name.replace('_', ' ')} {words[0] if len(words) == 1 else written(value)}"
+def _stated(fact: Fact, name: str, value: Value, catalogue: Catalogue) -> str:
+    """One attribute in words: a member or group by its label, a number with its unit."""
+    values, attribute = catalogue.codes_of(fact.kind, name), catalogue.attribute(fact.kind, name)
+    named = values.label_of(value) if values is not None and isinstance(value, frozenset) else None
+    unit = f" {attribute.unit}" if attribute is not None and attribute.unit and isinstance(value, Interval) else ""
+    said = (named or written(value)) + unit
+    return said if name in _NAMING else f"{name.replace('_', ' ')} {said}"
 
 
 def when_text(fact: Fact) -> str:
@@ -327,5 +331,5 @@ def _owner(part: Finding, catalogue: Catalogue) -> str:
     return (
         ""
         if fact is None or fact.kind not in catalogue.kinds
-        else f"{label(fact.kind, catalogue)} {shown_of(fact, catalogue)}".strip() + ": "
+        else f"{label(fact.kind, catalogue)} {_brief(fact, catalogue)}".strip() + ": "
     )

@@ -9,7 +9,7 @@ from onstudy.criteria.finding import Reason
 from onstudy.criteria.trial import Severity
 from onstudy.screening.explain import PHRASES, because, fact_text, label
 from onstudy.screening.missing import Question
-from onstudy.screening.rows import anchors
+from onstudy.screening.rows import anchors, improves
 from onstudy.screening.screen import (
     ELIGIBLE,
     ELIGIBLE_IF_CONFIRMED,
@@ -39,12 +39,16 @@ def headline(s: Screening) -> str:
     ):
         found = [cohort.id for cohort in s.cohorts if cohort.verdict == verdict]
         if found:
-            return said.format(" and ".join(found))
+            return said.format(_listed(found))
     opening = [(window.first, cohort.id) for cohort in s.cohorts if (window := _opening(cohort)) is not None]
     if not opening:
         return f"Ineligible for every cohort on every day until {s.until}, if nothing new is recorded."
     day, name = min(opening)
     return f"Ineligible for every cohort on {s.on}; {name} opens on {show_day(day)}, if nothing new is recorded."
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _opening(cohort: CohortResult) -> CohortWindow | None:
@@ -59,7 +63,7 @@ class Decider:
     id: str
     anchor: str
     because: str
-    clears: str
+    improves: str
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,7 @@ class Card:
     said: str
     deciders: tuple[Decider, ...]
     further: tuple[tuple[str, str], ...]  # id and anchor of the rows beyond those
+    unknown: tuple[tuple[str, str], ...]  # and of the unknown ones, where the cohort is to open by itself
     outlook: tuple[str, ...]
     settled_by: tuple[str, ...]
 
@@ -87,15 +92,24 @@ def card(cohort: CohortResult, s: Screening) -> Card:
         said=_said(cohort, s),
         deciders=tuple(_decider(name, at[name], s) for name in against[:_REASONS_SHOWN]),
         further=tuple((name, at[name]) for name in against[_REASONS_SHOWN:]),
+        unknown=tuple((name, at[name]) for name in _then_asked(cohort, s)),
         outlook=tuple(_outlook(cohort, s)),
         settled_by=tuple(_settled_by(cohort, s)),
     )
 
 
+def _then_asked(cohort: CohortResult, s: Screening) -> list[str]:
+    """What is unknown today in a cohort that is ineligible today and not so later."""
+    if cohort.verdict != INELIGIBLE or _opening(cohort) is None:
+        return []
+    required = {criterion.id for criterion in s.trial.deciding_of(cohort.id)}
+    return [row.criterion.id for row in s.criteria if row.status == UNKNOWN_STATUS and row.criterion.id in required]
+
+
 def _decider(name: str, anchor: str, s: Screening) -> Decider:
     result = s.criterion(name)
     why = "" if result.finding is None else because(result.finding, s.catalogue)
-    return Decider(name, anchor, why, show_day(result.clears_on) or "")
+    return Decider(name, anchor, why, improves(result))
 
 
 def _said(cohort: CohortResult, s: Screening) -> str:

@@ -218,15 +218,20 @@ def _cohort_text(cohort: CohortResult, s: Screening) -> list[str]:
 
 
 def _criteria_text(s: Screening) -> list[str]:
-    open_rows = [row for row in s.criteria if row.status in (NOT_MET, UNKNOWN_STATUS)]
+    """The counts, the rows that are not met, the unknown rows that decide; the other unknown rows by name."""
     counts = {status: sum(row.status == status for row in s.criteria) for status in STATUS_WORDS}
-    lines = _wrapped(
-        ", ".join(f"{count} {STATUS_WORDS[status]}" for status, count in counts.items() if count),
-        "criteria: ",
-    )
-    for row in sorted(open_rows, key=lambda row: row.status != NOT_MET):
-        lines += _row_text(row, s)
-    return lines
+    counted = ", ".join(f"{count} {STATUS_WORDS[status]}" for status, count in counts.items() if count)
+    deciding = {name for cohort in s.cohorts for name in cohort.deciding}
+    unknown = [row for row in s.criteria if row.status == UNKNOWN_STATUS]
+    idle = [row.criterion.id for row in unknown if row.criterion.id not in deciding]
+    lines = _wrapped(counted, "criteria: ")
+    for row in s.criteria:
+        if row.status == NOT_MET:
+            lines += _row_text(row, s)
+    for row in unknown:
+        if row.criterion.id in deciding:
+            lines += _row_text(row, s)
+    return lines + (_wrapped(f"unknown, and deciding nothing now: {', '.join(idle)}", "  ") if idle else [])
 
 
 def _row_text(row: CriterionResult, s: Screening) -> list[str]:

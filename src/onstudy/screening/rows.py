@@ -6,14 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from onstudy.criteria import expr as e
-from onstudy.criteria.finding import Finding, Reason
+from onstudy.criteria.finding import Finding, Reason, Window
 from onstudy.criteria.trial import Criterion, Severity, Trial
 from onstudy.record.catalogue import Catalogue
 from onstudy.record.patient import Fact
 from onstudy.screening.explain import PHRASES, because, evidence_of, label, near, shown_of, when_text
 from onstudy.screening.screen import MET, NOT_APPLICABLE, NOT_MET, UNKNOWN_STATUS, CriterionResult, Screening
 from onstudy.values.calendar import show_day
-from onstudy.values.truth import FALSE, TRUE
+from onstudy.values.truth import FALSE, TRUE, UNKNOWN, Truth
 
 #: The words for a status, wherever a person reads it.
 STATUS_WORDS: Mapping[str, str] = {
@@ -27,6 +27,8 @@ SEVERITY_WORDS: Mapping[Severity, str] = {
     Severity.WARNING: "Warning only",
     Severity.INFORMATION: "Information only",
 }
+_STATUS: Mapping[Truth, str] = {TRUE: MET, FALSE: NOT_MET, UNKNOWN: UNKNOWN_STATUS}
+_TRUTH_WORDS: Mapping[Truth, str] = {truth: STATUS_WORDS[status].lower() for truth, status in _STATUS.items()}
 MOST_EVIDENCE = 12  # facts shown of one criterion before the rest is only counted
 
 _CODE_STATUS: Mapping[str, str] = {
@@ -160,14 +162,22 @@ def _value(fact: Fact, catalogue: Catalogue) -> str:
 
 
 def _changes(result: CriterionResult, screening: Screening) -> str:
-    """When the status changes by time alone, as a sentence; "" where nothing needs saying."""
-    if result.clears_on is not None:
-        return f"Met from {show_day(result.clears_on)}, if nothing new is recorded."
-    if result.status == NOT_MET:
-        return f"Not met on any day until {screening.until}, if nothing new is recorded."
-    if result.holds_until is not None:
-        return f"Stays so until {show_day(result.holds_until)}, if nothing new is recorded."
-    return ""
+    """When the answer changes by time alone, as a sentence; "" where nothing needs saying."""
+    today, later = result.windows[:1], result.windows[1:]
+    if not later:
+        never = result.status == NOT_MET
+        return f"Not met on any day until {screening.until}, if nothing new is recorded." if never else ""
+    until, following = show_day(today[0].last), later[0]
+    then = _answer(following.truth, following.if_confirmed)
+    if result.clears_on is not None and result.clears_on != following.first:
+        then += f", met from {show_day(result.clears_on)}"
+    return f"So until {until}, then {then}, if nothing new is recorded."
+
+
+def _answer(truth: Truth, if_confirmed: Truth) -> str:
+    """Both answers of a window in words, once where they are the same."""
+    said = _TRUTH_WORDS[truth]
+    return said if truth is if_confirmed else f"{said} (if confirmed: {_TRUTH_WORDS[if_confirmed]})"
 
 
 def _remarks(result: CriterionResult, facts: tuple[Fact, ...], screening: Screening) -> Iterator[str]:
@@ -181,7 +191,7 @@ def _remarks(result: CriterionResult, facts: tuple[Fact, ...], screening: Screen
     if _limits(result.criterion):
         for kind in dict.fromkeys(f.kind for f in facts if f.kind in screening.defaults_used):
             yield f"A default limit of normal was given for {label(kind, catalogue)}."
-    yield from unconfirmed(facts, catalogue)
+    yield from _unconfirmed(facts, catalogue)
     yield from _too_old(result.criterion, facts, screening)
 
 
@@ -195,14 +205,18 @@ def _limits(criterion: Criterion) -> bool:
     return criterion.rule is not None and any(isinstance(node, e.Limit) for node in e.walk(criterion.rule))
 
 
-def unconfirmed(facts: Iterable[Fact], catalogue: Catalogue) -> Iterator[str]:
-    """The evidence that rests on a code nobody has confirmed, each fact named."""
+def unconfirmed_code(fact: Fact) -> str:
+    """What is wrong with the code that carried a fact; "" where it is confirmed."""
+    return _CODE_STATUS.get(fact.code_status, "")
+
+
+def _unconfirmed(facts: Iterable[Fact], catalogue: Catalogue) -> Iterator[str]:
     for fact in facts:
-        if fact.code_status in _CODE_STATUS:
+        if unconfirmed_code(fact):
             where = f" ({fact.source})" if fact.source else ""
             yield (
                 f"Check the code of this record: {label(fact.kind, catalogue)}, {when_text(fact)}{where}. "
-                f"Its code is not confirmed (status {fact.code_status}: {_CODE_STATUS[fact.code_status]})."
+                f"The code is not confirmed (status {fact.code_status}: {unconfirmed_code(fact)})."
             )
 
 
@@ -222,7 +236,7 @@ def _too_old(criterion: Criterion, facts: Iterable[Fact], screening: Screening) 
 
 @dataclass(frozen=True)
 class Change:
-    """A day on which the status of a row changes by time alone: the last day it holds, or the first day it is met."""
+    """A day on which an answer changes by time alone: the last day it holds, or the first day it is better."""
 
     day: str
     days_left: int
@@ -230,39 +244,55 @@ class Change:
     id: str
     severity: str
     where: str  # the cohort, or "all cohorts"
-    now: str
-    then: str
+    now: tuple[str, str]  # statuses as recorded and if confirmed
+    then: tuple[str, str]
     why: str
 
 
 def expiring(screening: Screening) -> tuple[Change, ...]:
-    """What holds today and ends within the horizon, soonest first."""
-    found = [
-        _change(result, result.holds_until, _status_after(result), screening)
-        for result in screening.criteria
-        if result.holds_until is not None
-    ]
-    return tuple(sorted(found, key=lambda change: change.days_left))
+    """What holds today, or would once confirmed, and ends within the horizon; soonest first."""
+    return _soonest(_change(row, _ends(row.windows), -1, screening) for row in screening.criteria)
 
 
 def clearing(screening: Screening) -> tuple[Change, ...]:
-    """What does not hold or is unknown today and holds on a later day of the horizon, soonest first."""
-    found = []
-    for result in screening.criteria:
-        if not result.windows or result.windows[0].truth is TRUE:
-            continue
-        day = next((window.first for window in result.windows if window.truth is TRUE), None)
-        if day is not None:
-            found.append(_change(result, day, MET, screening))
-    return tuple(sorted(found, key=lambda change: change.days_left))
+    """What does not hold or is unknown today and is better on a later day of the horizon; soonest first."""
+    return _soonest(_change(row, _clears(row.windows), 0, screening) for row in screening.criteria)
 
 
-def _status_after(result: CriterionResult) -> str:
-    return NOT_MET if result.windows[1].truth is FALSE else UNKNOWN_STATUS
+def _soonest(found: Iterable[Change | None]) -> tuple[Change, ...]:
+    return tuple(sorted((one for one in found if one is not None), key=lambda change: change.days_left))
 
 
-def _change(result: CriterionResult, day: int, then: str, screening: Screening) -> Change:
-    criterion = result.criterion
+def _ends(windows: tuple[Window, ...]) -> Window | None:
+    """The first window on which what holds today (as recorded, else if confirmed) does so no more."""
+    if not windows or windows[0].if_confirmed is not TRUE:
+        return None
+    if windows[0].truth is TRUE:
+        return next((window for window in windows if window.truth is not TRUE), None)
+    return next((window for window in windows if window.if_confirmed is not TRUE), None)
+
+
+def _clears(windows: tuple[Window, ...]) -> Window | None:
+    """The first window on which what does not hold today does, else the first with a better answer."""
+    if not windows or windows[0].truth is TRUE:
+        return None
+    met = next((window for window in windows if window.truth is TRUE), None)
+    now = (windows[0].truth, windows[0].if_confirmed)
+    return met or next((window for window in windows if (window.truth, window.if_confirmed) > now), None)
+
+
+def improves(result: CriterionResult) -> str:
+    """When what does not hold gets better by time alone, in a few words; "" where it does not."""
+    window = _clears(result.windows)
+    if window is None:
+        return ""
+    return f"From {show_day(window.first)}: {_answer(window.truth, window.if_confirmed)}."
+
+
+def _change(result: CriterionResult, window: Window | None, shift: int, screening: Screening) -> Change | None:
+    if window is None:
+        return None
+    criterion, day = result.criterion, window.first + shift
     return Change(
         day=show_day(day) or "",
         days_left=day - screening.on.toordinal(),
@@ -270,7 +300,7 @@ def _change(result: CriterionResult, day: int, then: str, screening: Screening) 
         id=criterion.id,
         severity=SEVERITY_WORDS[criterion.severity],
         where=criterion.cohort or "all cohorts",
-        now=result.status,
-        then=then,
+        now=(result.status, result.if_confirmed),
+        then=(_STATUS[window.truth], _STATUS[window.if_confirmed]),
         why="" if result.finding is None else because(result.finding, screening.catalogue),
     )

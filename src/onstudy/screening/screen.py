@@ -160,7 +160,7 @@ def screen(
         until=last,
         cohorts=tuple(work.cohort(cohort.id, cohort.title, rows) for cohort in trial.cohorts),
         criteria=rows,
-        problems=(*problems, *_old_results(rows, on.toordinal())),
+        problems=(*problems, *_old_results(rows, on.toordinal(), catalogue)),
         catalogue=catalogue,
     )
 
@@ -189,7 +189,7 @@ def _anchors(trial: Trial, on: date, given: Mapping[str, When | None]) -> dict[s
     return anchors
 
 
-def _old_results(rows: Iterable[CriterionResult], on: int) -> list[Problem]:
+def _old_results(rows: Iterable[CriterionResult], on: int, catalogue: Catalogue) -> list[Problem]:
     """Results older than the trial file advises: shown, deciding nothing."""
     found = []
     for row in rows:
@@ -197,8 +197,9 @@ def _old_results(rows: Iterable[CriterionResult], on: int) -> list[Problem]:
         if limit is None or row.finding is None:
             continue
         for fact in evidence_of(row.finding):
-            day = fact.start.days.high
-            if day is not None and on - int(day) > limit.amount and not fact.negative and fact.source:
+            day, kind = fact.start.days.high, catalogue.kinds.get(fact.kind)
+            result = kind is not None and (kind.measured or bool(kind.components)) and not fact.negative
+            if result and day is not None and on - int(day) > limit.amount:
                 what = f"{row.criterion.id}: {fact.kind} is {on - int(day)} days old; advised are {limit.amount} days"
                 found.append(Problem(what, fact.source, fact_kept=True))
     return list(dict.fromkeys(found))

@@ -31,7 +31,7 @@ VERDICT_WORDS: Mapping[str, str] = {
 
 WIDTH, LEFT, RIGHT = 760.0, 58.0, 10.0
 TOP, LANE, BAR = 34.0, 50.0, 28.0
-_LETTER, _PADDING = 6.9, 14.0  # about the width of a letter at 12 units, and the air around a word
+_LETTER, _PADDING = 7.8, 14.0  # about the width of a letter at 12 units, and the air around a word
 _LABEL, _NEAREST_TICK, _NEAREST_NUMBER = 78.0, 5.0, 15.0
 WEEK = 7
 

@@ -102,6 +102,10 @@ def _completion(fact: Fact, fields: Iterable[str], catalogue: Catalogue) -> list
         f"    id: {_quoted(fact.id)}  # {label(fact.kind, catalogue)} {show(fact.start)}".rstrip(),
     ]
     for name in fields:
+        if name in ("start", "end"):
+            written = "to" if name == "end" else "from" if catalogue.kinds[fact.kind].extent == PERIOD else "on"
+            lines.append(f"    {written}:  # YYYY-MM-DD, with Thh:mm where hours matter")
+            continue
         attribute = catalogue.attribute(fact.kind, name)
         lines.append(f"    {name}:" + (f"  # {_choices(attribute, catalogue)}" if attribute is not None else ""))
     return lines

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,7 +19,7 @@ from onstudy.record.catalogue import Catalogue
 from onstudy.record.patient import Fact
 from onstudy.screening import overview, rows
 from onstudy.screening.blank import BlankRow
-from onstudy.screening.explain import label
+from onstudy.screening.explain import evidence_of, label
 from onstudy.screening.screen import (
     ALL,
     ELIGIBLE,
@@ -44,6 +45,7 @@ ICONS = {
     MET: "yes", NOT_MET: "no", UNKNOWN_STATUS: "open", NOT_APPLICABLE: "none",
     ELIGIBLE: "yes", ELIGIBLE_IF_CONFIRMED: "almost", UNDETERMINED: "open", INELIGIBLE: "no",
 }  # fmt: skip
+_ISO_DATE = re.compile(r"\b(\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2})?)\b")
 _WORDS = {**rows.STATUS_WORDS, **VERDICT_WORDS}
 
 
@@ -122,14 +124,19 @@ def _cautions(s: Screening) -> list[tuple[str, str]]:
     """What was assumed or set from outside, stated before anything else is read: a title and a sentence."""
     found = []
     if s.assumed_complete:
-        everything = s.assumed_complete == (ALL,)
-        named = "everything whose absence may be assumed" if everything else ", ".join(
-            label(kind, s.catalogue) for kind in s.assumed_complete if kind != ALL
-        )  # fmt: skip
+        kinds = ", ".join(label(kind, s.catalogue) for kind in s.assumed_complete)
+        named = "everything whose absence may be assumed" if ALL in s.assumed_complete else kinds
         found.append(("Absences assumed", f"Where nothing is recorded, this worksheet takes it as “no”: {named}."))
     if s.defaults_used:
         named = ", ".join(label(kind, s.catalogue) for kind in s.defaults_used)
         found.append(("Default limits of normal used", f"A result carried no limit of its laboratory: {named}."))
+    doubtful = {
+        fact.id for row in s.criteria if row.finding for fact in evidence_of(row.finding) if rows.unconfirmed_code(fact)
+    }
+    if doubtful:
+        found.append(
+            ("Codes not confirmed", f"Records that rest on such codes: {len(doubtful)}; each is named in its row.")
+        )
     if s.as_known_on:
         found.append(("As known on a past day", f"Nothing recorded after {s.as_known_on} was used."))
     return found
@@ -180,8 +187,14 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    made.filters["pieces"] = _pieces
     made.globals.update(words=_WORDS, icons=ICONS)
     return made
+
+
+def _pieces(text: str) -> list[tuple[str, bool]]:
+    """A text cut around its dates, which are not broken over two lines; True for a date."""
+    return [(piece, number % 2 == 1) for number, piece in enumerate(_ISO_DATE.split(text)) if piece]
 
 
 def _printable(value: object) -> object:

@@ -1,0 +1,154 @@
+"""CSV: one fact a row, the columns named as the keys of a patient file (docs/formats.md).
+
+`kind` is required; `patient` says whose fact it is. Rows of the kinds `born` and `sex` describe the patient,
+rows of the kind `complete` declare what is completely recorded. A blank cell says nothing.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from onstudy.errors import Problem
+from onstudy.readers.dates import read_when
+from onstudy.readers.patientfile import coverage_from, own_id
+from onstudy.readers.reading import clip, nearest
+from onstudy.readers.source import Content, refuse
+from onstudy.readers.statement import KEYS, Statement, Written
+from onstudy.record.assemble import make_patient
+from onstudy.record.catalogue import Catalogue
+from onstudy.record.patient import Coverage, Fact, Patient
+from onstudy.values.calendar import UNDATED, DateError, When
+
+PATIENT, KIND, BORN, SEX, COMPLETE = "patient", "kind", "born", "sex", "complete"
+_DELIMITERS = ",;\t"
+
+
+@dataclass
+class _Gathered:
+    """One patient's rows, read."""
+
+    born: When = UNDATED
+    sex: str = ""
+    facts: list[Fact] = field(default_factory=list)
+    coverage: list[Coverage] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def read_csv(content: Content, catalogue: Catalogue) -> list[Patient]:
+    """All patients of a CSV file. Raises `InvalidFile` where it has no usable header or nobody in it."""
+    rows = _rows(content)
+    header = _header(content, rows, catalogue)
+    people: dict[str, _Gathered] = {}
+    unknown = dict(_unknown_columns(header, catalogue))
+    loose: list[Problem] = [
+        Problem(f"the column {clip(name, 40)!r} is not read{near}", f"{content.name}:1", True)
+        for name, near in unknown.items()
+    ]
+    # A column that looks misspelt stays: a row that fills it is not wholly understood, and says so.
+    ignored = {name for name, near in unknown.items() if not near}
+    for line, cells, fault in rows:
+        where = f"{content.name}:{line}"
+        if fault or len(cells) > len(header):
+            loose.append(Problem(fault or "the row has more cells than the header", where))
+            continue
+        entry: dict[str, Written] = {
+            key: cell.strip()
+            for key, cell in zip(header, cells, strict=False)
+            if key and key not in ignored and cell.strip()
+        }
+        if not entry:
+            continue
+        named = entry.pop(PATIENT, None) if PATIENT in header else Path(content.name).stem
+        name = clip(named) if isinstance(named, str) else ""
+        if not name:
+            loose.append(Problem("the row names no patient", where))
+            continue
+        _take(people.setdefault(name, _Gathered()), entry, where, catalogue)
+    if not people:
+        raise refuse(content.path, "holds no patient")
+    return [_patient(name, rows_of, loose, catalogue) for name, rows_of in people.items()]
+
+
+def _rows(content: Content) -> Iterator[tuple[int, list[str], str]]:
+    """Line, cells and fault of each row; a row the csv module cannot read is a fault, not an end."""
+    first = content.text.lstrip("\n\r").split("\n", 1)[0]
+    delimiter = max(_DELIMITERS, key=first.count)
+    reader = csv.reader(io.StringIO(content.text, newline=""), delimiter=delimiter, strict=True)
+    while True:
+        line = reader.line_num + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            if "unexpected end of data" in str(error):
+                what = f"line {line}: a quotation mark is opened and never closed, so the file is cut off"
+                raise refuse(content.path, what) from None
+            yield line, [], "the row is no valid CSV"
+        else:
+            yield line, cells, ""
+
+
+def _header(content: Content, rows: Iterator[tuple[int, list[str], str]], catalogue: Catalogue) -> list[str]:
+    for _, cells, fault in rows:
+        if fault:
+            break
+        header = [cell.strip().lower() for cell in cells]
+        if any(header):
+            doubled = sorted({name for name in header if name and header.count(name) > 1})
+            if doubled:
+                raise refuse(content.path, f"the column {clip(doubled[0], 40)!r} is there twice")
+            return header
+    raise refuse(content.path, "has no header that can be read; it names the columns, `kind` among them")
+
+
+def _unknown_columns(header: list[str], catalogue: Catalogue) -> Iterator[tuple[str, str]]:
+    known = {PATIENT, *KEYS}
+    for kind in catalogue:
+        known.update(catalogue.attributes(kind.name), kind.components)
+    for name in header:
+        if name and name not in known:
+            yield name, nearest(name, sorted(known))
+
+
+def _take(person: _Gathered, entry: dict[str, Written], where: str, catalogue: Catalogue) -> None:
+    """Add what one row says to the patient."""
+    kind, value = entry.get(KIND), entry.get("value")
+    text = value if isinstance(value, str) else ""
+    if kind == BORN:
+        on = entry.get("on")
+        _born(person, text or (on if isinstance(on, str) else ""), where)
+    elif kind == SEX and "on" not in entry:
+        if person.sex not in ("", text):
+            person.problems.append(Problem("another sex is stated here: the first counts", where))
+        person.sex = person.sex or text
+    elif kind == COMPLETE:
+        stretch = {"kind": text, "from": entry.get("from"), "to": entry.get("to")}
+        person.coverage.extend(coverage_from([stretch], where, catalogue, person.problems))
+    else:
+        statement = Statement(entry, catalogue, where, own_id("row", entry))
+        fact = statement.fact()
+        if fact is not None:
+            person.facts.append(fact)
+        person.problems.extend(statement.problems)
+
+
+def _born(person: _Gathered, text: str, where: str) -> None:
+    try:
+        born = read_when(text)
+    except DateError as error:
+        person.problems.append(Problem(f"born {error}", where))
+        return
+    if person.born.known and person.born != born:
+        person.problems.append(Problem("another birth date is stated here: the first counts", where))
+    else:
+        person.born = born
+
+
+def _patient(name: str, rows: _Gathered, loose: list[Problem], catalogue: Catalogue) -> Patient:
+    problems = [*loose, *rows.problems]
+    return make_patient(name, rows.born, rows.sex, rows.facts, rows.coverage, problems, catalogue)

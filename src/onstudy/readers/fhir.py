@@ -1,0 +1,192 @@
+"""FHIR R4: bundles of any type, single resources, NDJSON; one or several patients, each with its resources.
+
+Read leniently and reported strictly: what is wrong, unknown, entered in error or about nobody known is a
+problem of the patients of the source, never an end of the reading.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from onstudy.errors import Problem
+from onstudy.readers.fhir_chart import Chart, report_samples
+from onstudy.readers.fhir_condition import read_condition
+from onstudy.readers.fhir_entries import Entry, Index, Source
+from onstudy.readers.fhir_json import Json, extensions, items, obj, references, text
+from onstudy.readers.fhir_medication import read_medication
+from onstudy.readers.fhir_observation import read_observation
+from onstudy.readers.fhir_own import COVERAGE, PATIENT_ID
+from onstudy.readers.fhir_procedure import read_procedure, read_report, read_specimen
+from onstudy.readers.patientfile import coverage_from
+from onstudy.readers.reading import clip
+from onstudy.readers.source import Content, decode, json_fault, refuse
+from onstudy.record.assemble import make_patient
+from onstudy.record.catalogue import Catalogue
+from onstudy.record.patient import Coverage, Fact, Patient
+from onstudy.values.calendar import UNDATED
+
+_Read = Callable[[Chart, Entry], list[Fact]]
+READ: dict[str, _Read] = {
+    "Observation": read_observation,
+    "Condition": read_condition,
+    "MedicationStatement": read_medication,
+    "MedicationRequest": read_medication,
+    "MedicationAdministration": read_medication,
+    "Procedure": read_procedure,
+    "Specimen": read_specimen,
+    "DiagnosticReport": read_report,
+}
+#: Types that hold no facts of a patient: places, people, and what the others refer to.
+_ADMINISTRATIVE = frozenset(
+    "Patient Encounter EpisodeOfCare Organization Practitioner PractitionerRole Location Medication Device "
+    "Provenance CareTeam RelatedPerson Group Coverage Account Endpoint HealthcareService OperationOutcome "
+    "ResearchStudy ResearchSubject Composition List MessageHeader Parameters".split()
+)
+
+
+def read_fhir(content: Content, catalogue: Catalogue) -> list[Patient]:
+    """All patients of one JSON document. Raises `InvalidFile` where there is none."""
+    source = Source()
+    source.take(content.document, "")
+    return _patients(content, source, catalogue)
+
+
+def read_ndjson(content: Content, catalogue: Catalogue) -> list[Patient]:
+    """All patients of a file with a resource a line; a damaged line is a problem, the others are read."""
+    source = Source()
+    for number, line in enumerate(content.text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            document = decode(line)
+        except RecursionError:
+            source.problems.append(Problem("the line is nested too deeply", f"{content.name}:{number}"))
+        except ValueError as error:
+            what = f"the line is no whole JSON object: {json_fault(error)}"
+            source.problems.append(Problem(what, f"{content.name}:{number}"))
+        else:
+            source.take(document, f"line {number}")
+    return _patients(content, source, catalogue)
+
+
+# Patients and what is about whom --------------------------------------------------------------------------
+
+
+@dataclass
+class _Person:
+    entry: Entry
+    resources: list[Entry] = field(default_factory=list)
+    unread: dict[str, int] = field(default_factory=dict)
+
+
+def _patients(content: Content, source: Source, catalogue: Catalogue) -> list[Patient]:
+    source.newest()
+    index = Index(source.entries)
+    people = _people(source)
+    if not people:
+        raise refuse(content.path, "holds no Patient resource, so there is nobody to read")
+    _assign(source, index, people)
+    samples = report_samples(source.entries, index)
+    unplaced = [*source.problems, *_outcomes(source)]
+    return [_patient(person, unplaced, samples, index, catalogue) for person in people.values()]
+
+
+def _people(source: Source) -> dict[int, _Person]:
+    """The patients, in order; a contained one counts where no other stands for the same id."""
+    own = [entry for entry in source.entries if entry.type == "Patient" and entry.container is None]
+    found = own or [entry for entry in source.entries if entry.type == "Patient"]
+    return {id(entry): _Person(entry) for entry in found}
+
+
+def _assign(source: Source, index: Index, people: dict[int, _Person]) -> None:
+    for entry in source.entries:
+        if entry.type in _ADMINISTRATIVE:
+            continue
+        person = _subject(entry, index, people)
+        if entry.type not in READ:
+            if person is not None:
+                person.unread[entry.type] = person.unread.get(entry.type, 0) + 1
+            elif entry.container is None:
+                source.problems.append(Problem("a resource of this type is not read", entry.where))
+        elif person is None:
+            source.problems.append(Problem("its subject is no patient of this source: not used", entry.where))
+        else:
+            person.resources.append(entry)
+
+
+def _subject(entry: Entry, index: Index, people: dict[int, _Person]) -> _Person | None:
+    """Whom a resource is about: by reference or identifier; nobody named, the only patient there is."""
+    about = entry
+    while not _names_subject(about) and about.container is not None:
+        about = about.container
+    for key in ("subject", "patient", "beneficiary"):
+        for reference in references(about.resource, key):
+            target = index.find(reference, about)
+            return people.get(id(target)) if target is not None else None
+        identifier = obj(obj(about.resource, key), "identifier")
+        if text(identifier, "value"):
+            named = [p for p in people.values() if _has_identifier(p.entry, identifier)]
+            return named[0] if len(named) == 1 else None
+    return next(iter(people.values())) if len(people) == 1 else None
+
+
+def _names_subject(entry: Entry) -> bool:
+    return any(
+        references(entry.resource, key) or obj(obj(entry.resource, key), "identifier")
+        for key in ("subject", "patient", "beneficiary")
+    )
+
+
+def _has_identifier(patient: Entry, identifier: Json) -> bool:
+    pair = text(identifier, "system"), text(identifier, "value")
+    return any((text(i, "system"), text(i, "value")) == pair for i in items(patient.resource, "identifier"))
+
+
+def _outcomes(source: Source) -> list[Problem]:
+    """What the server that made a bundle said of it."""
+    return [
+        Problem(f"the server reported: {clip(text(issue, 'code'), 40) or 'a problem'}", entry.where)
+        for entry in source.entries
+        if entry.type == "OperationOutcome"
+        for issue in items(entry.resource, "issue")
+        if text(issue, "severity") in ("fatal", "error", "warning")
+    ]
+
+
+def _patient(
+    person: _Person, unplaced: list[Problem], samples: dict[int, str], index: Index, catalogue: Catalogue
+) -> Patient:
+    entry = person.entry
+    chart = Chart(catalogue, index, samples=samples, unread=person.unread)
+    chart.born = chart.date(entry, entry.resource, "birthDate") or UNDATED
+    if not chart.born.known and not chart.problems:
+        chart.say(entry, "has no birth date")
+    gender = text(entry.resource, "gender").lower()
+    if gender not in ("male", "female"):
+        chart.say(entry, "has no gender that is male or female: sex is not known")
+        gender = ""
+    coverage = _coverage(chart, entry)
+    facts = [fact for resource in person.resources for fact in READ[resource.type](chart, resource)]
+    problems = [*unplaced, *chart.finish()]
+    return make_patient(_patient_id(entry), chart.born, gender, facts, coverage, problems, catalogue)
+
+
+def _patient_id(entry: Entry) -> str:
+    """What the patient is called: as the project wrote it, else the logical id, else the first identifier."""
+    identifiers = items(entry.resource, "identifier")
+    own = [text(i, "value") for i in identifiers if text(i, "system") == PATIENT_ID]
+    others = [text(i, "value") for i in identifiers]
+    return next((name for found in [*own, entry.id, *others] if (name := clip(found))), "patient")
+
+
+def _coverage(chart: Chart, entry: Entry) -> list[Coverage]:
+    found: list[Coverage] = []
+    for part in extensions(entry.resource, COVERAGE):
+        stretch: dict[str, str] = {}
+        for inner in items(part, "extension"):
+            key = text(inner, "url")
+            stretch[key] = next((text(inner, f"value{sort}") for sort in ("Code", "Date", "DateTime", "String")
+                                 if text(inner, f"value{sort}")), "")  # fmt: skip
+        found.extend(coverage_from([stretch], entry.where, chart.catalogue, chart.problems))
+    return found

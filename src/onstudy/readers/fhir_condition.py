@@ -1,0 +1,90 @@
+"""Condition: diagnoses with onset and abatement; refuted ones are negatives, provisional ones are suspected.
+
+A moment happened at its onset whatever the problem list says; a period is open while it is active.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from onstudy.readers.dates import spanning
+from onstudy.readers.fhir_chart import Chart, Meaning, meanings, named
+from onstudy.readers.fhir_entries import Entry
+from onstudy.readers.fhir_json import codings, obj, status_code, text
+from onstudy.readers.fhir_own import CONDITION_CLINICAL, CONDITION_VERIFICATION
+from onstudy.readers.timing import Times, place, reversed_period
+from onstudy.record.catalogue import NONE, STATE
+from onstudy.record.patient import Fact
+from onstudy.values.calendar import UNDATED
+
+_OPEN = ("active", "recurrence", "relapse")
+_CLOSED = ("inactive", "remission", "resolved")
+_SUSPECTED = ("provisional", "differential", "unconfirmed")
+#: Kinds that say how things stood when they were recorded, not since when.
+_STATUS_KINDS = ("all_disease_status",)
+
+
+def read_condition(chart: Chart, entry: Entry) -> list[Fact]:
+    """The facts of a Condition."""
+    resource = entry.resource
+    verified = status_code(resource, "verificationStatus", CONDITION_VERIFICATION)
+    if verified == "entered-in-error":
+        return chart.drop(entry, "it was entered in error")
+    found = meanings(codings(obj(resource, "code")), chart.catalogue)
+    times = _times(chart, entry)
+    if not found:
+        return chart.unmapped(entry, resource.get("code"), times)
+    facts: list[Fact] = []
+    for meaning in found:
+        if verified == "refuted" or meaning.negative:
+            facts += _refuted(chart, entry, meaning, times)
+        else:
+            facts += _confirmed(chart, entry, meaning, times, verified not in _SUSPECTED)
+    return named(facts)
+
+
+def _times(chart: Chart, entry: Entry) -> Times:
+    clinical = status_code(entry.resource, "clinicalStatus", CONDITION_CLINICAL)
+    onset, abatement = chart.timing(entry, "onset"), chart.timing(entry, "abatement")
+    start = onset.on or (spanning(onset.start or UNDATED, onset.end) if onset != Times() else None)
+    end = abatement.on or (spanning(abatement.start or UNDATED, abatement.end) if abatement != Times() else None)
+    going = True if clinical in _OPEN else False if clinical in _CLOSED else None
+    if text(entry.resource, "abatementString") and end is None:
+        going = False
+    times = Times(start=start, end=end, going=going, recorded=chart.recorded(entry, "recordedDate"))
+    if reversed_period(times):
+        chart.say(entry, "it ends before it begins: its dates are not used")
+        return Times(going=going, recorded=times.recorded)
+    return times
+
+
+def _refuted(chart: Chart, entry: Entry, meaning: Meaning, times: Times) -> list[Fact]:
+    """Nothing of the kind up to the day the refutation was recorded."""
+    if meaning.kind.value != NONE:
+        return chart.drop(entry, f"{meaning.kind.name} has a value: a refuted one is not used")
+    if meaning.category:
+        return chart.drop(entry, f"its code is one of several for {meaning.kind.name}: refuted, it denies no other")
+    said = Times(on=times.recorded or times.start, recorded=times.recorded)
+    return chart.negative(entry, meaning, said)
+
+
+def _confirmed(chart: Chart, entry: Entry, meaning: Meaning, times: Times, certain: bool) -> list[Fact]:
+    kind = meaning.kind
+    if kind.name in _STATUS_KINDS and times.recorded is not None:
+        times = Times(on=times.recorded, recorded=times.recorded)
+    fact = chart.positive(entry, meaning, times, certain=certain)
+    if kind.value != NONE:
+        return [chart.valued(fact, kind, None, meaning)]
+    if kind.extent == STATE and times.going is False:
+        return [fact, *_over(chart, entry, meaning, times)]
+    return [fact]
+
+
+def _over(chart: Chart, entry: Entry, meaning: Meaning, times: Times) -> list[Fact]:
+    """A state that is resolved: a "no" from its end on, by the day of record at the latest."""
+    end = times.end or spanning(place(meaning.kind, times).start, times.recorded)
+    plain = replace(meaning, sets={})
+    return [
+        replace(fact, id=f"{fact.id}:end")
+        for fact in chart.negative(entry, plain, Times(on=end, recorded=times.recorded))
+    ]

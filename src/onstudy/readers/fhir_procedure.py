@@ -1,0 +1,110 @@
+"""Procedure, Specimen and DiagnosticReport: transplants and treatments, samples sent, reports that are awaited."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from onstudy.readers.dates import spanning
+from onstudy.readers.fhir_chart import Chart, Meaning, meanings, named
+from onstudy.readers.fhir_entries import Entry
+from onstudy.readers.fhir_json import codings, items, obj, references, text, words
+from onstudy.readers.fhir_medication import exposures, intent
+from onstudy.readers.fhir_value import read_concept
+from onstudy.readers.reading import NOT_STATED, PENDING, clip, slot_of
+from onstudy.readers.timing import Times, reversed_period
+from onstudy.record.catalogue import MOMENT, NONE, STATE
+from onstudy.record.patient import Fact
+from onstudy.values.calendar import UNDATED
+
+_NOT_DONE = ("not-done", "entered-in-error")
+_PLANNED = ("preparation",)
+_GOING = {
+    "in-progress": True,
+    "completed": False,
+    "stopped": False,
+    "on-hold": None,
+    "unknown": None,
+    "": None,
+}
+_NO_SPECIMEN = ("entered-in-error", "unavailable", "unsatisfactory")
+_NO_REPORT = ("cancelled", "entered-in-error")
+_AWAITED = ("registered", "partial", "preliminary")
+
+
+def read_procedure(chart: Chart, entry: Entry) -> list[Fact]:
+    """What was done: a kind with the procedure's code, or a treatment."""
+    status = text(entry.resource, "status")
+    if status in _NOT_DONE:
+        return chart.drop(entry, f"its status is {status}: nothing was done")
+    if status in _PLANNED:
+        return chart.drop(entry, "it is in preparation: nothing was done yet")
+    if status not in _GOING:
+        chart.say(entry, "has a status that is not known: its end is taken as not known")
+    concept = obj(entry.resource, "code")
+    times = chart.timing(entry, "performed")
+    times = replace(times, going=_GOING.get(status), recorded=chart.recorded(entry))
+    if reversed_period(times):
+        chart.say(entry, "it ends before it begins: its dates are not used")
+        times = Times(going=times.going, recorded=times.recorded)
+    found = exposures(chart, concept)
+    if not found:
+        return chart.unmapped(entry, concept, times)
+    return named([_done(chart, entry, meaning, times) for meaning in found])
+
+
+def _done(chart: Chart, entry: Entry, meaning: Meaning, times: Times) -> Fact:
+    if meaning.kind.extent in (MOMENT, STATE) and times.on is None and (times.start or times.end):
+        times = replace(times, on=spanning(times.start or UNDATED, times.end), start=None, end=None)
+    known = chart.catalogue.attributes(meaning.kind.name)
+    attributes = intent(chart, entry) if "intent" in known else {}
+    fact = chart.positive(entry, meaning, times, attributes)
+    if meaning.kind.value != NONE:
+        return chart.valued(fact, meaning.kind, None, meaning)
+    return replace(fact, shown=clip(", ".join(words(entry.resource.get("code"))[:1])))
+
+
+def read_specimen(chart: Chart, entry: Entry) -> list[Fact]:
+    """A sample that was sent, where its type is a kind; other specimens only hold results together."""
+    resource = entry.resource
+    found = [m for m in meanings(codings(obj(resource, "type")), chart.catalogue) if m.kind.value == NONE]
+    if not found:
+        return []
+    status = text(resource, "status")
+    if status in _NO_SPECIMEN:
+        return chart.drop(entry, f"its status is {status}: there is no usable sample")
+    received = chart.date(entry, resource, "receivedTime")
+    collection = obj(resource, "collection")
+    collected = chart.date(entry, collection, "collectedDateTime")
+    times = Times(on=received or collected, recorded=chart.recorded(entry))
+    return named([chart.positive(entry, meaning, times) for meaning in found])
+
+
+def read_report(chart: Chart, entry: Entry) -> list[Fact]:
+    """A report: its results are Observations of their own; without any, what it is a report of is awaited."""
+    resource = entry.resource
+    status = text(resource, "status")
+    found = [m for m in meanings(codings(obj(resource, "code")), chart.catalogue) if m.kind.value != NONE]
+    if references(resource, "result"):
+        return []
+    if status in _NO_REPORT:
+        return chart.drop(entry, f"its status is {status}: that is no result")
+    times = chart.timing(entry, "effective")
+    on = times.on or (spanning(times.start or UNDATED, times.end) if times != Times() else None)
+    times = Times(on=on, recorded=chart.recorded(entry, "issued"))
+    if not found:
+        return chart.unmapped(entry, resource.get("code"), times)
+    return named([_concluded(chart, entry, meaning, times, status in _AWAITED) for meaning in found])
+
+
+def _concluded(chart: Chart, entry: Entry, meaning: Meaning, times: Times, awaited: bool) -> Fact:
+    """The result a report states as its conclusion, or that it is awaited."""
+    fact = chart.positive(entry, meaning, times)
+    slot = slot_of(meaning.kind, chart.catalogue)
+    concepts = items(entry.resource, "conclusionCode")
+    if slot.values is not None and len(concepts) == 1:
+        reading = read_concept(slot, codings(concepts[0]), words(concepts[0]), "conclusionCode", chart.catalogue)
+        if not reading.wrong:
+            return chart.valued(fact, meaning.kind, reading, meaning)
+    if not awaited:
+        chart.say(entry, f"has no result of {meaning.kind.name} that can be read")
+    return replace(fact, lacks=PENDING if awaited else NOT_STATED)

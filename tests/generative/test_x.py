@@ -1,2 +1,0 @@
-from tests.engines.each import ENGINES
-def test_a(): assert ENGINES
