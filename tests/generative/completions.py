@@ -96,7 +96,8 @@ def supply_date(tape: Tape, entry: Entry, index: date, _rules: Sequence[TruthExp
         return False
     shape = SHAPES[str(one["kind"])]
     if shape.extent == "period" and "from" in one and "to" not in one:
-        return _supply_end(tape, one, index)
+        ended_by_another = shape.kind in ("toxicity", "gvhd") and len(_facts(entry)) > 1
+        return not ended_by_another and _supply_end(tape, one, index)
     if "on" in one or "from" in one or (shape.extent == "state" and "recorded" in one):
         return False
     day = _within(tape, _bounded(UNDATED, one, index))

@@ -115,6 +115,12 @@ def some_date(tape: Tape, index: date) -> str:
     return tape.one_of(*written_dates(day)) if tape.chance(3) else day.isoformat()
 
 
+def some_record_day(tape: Tape, index: date) -> str:
+    """A day on which something was written down: never open at either end."""
+    text = some_date(tape, index)
+    return text.strip(".")
+
+
 def fact(tape: Tape, shape: Shape, index: date) -> Entry:
     """One fact of a kind, as a patient file writes it."""
     entry: Entry = {"kind": shape.kind}
@@ -129,10 +135,10 @@ def fact(tape: Tape, shape: Shape, index: date) -> Entry:
     elif tape.chance(12):
         entry["status"] = "pending"
     for name, words in (*shape.attributes.items(), *shape.components.items()):
-        if not tape.chance(3):
+        if not tape.chance(3) and (name != "detected" or "value" in entry):
             entry[name] = tape.one_of(*words)
     if tape.chance(4):
-        entry["recorded"] = some_date(tape, index)
+        entry["recorded"] = some_record_day(tape, index)
     if tape.chance(12):
         entry["suspected"] = "yes"
     return entry
@@ -154,7 +160,7 @@ def _place(tape: Tape, shape: Shape, entry: Entry, index: date) -> None:
 
 def denial(tape: Tape, shape: Shape, index: date) -> Entry:
     """A recorded "no", of everything or narrowed by one attribute."""
-    entry: Entry = {"kind": shape.kind, "value": "no", "recorded": some_date(tape, index)}
+    entry: Entry = {"kind": shape.kind, "value": "no", "recorded": some_record_day(tape, index)}
     if shape.extent != "state" and tape.chance(5):
         entry["from"] = some_date(tape, index)
     names = [name for name in shape.attributes if name not in ("grade", "disease_free_since")]

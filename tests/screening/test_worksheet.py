@@ -455,6 +455,20 @@ def test_the_bars_cover_the_horizon_without_a_gap(name: str, days: int) -> None:
     assert all(tick.x <= WIDTH for tick in line.ticks)
 
 
+def test_a_bar_has_its_word_where_it_fits_and_its_number_where_there_is_room() -> None:
+    s = screened(patients()["INELIGIBLE"], until=date(2031, 3, 16))
+    first, second = timeline(s).lanes[1].stretches
+    assert (first.days, first.word, first.numbered) == (6, "", True)
+    assert (second.word, second.numbered) == ("Undetermined", True)
+
+
+def test_a_long_cohort_name_is_cut_in_the_drawing_alone() -> None:
+    s = screening("EMPTY")
+    named = replace(s, cohorts=tuple(replace(part, id=f"{part.id} dose expansion") for part in s.cohorts))
+    assert [lane.label for lane in timeline(named).lanes] == ["C1 do…", "C2 do…", "C3 do…"]
+    assert timeline(named).stretches[0].cohort == "C1 dose expansion"
+
+
 def test_the_drawing_the_description_and_the_table_say_the_same() -> None:
     s = screening("INELIGIBLE")
     line = timeline(s)

@@ -563,8 +563,8 @@ class Memory:
     def _not_stated(self, fact: Fact, name: str, subject: Subject) -> Case:
         if subject.unseen:
             return Case(None, fact)
-        reasons = frozenset({Reason.NOT_STATED})
-        return Case(None, fact, reasons, (Ask(fact.kind, AskClass.MISSING, Reason.NOT_STATED, name, fact.id),))
+        reason = Reason.NOT_STATED if fact.lacks is None else Reason(fact.lacks)
+        return Case(None, fact, frozenset({reason}), (Ask(fact.kind, AskClass.MISSING, reason, name, fact.id),))
 
     def _arithmetic(self, node: e.Arithmetic, subject: Subject | None) -> list[Case]:
         sides = [self.cases(node.left, subject), self.cases(node.right, subject)]

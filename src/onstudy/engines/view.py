@@ -170,7 +170,27 @@ class View:
         value = fact.attributes.get(name)
         if value is not None or subject.unseen or name in fact.attributes:
             return value
-        return self.silence(fact.kind, name)
+        said = self.silence(fact.kind, name)
+        return said if said is not None else self._left(fact, name)
+
+    def _left(self, fact: Fact, name: str) -> Value:
+        """What an attribute that is not stated may still be: not what a narrowed negative surely denies of the fact."""
+        denied = [
+            denial.narrowed[1]
+            for denial in self.denials(fact.kind)
+            if denial.narrowed is not None and denial.narrowed[0] == name and self._covers(denial, fact)
+        ]
+        return self._universe(fact.kind, name).difference(*denied) if denied else None
+
+    def _covers(self, denial: Fact, fact: Fact) -> bool:
+        """Whether a negative, recorded no earlier, surely speaks of the days of a fact."""
+        said = _said(denial)
+        begun = self._begun(denial, said)
+        return (
+            _recorded_later(fact, denial) is FALSE
+            and compare(Op.LE, fact.start.days, said) is TRUE
+            and (begun == ANYTHING or compare(Op.GE, self._ended(fact), begun) is TRUE)
+        )
 
     # What nobody recorded ----------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from onstudy.errors import Problem
-from onstudy.readers.dates import until
+from onstudy.readers.dates import read_when, until
 from onstudy.readers.fhir_entries import Entry, Index, fallback_id
 from onstudy.readers.fhir_json import (
     Coding,
@@ -29,7 +29,7 @@ from onstudy.readers.statement import UNMAPPED
 from onstudy.readers.timing import Times, place, place_negative
 from onstudy.record.catalogue import Attribute, Catalogue, Kind
 from onstudy.record.patient import Fact, Value
-from onstudy.values.calendar import UNDATED, Duration, Unit, When, between, shift_day
+from onstudy.values.calendar import UNDATED, DateError, Duration, Unit, When, between, shift_day
 from onstudy.values.codes import ONSTUDY
 from onstudy.values.interval import Interval
 
@@ -128,12 +128,21 @@ class Chart:
 
     def recorded(self, entry: Entry, *keys: str) -> When | None:
         """The day of record: the project's extension, else the first of the elements there is."""
-        own = extension(entry.resource, RECORDED)
-        for node, key in ((own, "valueDateTime"), *((entry.resource, key) for key in keys)):
-            when = self.date(entry, node, key)
-            if when is not None:
-                return when
-        return None
+        own = self.recorded_beside(entry, entry.resource)
+        if own is not None:
+            return own
+        found = (self.date(entry, entry.resource, key) for key in keys)
+        return next((when for when in found if when is not None), None)
+
+    def recorded_beside(self, entry: Entry, node: Json) -> When | None:
+        """The day of record that the project's extension on an element says."""
+        own = extension(node, RECORDED)
+        said = text(own, "valueString")
+        try:
+            return read_when(said) if said else self.date(entry, own, "valueDateTime")
+        except DateError:
+            self.say(entry, "its day of record is not a date")
+            return None
 
     def timing(self, entry: Entry, prefix: str) -> Times:
         """The dates of effective[x], performed[x], onset[x]: one moment, a period, or the age at it."""

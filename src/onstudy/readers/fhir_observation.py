@@ -20,7 +20,7 @@ from onstudy.readers.fhir_json import (
     references,
     text,
 )
-from onstudy.readers.fhir_own import ABSENT_REASON, ONE_OF, ONGOING, RECORDED
+from onstudy.readers.fhir_own import ABSENT_REASON, ONE_OF, ONGOING
 from onstudy.readers.fhir_value import interpreted, read_element, read_quantity, unit_of
 from onstudy.readers.reading import (
     CONFLICT,
@@ -307,7 +307,7 @@ def _part(chart: Chart, entry: Entry, whole: Fact, meaning: Meaning, component: 
         kind=meaning.kind.name,
         start=whole.start,
         certain=whole.certain,
-        recorded=chart.date(entry, extension(component, RECORDED), "valueDateTime") or whole.recorded,
+        recorded=chart.recorded_beside(entry, component) or whole.recorded,
         sample=whole.sample,
         source=whole.source,
         attributes=dict(meaning.sets),

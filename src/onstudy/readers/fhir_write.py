@@ -19,7 +19,6 @@ from onstudy.readers.fhir_own import (
     FACT_ID,
     ONGOING,
     PATIENT_ID,
-    RECORDED,
     SAMPLE,
     SUSPECTED,
 )
@@ -32,6 +31,7 @@ from onstudy.readers.fhir_write_parts import (
     member_name,
     own_coding,
     period,
+    recorded_extension,
     set_value,
     value_concept,
     value_limits,
@@ -166,7 +166,7 @@ class _Writer:
         if self.kind is not None:
             self.extensions += attribute_extensions(self.kind, self.attributes, self.catalogue)
         if self.fact.recorded is not None and "recorded" not in self.done:
-            self.extensions.append({"url": RECORDED, **dated("valueDateTime", self.fact.recorded)})
+            self.extensions.append(recorded_extension(self.fact.recorded))
         if not self.fact.certain and resource["resourceType"] != "Condition":
             self.extensions.append({"url": SUSPECTED, "valueBoolean": True})
         if self.extensions:
@@ -232,7 +232,7 @@ class _Writer:
             extensions += set_value(found, kind, part.value, self.catalogue)
         found.update(value_limits(kind, part))
         if part.recorded is not None and part.recorded != self.fact.recorded:
-            extensions.append({"url": RECORDED, **dated("valueDateTime", part.recorded)})
+            extensions.append(recorded_extension(part.recorded))
         if extensions:
             found["extension"] = extensions
         return found

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from onstudy.readers.dates import write_when
-from onstudy.readers.fhir_own import ATTRIBUTE, CODES, ONE_OF, OPEN, WHEN
+from onstudy.readers.fhir_own import ATTRIBUTE, CODES, ONE_OF, OPEN, RECORDED, WHEN
 from onstudy.record.catalogue import BOOLEAN, COUNT, YES, Attribute, Catalogue, CodeUse, Kind, ValueSet
 from onstudy.record.patient import Fact, Value
 from onstudy.values.calendar import When, parse_when, show
@@ -116,6 +116,13 @@ def _fhir_date(when: When, date_only: bool) -> str:
     zone = clock[-1:] if clock.endswith("Z") else clock[-6:]
     clock = clock[: -len(zone)]
     return f"{day}T{clock}{':00' if len(clock) == 5 else ''}{zone}"
+
+
+def recorded_extension(when: When) -> Json:
+    """The day of record as an extension: a date-time of FHIR, or the project's own form."""
+    found = dated("valueDateTime", when)
+    value = found if set(found) == {"valueDateTime"} else {"valueString": write_when(when)}
+    return {"url": RECORDED, **value}
 
 
 def period(key: str, start: When, end: When | None) -> Json:

@@ -19,11 +19,12 @@ _Key = tuple[str, str, str]
 
 
 def explode(facts: Iterable[Fact]) -> list[Fact]:
-    """The facts, and each part of a composite as a fact of its own."""
+    """The facts, and each part that a composite states or that follows from it as a fact of its own."""
     found = {fact.id: fact for fact in facts}
     for fact in list(found.values()):
-        for part in fact.parts.values():
-            found.setdefault(part.id, part)
+        for name, part in fact.parts.items():
+            if part.computed or part.id == f"{fact.id}.{name}":
+                found.setdefault(part.id, part)
     return list(found.values())
 
 

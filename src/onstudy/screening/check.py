@@ -34,7 +34,7 @@ _STATUSES = (MET, NOT_MET, UNKNOWN_STATUS, NOT_APPLICABLE)
 _TOP = ("trial", "on", "anchors", "bases", "examples", "unreachable", "note")
 _CASE = (
     "id", "title", "note", "from", "without", "facts", "born", "sex", "complete", "on", "anchors",
-    "assume_complete", "expect", "criteria", "deciding",
+    "assume_complete", "expect", "criteria", "deciding", "not_used",
 )  # fmt: skip
 
 
@@ -112,15 +112,15 @@ class _Examples:
         name = self.word(case, "id")
         chain = self.chain(case)
         patient = patient_from(self.record(name, chain), f"{self.name}:{case.line}", self.catalogue)
-        for problem in patient.problems:
-            if not problem.fact_kept:
-                self.fail(f"example {name}: {problem.what}", case)
+        unused = [problem.what for problem in patient.problems if not problem.fact_kept]
+        if len(unused) != int(self.word(case, "not_used") or 0):
+            self.fail(f"example {name}: facts that could not be used: {'; '.join(unused) or 'none'}", case)
         on = self.inherited("on", chain) or self.word(self.top, "on")
         assumed = [part.text or "" for link in chain for part in link.mapping.get("assume_complete", _EMPTY).items]
         day = parse_when(on).day
         assert day is not None, f"example {name}: 'on' is a day"
         return screen(
-            self.trial, patient, date.fromordinal(day),
+            self.trial, patient, date.fromordinal(day), until=None if _asks_days(case) else date.fromordinal(day),
             anchors=self.anchors(chain), assume_complete=assumed, catalogue=self.catalogue,
         )  # fmt: skip
 
@@ -221,6 +221,12 @@ class _Examples:
                     self.fail(f"{row.id} is never {status}; add an example or say why under 'unreachable'", self.top)
                 if status in seen and status in reasons:
                     self.fail(f"{row.id} is said never to be {status}, and it is", excused[row.id])
+
+
+def _asks_days(case: Node) -> bool:
+    """Whether an example says when something changes, so that the windows must be worked out."""
+    rows = case.mapping.get("criteria", _EMPTY).mapping.values()
+    return any(key in row.mapping for row in rows for key in ("clears_on", "holds_until"))
 
 
 def _word(node: Node) -> str | None:

@@ -84,8 +84,17 @@ def evidence_of(finding: Finding) -> tuple[Fact, ...]:
 def because(finding: Finding, catalogue: Catalogue) -> str:
     """Why a criterion has its status, in one line: what decides it, with values and dates."""
     said = list(dict.fromkeys(sentence(leaf, catalogue) for leaf in decisive_leaves(finding, True)))
-    shown = "; ".join(said[:_AT_MOST])
+    shown = "; ".join(_without_repeats(said[:_AT_MOST]))
     return shown + (f"; and {len(said) - _AT_MOST} more" if len(said) > _AT_MOST else "")
+
+
+def _without_repeats(sentences: list[str]) -> list[str]:
+    """Sentences about the same record, one after the other, name it once."""
+    heads = ["", *(text.partition(": ")[0] for text in sentences)]
+    return [
+        text.removeprefix(f"{head}: ") if head == before else text
+        for text, head, before in zip(sentences, heads[1:], heads, strict=False)
+    ]
 
 
 def near(finding: Finding) -> str | None:

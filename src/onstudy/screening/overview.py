@@ -24,7 +24,7 @@ from onstudy.screening.screen import (
 from onstudy.screening.timeline import VERDICT_WORDS
 from onstudy.values.calendar import show_day
 
-_REASONS_SHOWN, _SETS_SHOWN, _LONGEST_SET = 6, 3, 6
+_REASONS_SHOWN, _UNKNOWN_SHOWN, _SETS_SHOWN, _LONGEST_SET = 6, 12, 3, 6
 _OBTAIN = "Somebody must find or measure this."
 _DO = "Joining the trial brings this about."
 _CONFIRM = "Nothing is recorded. Once it is confirmed that there is none, it no longer stands in the way."
@@ -76,7 +76,7 @@ class Card:
     said: str
     deciders: tuple[Decider, ...]
     further: tuple[tuple[str, str], ...]  # id and anchor of the rows beyond those
-    unknown: tuple[tuple[str, str], ...]  # and of the unknown ones, where the cohort is to open by itself
+    unknown: tuple[tuple[str, str], ...]  # and of the unknown ones
     outlook: tuple[str, ...]
     settled_by: tuple[str, ...]
 
@@ -92,21 +92,22 @@ def card(cohort: CohortResult, s: Screening) -> Card:
         said=_said(cohort, s),
         deciders=tuple(_decider(name, at[name], s) for name in against[:_REASONS_SHOWN]),
         further=tuple((name, at[name]) for name in against[_REASONS_SHOWN:]),
-        unknown=tuple((name, at[name]) for name in _then_asked(cohort, s)),
+        unknown=tuple((name, at[name]) for name in _unknown(cohort, s)),
         outlook=tuple(_outlook(cohort, s)),
         settled_by=tuple(_settled_by(cohort, s)),
     )
 
 
-def _then_asked(cohort: CohortResult, s: Screening) -> list[str]:
-    """What is unknown today in a cohort that is ineligible today and not so later."""
-    if cohort.verdict != INELIGIBLE or _opening(cohort) is None:
+def _unknown(cohort: CohortResult, s: Screening) -> list[str]:
+    """The unknown rows of a cohort that is open, or opens by time alone; none where they are most of it."""
+    if cohort.verdict == INELIGIBLE and _opening(cohort) is None:
         return []
     required = {criterion.id for criterion in s.trial.deciding_of(cohort.id)}
-    return [row.criterion.id for row in s.criteria if row.status == UNKNOWN_STATUS and row.criterion.id in required]
+    found = [row.criterion.id for row in s.criteria if row.status == UNKNOWN_STATUS and row.criterion.id in required]
+    return found if len(found) <= _UNKNOWN_SHOWN else []
 
 
-def _decider(name: str, anchor: str, s: Screening) -> Decider:
+def _decider(def _decider(name: str, anchor: str, s: Screening) -> Decider:
     result = s.criterion(name)
     why = "" if result.finding is None else because(result.finding, s.catalogue)
     return Decider(name, anchor, why, improves(result))
@@ -149,7 +150,7 @@ def _settled_by(cohort: CohortResult, s: Screening) -> Iterator[str]:
     """The shortest ways to a positive verdict, where they are short enough to help."""
     for kinds in cohort.settled_by[:_SETS_SHOWN]:
         if len(kinds) <= _LONGEST_SET:
-            yield ", ".join(_asked(kind, s) for kind in kinds)
+            yield "; ".join(_asked(kind, s) for kind in kinds)
 
 
 @dataclass(frozen=True)

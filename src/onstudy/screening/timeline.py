@@ -32,6 +32,7 @@ VERDICT_WORDS: Mapping[str, str] = {
 WIDTH, LEFT, RIGHT = 760.0, 58.0, 10.0
 TOP, LANE, BAR = 34.0, 50.0, 28.0
 _LETTER, _PADDING = 7.8, 14.0  # about the width of a letter at 12 units, and the air around a word
+_LONGEST_LABEL = 6
 _LABEL, _NEAREST_TICK, _NEAREST_NUMBER = 78.0, 5.0, 15.0
 WEEK = 7
 
@@ -59,6 +60,7 @@ class Lane:
     """The bars of one cohort."""
 
     cohort: str
+    label: str  # as much of the name as fits beside the bars
     y: float
     stretches: tuple[Stretch, ...]
 
@@ -94,7 +96,7 @@ def timeline(screening: Screening) -> Timeline:
     number = 1
     for place, cohort in enumerate(screening.cohorts):
         y = TOP + place * LANE
-        lanes.append(Lane(cohort.id, y, tuple(_stretches(cohort, number, y, first, scale))))
+        lanes.append(Lane(cohort.id, _short(cohort.id), y, tuple(_stretches(cohort, number, y, first, scale))))
         number += len(cohort.windows)
     return Timeline(
         height=TOP + len(lanes) * LANE,
@@ -104,13 +106,17 @@ def timeline(screening: Screening) -> Timeline:
     )
 
 
+def _short(name: str) -> str:
+    return name if len(name) <= _LONGEST_LABEL else name[: _LONGEST_LABEL - 1] + "…"
+
+
 def _stretches(cohort: CohortResult, number: int, y: float, first: int, scale: float) -> Iterable[Stretch]:
-    free = LEFT  # up to where the numbers already written reach
+    written = -_NEAREST_NUMBER  # the middle of the last number there was room for
     for place, window in enumerate(cohort.windows):
         x, width = LEFT + (window.first - first) * scale, (window.last + 1 - window.first) * scale
-        numbered = x + width / 2 - free >= _NEAREST_NUMBER / 2
-        if numbered:
-            free = x + width / 2 + _NEAREST_NUMBER / 2
+        middle = x + width / 2
+        numbered = middle - written >= _NEAREST_NUMBER
+        written = middle if numbered else written
         yield Stretch(
             number=number + place,
             cohort=cohort.id,
