@@ -107,7 +107,7 @@ def _unknown(cohort: CohortResult, s: Screening) -> list[str]:
     return found if len(found) <= _UNKNOWN_SHOWN else []
 
 
-def _decider(def _decider(name: str, anchor: str, s: Screening) -> Decider:
+def _decider(name: str, anchor: str, s: Screening) -> Decider:
     result = s.criterion(name)
     why = "" if result.finding is None else because(result.finding, s.catalogue)
     return Decider(name, anchor, why, improves(result))
