@@ -36,6 +36,7 @@ bench: .venv/.dev
 
 docs: .venv/.core
 	.venv/bin/python -m onstudy.record.catalogue_file
+	.venv/bin/python -m onstudy.language.grammar
 	.venv/bin/python -m onstudy.record.kinds_page > docs/kinds.md.new
 	mv docs/kinds.md.new docs/kinds.md
 

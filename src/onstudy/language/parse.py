@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
-from pathlib import Path
 from typing import NoReturn
 
-from lark import Lark, Token, Tree
+from lark import Token, Tree
 from lark.exceptions import UnexpectedCharacters, UnexpectedEOF, UnexpectedInput, UnexpectedToken
 
 from onstudy.criteria import expr as e
 from onstudy.criteria.expr import Expr, Relation, RuleError, TruthExpr, Type, ValueExpr
 from onstudy.criteria.trial import Setting
 from onstudy.errors import nearest
+from onstudy.language.grammar import grammar
 from onstudy.record.catalogue import (
     BOOLEAN,
     CODE,
@@ -54,12 +53,6 @@ class RuleErrorAt(RuleError):
         return f"{self.line}:{self.column} {self.message}"
 
 
-@lru_cache(maxsize=1)
-def _grammar() -> Lark:
-    text = Path(__file__).with_name("criterion.lark").read_text(encoding="utf-8")
-    return Lark(text, parser="lalr", propagate_positions=True, maybe_placeholders=False)
-
-
 @dataclass
 class Names:
     """What a rule may speak of besides the catalogue. `definition` finds a trial's definition or None."""
@@ -78,7 +71,7 @@ def parse(text: str, catalogue: Catalogue, names: Names | None = None, of: str =
     if len(text) > 20_000:
         raise RuleErrorAt("the rule is longer than 20,000 characters", 1, 1)
     try:
-        tree = _grammar().parse(text)
+        tree = grammar().parse(text)
     except UnexpectedInput as error:
         raise _syntax(error, text) from None
     except RecursionError:

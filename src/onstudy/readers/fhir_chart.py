@@ -107,6 +107,7 @@ class Chart:
     samples: dict[int, str] = field(default_factory=dict)  # id of an Observation entry -> its sample
     unknown_codes: dict[str, list[str]] = field(default_factory=dict)
     unread: dict[str, int] = field(default_factory=dict)
+    expected: dict[int, set[str]] = field(default_factory=dict)  # id of an entry -> attributes its kinds have
 
     def say(self, entry: Entry, what: str, kept: bool = True) -> None:
         """Note a problem of a resource."""
@@ -183,6 +184,14 @@ class Chart:
 
     # Attributes -------------------------------------------------------------------------------------------
 
+    def means(self, entry: Entry, found: Iterable[Coding]) -> list[Meaning]:
+        """The kinds a resource's codes name; an attribute of one of them is no mistake beside the others."""
+        meant = meanings(found, self.catalogue)
+        names = self.expected.setdefault(id(entry), set())
+        for meaning in meant:
+            names.update(self.catalogue.attributes(meaning.kind.name))
+        return meant
+
     def attributes(self, entry: Entry, kind: Kind, base: Mapping[str, Value]) -> dict[str, Value]:
         """What codes and elements say of the attributes (`base`), then what the project's extensions say."""
         stated: dict[str, list[Json]] = {}
@@ -198,6 +207,8 @@ class Chart:
         found = dict(base)
         for name, nodes in stated.items():
             if name not in known:
+                if name in self.expected.get(id(entry), ()):
+                    continue
                 self.say(entry, f"{clip(name, 60)!r} is no attribute of {kind.name}{nearest(name, known)}")
                 continue
             found[name] = self._one_of(entry, known[name], nodes)
@@ -278,6 +289,10 @@ class Chart:
     ) -> list[Fact]:
         """A "no" of a kind, narrowed by the one attribute stated, if any; nothing where that is not certain."""
         before = len(self.problems)
+        known = self.catalogue.attributes(meaning.kind.name)
+        said = [text(part, "url") for part in items(entry.resource, "extension")]
+        if any(url.startswith(ATTRIBUTE) and url[len(ATTRIBUTE) :] not in known for url in said):
+            return self.drop(entry, f"a 'no' with an attribute that {meaning.kind.name} has not is not used")
         stated = self.attributes(entry, meaning.kind, {**meaning.sets, **(attributes or {})})
         if len(self.problems) > before:
             return self.drop(entry, "a 'no' that is not wholly understood is not used: it could deny too much")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from onstudy.readers.dates import spanning
-from onstudy.readers.fhir_chart import Chart, Meaning, meanings, named
+from onstudy.readers.fhir_chart import Chart, Meaning, named
 from onstudy.readers.fhir_entries import Entry
 from onstudy.readers.fhir_json import codings, obj, status_code, text
 from onstudy.readers.fhir_own import CONDITION_CLINICAL, CONDITION_VERIFICATION
@@ -30,7 +30,7 @@ def read_condition(chart: Chart, entry: Entry) -> list[Fact]:
     verified = status_code(resource, "verificationStatus", CONDITION_VERIFICATION)
     if verified == "entered-in-error":
         return chart.drop(entry, "it was entered in error")
-    found = meanings(codings(obj(resource, "code")), chart.catalogue)
+    found = chart.means(entry, codings(obj(resource, "code")))
     times = _times(chart, entry)
     if not found:
         return chart.unmapped(entry, resource.get("code"), times)

@@ -59,7 +59,7 @@ def read_medication(chart: Chart, entry: Entry) -> list[Fact]:
         chart.say(entry, "has a status that is not known: its end is taken as not known")
     times = _times(chart, entry, status)
     concept = _medication(chart, entry)
-    found = exposures(chart, concept)
+    found = exposures(chart, entry, concept)
     if not found:
         return chart.unmapped(entry, concept, times)
     return named([_exposure(chart, entry, meaning, times) for meaning in found])
@@ -75,10 +75,10 @@ def _medication(chart: Chart, entry: Entry) -> Json:
     return {}
 
 
-def exposures(chart: Chart, concept: Json) -> list[Meaning]:
+def exposures(chart: Chart, entry: Entry, concept: Json) -> list[Meaning]:
     """The kinds a drug or procedure names: treatment with its agent, and any kind with that very code."""
     found = codings(concept)
-    kinds = {meaning.kind.name: meaning for meaning in meanings(found, chart.catalogue)}
+    kinds = {meaning.kind.name: meaning for meaning in chart.means(entry, found)}
     values = chart.catalogue.codes_of(TREATMENT, AGENT)
     assert values is not None, "the agents of treatments are a value set"
     members = [(member, coding) for coding in found if (member := chart.catalogue.member(values.name, coding.code))]
@@ -87,6 +87,7 @@ def exposures(chart: Chart, concept: Json) -> list[Meaning]:
         agents = frozenset.intersection(*meant) or frozenset().union(*meant)
         statuses = [use.status for (_, use), _ in members]
         status = "" if any(s in ("V", "own") for s in statuses) else min(statuses)
+        chart.expected[id(entry)].update(chart.catalogue.attributes(TREATMENT))
         kinds[TREATMENT] = Meaning(chart.catalogue.kinds[TREATMENT], status, sets={AGENT: agents})
     return list(kinds.values())
 

@@ -63,7 +63,7 @@ def read_observation(chart: Chart, entry: Entry) -> list[Fact]:
         chart.say(entry, "has a status that is not known, so its value is not")
         resource = {key: value for key, value in resource.items() if not key.startswith("value")}
     times = _times(chart, entry)
-    found = meanings(codings(obj(resource, "code")), chart.catalogue)
+    found = chart.means(entry, codings(obj(resource, "code")))
     facts = [fact for meaning in found for fact in _of_meaning(chart, entry, resource, meaning, times)]
     composite = any(meaning.kind.components for meaning in found)
     facts += [] if composite else _loose_components(chart, entry, found, times)

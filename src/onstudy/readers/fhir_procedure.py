@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from onstudy.readers.dates import spanning
-from onstudy.readers.fhir_chart import Chart, Meaning, meanings, named
+from onstudy.readers.fhir_chart import Chart, Meaning, named
 from onstudy.readers.fhir_entries import Entry
 from onstudy.readers.fhir_json import codings, items, obj, references, text, words
 from onstudy.readers.fhir_medication import exposures, intent
@@ -46,7 +46,7 @@ def read_procedure(chart: Chart, entry: Entry) -> list[Fact]:
     if reversed_period(times):
         chart.say(entry, "it ends before it begins: its dates are not used")
         times = Times(going=times.going, recorded=times.recorded)
-    found = exposures(chart, concept)
+    found = exposures(chart, entry, concept)
     if not found:
         return chart.unmapped(entry, concept, times)
     return named([_done(chart, entry, meaning, times) for meaning in found])
@@ -66,7 +66,7 @@ def _done(chart: Chart, entry: Entry, meaning: Meaning, times: Times) -> Fact:
 def read_specimen(chart: Chart, entry: Entry) -> list[Fact]:
     """A sample that was sent, where its type is a kind; other specimens only hold results together."""
     resource = entry.resource
-    found = [m for m in meanings(codings(obj(resource, "type")), chart.catalogue) if m.kind.value == NONE]
+    found = [m for m in chart.means(entry, codings(obj(resource, "type"))) if m.kind.value == NONE]
     if not found:
         return []
     status = text(resource, "status")
@@ -83,7 +83,7 @@ def read_report(chart: Chart, entry: Entry) -> list[Fact]:
     """A report: its results are Observations of their own; without any, what it is a report of is awaited."""
     resource = entry.resource
     status = text(resource, "status")
-    found = [m for m in meanings(codings(obj(resource, "code")), chart.catalogue) if m.kind.value != NONE]
+    found = [m for m in chart.means(entry, codings(obj(resource, "code"))) if m.kind.value != NONE]
     if references(resource, "result"):
         return []
     if status in _NO_REPORT:
