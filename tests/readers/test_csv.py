@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from tests.readers.canon import of, only, read, said
 
 from onstudy.readers import read_patients
 from onstudy.values.calendar import parse_when
 from onstudy.values.interval import point
-from tests.readers.canon import of, only, read, said
 
 HEADER = "patient,kind,on,from,to,value,unit,uln,lln,recorded,status,agent,intent,wbc,rbc,cytospin\n"
 
@@ -47,7 +47,9 @@ def test_every_sort_of_row() -> None:
 
 
 def test_several_patients_in_the_order_of_their_first_row() -> None:
-    found = read_patients("f.csv", rows("B,ecog,2026-03-14,,,1", "A,ecog,2026-03-14,,,2", "B,ecog,2026-03-15,,,0").encode())
+    found = read_patients(
+        "f.csv", rows("B,ecog,2026-03-14,,,1", "A,ecog,2026-03-14,,,2", "B,ecog,2026-03-15,,,0").encode()
+    )
     assert [(patient.id, len(of(patient, "ecog"))) for patient in found] == [("B", 2), ("A", 1)]
 
 
@@ -77,7 +79,9 @@ def test_a_wrong_row_is_a_problem_and_the_others_are_read(line: str, words: str)
 
 
 def test_columns_that_are_not_read() -> None:
-    patient = read("patient,kind,on,value,comment,agnt\nP1,treatment,,no,said so,rituximab\nP1,ecog,2026-03-14,1,x,\n", "f.csv")
+    patient = read(
+        "patient,kind,on,value,comment,agnt\nP1,treatment,,no,said so,rituximab\nP1,ecog,2026-03-14,1,x,\n", "f.csv"
+    )
     assert "the column 'comment' is not read" in said(patient)
     assert "did you mean agent" in said(patient)
     assert not of(patient, "treatment"), "a no that may have been narrowed is not read as one that was not"

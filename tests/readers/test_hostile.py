@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.readers.canon import CATALOGUE, canon, read, vignettes
 
 from onstudy.errors import OnstudyError
 from onstudy.readers import read_patients
@@ -17,17 +18,64 @@ from onstudy.readers.fhir_write import to_bundle
 from onstudy.readers.patientfile import patient_from
 from onstudy.readers.patientfile_write import to_patient_file
 from onstudy.record.patient import Patient
-from tests.readers.canon import CATALOGUE, canon, read, vignettes
 
 ODD: list[Any] = [
-    None, True, False, 0, -1, 1e308, 10**30, "", " ", "x", "2026-02-30", "9999-12-31", "0001-01-01", "2026-03-15T25:00",
-    [], {}, [{}], [[]], [None], {"coding": "x"}, {"coding": [{"system": 1, "code": 2}]}, {"value": "NaN"}, {"value": 1e300},
-    "<script>alert(1)</script>", "../../etc/passwd", "\ud800", "a\0b", {"reference": "#"}, {"reference": "#x"}, "urn:uuid:",
-    {"low": {"value": 5}, "high": {"value": 1}}, "Patient/", "final", "not-taken", "refuted", "A" * 5000,
+    None,
+    True,
+    False,
+    0,
+    -1,
+    1e308,
+    10**30,
+    "",
+    " ",
+    "x",
+    "2026-02-30",
+    "9999-12-31",
+    "0001-01-01",
+    "2026-03-15T25:00",
+    [],
+    {},
+    [{}],
+    [[]],
+    [None],
+    {"coding": "x"},
+    {"coding": [{"system": 1, "code": 2}]},
+    {"value": "NaN"},
+    {"value": 1e300},
+    "<script>alert(1)</script>",
+    "../../etc/passwd",
+    "\ud800",
+    "a\0b",
+    {"reference": "#"},
+    {"reference": "#x"},
+    "urn:uuid:",
+    {"low": {"value": 5}, "high": {"value": 1}},
+    "Patient/",
+    "final",
+    "not-taken",
+    "refuted",
+    "A" * 5000,
     {"url": "https://onstudy.dev/fhir/attribute/agent", "valueCode": "rituximab"},
-]  # fmt: skip
-FIELDS = ["valueString", "valueBoolean", "valueRange", "status", "subject", "extension", "contained", "onsetAge", "onsetRange",
-          "effectivePeriod", "hasMember", "component", "referenceRange", "identifier", "_effectiveDateTime", "specimen"]  # fmt: skip
+]
+FIELDS = [
+    "valueString",
+    "valueBoolean",
+    "valueRange",
+    "status",
+    "subject",
+    "extension",
+    "contained",
+    "onsetAge",
+    "onsetRange",
+    "effectivePeriod",
+    "hasMember",
+    "component",
+    "referenceRange",
+    "identifier",
+    "_effectiveDateTime",
+    "specimen",
+]
 
 
 @cache
@@ -84,7 +132,10 @@ def harmless(patients: list[Patient]) -> None:
         assert canon(read(to_patient_file(patient, CATALOGUE), "p.yaml")) == canon(patient)
 
 
-@settings(max_examples=120, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example])
+@settings(
+    max_examples=120,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
+)
 @given(damaged())
 def test_damaged_bundles(document: dict[str, Any]) -> None:
     try:
@@ -108,25 +159,77 @@ def test_a_byte_changed_or_a_file_cut_off(place: int, byte: int) -> None:
 
 
 SCALARS = st.one_of(
-    st.none(), st.text(max_size=12), st.integers(), st.floats(), st.booleans(), st.dates(),
-    st.sampled_from(["no", "yes", "unknown", "2026-03-10", "<20 [IU]/mL", "1.8 mg/dL", "1e999 kg", "positive", "rituximab", "pending", "3..1"]),
-)  # fmt: skip
+    st.none(),
+    st.text(max_size=12),
+    st.integers(),
+    st.floats(),
+    st.booleans(),
+    st.dates(),
+    st.sampled_from(
+        [
+            "no",
+            "yes",
+            "unknown",
+            "2026-03-10",
+            "<20 [IU]/mL",
+            "1.8 mg/dL",
+            "1e999 kg",
+            "positive",
+            "rituximab",
+            "pending",
+            "3..1",
+        ]
+    ),
+)
 KEYS = st.sampled_from(
-    ["kind", "id", "on", "from", "to", "value", "unit", "uln", "lln", "recorded", "status", "suspected", "sample", "active",
-     "agent", "route", "intent", "term", "grade", "wbc", "cytospin", "detected", "method", "oops"]
-)  # fmt: skip
+    [
+        "kind",
+        "id",
+        "on",
+        "from",
+        "to",
+        "value",
+        "unit",
+        "uln",
+        "lln",
+        "recorded",
+        "status",
+        "suspected",
+        "sample",
+        "active",
+        "agent",
+        "route",
+        "intent",
+        "term",
+        "grade",
+        "wbc",
+        "cytospin",
+        "detected",
+        "method",
+        "oops",
+    ]
+)
 KINDS = st.sampled_from(sorted(CATALOGUE.kinds))
-VALUES = st.one_of(SCALARS, st.lists(SCALARS, max_size=3), st.dictionaries(st.sampled_from(["value", "uln", "x"]), SCALARS, max_size=2))
+VALUES = st.one_of(
+    SCALARS, st.lists(SCALARS, max_size=3), st.dictionaries(st.sampled_from(["value", "uln", "x"]), SCALARS, max_size=2)
+)
 ENTRIES = st.builds(lambda kind, rest: {**rest, "kind": kind}, KINDS, st.dictionaries(KEYS, VALUES, max_size=6))
 
 
 @settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 @given(
-    st.fixed_dictionaries({}, optional={
-        "patient": VALUES, "born": VALUES, "sex": VALUES, "complete": VALUES, "oops": VALUES,
-        "facts": st.one_of(st.lists(st.one_of(ENTRIES, VALUES), max_size=5), VALUES),
-    })
-)  # fmt: skip
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "patient": VALUES,
+            "born": VALUES,
+            "sex": VALUES,
+            "complete": VALUES,
+            "oops": VALUES,
+            "facts": st.one_of(st.lists(st.one_of(ENTRIES, VALUES), max_size=5), VALUES),
+        },
+    )
+)
 def test_wrong_patient_files(entry: dict[str, object]) -> None:
     patient = patient_from(entry, "p.yaml", CATALOGUE)
     assert canon(read(json.dumps(to_bundle(patient, CATALOGUE)), "b.json")) == canon(patient)
@@ -152,14 +255,25 @@ def test_any_csv(lines: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "reference", ["#", "#me", "Observation/a", "Bundle/x", "urn:uuid:", "http://", "/", "//", "_history/1", "Patient/../Patient/p1"]
+    "reference",
+    ["#", "#me", "Observation/a", "Bundle/x", "urn:uuid:", "http://", "/", "//", "_history/1", "Patient/../Patient/p1"],
 )
 def test_references_that_lead_nowhere_or_to_themselves(reference: str) -> None:
     loop = {
-        "resourceType": "Observation", "id": "a", "status": "final", "hasMember": [{"reference": reference}],
-        "code": {"coding": [{"system": "http://loinc.org", "code": "29463-7"}]}, "valueQuantity": {"value": 70, "unit": "kg"},
-        "specimen": {"reference": reference}, "contained": [{"resourceType": "Observation", "id": "me", "hasMember": [{"reference": "#"}]}],
-    }  # fmt: skip
-    drug = {"resourceType": "MedicationStatement", "id": "m", "status": "active", "medicationReference": {"reference": reference},
-            "reasonReference": [{"reference": reference}]}  # fmt: skip
+        "resourceType": "Observation",
+        "id": "a",
+        "status": "final",
+        "hasMember": [{"reference": reference}],
+        "code": {"coding": [{"system": "http://loinc.org", "code": "29463-7"}]},
+        "valueQuantity": {"value": 70, "unit": "kg"},
+        "specimen": {"reference": reference},
+        "contained": [{"resourceType": "Observation", "id": "me", "hasMember": [{"reference": "#"}]}],
+    }
+    drug = {
+        "resourceType": "MedicationStatement",
+        "id": "m",
+        "status": "active",
+        "medicationReference": {"reference": reference},
+        "reasonReference": [{"reference": reference}],
+    }
     read(json.dumps([{"resourceType": "Patient", "id": "p1"}, loop, drug]), "b.json")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from tests.readers.canon import of, only, read, said, written
 
 from onstudy.errors import InvalidFile
 from onstudy.readers import read_patients
 from onstudy.values.calendar import UNDATED, parse_when, show
 from onstudy.values.interval import Interval, point
-from tests.readers.canon import of, only, read, said, written
 
 DESIGN = """
 patient: V01
@@ -303,15 +303,20 @@ def test_keys_that_are_no_keys() -> None:
         ("all", [("all", None, None)]),
         ("all, from 2015-01-01", [("all", "2015-01-01", None)]),
         ("{kinds: all, from: 2015-01-01}", [("all", "2015-01-01", None)]),
-        ("[seizure, {kind: stroke, from: 2015, to: 2026-03}]",
-         [("seizure", None, None), ("stroke", "2015-01-01", "2026-03-31")]),
-        ("{kinds: [seizure, stroke], to: 2026-03-01}", [("seizure", None, "2026-03-01"), ("stroke", None, "2026-03-01")]),
+        (
+            "[seizure, {kind: stroke, from: 2015, to: 2026-03}]",
+            [("seizure", None, None), ("stroke", "2015-01-01", "2026-03-31")],
+        ),
+        (
+            "{kinds: [seizure, stroke], to: 2026-03-01}",
+            [("seizure", None, "2026-03-01"), ("stroke", None, "2026-03-01")],
+        ),
         ("[seizur]", []),
         ("{kinds: all, from: then}", []),
         ("{kinds: all, since: 2015-01-01}", []),
         ("", []),
     ],
-)  # fmt: skip
+)
 def test_what_is_complete(complete: str, expected: list[tuple[str, str | None, str | None]]) -> None:
     patient = written(more=f"complete: {complete}")
     found = [(c.kind, *(None if day is None else str(day) for day in (c.first, c.last))) for c in patient.coverage]
@@ -335,12 +340,16 @@ def test_ids_differ_between_files_and_repeat_in_one() -> None:
     second = only(written("kind: ecog, on: 2026-03-15, value: 2"), "ecog")
     again = only(written("kind: ecog, on: 2026-03-14, value: 1"), "ecog")
     assert first.id == again.id != second.id
-    twice = of(written("kind: ecog, on: 2026-03-14, value: 1, id: x", "kind: ecog, on: 2026-03-15, value: 2, id: x"), "ecog")
+    twice = of(
+        written("kind: ecog, on: 2026-03-14, value: 1, id: x", "kind: ecog, on: 2026-03-15, value: 2, id: x"), "ecog"
+    )
     assert [fact.id for fact in twice] == ["x", "x~2"]
 
 
 def test_json_is_a_patient_file_too() -> None:
-    patient = read('{"patient": "J", "born": "1960-01-01", "facts": [{"kind": "ecog", "on": "2026-03-14", "value": "1"}]}')
+    patient = read(
+        '{"patient": "J", "born": "1960-01-01", "facts": [{"kind": "ecog", "on": "2026-03-14", "value": "1"}]}'
+    )
     assert only(patient, "ecog").value == point(1.0)
 
 
@@ -369,5 +378,5 @@ def test_a_bomb_of_aliases_is_refused_before_it_goes_off() -> None:
     bomb = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
         f"{chr(98 + i)}: &{chr(98 + i)} [{','.join([f'*{chr(97 + i)}'] * 9)}]\n" for i in range(12)
     )
-    with pytest.raises(InvalidFile, match="p.yaml"):
+    with pytest.raises(InvalidFile, match=r"p\.yaml"):
         read_patients("p.yaml", ("patient: X\n" + bomb).encode())

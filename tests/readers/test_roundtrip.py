@@ -10,19 +10,33 @@ import pytest
 from fhir.resources.R4B.bundle import Bundle
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.readers.canon import CATALOGUE, canon, read, said, vignettes, written
 
 from onstudy.readers.dates import read_when, starting, write_when
 from onstudy.readers.fhir_write import to_bundle
 from onstudy.readers.patientfile_write import quoted, to_patient_file
 from onstudy.record.assemble import make_patient
 from onstudy.record.catalogue import (
-    BOOLEAN, CODE, COUNT, DATE, MOMENT, NO, NONE, ORDERED, PERIOD, QUANTITY, STATE, YES, Attribute, Kind, ValueSet,
-)  # fmt: skip
+    BOOLEAN,
+    CODE,
+    COUNT,
+    DATE,
+    MOMENT,
+    NO,
+    NONE,
+    ORDERED,
+    PERIOD,
+    QUANTITY,
+    STATE,
+    YES,
+    Attribute,
+    Kind,
+    ValueSet,
+)
 from onstudy.record.patient import Coverage, Fact, Patient, Value
 from onstudy.values.calendar import UNDATED, When, between, parse_when
 from onstudy.values.interval import Interval, point
 from onstudy.yamltext import read_yaml
-from tests.readers.canon import CATALOGUE, canon, read, said, vignettes, written
 
 
 def again(patient: Patient) -> tuple[Patient, Patient]:
@@ -31,7 +45,7 @@ def again(patient: Patient) -> tuple[Patient, Patient]:
     return read(json.dumps(bundle), "b.json"), read(to_patient_file(patient, CATALOGUE), "p.yaml")
 
 
-# The vignettes ---------------------------------------------------------------------------------------------------
+# The vignettes ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", sorted(vignettes()))
@@ -74,7 +88,7 @@ def test_the_same_record_gives_the_same_bytes() -> None:
     assert to_patient_file(patient) == to_patient_file(mixed)
 
 
-# What is written where ------------------------------------------------------------------------------------------------
+# What is written where ----------------------------------------------------------------------------------------------
 
 
 def resources(patient: Patient) -> dict[str, list[dict[str, Any]]]:
@@ -99,23 +113,38 @@ def test_idiomatic_fhir_with_the_codes_that_were_seen() -> None:
     assert ["1975-2", "bilirubin_total"] in codes.values()
     assert ["hbsag"] in codes.values(), "a recalled code is not written"
     (bilirubin,) = (r for r in found["Observation"] if r["code"]["coding"][0]["code"] == "1975-2")
-    assert bilirubin["valueQuantity"] == {"value": 1.8, "unit": "mg/dL", "system": "http://unitsofmeasure.org", "code": "mg/dL"}
+    assert bilirubin["valueQuantity"] == {
+        "value": 1.8,
+        "unit": "mg/dL",
+        "system": "http://unitsofmeasure.org",
+        "code": "mg/dL",
+    }
     assert bilirubin["referenceRange"][0]["high"]["value"] == 1.2
     (epilepsy,) = found["Condition"]
     assert (epilepsy["onsetDateTime"], epilepsy["recordedDate"]) == ("2015", "2020-01-01")
     (drug,) = found["MedicationStatement"]
     assert drug["medicationCodeableConcept"]["coding"][0]["code"] == "121191"
     assert drug["effectivePeriod"] == {"start": "2025-11-01", "end": "2025-12-01"}
-    assert {p["code"]["coding"][-1]["code"] for p in found["Procedure"]} == {"leukapheresis", "hematopoietic_transplant"}
+    assert {p["code"]["coding"][-1]["code"] for p in found["Procedure"]} == {
+        "leukapheresis",
+        "hematopoietic_transplant",
+    }
     assert found["Specimen"][0]["receivedTime"] == "2026-03-13"
 
 
 def test_ids_of_resources_come_back() -> None:
-    text = json.dumps([
-        {"resourceType": "Patient", "id": "p1", "birthDate": "1955-06-20", "gender": "male"},
-        {"resourceType": "Observation", "id": "b1", "status": "final", "valueInteger": 1,
-         "code": {"coding": [{"system": "http://loinc.org", "code": "89247-1"}]}},
-    ])  # fmt: skip
+    text = json.dumps(
+        [
+            {"resourceType": "Patient", "id": "p1", "birthDate": "1955-06-20", "gender": "male"},
+            {
+                "resourceType": "Observation",
+                "id": "b1",
+                "status": "final",
+                "valueInteger": 1,
+                "code": {"coding": [{"system": "http://loinc.org", "code": "89247-1"}]},
+            },
+        ]
+    )
     patient = read(text, "b.json")
     assert {fact.id for fact in patient.facts} == {"sex", "Observation/b1"}
     assert resources(patient)["Observation"][0]["id"] == "b1"
@@ -129,7 +158,7 @@ def test_a_time_without_offset_is_no_fhir_time_and_still_comes_back() -> None:
     assert canon(again(patient)[0]) == canon(patient)
 
 
-# Any fact ---------------------------------------------------------------------------------------------------------------
+# Any fact -----------------------------------------------------------------------------------------------------------
 
 DAYS = st.dates(date(1990, 1, 1), date(2026, 12, 31))
 CLOCKS = st.sampled_from(["", "T08:00", "T23:59:59", "T08:00Z", "T08:00:00.250+05:30", "T00:00-05:00"])
@@ -139,7 +168,9 @@ MOMENTS = st.one_of(
     st.builds(lambda day: parse_when(f"{day}"[:4]), DAYS),
 )
 STRETCHES = st.builds(lambda days: between(min(days), max(days)), st.tuples(DAYS, DAYS))
-WHENS = st.one_of(MOMENTS, STRETCHES, st.builds(lambda day: between(None, day), DAYS), st.builds(lambda day: between(day, None), DAYS))
+WHENS = st.one_of(
+    MOMENTS, STRETCHES, st.builds(lambda day: between(None, day), DAYS), st.builds(lambda day: between(day, None), DAYS)
+)
 
 
 def rounded(number: float) -> float:
@@ -147,15 +178,19 @@ def rounded(number: float) -> float:
     return float(f"{number:.12g}")
 
 
-NUMBERS = st.one_of(
-    st.floats(0, 1e6).map(rounded), st.integers(0, 1000).map(float), st.sampled_from([1.8, 1e-7, 0.1])
-)
+NUMBERS = st.one_of(st.floats(0, 1e6).map(rounded), st.integers(0, 1000).map(float), st.sampled_from([1.8, 1e-7, 0.1]))
 INTERVALS = st.one_of(
     NUMBERS.map(point),
     st.builds(lambda n, is_open: Interval(None, n, high_open=is_open), NUMBERS, st.booleans()),
     st.builds(lambda n, is_open: Interval(n, None, low_open=is_open), NUMBERS, st.booleans()),
-    st.builds(lambda n, width, a, b: Interval(n, rounded(n + width), a, b), NUMBERS, st.sampled_from([0.5, 2.0, 1e5]), st.booleans(), st.booleans()),
-)  # fmt: skip
+    st.builds(
+        lambda n, width, a, b: Interval(n, rounded(n + width), a, b),
+        NUMBERS,
+        st.sampled_from([0.5, 2.0, 1e5]),
+        st.booleans(),
+        st.booleans(),
+    ),
+)
 
 
 @given(WHENS)
@@ -181,7 +216,10 @@ def values(entry: Kind | Attribute) -> st.SearchStrategy[Value]:
     if sort == QUANTITY:
         return INTERVALS
     if sort == COUNT:
-        return st.one_of(st.integers(0, 20).map(lambda n: point(float(n))), st.integers(0, 20).map(lambda n: Interval(float(n), None)))
+        return st.one_of(
+            st.integers(0, 20).map(lambda n: point(float(n))),
+            st.integers(0, 20).map(lambda n: Interval(float(n), None)),
+        )
     if sort == DATE:
         return WHENS
     if sort == BOOLEAN:
@@ -190,7 +228,9 @@ def values(entry: Kind | Attribute) -> st.SearchStrategy[Value]:
     return codes(CATALOGUE.value_sets[entry.values])
 
 
-LACKS = st.sampled_from(["pending_result", "no_unit_or_limit", "not_stated", "imprecise_value", "conflict", "unsupported"])
+LACKS = st.sampled_from(
+    ["pending_result", "no_unit_or_limit", "not_stated", "imprecise_value", "conflict", "unsupported"]
+)
 
 
 @st.composite
@@ -230,11 +270,18 @@ def _detected(value: Interval) -> str:
 @st.composite
 def facts(draw: st.DrawFn, number: int) -> Fact:
     kind = draw(st.sampled_from(sorted(CATALOGUE.kinds.values(), key=lambda kind: kind.name)))
-    fact: dict[str, Any] = {"id": draw(st.sampled_from([f"f{number}", f"Observation/o{number}", f"facts[{number}] ü \"x\""])), "kind": kind.name}
+    fact: dict[str, Any] = {
+        "id": draw(st.sampled_from([f"f{number}", f"Observation/o{number}", f'facts[{number}] ü "x"'])),
+        "kind": kind.name,
+    }
     fact["recorded"] = draw(st.one_of(st.none(), MOMENTS))
     if kind.value == NONE and not kind.components and draw(st.sampled_from([True, False, False])):
         return Fact(**fact, negative=True, **draw(denials(kind)))
-    fact |= {"start": draw(WHENS), "certain": draw(st.sampled_from([True, True, False])), "attributes": draw(attributes(kind))}
+    fact |= {
+        "start": draw(WHENS),
+        "certain": draw(st.sampled_from([True, True, False])),
+        "attributes": draw(attributes(kind)),
+    }
     fact |= draw(ends(kind, fact["start"]))
     if kind.components:
         return whole(draw, fact, kind)
@@ -248,7 +295,10 @@ def facts(draw: st.DrawFn, number: int) -> Fact:
 
 @st.composite
 def denials(draw: st.DrawFn, kind: Kind) -> dict[str, Any]:
-    found: dict[str, Any] = {"end": draw(MOMENTS), "start": draw(st.one_of(st.just(UNDATED), st.just(parse_when("1980"))))}
+    found: dict[str, Any] = {
+        "end": draw(MOMENTS),
+        "start": draw(st.one_of(st.just(UNDATED), st.just(parse_when("1980")))),
+    }
     narrowable = {n: a for n, a in CATALOGUE.attributes(kind.name).items() if a.type in (CODE, ORDERED, BOOLEAN)}
     if narrowable and draw(st.booleans()):
         name = draw(st.sampled_from(sorted(narrowable)))
@@ -267,7 +317,13 @@ def ends(draw: st.DrawFn, kind: Kind, start: When) -> dict[str, Any]:
         return {"end": starting(start)}
     if sort == "one day":
         return {"end": start}
-    return {"end": draw(st.sampled_from([parse_when("2027-02"), parse_when("2027-03-01T08:00Z"), between(date(2027, 1, 1), date(2027, 2, 3))]))}
+    return {
+        "end": draw(
+            st.sampled_from(
+                [parse_when("2027-02"), parse_when("2027-03-01T08:00Z"), between(date(2027, 1, 1), date(2027, 2, 3))]
+            )
+        )
+    }
 
 
 def whole(draw: st.DrawFn, fact: dict[str, Any], kind: Kind) -> Fact:
@@ -287,14 +343,31 @@ def whole(draw: st.DrawFn, fact: dict[str, Any], kind: Kind) -> Fact:
 def patients(draw: st.DrawFn) -> Patient:
     count = draw(st.integers(0, 6))
     stated = [draw(facts(number)) for number in range(count)]
-    cover = draw(st.lists(st.builds(Coverage, st.sampled_from(["all", "seizure"]), st.sampled_from([None, 735599]), st.sampled_from([None, 739690])), max_size=2))
-    born = draw(st.sampled_from([UNDATED, parse_when("1955-06-20"), parse_when("1955"), between(date(1955, 1, 3), date(1956, 2, 1))]))
+    cover = draw(
+        st.lists(
+            st.builds(
+                Coverage,
+                st.sampled_from(["all", "seizure"]),
+                st.sampled_from([None, 735599]),
+                st.sampled_from([None, 739690]),
+            ),
+            max_size=2,
+        )
+    )
+    born = draw(
+        st.sampled_from(
+            [UNDATED, parse_when("1955-06-20"), parse_when("1955"), between(date(1955, 1, 3), date(1956, 2, 1))]
+        )
+    )
     sex = draw(st.sampled_from(["male", "female", ""]))
     name = draw(st.sampled_from(["P1", "patient 7", "../../etc/passwd", "<b>ü</b>"]))
     return make_patient(name, born, sex, stated, cover, (), CATALOGUE)
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much])
+@settings(
+    max_examples=150,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+)
 @given(patients())
 def test_any_record_in_both_forms(patient: Patient) -> None:
     by_fhir, by_file = again(patient)

@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
+from tests.readers.canon import CATALOGUE, canon, of, read, said
 
 from onstudy.errors import InvalidFile
 from onstudy.readers import read_patients
 from onstudy.readers.fhir_write import to_bundle
-from tests.readers.canon import CATALOGUE, canon, of, read, said
 
 
 def test_every_synthea_patient(shared: Path) -> None:

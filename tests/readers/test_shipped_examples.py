@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from fhir.resources.R4B.bundle import Bundle
+from tests.readers.canon import CATALOGUE, canon, of, read, said
 
 from onstudy.criteria.trial import Trial
 from onstudy.language.library import trial_path
@@ -19,7 +20,6 @@ from onstudy.readers.fhir_write import to_bundle
 from onstudy.record.patient import Patient
 from onstudy.screening.screen import Screening, screen
 from onstudy.values.calendar import parse_when
-from tests.readers.canon import CATALOGUE, canon, of, read, said
 
 ROOT = Path(__file__).parents[2]
 FOLDER, PACKAGED = ROOT / "examples", ROOT / "src/onstudy/examples"
@@ -86,7 +86,10 @@ def test_one_person_waits_four_days() -> None:
     name = "in-four-days.json"
     anchors = {"therapy_start": parse_when("2026-03-18T09:00")}
     verdicts = {
-        day: {c.id: c.verdict for c in screen(trial(), patient(name), date(2026, 3, day), anchors=anchors, catalogue=CATALOGUE).cohorts}["C2"]
+        day: {
+            c.id: c.verdict
+            for c in screen(trial(), patient(name), date(2026, 3, day), anchors=anchors, catalogue=CATALOGUE).cohorts
+        }["C2"]
         for day in (16, 17)
     }
     assert set(verdicts.values()) == {"ineligible"}

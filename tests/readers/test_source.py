@@ -7,11 +7,11 @@ import json
 from pathlib import Path
 
 import pytest
+from tests.readers.canon import of, only, read, said
 
 from onstudy.errors import InvalidFile
 from onstudy.readers import READERS, read_patients
 from onstudy.readers.source import open_source
-from tests.readers.canon import of, only, read, said
 
 PATIENT = {"resourceType": "Patient", "id": "p1", "birthDate": "1955-06-20", "gender": "male"}
 WEIGHT = {
@@ -93,7 +93,7 @@ def test_one_clear_line_where_a_source_cannot_be_used(data: bytes, words: str) -
 
 
 def test_files_that_are_not_there(tmp_path: Path) -> None:
-    with pytest.raises(InvalidFile, match="nobody.json: there is no such file"):
+    with pytest.raises(InvalidFile, match=r"nobody\.json: there is no such file"):
         read_patients(tmp_path / "nobody.json")
     with pytest.raises(InvalidFile, match="is a folder"):
         read_patients(tmp_path)
@@ -102,7 +102,15 @@ def test_files_that_are_not_there(tmp_path: Path) -> None:
 
 
 def test_damaged_lines_are_problems_and_the_others_are_read() -> None:
-    lines = ["{broken", json.dumps(PATIENT), json.dumps(WEIGHT)[:50], "[" * 5000, "", json.dumps(WEIGHT), '{"no": "type"}']
+    lines = [
+        "{broken",
+        json.dumps(PATIENT),
+        json.dumps(WEIGHT)[:50],
+        "[" * 5000,
+        "",
+        json.dumps(WEIGHT),
+        '{"no": "type"}',
+    ]
     patient = read("\n".join(lines), "bulk.ndjson")
     assert len(of(patient, "body_weight")) == 1
     for place in ("bulk.ndjson:1", "bulk.ndjson:3", "bulk.ndjson:4", "line 7"):

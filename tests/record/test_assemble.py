@@ -6,12 +6,12 @@ import random
 from dataclasses import replace
 
 import pytest
+from tests.readers.canon import CATALOGUE, canon, of, only, said, vignettes, written
 
 from onstudy.record.assemble import assemble, content, make_patient, stated
 from onstudy.record.patient import Fact, Patient
 from onstudy.values.calendar import UNDATED, parse_when, show
 from onstudy.values.interval import Interval, point
-from tests.readers.canon import CATALOGUE, canon, of, only, said, vignettes, written
 
 
 def number(patient: Patient, kind: str) -> float:
@@ -84,8 +84,12 @@ def test_a_loose_result_joins_the_composite_that_lacks_it() -> None:
 
 
 def test_two_halves_of_a_composite_are_one_and_two_whole_ones_are_two() -> None:
-    halves = written("kind: csf_examination, on: 2026-03-12, wbc: 1 /uL", "kind: csf_examination, on: 2026-03-12, rbc: 0 /uL")
-    wholes = written("kind: csf_examination, on: 2026-03-12, wbc: 1 /uL", "kind: csf_examination, on: 2026-03-12, wbc: 9 /uL")
+    halves = written(
+        "kind: csf_examination, on: 2026-03-12, wbc: 1 /uL", "kind: csf_examination, on: 2026-03-12, rbc: 0 /uL"
+    )
+    wholes = written(
+        "kind: csf_examination, on: 2026-03-12, wbc: 1 /uL", "kind: csf_examination, on: 2026-03-12, wbc: 9 /uL"
+    )
     assert len(of(halves, "csf_examination")) == 1
     assert len(of(wholes, "csf_examination")) == 2
 
@@ -93,7 +97,14 @@ def test_two_halves_of_a_composite_are_one_and_two_whole_ones_are_two() -> None:
 # Derived facts ----------------------------------------------------------------------------------------------
 
 # Reference 4.1: QT, rate, QTcF.
-QTCF = [(400, 60, 400.0), (420, 75, 452.431), (427, 80, 469.974), (430, 80, 473.276), (440, 73, 469.725), (480, 55, 466.278)]
+QTCF = [
+    (400, 60, 400.0),
+    (420, 75, 452.431),
+    (427, 80, 469.974),
+    (430, 80, 473.276),
+    (440, 73, 469.725),
+    (480, 55, 466.278),
+]
 
 
 @pytest.mark.parametrize(("qt", "rate", "expected"), QTCF)
@@ -106,7 +117,9 @@ def test_qtcf_of_qt_and_rate(qt: int, rate: int, expected: float) -> None:
 
 
 def test_qtcf_by_rr_and_not_where_it_is_reported() -> None:
-    assert number(written("kind: ecg, on: 2026-03-14, qt: 427 ms, rr: 750 ms"), "qtcf") == pytest.approx(469.974, abs=5e-4)
+    assert number(written("kind: ecg, on: 2026-03-14, qt: 427 ms, rr: 750 ms"), "qtcf") == pytest.approx(
+        469.974, abs=5e-4
+    )
     reported = written("kind: ecg, on: 2026-03-14, qt: 427 ms, rate: 80 /min, qtcf: 465 ms")
     assert not only(reported, "qtcf").computed
     pending = written("kind: ecg, on: 2026-03-14, qt: 427 ms, rate: 80 /min, qtcf: {status: pending}")
@@ -124,7 +137,13 @@ def test_lymphoblast_count_of_one_blood_count() -> None:
         "kind: blood_count, on: 2026-03-15, wbc: 25.0 10*3/uL, lymphoblasts: 40 %, lymphoblasts_absolute: 9000 /uL"
     )
     assert number(reported, "absolute_lymphoblast_count") == 9000
-    assert of(written("kind: blood_count, on: 2026-03-15, wbc: 25 10*3/uL, lymphocytes: 9000 /uL"), "absolute_lymphoblast_count") == []
+    assert (
+        of(
+            written("kind: blood_count, on: 2026-03-15, wbc: 25 10*3/uL, lymphocytes: 9000 /uL"),
+            "absolute_lymphoblast_count",
+        )
+        == []
+    )
 
 
 # Reference 4.2: age, sex, kg, creatinine, clearance; the year of birth makes the age on 2026-03-16.
@@ -174,7 +193,9 @@ def test_the_weight_that_counts(weights: list[str], expected: object, lacks: str
 
 def test_a_missing_input_is_not_replaced_by_an_older_clearance() -> None:
     patient = written(
-        CREATININE, "kind: creatinine, on: 2026-03-14, value: 5 furlong", "kind: body_weight, on: 2026-03-01, value: 72 kg"
+        CREATININE,
+        "kind: creatinine, on: 2026-03-14, value: 5 furlong",
+        "kind: body_weight, on: 2026-03-01, value: 72 kg",
     )
     newest = max(of(patient, "creatinine_clearance"), key=lambda fact: fact.start.span.low or 0)
     assert (show(newest.start), newest.lacks) == ("2026-03-14", "no_unit_or_limit")
@@ -297,7 +318,9 @@ def test_the_same_fact_twice_is_one() -> None:
     assert [found.id for found in facts] == ["x", "x~2"]
 
 
-@pytest.mark.parametrize(("sex", "born", "start"), [("male", "1955-06-20", "1955-06-20"), ("f", "", "until 1850-01-01")])
+@pytest.mark.parametrize(
+    ("sex", "born", "start"), [("male", "1955-06-20", "1955-06-20"), ("f", "", "until 1850-01-01")]
+)
 def test_sex_is_a_fact_that_holds_from_birth(sex: str, born: str, start: str) -> None:
     fact = only(written(born=born, sex=sex), "sex")
     assert show(fact.start) == start

@@ -85,7 +85,7 @@ def test_a_missing_result_is_undetermined_and_never_assumed(trial: Trial) -> Non
 def test_what_is_assumed_is_said(trial: Trial) -> None:
     found = asked(trial, person(BILIRUBIN, ECOG), assume_complete=["seizure"])
     assert (found["A"].verdict, found.assumed_complete) == ("eligible", ("seizure",))
-    assert '"because":"no Seizure: assumed, not recorded"' in found.to_json()
+    assert '"because":"no seizure: assumed, not recorded"' in found.to_json()
 
 
 def test_an_ineligible_cohort_asks_nothing(trial: Trial) -> None:

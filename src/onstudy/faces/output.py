@@ -18,7 +18,7 @@ from onstudy.record.catalogue import load_catalogue
 from onstudy.record.patient import Fact, Patient
 from onstudy.screening.diff import Change
 from onstudy.screening.explain import label, when_text
-from onstudy.screening.report import to_json, to_table, to_text
+from onstudy.screening.report import to_json, to_table, to_text, writable
 from onstudy.screening.screen import Screening
 from onstudy.screening.todo import todo_file
 
@@ -125,6 +125,10 @@ def _write_files(files: dict[Path, str]) -> None:
 
 def facts(patients: list[Patient], format: str) -> str:
     """What was read, in one of the formats of `onstudy facts`."""
+    return writable(_facts(patients, format))
+
+
+def _facts(patients: list[Patient], format: str) -> str:
     catalogue = load_catalogue()
     if format == "fhir":
         return "".join(

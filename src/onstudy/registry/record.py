@@ -1,34 +1,36 @@
-"""One ClinicalTrials.gov record (API v2 JSON), read as far as finding it needs: leniently, with every oddity reported.
+"""One ClinicalTrials.gov record, read as far as finding it needs: leniently, with every oddity reported.
 
-A part that is missing is empty; a part of another type than the API's is a `Problem` and counts as missing.
-Only a record without a trial id, or one that is no JSON object, is refused. What a page about one trial needs
-beside this is in `details.py`.
+A part that is missing is empty. Only a record without a trial id, or one that is no JSON object, is refused.
+What a page about one trial needs beside this is in `details.py`.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from functools import lru_cache
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
-from onstudy.errors import OnstudyError, Problem
+from onstudy.errors import Problem
+from onstudy.registry import v2
 from onstudy.registry.plain import lines, one_line
 from onstudy.registry.status import UNKNOWN, Standing, older
+from onstudy.registry.v2 import Refused
+
+__all__ = ["NCT_ID", "OLDEST", "Compiled", "Record", "Refused", "Site", "read_record"]
 
 NCT_ID = re.compile(r"NCT\d{8}")
-#: Longest texts that are used; the original is kept whole beside them.
-TITLE, NAME, SUMMARY, LIST = 600, 300, 20_000, 2_000
-SITES = 20_000
+#: The longest texts and lists that are used; the original is kept whole beside them.
+TITLE, NAME, WORD, SUMMARY, ENTRIES, SITES = 600, 300, 60, 20_000, 2_000, 20_000
 _AGE = re.compile(r"(\d{1,5}) (Year|Month|Week|Day|Hour|Minute)s?")
 _PER_YEAR = {"Year": 1, "Month": 12, "Week": 52, "Day": 365, "Hour": 8766, "Minute": 525_960}
 #: Ages are kept as completed years, and nobody is older.
 OLDEST = 130
 
-
-class Refused(OnstudyError):
-    """What is no trial record at all; the message is the reason, without the record's content."""
+_Item = TypeVar("_Item")
 
 
 class Site(NamedTuple):
@@ -44,12 +46,12 @@ class Site(NamedTuple):
     lon: float | None
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Compiled:
     """What a record says of its own making where it was put together from several sources, not downloaded.
 
-    `as_of`: the date of its newest part. `sites_total` of the trial are known to exist on `sites_total_as_of`;
-    those listed were published about `sites_listed_as_of`.
+    `as_of` is the date of its newest part. `sites_total` sites are known to exist on `sites_total_as_of`; the
+    ones that are listed, and their statuses, are of `sites_listed_as_of`. Origins: part, source, date.
     """
 
     note: str
@@ -57,7 +59,7 @@ class Compiled:
     sites_listed_as_of: str
     sites_total: int | None
     sites_total_as_of: str
-    origins: tuple[tuple[str, str, str], ...]  # part, source, date
+    origins: tuple[tuple[str, str, str], ...]
 
 
 @dataclass(slots=True)
@@ -110,269 +112,150 @@ class Record:
         return self.compiled.sites_listed_as_of if self.compiled else self.stated
 
 
-# The parts that are decoded: what is not named here (results, outcomes, references) is passed over unread. --
+class _Reading:
+    """Texts out of an untrusted record, with the oddities found in it."""
 
+    __slots__ = ("found", "where")
 
-class _Browse(msgspec.Struct):
-    meshes: Any = None
+    def __init__(self, where: str) -> None:
+        self.where = where
+        self.found: list[tuple[str, str]] = []
 
+    def note(self, what: str, part: str) -> None:
+        self.found.append((what, part))
 
-class _Derived(msgspec.Struct):
-    conditionBrowseModule: _Browse | None = None
-    interventionBrowseModule: _Browse | None = None
-    miscInfoModule: Any = None
+    def text(self, value: str | None, part: str, most: int = NAME) -> str:
+        if value is None:
+            return ""
+        if len(value) > most:
+            self.note(f"has {len(value)} characters; the first {most} are used", part)
+            value = value[:most]
+        return _tidy(value)
 
+    def texts(self, values: list[str] | None, part: str, most: int = NAME) -> tuple[str, ...]:
+        if not values:
+            return ()
+        return _unique([self.text(value, part, most) for value in self.some(values, part)])
 
-class _Description(msgspec.Struct):
-    briefSummary: Any = None
+    def some(self, values: list[_Item], part: str, most: int = ENTRIES) -> list[_Item]:
+        if len(values) > most:
+            self.note(f"has {len(values)} entries; the first {most} are used", part)
+            return values[:most]
+        return values
 
-
-class _Places(msgspec.Struct):
-    locations: Any = None
-
-
-class _Arms(msgspec.Struct):
-    interventions: Any = None
-
-
-class _Protocol(msgspec.Struct):
-    identificationModule: Any = None
-    statusModule: Any = None
-    sponsorCollaboratorsModule: Any = None
-    descriptionModule: _Description | None = None
-    conditionsModule: Any = None
-    designModule: Any = None
-    armsInterventionsModule: _Arms | None = None
-    eligibilityModule: Any = None
-    contactsLocationsModule: _Places | None = None
-
-
-class _Study(msgspec.Struct):
-    protocolSection: _Protocol | None = None
-    derivedSection: _Derived | None = None
-    onstudy: Any = None
-
-
-_decoder = msgspec.json.Decoder(_Study)
-_any_decoder = msgspec.json.Decoder()
+    def problems(self, nct_id: str) -> tuple[Problem, ...]:
+        place = f"{self.where} {nct_id}".strip()
+        return tuple(Problem(what, f"{place} {part}", True) for what, part in self.found)
 
 
 def read_record(raw: bytes | msgspec.Raw, where: str = "") -> Record:
     """Read one study. Raises `Refused` where it is no JSON object or has no trial id."""
-    reading = _Reading()
-    study = _decoded(raw, reading)
-    protocol = study.protocolSection
-    if protocol is None:
-        raise Refused("no protocolSection: not a ClinicalTrials.gov record of API v2")
-    identification = reading.part(protocol.identificationModule, "identificationModule")
-    nct_id = identification.get("nctId")
-    if not isinstance(nct_id, str) or not NCT_ID.fullmatch(nct_id.strip()):
+    reading = _Reading(where)
+    study = v2.decode(raw, reading.note)
+    assert study.protocolSection is not None  # v2.decode refuses what has none
+    named = study.protocolSection.identificationModule or v2.Identification()
+    nct_id = (named.nctId or "").strip()
+    if not NCT_ID.fullmatch(nct_id):
         raise Refused("no trial id of the form NCT00000000")
-    return _record(nct_id.strip(), study, protocol, identification, reading, where)
-
-
-def _decoded(raw: bytes | msgspec.Raw, reading: _Reading) -> _Study:
-    try:
-        return _decoder.decode(raw)
-    except msgspec.ValidationError:
-        return _loosely(raw, reading)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise Refused("not whole JSON") from None
-    except RecursionError:
-        raise Refused("nested too deeply to be a record") from None
-
-
-def _loosely(raw: bytes | msgspec.Raw, reading: _Reading) -> _Study:
-    """The same parts of a record whose shape is not the API's somewhere."""
-    try:
-        whole = _any_decoder.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise Refused("not whole JSON") from None
-    except RecursionError:
-        raise Refused("nested too deeply to be a record") from None
-    if not isinstance(whole, dict) or not isinstance(whole.get("protocolSection"), dict):
-        raise Refused("no protocolSection: not a ClinicalTrials.gov record of API v2")
-    protocol = {k: v for k, v in whole["protocolSection"].items() if k in _Protocol.__struct_fields__}
-    for name, kind in (
-        ("descriptionModule", _Description), ("armsInterventionsModule", _Arms), ("contactsLocationsModule", _Places),
-    ):  # fmt: skip
-        protocol[name] = _struct(kind, reading.part(protocol.get(name), name))
-    derived = reading.part(whole.get("derivedSection"), "derivedSection")
-    browse = {
-        name: _struct(_Browse, reading.part(derived.get(name), name))
-        for name in ("conditionBrowseModule", "interventionBrowseModule")
-    }
-    return _Study(
-        _Protocol(**protocol), _Derived(miscInfoModule=derived.get("miscInfoModule"), **browse), whole.get("onstudy")
-    )
-
-
-def _struct(kind: type[Any], part: dict[str, Any]) -> Any:
-    return kind(**{name: part[name] for name in kind.__struct_fields__ if name in part})
-
-
-class _Reading:
-    """Values out of untrusted JSON; what has another type than expected is noted and reads as missing."""
-
-    __slots__ = ("problems",)
-
-    def __init__(self) -> None:
-        self.problems: list[tuple[str, str]] = []
-
-    def wrong(self, what: str, place: str) -> None:
-        """Note what is wrong and where, at most a hundred times a record."""
-        if len(self.problems) < 100:
-            self.problems.append((what, place))
-
-    def part(self, value: Any, place: str) -> dict[str, Any]:
-        if isinstance(value, dict):
-            return value
-        if value is not None:
-            self.wrong(f"is {_kind(value)}, not an object", place)
-        return {}
-
-    def text(self, holder: dict[str, Any], name: str, most: int = NAME) -> str:
-        value = holder.get(name)
-        if value is None:
-            return ""
-        if isinstance(value, str):
-            if len(value) > most:
-                self.wrong(f"has {len(value)} characters; the first {most} are used", name)
-            return one_line(value, most)
-        self.wrong(f"is {_kind(value)}, not text", name)
-        return ""
-
-    def texts(self, holder: dict[str, Any], name: str, most: int = NAME) -> tuple[str, ...]:
-        found = []
-        for item in self.items(holder.get(name), name):
-            if isinstance(item, str):
-                found.append(one_line(item, most))
-            else:
-                self.wrong(f"holds {_kind(item)}, not text", name)
-        return tuple(text for text in found if text)
-
-    def items(self, value: Any, place: str, most: int = LIST) -> list[Any]:
-        if isinstance(value, list):
-            if len(value) > most:
-                self.wrong(f"has {len(value)} entries; the first {most} are used", place)
-                return value[:most]
-            return value
-        if value is not None:
-            self.wrong(f"is {_kind(value)}, not a list", place)
-        return []
-
-    def parts(self, value: Any, place: str, most: int = LIST) -> list[dict[str, Any]]:
-        return [part for item in self.items(value, place, most) if (part := self.part(item, place))]
-
-    def date(self, holder: dict[str, Any], name: str) -> str:
-        return self.text(self.part(holder.get(name), name), "date", 40)
-
-    def number(self, value: Any, place: str) -> int | None:
-        if value is None or (isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 53):
-            return value
-        self.wrong("is not a whole number", place)
-        return None
-
-
-def _kind(value: Any) -> str:
-    names = {bool: "a boolean", int: "a number", float: "a number", str: "text", list: "a list", dict: "an object"}
-    return names.get(type(value), "null")
+    record = _record(nct_id, named, study.protocolSection, study, reading)
+    if reading.found:
+        record.problems = reading.problems(nct_id)
+    return record
 
 
 def _record(
-    nct_id: str, study: _Study, protocol: _Protocol, named: dict[str, Any], reading: _Reading, where: str
+    nct_id: str, named: v2.Identification, protocol: v2.Protocol, study: v2.Study, reading: _Reading
 ) -> Record:
-    status = reading.part(protocol.statusModule, "statusModule")
-    design = reading.part(protocol.designModule, "designModule")
-    about = reading.part(protocol.conditionsModule, "conditionsModule")
-    people = reading.part(protocol.eligibilityModule, "eligibilityModule")
-    sponsors = reading.part(protocol.sponsorCollaboratorsModule, "sponsorCollaboratorsModule")
-    lead = reading.part(sponsors.get("leadSponsor"), "leadSponsor")
-    arms = protocol.armsInterventionsModule
-    given = reading.parts(arms.interventions, "interventions") if arms else []
-    youngest, eldest = _age(people, "minimumAge", reading), _age(people, "maximumAge", reading)
-    derived = study.derivedSection or _Derived()
-    compiled = _compiled(study.onstudy, reading) if study.onstudy is not None else None
-    posted = reading.date(status, "lastUpdatePostDateStruct") or reading.date(status, "studyFirstPostDateStruct")
-    official = reading.text(named, "officialTitle", TITLE)
-    read = Record(
+    status = protocol.statusModule or v2.Status()
+    design = protocol.designModule or v2.Design()
+    about = protocol.conditionsModule or v2.Conditions()
+    people = protocol.eligibilityModule or v2.People()
+    sponsors = protocol.sponsorCollaboratorsModule or v2.Sponsors()
+    lead = sponsors.leadSponsor or v2.Named()
+    arms = protocol.armsInterventionsModule or v2.Arms()
+    derived = study.derivedSection or v2.Derived()
+    given = reading.some(arms.interventions or [], "interventions")
+    youngest = _age(people.minimumAge, "minimumAge", reading)
+    eldest = _age(people.maximumAge, "maximumAge", reading)
+    compiled = _compiled(study.onstudy, reading) if study.onstudy else None
+    posted = _date(status.lastUpdatePostDateStruct, reading) or _date(status.studyFirstPostDateStruct, reading)
+    official = reading.text(named.officialTitle, "officialTitle", TITLE)
+    text = reading.text
+    return Record(
         nct_id=nct_id,
-        title=reading.text(named, "briefTitle", TITLE) or official or nct_id,
+        title=text(named.briefTitle, "briefTitle", TITLE) or official or nct_id,
         official_title=official,
         ids=_ids(nct_id, named, reading),
-        status=reading.text(status, "overallStatus", 60) or UNKNOWN,
-        last_known=reading.text(status, "lastKnownStatus", 60),
-        stated=older(reading.text(status, "statusVerifiedDate", 40), posted),
+        status=text(status.overallStatus, "overallStatus", WORD) or UNKNOWN,
+        last_known=text(status.lastKnownStatus, "lastKnownStatus", WORD),
+        stated=older(text(status.statusVerifiedDate, "statusVerifiedDate", WORD), posted),
         updated=compiled.as_of if compiled else posted,
-        phases=reading.texts(design, "phases", 60),
-        type=reading.text(design, "studyType", 60),
-        enrollment=reading.number(reading.part(design.get("enrollmentInfo"), "enrollmentInfo").get("count"), "count"),
-        conditions=reading.texts(about, "conditions"),
+        phases=reading.texts(design.phases, "phases", WORD),
+        type=text(design.studyType, "studyType", WORD),
+        enrollment=design.enrollmentInfo.count if design.enrollmentInfo else None,
+        conditions=reading.texts(about.conditions, "conditions"),
         condition_terms=_terms(derived.conditionBrowseModule, reading),
-        keywords=reading.texts(about, "keywords"),
+        keywords=reading.texts(about.keywords, "keywords"),
         interventions=_unique(
-            name for part in given for name in (reading.text(part, "name"), *reading.texts(part, "otherNames"))
+            text(name, "interventions") for part in given for name in (part.name, *(part.otherNames or ()))
         ),
-        intervention_types=_unique(reading.text(part, "type", 60) for part in given),
+        intervention_types=_unique(text(part.type, "interventions", WORD) for part in given),
         intervention_terms=_terms(derived.interventionBrowseModule, reading),
-        sponsor=reading.text(lead, "name"),
-        sponsor_class=reading.text(lead, "class", 60),
-        collaborators=_unique(
-            reading.text(part, "name") for part in reading.parts(sponsors.get("collaborators"), "collaborators")
-        ),
-        sex=reading.text(people, "sex", 60),
+        sponsor=text(lead.name, "leadSponsor"),
+        sponsor_class=text(lead.kind, "leadSponsor", WORD),
+        collaborators=_unique(text(part.name, "collaborators") for part in sponsors.collaborators or ()),
+        sex=text(people.sex, "sex", WORD),
         youngest=youngest,
         eldest=eldest,
-        age_groups=reading.texts(people, "stdAges", 60) or _age_groups(youngest, eldest),
+        age_groups=reading.texts(people.stdAges, "stdAges", WORD) or _age_groups(youngest, eldest),
         summary=_summary(protocol.descriptionModule, reading),
         sites=_sites(protocol.contactsLocationsModule, reading),
-        version=reading.text(reading.part(derived.miscInfoModule, "miscInfoModule"), "versionHolder", 40),
+        version=text(derived.miscInfoModule.versionHolder if derived.miscInfoModule else None, "versionHolder", WORD),
         compiled=compiled,
         problems=(),
     )
-    if reading.problems:
-        place = f"{where} {nct_id}".strip()
-        read.problems = tuple(Problem(what, f"{place} {name}", True) for what, name in reading.problems)
-    return read
 
 
-def _unique(texts: Any) -> tuple[str, ...]:
+@lru_cache(maxsize=1 << 16)
+def _tidy(text: str) -> str:
+    """`one_line`, remembered: cities, countries, sponsors and drugs come again and again."""
+    return one_line(text, len(text))
+
+
+def _unique(texts: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(text for text in texts if text))
 
 
-def _ids(nct_id: str, named: dict[str, Any], reading: _Reading) -> tuple[str, ...]:
-    own = reading.text(reading.part(named.get("orgStudyIdInfo"), "orgStudyIdInfo"), "id")
-    others = [reading.text(part, "id") for part in reading.parts(named.get("secondaryIdInfos"), "secondaryIdInfos")]
-    aliases = reading.texts(named, "nctIdAliases")
-    return _unique([nct_id, own, *others, *aliases, reading.text(named, "acronym")])
+def _ids(nct_id: str, named: v2.Identification, reading: _Reading) -> tuple[str, ...]:
+    others = [*([named.orgStudyIdInfo] if named.orgStudyIdInfo else []), *(named.secondaryIdInfos or [])]
+    texts = [one.id for one in reading.some(others, "secondaryIdInfos")] + (named.nctIdAliases or [])
+    return _unique([nct_id, *(reading.text(id, "secondaryIdInfos") for id in [*texts, named.acronym])])
 
 
-def _terms(browse: _Browse | None, reading: _Reading) -> tuple[str, ...]:
-    if browse is None:
+def _date(holder: v2.Dated | None, reading: _Reading) -> str:
+    return reading.text(holder.date, "date", WORD) if holder else ""
+
+
+def _terms(browse: v2.Browse | None, reading: _Reading) -> tuple[str, ...]:
+    if browse is None or not browse.meshes:
         return ()
-    return _unique(reading.text(part, "term") for part in reading.parts(browse.meshes, "meshes"))
+    return _unique(reading.text(mesh.term, "meshes") for mesh in reading.some(browse.meshes, "meshes"))
 
 
-def _summary(description: _Description | None, reading: _Reading) -> str:
-    value = description.briefSummary if description else None
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        reading.wrong(f"is {_kind(value)}, not text", "briefSummary")
-        return ""
-    if len(value) > SUMMARY:
-        reading.wrong(f"has {len(value)} characters; the first {SUMMARY} are used", "briefSummary")
-    return lines(value, SUMMARY)
+def _summary(description: v2.Description | None, reading: _Reading) -> str:
+    text = (description.briefSummary if description else None) or ""
+    if len(text) > SUMMARY:
+        reading.note(f"has {len(text)} characters; the first {SUMMARY} are used", "briefSummary")
+    return lines(text, SUMMARY)
 
 
-def _age(people: dict[str, Any], name: str, reading: _Reading) -> int | None:
+def _age(text: str | None, part: str, reading: _Reading) -> int | None:
     """An age limit as completed years: "6 Months" is 0, since it falls into the first year of life."""
-    text = reading.text(people, name, 40)
     if not text or text == "N/A":
         return None
     found = _AGE.fullmatch(text)
     if found is None:
-        reading.wrong("is no age such as 18 Years; read as no limit", name)
+        reading.note("is no age such as 18 Years; read as no limit", part)
         return None
     return min(int(found[1]) // _PER_YEAR[found[2]], OLDEST)
 
@@ -386,47 +269,43 @@ def _age_groups(youngest: int | None, eldest: int | None) -> tuple[str, ...]:
     return tuple(name for name, first, last in groups if low <= last and high >= first)
 
 
-_SITE_TEXTS = (("facility", NAME), ("city", 120), ("state", 120), ("country", 120), ("zip", 40), ("status", 60))
-
-
-def _sites(places: _Places | None, reading: _Reading) -> tuple[Site, ...]:
-    if places is None or places.locations is None:
+def _sites(places: v2.Locations | None, reading: _Reading) -> tuple[Site, ...]:
+    if places is None or not places.locations:
         return ()
+    text = reading.text
     found = []
-    for part in reading.parts(places.locations, "locations", SITES):
-        name, city, state, country, code, status = [reading.text(part, key, most) for key, most in _SITE_TEXTS]
-        lat, lon = _point(part.get("geoPoint"), reading)
-        found.append(Site(name, city, state, country, code, status or UNKNOWN, lat, lon))
+    for one in reading.some(places.locations, "locations", SITES):
+        point = one.geoPoint
+        lat, lon = (None, None) if point is None else _point(point, reading)
+        found.append(
+            Site(
+                text(one.facility, "facility"), text(one.city, "city"), text(one.state, "state"),
+                text(one.country, "country"), text(one.zip, "zip", WORD), text(one.status, "status", WORD) or UNKNOWN,
+                lat, lon,
+            )
+        )  # fmt: skip
     return tuple(found)
 
 
-def _point(value: Any, reading: _Reading) -> tuple[float | None, float | None]:
-    if value is None:
-        return None, None
-    if isinstance(value, dict):
-        lat, lon = value.get("lat"), value.get("lon")
-        if (
-            isinstance(lat, float | int) and isinstance(lon, float | int)
-            and -90 <= lat <= 90 and -180 <= lon <= 180 and not (lat == 0 and lon == 0)
-        ):  # fmt: skip
-            return float(lat), float(lon)
-    reading.wrong("is no point on the earth", "geoPoint")
+def _point(point: v2.Point, reading: _Reading) -> tuple[float | None, float | None]:
+    """Degrees; 0, 0 lies in the Gulf of Guinea and means that nobody knew."""
+    lat, lon = point.lat, point.lon
+    if lat is not None and lon is not None and -90 <= lat <= 90 and -180 <= lon <= 180 and (lat or lon):
+        return lat, lon
+    reading.note("is no point on the earth", "geoPoint")
     return None, None
 
 
-def _compiled(value: Any, reading: _Reading) -> Compiled | None:
-    """Our own part of a record that ships; a downloaded record has none."""
-    part = reading.part(value, "onstudy")
-    if not part:
-        return None
+def _compiled(own: v2.Own, reading: _Reading) -> Compiled:
+    text = reading.text
     return Compiled(
-        note=reading.text(part, "note", SUMMARY),
-        as_of=reading.text(part, "as_of", 40),
-        sites_listed_as_of=reading.text(part, "sites_listed_as_of", 40),
-        sites_total=reading.number(part.get("sites_total"), "sites_total"),
-        sites_total_as_of=reading.text(part, "sites_total_as_of", 40),
+        note=text(own.note, "note", SUMMARY),
+        as_of=text(own.as_of, "as_of", WORD),
+        sites_listed_as_of=text(own.sites_listed_as_of, "sites_listed_as_of", WORD),
+        sites_total=own.sites_total,
+        sites_total_as_of=text(own.sites_total_as_of, "sites_total_as_of", WORD),
         origins=tuple(
-            (reading.text(one, "part"), reading.text(one, "source", TITLE), reading.text(one, "date", 40))
-            for one in reading.parts(part.get("origins"), "origins")
+            (text(one.part, "origins"), text(one.source, "origins", TITLE), text(one.date, "origins", WORD))
+            for one in reading.some(own.origins or [], "origins")
         ),
     )

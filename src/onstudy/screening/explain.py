@@ -72,10 +72,28 @@ def decisive_leaves(finding: Finding, within_records: bool = False) -> tuple[Fin
     return tuple(leaf for part in parts for leaf in decisive_leaves(part, within_records))
 
 
+def telling_leaves(finding: Finding, within_records: bool = False) -> tuple[Finding, ...]:
+    """The decisive leaves and, where they leave it unknown, the comparisons that were settled beside them.
+
+    A bilirubin of 1.9 x ULN is what makes an unrecorded Gilbert syndrome matter.
+    """
+    leaves = decisive_leaves(finding, within_records)
+    if finding.truth is not UNKNOWN:
+        return leaves
+    beside = (leaf for leaf in _all_leaves(finding) if isinstance(leaf.expr, e.Compare) and leaf.truth is not UNKNOWN)
+    return (*leaves, *beside)
+
+
+def _all_leaves(finding: Finding) -> tuple[Finding, ...]:
+    if isinstance(finding.expr, (e.And, e.Or, e.Not, e.If, e.Named)):
+        return tuple(leaf for part in finding.parts for leaf in _all_leaves(part))
+    return (finding,)
+
+
 def evidence_of(finding: Finding) -> tuple[Fact, ...]:
     """The facts a finding rests on, each once, in the order of the tree."""
     found: dict[str, Fact] = {}
-    for leaf in decisive_leaves(finding):
+    for leaf in telling_leaves(finding):
         for fact in leaf.evidence:
             found.setdefault(fact.id, fact)
     return tuple(found.values())
@@ -83,7 +101,7 @@ def evidence_of(finding: Finding) -> tuple[Fact, ...]:
 
 def because(finding: Finding, catalogue: Catalogue) -> str:
     """Why a criterion has its status, in one line: what decides it, with values and dates."""
-    said = list(dict.fromkeys(sentence(leaf, catalogue) for leaf in decisive_leaves(finding, True)))
+    said = list(dict.fromkeys(sentence(leaf, catalogue) for leaf in telling_leaves(finding, True)))
     shown = "; ".join(_without_repeats(said[:_AT_MOST]))
     return shown + (f"; and {len(said) - _AT_MOST} more" if len(said) > _AT_MOST else "")
 
@@ -100,7 +118,7 @@ def _without_repeats(sentences: list[str]) -> list[str]:
 def near(finding: Finding) -> str | None:
     """How near a limit a value is: "1.8 mg/dL is 1.50 x ULN, limit 1.5 x ULN"; None without a limit."""
     said = []
-    for leaf in decisive_leaves(finding, True):
+    for leaf in telling_leaves(finding, True):
         if isinstance(leaf.expr, e.Compare):
             said += [_distance(leaf.expr, part) for part in leaf.parts]
         elif isinstance(leaf.expr, e.Timing) and leaf.expr.span is not None:
@@ -125,7 +143,7 @@ def sentence(finding: Finding, catalogue: Catalogue) -> str:
         case e.Member():
             known = [part for part in finding.parts if part.result is not None]
             said = [f"{_subject(part, node.value, catalogue)} is {value_text(part, catalogue)}" for part in known]
-            wanted = " or ".join(name.lstrip("$").replace("_", " ") for name in node.names)
+            wanted = " or ".join(_code_label(name, node.value.type.values, catalogue) for name in node.names)
             return _led(finding, said, catalogue) + ("" if finding.truth is TRUE else f" (asked: {wanted})")
         case e.Timing():
             said = [
@@ -139,7 +157,7 @@ def _led(finding: Finding, said: list[str], catalogue: Catalogue) -> str:
     """What is known, then, where that does not settle it, why not."""
     known = ", or ".join(dict.fromkeys(said))
     if finding.truth is not UNKNOWN:
-        return known or unparse(finding.expr)
+        return known or _in_words(unparse(finding.expr))
     why = reasons_text(finding)
     return f"{known} - {why}" if known else f"{_asked_label(finding, catalogue)}: {why}"
 
@@ -152,7 +170,7 @@ def reasons_text(finding: Finding) -> str:
 def _asked_label(finding: Finding, catalogue: Catalogue) -> str:
     kinds = list(dict.fromkeys(ask.kind for ask in finding.asks))
     if not kinds:
-        return unparse(finding.expr)
+        return _in_words(unparse(finding.expr))
     fields = {ask.kind: ask.field for ask in finding.asks if ask.field}
     return ", ".join(
         label(kind, catalogue) + (f" ({fields[kind].replace('_', ' ')})" if kind in fields else "") for kind in kinds
@@ -168,7 +186,7 @@ def label(kind: str, catalogue: Catalogue) -> str:
 def _about_records(finding: Finding, records: e.Records, catalogue: Catalogue) -> str:
     name = label(records.kind, catalogue)
     if records.where is not None:
-        name += f" where {unparse(records.where)}"
+        name += f" where {_in_words(unparse(records.where))}"
     if records.lookback is not None:
         name += (
             f" {unparse(e.Any(e.Records(records.kind, None, records.lookback))).removeprefix(f'any {records.kind} ')}"
@@ -184,6 +202,7 @@ def _about_records(finding: Finding, records: e.Records, catalogue: Catalogue) -
 
 
 def _none(finding: Finding, name: str) -> str:
+    name = name if name[1:2].isupper() else name[:1].lower() + name[1:]
     if finding.assumed:
         return f"no {name}: assumed, not recorded"
     denied = [fact for fact in finding.evidence if fact.negative]
@@ -211,8 +230,12 @@ def shown_of(fact: Fact, catalogue: Catalogue) -> str:
     """The value as recorded or, for a record that is itself the fact, what is stated of it."""
     if fact.negative:
         return "none" if fact.narrowed is None else f"none: {_stated(fact, *fact.narrowed, catalogue)}"
+    if fact.kind not in catalogue.kinds:  # the date of birth is no kind
+        return fact.shown
     if fact.shown and fact.shown not in ("yes", "no"):
-        return fact.shown.replace("_", " ") if isinstance(fact.value, frozenset) else fact.shown
+        values = catalogue.codes_of(fact.kind)
+        member = values.members.get(fact.shown) if values is not None else None
+        return fact.shown if member is None else member.label
     said = [_stated(fact, name, value, catalogue) for name, value in fact.attributes.items() if value is not None]
     said += [f"{name.replace('_', ' ')} {part.shown}" for name, part in fact.parts.items() if part.shown]
     return ", ".join(said)
@@ -250,11 +273,21 @@ def _subject(part: Finding, value: e.ValueExpr, catalogue: Catalogue) -> str:
     return f"{label(fact.kind, catalogue)} on {when_text(fact)}" if fact.start.known else label(fact.kind, catalogue)
 
 
+def _code_label(name: str, values: str, catalogue: Catalogue) -> str:
+    member = catalogue.value_sets[values].members.get(name)
+    return _in_words(name) if member is None else member.label
+
+
+def _in_words(text: str) -> str:
+    """Rule text for people: names without underscores and signs."""
+    return text.replace("_", " ").replace("$", "")
+
+
 def value_text(part: Finding, catalogue: Catalogue) -> str:
     """The value of a case: as recorded where it is the fact's own value, else written out."""
     fact, value = part.about, part.result
-    if fact is not None and fact.shown and value is fact.value:
-        return fact.shown.replace("_", " ") if isinstance(value, frozenset) else fact.shown
+    if fact is not None and value is fact.value and (shown := shown_of(fact, catalogue)):
+        return shown
     return written(value)
 
 
@@ -284,7 +317,7 @@ def _named(node: e.ValueExpr, part: Finding, catalogue: Catalogue) -> str:
     """What a compared value is a value of."""
     if isinstance(node, e.Age):
         return "age"
-    return unparse(node) if isinstance(node, (e.Count, e.Arithmetic)) else _subject(part, node, catalogue)
+    return _in_words(unparse(node)) if isinstance(node, (e.Count, e.Arithmetic)) else _subject(part, node, catalogue)
 
 
 def _distance(node: e.Compare, part: Finding) -> str:
@@ -313,7 +346,7 @@ def _measured(node: e.ValueExpr, part: Finding) -> str:
 
 
 def _rounded(value: Interval) -> str:
-    return f"{float(value.low):.1f}" if value.low is not None and value.exact else _range_text(value)
+    return f"{float(value.low):.6g}" if value.low is not None and value.exact else _range_text(value)
 
 
 def _short_by(node: e.Compare, value: Interval) -> str:
@@ -329,10 +362,10 @@ def _short_by(node: e.Compare, value: Interval) -> str:
 
 def _interval_text(node: e.Timing, part: Finding) -> str:
     """A date beside the date it is counted from."""
-    asked = node.relation.value.format(node.span.duration if node.span else "") + f" {unparse(node.anchor)}"
+    asked = node.relation.value.format(node.span.duration if node.span else "") + f" {_in_words(unparse(node.anchor))}"
     if not isinstance(part.result, When) or not part.result.known:
         return ""
-    return f"{unparse(node.event).replace('_', ' ')} {show(part.result)}, asked {asked}"
+    return f"{_in_words(unparse(node.event))} {show(part.result)}, asked {asked}"
 
 
 def _owner(part: Finding, catalogue: Catalogue) -> str:

@@ -38,7 +38,12 @@ STATUS_WORDS = {MET: "met", NOT_MET: "NOT MET", UNKNOWN_STATUS: "unknown", NOT_A
 
 def to_json(screening: Screening) -> str:
     """One compact object, keys in the order of the design; no clock, no randomness."""
-    return json.dumps(as_object(screening), ensure_ascii=False, separators=(",", ":"))
+    return writable(json.dumps(as_object(screening), ensure_ascii=False, separators=(",", ":")))
+
+
+def writable(text: str) -> str:
+    """The text with what no file can hold (half a surrogate pair of a damaged record) replaced by a question mark."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def as_object(screening: Screening) -> dict[str, object]:
@@ -150,7 +155,7 @@ def to_text(screening: Screening) -> str:
         for problem in s.problems:
             lines += _wrapped(str(problem), "  - ", "    ")
     lines += ["", "Not medical advice: it prepares the decision of a physician."]
-    return "\n".join(lines) + "\n"
+    return writable("\n".join(lines) + "\n")
 
 
 def to_table(screenings: Sequence[Screening]) -> str:

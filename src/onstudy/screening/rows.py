@@ -11,7 +11,7 @@ from onstudy.criteria.trial import Criterion, Severity, Trial
 from onstudy.record.catalogue import Catalogue
 from onstudy.record.patient import Fact
 from onstudy.screening.explain import PHRASES, because, evidence_of, label, near, shown_of, when_text
-from onstudy.screening.screen import MET, NOT_APPLICABLE, NOT_MET, UNKNOWN_STATUS, CriterionResult, Screening
+from onstudy.screening.screen import MET, NOT_APPLICABLE, NOT_MET, UNKNOWN_STATUS, CriterionResult, Screening, too_old
 from onstudy.values.calendar import show_day
 from onstudy.values.truth import FALSE, TRUE, UNKNOWN, Truth
 
@@ -192,7 +192,7 @@ def _remarks(result: CriterionResult, facts: tuple[Fact, ...], screening: Screen
         for kind in dict.fromkeys(f.kind for f in facts if f.kind in screening.defaults_used):
             yield f"A default limit of normal was given for {label(kind, catalogue)}."
     yield from _unconfirmed(facts, catalogue)
-    yield from _too_old(result.criterion, facts, screening)
+    yield from _too_old(result, screening)
 
 
 def _all(finding: Finding) -> Iterator[Finding]:
@@ -220,15 +220,10 @@ def _unconfirmed(facts: Iterable[Fact], catalogue: Catalogue) -> Iterator[str]:
             )
 
 
-def _too_old(criterion: Criterion, facts: Iterable[Fact], screening: Screening) -> Iterator[str]:
-    advised = criterion.warn_older_than
-    if advised is None:
-        return
-    for fact in facts:
-        day = fact.start.days.high
-        age = 0 if day is None else screening.on.toordinal() - int(day)
-        if age > advised.amount and not fact.negative and fact.source:
-            yield f"{label(fact.kind, screening.catalogue)} is {age} days old; advised are at most {advised}."
+def _too_old(result: CriterionResult, screening: Screening) -> Iterator[str]:
+    for fact, days in too_old(result, screening.on, screening.catalogue):
+        advised = result.criterion.warn_older_than
+        yield f"{label(fact.kind, screening.catalogue)} is {days} days old; advised are at most {advised}."
 
 
 # What time alone changes ----------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from onstudy.engines.view import Anchors, View
 from onstudy.engines.windows import Verdict, moved, windows
 from onstudy.errors import OnstudyError, Problem
 from onstudy.record.catalogue import Catalogue, load_catalogue
-from onstudy.record.patient import Patient
+from onstudy.record.patient import Fact, Patient
 from onstudy.screening.explain import evidence_of
 from onstudy.screening.missing import Question, questions, settling
 from onstudy.screening.prepare import as_known, prepared
@@ -160,7 +160,7 @@ def screen(
         until=last,
         cohorts=tuple(work.cohort(cohort.id, cohort.title, rows) for cohort in trial.cohorts),
         criteria=rows,
-        problems=(*problems, *_old_results(rows, on.toordinal(), catalogue)),
+        problems=(*problems, *_old_results(rows, on, catalogue)),
         catalogue=catalogue,
     )
 
@@ -189,19 +189,25 @@ def _anchors(trial: Trial, on: date, given: Mapping[str, When | None]) -> dict[s
     return anchors
 
 
-def _old_results(rows: Iterable[CriterionResult], on: int, catalogue: Catalogue) -> list[Problem]:
-    """Results older than the trial file advises: shown, deciding nothing."""
+def too_old(row: CriterionResult, on: date, catalogue: Catalogue) -> list[tuple[Fact, int]]:
+    """The results a row rests on that are older than the trial file advises, each with its age in days."""
+    advised = row.criterion.warn_older_than
+    found = []
+    for fact in evidence_of(row.finding) if advised is not None and row.finding is not None else ():
+        day, kind = fact.start.days.high, catalogue.kinds.get(fact.kind)
+        result = kind is not None and (kind.measured or bool(kind.components)) and not fact.negative
+        if advised is not None and result and day is not None and on.toordinal() - int(day) > advised.amount:
+            found.append((fact, on.toordinal() - int(day)))
+    return found
+
+
+def _old_results(rows: Iterable[CriterionResult], on: date, catalogue: Catalogue) -> list[Problem]:
+    """Results older than advised, as problems: shown, deciding nothing."""
     found = []
     for row in rows:
-        limit = row.criterion.warn_older_than
-        if limit is None or row.finding is None:
-            continue
-        for fact in evidence_of(row.finding):
-            day, kind = fact.start.days.high, catalogue.kinds.get(fact.kind)
-            result = kind is not None and (kind.measured or bool(kind.components)) and not fact.negative
-            if result and day is not None and on - int(day) > limit.amount:
-                what = f"{row.criterion.id}: {fact.kind} is {on - int(day)} days old; advised are {limit.amount} days"
-                found.append(Problem(what, fact.source, fact_kept=True))
+        for fact, days in too_old(row, on, catalogue):
+            what = f"{row.criterion.id}: {fact.kind} is {days} days old; advised are {row.criterion.warn_older_than}"
+            found.append(Problem(what, fact.source, fact_kept=True))
     return list(dict.fromkeys(found))
 
 

@@ -1,0 +1,179 @@
+"""Condition: when a diagnosis was, what is refuted or suspected, what its codes say together."""
+
+from __future__ import annotations
+
+import pytest
+from tests.readers.build import (
+    ACTIVE,
+    ICD,
+    RESOLVED,
+    SNOMED,
+    Json,
+    bundle,
+    concept,
+    condition,
+    observation,
+    shown,
+    verified,
+)
+from tests.readers.canon import of, only, said
+
+from onstudy.values.calendar import show
+
+
+@pytest.mark.parametrize(
+    ("code", "more", "kind", "expected"),
+    [
+        (
+            concept(ICD, "I21.4"),
+            {"clinicalStatus": ACTIVE, "onsetDateTime": "2015"},
+            "myocardial_infarction",
+            ("2015", None, False),
+        ),
+        (concept(ICD, "I214"), {"clinicalStatus": ACTIVE}, "myocardial_infarction", ("date unknown", None, False)),
+        (
+            concept(ICD, "I25.2"),
+            {"onsetDateTime": "2020-05-01"},
+            "myocardial_infarction",
+            ("until 2020-05-01", None, False),
+        ),
+        (
+            concept(SNOMED, "84757009"),
+            {"clinicalStatus": ACTIVE, "onsetDateTime": "2015"},
+            "epilepsy",
+            ("2015", None, True),
+        ),
+        (
+            concept(SNOMED, "84757009"),
+            {"clinicalStatus": RESOLVED, "onsetDateTime": "2015", "recordedDate": "2020-01-01"},
+            "epilepsy",
+            ("2015", "2015-01-01..2020-01-01", False),
+        ),
+        (
+            concept(SNOMED, "84757009"),
+            {"clinicalStatus": RESOLVED, "onsetDateTime": "2015", "abatementDateTime": "2018"},
+            "epilepsy",
+            ("2015", "2018", False),
+        ),
+        (concept(SNOMED, "84757009"), {"onsetDateTime": "2015"}, "epilepsy", ("2015", "from 2015-01-01", False)),
+        (
+            concept(SNOMED, "84757009"),
+            {"clinicalStatus": ACTIVE, "recordedDate": "2020-01-01"},
+            "epilepsy",
+            ("until 2020-01-01", None, True),
+        ),
+        (
+            concept(SNOMED, "84757009"),
+            {"clinicalStatus": ACTIVE, "onsetAge": {"value": 20, "code": "a"}},
+            "epilepsy",
+            ("1975-06-20..1976-06-19", None, True),
+        ),
+        (
+            concept(SNOMED, "84757009"),
+            {"onsetPeriod": {"start": "2015-01-01", "end": "2015-03-01"}, "clinicalStatus": ACTIVE},
+            "epilepsy",
+            ("2015-01-01..2015-03-01", None, True),
+        ),
+        (
+            concept(SNOMED, "84757009"),
+            {"onsetDateTime": "2019", "abatementDateTime": "2018"},
+            "epilepsy",
+            ("date unknown", "date unknown", False),
+        ),
+        (
+            concept(SNOMED, "77386006"),
+            {"clinicalStatus": ACTIVE, "onsetDateTime": "2026-01"},
+            "pregnancy",
+            ("2026-01", None, False),
+        ),
+    ],
+)
+def test_when_a_diagnosis_was(code: Json, more: Json, kind: str, expected: tuple[str, str | None, bool]) -> None:
+    assert shown(only(bundle(condition(code, **more)), kind)) == expected
+
+
+def test_a_resolved_state_is_over() -> None:
+    patient = bundle(
+        condition(
+            concept(SNOMED, "77386006"),
+            clinicalStatus=RESOLVED,
+            onsetDateTime="2020-01",
+            abatementDateTime="2020-10-01",
+        )
+    )
+    yes, no = sorted(of(patient, "pregnancy"), key=lambda fact: fact.negative)
+    assert (yes.negative, no.negative, str(no.end)) == (False, True, "2020-10-01")
+
+
+def test_refuted_is_a_no_and_other_verification() -> None:
+    refuted = only(
+        bundle(
+            condition(concept(SNOMED, "91175000"), verificationStatus=verified("refuted"), recordedDate="2026-03-10")
+        ),
+        "seizure",
+    )
+    assert (refuted.negative, str(refuted.end)) == (True, "2026-03-10")
+    narrow = bundle(condition(concept(ICD, "I21.4"), verificationStatus=verified("refuted"), recordedDate="2026-03-10"))
+    assert of(narrow, "myocardial_infarction") == []
+    assert "it denies no other" in said(narrow).replace("refuted, it", "it")
+    skin = only(
+        bundle(condition(concept(ICD, "C44.91"), verificationStatus=verified("refuted"), recordedDate="2026-03-10")),
+        "other_malignancy",
+    )
+    assert skin.narrowed == ("type", frozenset({"skin_bcc"}))
+    assert not only(
+        bundle(condition(concept(SNOMED, "91175000"), verificationStatus=verified("provisional"))), "seizure"
+    ).certain
+    assert (
+        of(bundle(condition(concept(SNOMED, "91175000"), verificationStatus=verified("entered-in-error"))), "seizure")
+        == []
+    )
+    assert of(bundle(condition(concept(SNOMED, "91175000"), verificationStatus="entered-in-error")), "seizure") == []
+
+
+def test_codes_of_one_concept_are_synonyms() -> None:
+    code = {
+        "coding": [
+            {"system": ICD, "code": "B18.1"},
+            {"system": SNOMED, "code": "66071002"},
+            {"system": "x", "code": "66071002"},
+        ]
+    }
+    fact = only(bundle(condition(code, clinicalStatus=ACTIVE)), "hepatitis_b")
+    assert fact.attributes == {"course": frozenset({"chronic"})}
+    both = bundle(
+        condition(
+            {"coding": [{"system": ICD, "code": "C91.02"}, {"system": SNOMED, "code": "277571004"}]},
+            onsetDateTime="2024",
+            recordedDate="2026-03-02",
+        )
+    )
+    assert only(both, "leukemia_diagnosis").value == frozenset({"precursor_b_all"})
+    assert only(both, "all_disease_status").value == frozenset({"relapsed"})
+    assert show(only(both, "all_disease_status").start) == "2026-03-02"
+    group = bundle(
+        condition({"coding": [{"system": SNOMED, "code": "698247007"}, {"system": SNOMED, "code": "44103008"}]})
+    )
+    assert [f.kind for f in group.facts if "arrhythmia" in f.kind] == ["ventricular_arrhythmia"]
+
+
+def test_system_and_code_are_matched_together() -> None:
+    race = bundle(observation(concept("urn:oid:2.16.840.1.113883.6.238", "2106-3"), valueBoolean=True))
+    test = bundle(observation(concept("urn:oid:2.16.840.1.113883.6.1", "2106-3"), valueBoolean=False))
+    assert of(race, "pregnancy_test") == []
+    assert only(test, "pregnancy_test").attributes == {"specimen": frozenset({"urine"})}
+
+
+def test_what_the_catalogue_does_not_know_is_kept_and_said_once_a_code() -> None:
+    unknown = concept(SNOMED, "15777000", text="Prediabetes")
+    patient = bundle(condition(unknown), condition(unknown, id="x2"), condition({"text": "just words"}, id="x3"))
+    assert [fact.shown for fact in of(patient, "unmapped")][:1] == ["http://snomed.info/sct|15777000"]
+    assert said(patient).count("15777000") == 1
+    assert "and 1 more" in said(patient)
+    assert "has no code" in said(patient)
+
+
+def test_status_of_recalled_codes_is_carried() -> None:
+    assert only(bundle(condition(concept(SNOMED, "27503000"))), "gilbert_syndrome").code_status == "C"
+    both = {"coding": [{"system": SNOMED, "code": "27503000"}, {"system": ICD, "code": "E80.4"}]}
+    assert only(bundle(condition(both)), "gilbert_syndrome").code_status == ""
