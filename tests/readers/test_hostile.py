@@ -116,7 +116,7 @@ def damaged(draw: st.DrawFn) -> dict[str, Any]:
             parent[draw(st.sampled_from(FIELDS))] = copy.deepcopy(draw(st.sampled_from(ODD)))
         else:
             parent.append(copy.deepcopy(draw(st.sampled_from(ODD))))
-    return document
+    return dict(document)
 
 
 def harmless(patients: list[Patient]) -> None:

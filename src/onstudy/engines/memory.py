@@ -341,7 +341,7 @@ class Memory:
             if self._could_be(other, records, body, anchors) is not FALSE:
                 if self._assumes(kind):
                     return _Open(FALSE, _NONE, (), (), kind.name)
-                reason = self._why_unseen(records, kind)
+                reason = self._why_unseen(records, kind, anchors)
                 return _Open(UNKNOWN, frozenset({reason}), (self._ask(kind.name, reason),), ())
         return _Open(FALSE, _NONE, (), denials)
 
@@ -358,18 +358,19 @@ class Memory:
             return False
         return bool(self.assumed & {"all", kind.name, *self.catalogue.ancestors(kind.name)})
 
-    def _why_unseen(self, records: e.Records, kind: Kind) -> Reason:
+    def _why_unseen(self, records: e.Records, kind: Kind, anchors: list[Case]) -> Reason:
         if kind.attested:
             return Reason.NOT_ATTESTED
-        return self._outside(records) or Reason.NO_RECORD
+        return self._outside(records, anchors) or Reason.NO_RECORD
 
-    def _outside(self, records: e.Records) -> Reason | None:
-        """`stale` or `later` where records of the kind exist, all outside the lookback."""
+    def _outside(self, records: e.Records, anchors: list[Case]) -> Reason | None:
+        """`stale` or `later` where records of the kind exist that surely lie outside the lookback."""
         kind = self.catalogue.kinds[records.kind]
         outside = [
             fact
             for fact in self.view.facts(records.kind)
-            if records.where is None or self._examined(fact, TRUE, records, kind).truth is not FALSE
+            if self._placed(fact, records, anchors) is FALSE
+            and (records.where is None or self._examined(fact, TRUE, records, kind).truth is not FALSE)
         ]
         if not outside:
             return None
@@ -423,8 +424,9 @@ class Memory:
         if possible:
             reasons = _NONE.union(*(match.reasons for match in possible))
             return possible, Case(None, None, reasons, tuple(ask for match in possible for ask in match.asks))
-        reason = self._outside(pick.records) or Reason.NO_RECORD
-        pending = [case for case in self._window_anchors(pick.records, subject) if case.value is None]
+        anchors = self._window_anchors(pick.records, subject)
+        reason = self._outside(pick.records, anchors) or Reason.NO_RECORD
+        pending = [case for case in anchors if case.value is None]
         if pending:
             return [], Case(
                 None,

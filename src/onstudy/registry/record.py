@@ -91,7 +91,7 @@ class Record:
     eldest: int | None
     age_groups: tuple[str, ...]
     summary: str
-    sites: tuple[Site, ...]
+    locations: list[v2.Location]
     version: str
     compiled: Compiled | None
     problems: tuple[Problem, ...]
@@ -105,6 +105,11 @@ class Record:
     def standing(self) -> Standing:
         """The study's status as a statement."""
         return Standing(self.status, self.stated)
+
+    @property
+    def sites(self) -> tuple[Site, ...]:
+        """The places of the trial, in the order of the record."""
+        return tuple(read_site(location, lambda what, part: None) for location in self.locations)
 
     @property
     def sites_stated(self) -> str:
@@ -209,7 +214,7 @@ def _record(
         eldest=eldest,
         age_groups=reading.texts(people.stdAges, "stdAges", WORD) or _age_groups(youngest, eldest),
         summary=_summary(protocol.descriptionModule, reading),
-        sites=_sites(protocol.contactsLocationsModule, reading),
+        locations=locations_of(protocol, reading),
         version=text(derived.miscInfoModule.versionHolder if derived.miscInfoModule else None, "versionHolder", WORD),
         compiled=compiled,
         problems=(),
@@ -269,30 +274,33 @@ def _age_groups(youngest: int | None, eldest: int | None) -> tuple[str, ...]:
     return tuple(name for name, first, last in groups if low <= last and high >= first)
 
 
-def _sites(places: v2.Locations | None, reading: _Reading) -> tuple[Site, ...]:
-    if places is None or not places.locations:
-        return ()
-    text = reading.text
-    found = []
-    for one in reading.some(places.locations, "locations", SITES):
-        point = one.geoPoint
-        lat, lon = (None, None) if point is None else _point(point, reading)
-        found.append(
-            Site(
-                text(one.facility, "facility"), text(one.city, "city"), text(one.state, "state"),
-                text(one.country, "country"), text(one.zip, "zip", WORD), text(one.status, "status", WORD) or UNKNOWN,
-                lat, lon,
-            )
-        )  # fmt: skip
-    return tuple(found)
+def locations_of(protocol: v2.Protocol, reading: _Reading) -> list[v2.Location]:
+    """The sites as they are written; `read_site` makes each fit to be shown."""
+    places = protocol.contactsLocationsModule
+    return reading.some(places.locations, "locations", SITES) if places and places.locations else []
 
 
-def _point(point: v2.Point, reading: _Reading) -> tuple[float | None, float | None]:
+def read_site(location: v2.Location, note: v2.Note) -> Site:
+    """One site, its texts tidied, its point checked."""
+    texts = {}
+    for part, most in (("facility", NAME), ("city", NAME), ("state", NAME), ("country", NAME), ("zip", WORD)):
+        text = getattr(location, part) or ""
+        if len(text) > most:
+            note(f"has {len(text)} characters; the first {most} are used", part)
+        texts[part] = one_line(text, most)
+    lat, lon = read_point(location.geoPoint, note)
+    status = one_line(location.status or UNKNOWN, WORD)
+    return Site(texts["facility"], texts["city"], texts["state"], texts["country"], texts["zip"], status, lat, lon)
+
+
+def read_point(point: v2.Point | None, note: v2.Note) -> tuple[float | None, float | None]:
     """Degrees; 0, 0 lies in the Gulf of Guinea and means that nobody knew."""
+    if point is None:
+        return None, None
     lat, lon = point.lat, point.lon
     if lat is not None and lon is not None and -90 <= lat <= 90 and -180 <= lon <= 180 and (lat or lon):
         return lat, lon
-    reading.note("is no point on the earth", "geoPoint")
+    note("is no point on the earth", "geoPoint")
     return None, None
 
 

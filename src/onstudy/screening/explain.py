@@ -110,7 +110,7 @@ def _without_repeats(sentences: list[str]) -> list[str]:
     """Sentences about the same record, one after the other, name it once."""
     heads = ["", *(text.partition(": ")[0] for text in sentences)]
     return [
-        text.removeprefix(f"{head}: ") if head == before else text
+        text.removeprefix(f"{head}: ") if head == before and "(" not in head else text
         for text, head, before in zip(sentences, heads[1:], heads, strict=False)
     ]
 

@@ -159,32 +159,25 @@ def to_text(screening: Screening) -> str:
 
 
 def to_table(screenings: Sequence[Screening]) -> str:
-    """A line for each patient and trial: the verdict of every cohort, and from which day it works."""
-    rows = [("patient", "trial", "cohort", "verdict", "what it waits for")]
+    """A line for each patient, trial and cohort: the verdict, and what it waits for or from which day it works."""
+    several = len({s.trial.id for s in screenings}) > 1
+    rows = [("patient", "cohort", "verdict", "not met, or what it waits for")]
     for s in screenings:
-        for cohort in s.cohorts:
-            rows.append(
-                (
-                    s.patient.id,
-                    s.trial.id,
-                    cohort.id,
-                    VERDICT_WORDS[cohort.verdict].lower(),
-                    _waits(cohort, s),
-                )
-            )
-    widths = [min(max(len(row[column]) for row in rows), _WIDEST[column]) for column in range(4)]
-    lines = []
-    for number, row in enumerate(rows):
-        repeated = number > 1 and row[:2] == rows[number - 1][:2]
-        shown = ("", "", *row[2:]) if repeated else row
+        who = f"{s.patient.id} {s.trial.id}" if several else s.patient.id
+        rows += [(who, c.id, VERDICT_WORDS[c.verdict].lower(), _waits(c, s)) for c in s.cohorts]
+    widths = [min(max(len(row[column]) for row in rows), _WIDEST[column]) for column in range(3)]
+    lines, before = [], ""
+    for row in rows:
+        shown = ("", *row[1:]) if row[0] == before else row
         start = "  ".join(cell[:width].ljust(width) for cell, width in zip(shown, widths, strict=False))
         lines.append(
-            f"{start}  {textwrap.shorten(row[4], max(WIDTH - len(start) - 2, 12), placeholder='...')}".rstrip()
+            f"{start}  {textwrap.shorten(row[3], max(WIDTH - len(start) - 2, 12), placeholder=' ...')}".rstrip()
         )
+        before = row[0]
     return "\n".join([lines[0], "-" * WIDTH, *lines[1:]]) + "\n"
 
 
-_WIDEST = (20, 11, 6, 21)
+_WIDEST = (32, 6, 21)
 
 
 def _waits(cohort: CohortResult, s: Screening) -> str:

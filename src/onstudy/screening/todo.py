@@ -90,25 +90,44 @@ def _entry(title: str, question: Question, s: Screening, limited: set[str]) -> l
         ]
     facts = {fact.id: fact for fact in s.patient.facts}
     about = [facts[name] for name in question.about if name in facts and not facts[name].computed]
-    if question.fields and about:
-        return [*lines, *(line for fact in about for line in _completion(fact, question.fields, s.catalogue))]
+    lacking = [_lacking(fact, question.fields, question.kind in limited, s.catalogue) for fact in about]
+    if about and all(lacking):
+        return [
+            *lines,
+            *(row for fact, blanks in zip(about, lacking, strict=True) for row in _completion(fact, blanks, s)),
+        ]
     return [*lines, *_blank(kind, question.kind in limited, s.catalogue)]
 
 
-def _completion(fact: Fact, fields: Iterable[str], catalogue: Catalogue) -> list[str]:
-    """An entry that completes a fact already there."""
-    lines = [
-        f"  - kind: {fact.kind}",
-        f"    id: {_quoted(fact.id)}  # {label(fact.kind, catalogue)} {show(fact.start)}".rstrip(),
-    ]
+def _lacking(fact: Fact, fields: Iterable[str], limited: bool, catalogue: Catalogue) -> list[str]:
+    """The keys of a patient file that would complete a fact: its value, limit, dates or what is not stated."""
+    kind = catalogue.kinds[fact.kind]
+    blanks = [f"value:  # {_value_choices(kind, catalogue)}"] if kind.measured and fact.value is None else []
+    if limited and fact.uln is None:
+        blanks.append(f"uln:  # upper limit of normal of that laboratory, in {kind.unit}")
     for name in fields:
-        if name in ("start", "end"):
-            written = "to" if name == "end" else "from" if catalogue.kinds[fact.kind].extent == PERIOD else "on"
-            lines.append(f"    {written}:  # YYYY-MM-DD, with Thh:mm where hours matter")
-            continue
         attribute = catalogue.attribute(fact.kind, name)
-        lines.append(f"    {name}:" + (f"  # {_choices(attribute, catalogue)}" if attribute is not None else ""))
-    return lines
+        if name in ("start", "end"):
+            blanks.append(f"{_date_key(kind, name)}:  # YYYY-MM-DD, with Thh:mm where hours matter")
+        elif attribute is not None:
+            blanks.append(f"{name}:  # {_choices(attribute, catalogue)}")
+        elif name in kind.components:
+            blanks.append(f"{name}:  # {_value_choices(catalogue.kinds[kind.components[name]], catalogue)}")
+    if not blanks and fact.start.day is None:
+        blanks.append(f"{_date_key(kind, 'start')}:  # YYYY-MM-DD")
+    return blanks
+
+
+def _date_key(kind: Kind, name: str) -> str:
+    if name == "end":
+        return "to"
+    return "from" if kind.extent == PERIOD else "on"
+
+
+def _completion(fact: Fact, blanks: list[str], s: Screening) -> list[str]:
+    """An entry that completes a fact already there."""
+    about = f"{label(fact.kind, s.catalogue)} {show(fact.start)}"
+    return [f"  - kind: {fact.kind}", f"    id: {_quoted(fact.id)}  # {about}", *(f"    {blank}" for blank in blanks)]
 
 
 def _blank(kind: Kind, limited: bool, catalogue: Catalogue) -> list[str]:

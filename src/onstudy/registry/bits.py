@@ -1,0 +1,73 @@
+"""Sets of trials as whole numbers: bit i is trial i. Meeting, joining and counting cost microseconds.
+
+Thirty thousand trials are 3,750 bytes; a facet with all its counts is some dozens of `&` and `bit_count`.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Iterator
+
+
+def of(ids: Iterable[int], most: int) -> int:
+    """The set of these ids, none above `most`."""
+    found = bytearray((most >> 3) + 1)
+    for one in ids:
+        found[one >> 3] |= 1 << (one & 7)
+    return int.from_bytes(found, "little")
+
+
+def members(bits: int) -> Iterator[int]:
+    """The ids of a set, in order."""
+    data = bits.to_bytes((bits.bit_length() + 7) >> 3, "little")
+    for place, byte in enumerate(data):
+        if byte:
+            base = place << 3
+            yield from (base + bit for bit in _BITS[byte])
+
+
+_BITS = [[bit for bit in range(8) if byte >> bit & 1] for byte in range(256)]
+
+
+class Held:
+    """A set that is asked for one id after the other."""
+
+    __slots__ = ("_data",)
+
+    def __init__(self, bits: int) -> None:
+        self._data = bits.to_bytes((bits.bit_length() + 7) >> 3, "little")
+
+    def __contains__(self, one: int) -> bool:
+        place = one >> 3
+        return place < len(self._data) and bool(self._data[place] >> (one & 7) & 1)
+
+
+def dump(bits: int) -> bytes:
+    """A set as it is stored."""
+    return bits.to_bytes((bits.bit_length() + 7) >> 3, "little")
+
+
+def load(data: bytes) -> int:
+    """A set as it was stored."""
+    return int.from_bytes(data, "little")
+
+
+def dump_ids(ids: Iterable[int]) -> bytes:
+    """Few ids, in order, four bytes each."""
+    return _little(array("I", sorted(ids))).tobytes()
+
+
+def load_ids(data: bytes) -> array[int]:
+    """Ids as they were stored."""
+    found = array("I")
+    found.frombytes(data)
+    return _little(found)
+
+
+def _little(ids: array[int]) -> array[int]:
+    """The same ids in the byte order of the store: its files may be carried to another machine."""
+    import sys
+
+    if sys.byteorder == "big":
+        ids.byteswap()
+    return ids

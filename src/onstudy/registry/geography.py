@@ -1,0 +1,158 @@
+"""Where somebody is and how far that is: ZIP codes, distances in miles, boxes around a point.
+
+A ZIP code stands for the middle of its area, a site mostly for the middle of its city: distances are as the crow
+flies and good to a few miles.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from math import asin, cos, degrees, pi, radians, sin, sqrt
+
+from onstudy.errors import OnstudyError
+
+#: Mean radius of the earth (IUGG), in miles.
+EARTH = 6371.0088 / 1.609344
+#: No two places are farther apart.
+FARTHEST = pi * EARTH
+UNITED_STATES = "United States"
+#: The codes the United States Postal Service uses; the registry writes the names.
+STATES = {
+    "AL": "Alabama", "AK": "Alaska", "AZ": "Arizona", "AR": "Arkansas", "CA": "California", "CO": "Colorado",
+    "CT": "Connecticut", "DE": "Delaware", "DC": "District of Columbia", "FL": "Florida", "GA": "Georgia",
+    "HI": "Hawaii", "ID": "Idaho", "IL": "Illinois", "IN": "Indiana", "IA": "Iowa", "KS": "Kansas",
+    "KY": "Kentucky", "LA": "Louisiana", "ME": "Maine", "MD": "Maryland", "MA": "Massachusetts", "MI": "Michigan",
+    "MN": "Minnesota", "MS": "Mississippi", "MO": "Missouri", "MT": "Montana", "NE": "Nebraska", "NV": "Nevada",
+    "NH": "New Hampshire", "NJ": "New Jersey", "NM": "New Mexico", "NY": "New York", "NC": "North Carolina",
+    "ND": "North Dakota", "OH": "Ohio", "OK": "Oklahoma", "OR": "Oregon", "PA": "Pennsylvania",
+    "RI": "Rhode Island", "SC": "South Carolina", "SD": "South Dakota", "TN": "Tennessee", "TX": "Texas",
+    "UT": "Utah", "VT": "Vermont", "VA": "Virginia", "WA": "Washington", "WV": "West Virginia",
+    "WI": "Wisconsin", "WY": "Wyoming", "PR": "Puerto Rico", "VI": "Virgin Islands (U.S.)", "GU": "Guam",
+    "AS": "American Samoa", "MP": "Northern Mariana Islands",
+}  # fmt: skip
+#: Territories are countries of their own in the registry.
+_TERRITORIES = ("PR", "VI", "GU", "AS", "MP")
+_ZIP = re.compile(r"(\d{5})(?:-\d{4})?")
+
+
+class ZipMalformed(OnstudyError):
+    """Text that is no ZIP code of the United States."""
+
+
+class ZipUnknown(OnstudyError):
+    """Five digits that no place has."""
+
+
+class ZipOutsideCoverage(OnstudyError):
+    """A ZIP code that exists and lies at no known place: military mail above all."""
+
+
+class CityUnknown(OnstudyError):
+    """A city nobody here knows, or a name that several cities bear."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The place distances are measured from; degrees, and how it is called."""
+
+    name: str
+    country: str
+    lat: float
+    lon: float
+
+
+def miles(lat: float, lon: float, other_lat: float, other_lon: float) -> float:
+    """The great-circle distance of two points in degrees (haversine formula, spherical earth), in miles."""
+    half_lat, half_lon = radians(other_lat - lat) / 2, radians(other_lon - lon) / 2
+    chord = sin(half_lat) ** 2 + cos(radians(lat)) * cos(radians(other_lat)) * sin(half_lon) ** 2
+    return 2 * EARTH * asin(min(1.0, sqrt(chord)))
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """South, north, west and east, in degrees; never across the date line."""
+
+    south: float
+    north: float
+    west: float
+    east: float
+
+
+def boxes(origin: Origin, radius: float) -> list[Box]:
+    """One or two boxes that hold every point within `radius` miles; two where the date line divides them."""
+    reach = degrees(radius / EARTH) + 0.01  # rtree keeps single precision
+    south, north = origin.lat - reach, origin.lat + reach
+    if south <= -90 or north >= 90 or reach >= 90:
+        return [Box(max(south, -90), min(north, 90), -180, 180)]
+    wide = degrees(asin(min(1.0, sin(radians(reach)) / cos(radians(origin.lat))))) + 0.01
+    west, east = origin.lon - wide, origin.lon + wide
+    if west < -180:
+        return [Box(south, north, -180, east), Box(south, north, west + 360, 180)]
+    if east > 180:
+        return [Box(south, north, west, 180), Box(south, north, -180, east - 360)]
+    return [Box(south, north, west, east)]
+
+
+def zip_origin(code: str) -> Origin:
+    """The middle of a ZIP code's area.
+
+    Raises `ZipMalformed`, `ZipUnknown` or `ZipOutsideCoverage`, each with what to do instead.
+    """
+    found = _ZIP.fullmatch(code.strip())
+    if found is None:
+        raise ZipMalformed(
+            f"{code.strip()[:20]!r} is not a ZIP code; write five digits such as 20892, or name a city"
+        )
+    return _zip_origin(found[1])
+
+
+@lru_cache(maxsize=256)
+def _zip_origin(code: str) -> Origin:
+    import zipcodes  # not at the top: its table takes most of a second to unpack when first asked
+
+    matches = zipcodes.matching(code)
+    if not matches:
+        raise ZipUnknown(f"there is no ZIP code {code}; check the digits, or name a city")
+    place = matches[0]
+    lat, lon = float(place["lat"] or 0), float(place["long"] or 0)  # the library gives them as text
+    if not lat and not lon:
+        raise ZipOutsideCoverage(
+            f"ZIP code {code} exists, but where it lies is not known here (military and ship mail); "
+            "give the ZIP code or city where you live"
+        )
+    return Origin(f"{place['city']}, {place['state']} {code}", _country(place["state"]), lat, lon)
+
+
+def _country(state: str) -> str:
+    return STATES[state] if state in _TERRITORIES else UNITED_STATES
+
+
+def city_words(text: str) -> tuple[str, list[str]]:
+    """A city and what was written after it: "Springfield, IL" is springfield and [il, illinois], all small."""
+    city, _, rest = text.partition(",")
+    words = [part.strip().casefold() for part in rest.split(",") if part.strip()]
+    return city.strip().casefold(), [STATES.get(word.upper(), word).casefold() for word in words]
+
+
+def us_city(city: str, state: str) -> Origin | None:
+    """The middle of the ZIP codes of a city of the United States, for cities without a site; None if unknown."""
+    import zipcodes
+
+    code = next((short for short, name in STATES.items() if name.casefold() == state), "")
+    if not code:
+        return None
+    found = [place for place in zipcodes.filter_by(state=code) if place["city"].casefold() == city]
+    points = [(float(place["lat"] or 0), float(place["long"] or 0)) for place in found]
+    middle = centre(point for point in points if point != (0, 0))
+    return None if middle is None else Origin(f"{found[0]['city']}, {code}", _country(code), *middle)
+
+
+def centre(points: Iterable[tuple[float, float]]) -> tuple[float, float] | None:
+    """The middle of points that lie near each other, in degrees; None of none."""
+    known = list(points)
+    if not known:
+        return None
+    return sum(lat for lat, _ in known) / len(known), sum(lon for _, lon in known) / len(known)

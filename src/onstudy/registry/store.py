@@ -1,0 +1,224 @@
+"""The store: one SQLite file with every trial as it was published, its words, its sites and the sets it belongs to.
+
+Words are an FTS5 index, places an R*Tree, everything with few values (status, phase, country, age) a set of trials
+kept as bits (`bits.py`). Readers see one state of the store from the first to the last question of a search.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import RLock
+from typing import Any
+
+from onstudy.errors import OnstudyError
+from onstudy.registry import bits
+
+#: "onst" as SQLite's application id, and the version of the tables.
+APPLICATION, VERSION = 0x6F6E7374, 1
+#: Where a trial comes from: the registry itself; example data that ships; put together from several sources.
+REGISTRY, SHIPPED, COMPILED = "registry", "shipped", "compiled"
+
+SCHEMA = """
+CREATE TABLE about (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE study (
+    id INTEGER PRIMARY KEY,
+    nct_id TEXT NOT NULL UNIQUE,
+    digest BLOB NOT NULL,
+    origin TEXT NOT NULL,
+    title TEXT NOT NULL,
+    status TEXT NOT NULL,
+    last_known TEXT NOT NULL,
+    stated TEXT NOT NULL,
+    sites_stated TEXT NOT NULL,
+    phase TEXT NOT NULL,
+    sponsor TEXT NOT NULL,
+    updated TEXT NOT NULL,
+    version TEXT NOT NULL,
+    sites BLOB NOT NULL
+);
+CREATE INDEX study_newest ON study (updated DESC, nct_id);
+CREATE TABLE original (id INTEGER PRIMARY KEY, json BLOB NOT NULL);
+CREATE VIRTUAL TABLE words USING fts5 (
+    title, conditions, interventions, keywords, ids, summary, sponsor, tokenize = 'porter unicode61 remove_diacritics 2'
+);
+CREATE TABLE place (
+    id INTEGER PRIMARY KEY,
+    city TEXT NOT NULL, state TEXT NOT NULL, country TEXT NOT NULL, lat REAL, lon REAL,
+    listed BLOB NOT NULL DEFAULT x'',
+    hopeful BLOB NOT NULL DEFAULT x'',
+    UNIQUE (city, state, country, lat, lon)
+);
+CREATE INDEX place_city ON place (city COLLATE NOCASE);
+CREATE VIRTUAL TABLE place_box USING rtree (id, south, north, west, east);
+CREATE TABLE facet (name TEXT NOT NULL, value TEXT NOT NULL, bits BLOB NOT NULL, PRIMARY KEY (name, value)) WITHOUT ROWID;
+"""  # noqa: E501
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What `registry status` tells; dates as written, empty where the store holds nothing."""
+
+    trials: int
+    by_origin: dict[str, int]
+    sites: int
+    data_version: str
+    oldest_update: str
+    newest_update: str
+
+
+class Store:
+    """An open store. Reading is safe from several threads: they take turns."""
+
+    def __init__(self, db: sqlite3.Connection, name: str) -> None:
+        self.db = db
+        self.name = name
+        self._turn = RLock()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self.db.close()
+
+    @contextmanager
+    def snapshot(self) -> Iterator[sqlite3.Connection]:
+        """The connection, within one state of the store."""
+        with self._turn:
+            self.db.execute("BEGIN")
+            try:
+                yield self.db
+            finally:
+                self.db.execute("ROLLBACK")
+
+    def original(self, nct_id: str) -> bytes | None:
+        """The JSON of a trial as it was published; None if it is not here."""
+        with self.snapshot() as db:
+            row = db.execute(
+                "SELECT json FROM original JOIN study USING (id) WHERE nct_id = ?", (nct_id,)
+            ).fetchone()
+        return None if row is None else zlib.decompress(row[0])
+
+    def origin(self, nct_id: str) -> str:
+        """Where a trial comes from; empty if it is not here."""
+        with self.snapshot() as db:
+            row = db.execute("SELECT origin FROM study WHERE nct_id = ?", (nct_id,)).fetchone()
+        return "" if row is None else str(row[0])
+
+    def counts(self) -> Counts:
+        """How many trials there are, and how old what is known of them is."""
+        with self.snapshot() as db:
+            by_origin = dict(db.execute("SELECT origin, count(*) FROM study GROUP BY origin ORDER BY origin"))
+            oldest, newest = db.execute(
+                "SELECT min(updated), max(updated) FROM study WHERE updated <> ''"
+            ).fetchone()
+            return Counts(
+                trials=sum(by_origin.values()),
+                by_origin=by_origin,
+                sites=int(said(db, "sites") or 0),
+                data_version=said(db, "data_version"),
+                oldest_update=oldest or "",
+                newest_update=newest or "",
+            )
+
+
+def said(db: sqlite3.Connection, key: str) -> str:
+    """What the store says of itself under a key; empty if nothing."""
+    row = db.execute("SELECT value FROM about WHERE key = ?", (key,)).fetchone()
+    return "" if row is None else str(row[0])
+
+
+def say(db: sqlite3.Connection, key: str, value: str) -> None:
+    """Write what the store says of itself."""
+    db.execute("INSERT INTO about VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", (key, value))
+
+
+def facet_bits(db: sqlite3.Connection, name: str, value: str) -> int:
+    """The trials with that value of a facet, as bits."""
+    row = db.execute("SELECT bits FROM facet WHERE name = ? AND value = ?", (name, value)).fetchone()
+    return 0 if row is None else bits.load(row[0])
+
+
+def facet_values(db: sqlite3.Connection, name: str) -> dict[str, int]:
+    """Each value of a facet with its trials as bits, sorted by value."""
+    rows = db.execute("SELECT value, bits FROM facet WHERE name = ? ORDER BY value", (name,))
+    return {value: bits.load(data) for value, data in rows}
+
+
+# Opening ---------------------------------------------------------------------------------------------
+
+
+def in_memory() -> Store:
+    """An empty store that vanishes with the process."""
+    db = _connect(":memory:", uri=False)
+    _make(db)
+    return Store(db, "trials that ship with onstudy")
+
+
+def open_to_read(path: Path) -> Store:
+    """A store file, which is not changed. Raises `OnstudyError` where it is none."""
+    if not path.is_file():
+        raise OnstudyError(f"{path}: there is no registry; make one with `onstudy registry import` or `update`")
+    failure: sqlite3.Error | None = None
+    for mode in ("mode=ro", "mode=ro&immutable=1"):  # the second for a folder that may not be written
+        try:
+            db = _connect(f"{path.resolve().as_uri()}?{mode}", uri=True)
+            _check(db, path)
+        except sqlite3.OperationalError as error:
+            failure = error
+            continue
+        except sqlite3.DatabaseError as error:
+            failure = error
+            break
+        return Store(db, str(path))
+    raise OnstudyError(f"{path}: is not a registry of onstudy, or is damaged: {failure}")
+
+
+def open_to_write(path: Path) -> Store:
+    """A store file, made where there is none. Raises `OnstudyError` where that cannot be."""
+    made = not path.exists()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        db = _connect(str(path), uri=False)
+        if made or not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            db.execute("PRAGMA journal_mode = WAL")
+            _make(db)
+        _check(db, path)
+        db.execute("PRAGMA synchronous = NORMAL")
+        db.execute("PRAGMA cache_size = -131072")
+    except (OSError, sqlite3.Error) as error:
+        raise OnstudyError(f"{path}: cannot be opened as a registry: {error}") from None
+    return Store(db, str(path))
+
+
+def _connect(name: str, uri: bool) -> sqlite3.Connection:
+    return sqlite3.connect(name, uri=uri, isolation_level=None, check_same_thread=False, timeout=10)
+
+
+def _make(db: sqlite3.Connection) -> None:
+    db.execute("BEGIN IMMEDIATE")
+    for statement in SCHEMA.split(";\n"):
+        if statement.strip():
+            db.execute(statement)
+    db.execute(f"PRAGMA application_id = {APPLICATION}")
+    db.execute(f"PRAGMA user_version = {VERSION}")
+    db.execute("COMMIT")
+
+
+def _check(db: sqlite3.Connection, path: Path) -> None:
+    if db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION:
+        db.close()
+        raise OnstudyError(f"{path}: is a database, but not a registry of onstudy; name another with --registry")
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    if version != VERSION:
+        db.close()
+        raise OnstudyError(
+            f"{path}: is a registry of version {version}, this onstudy reads {VERSION}; import into a new file"
+        )
+
+
+def row_of(db: sqlite3.Connection, nct_id: str) -> Any:
+    """(id, digest, updated, origin) of a trial; None if it is not here."""
+    return db.execute("SELECT id, digest, updated, origin FROM study WHERE nct_id = ?", (nct_id,)).fetchone()
