@@ -8,7 +8,7 @@ dates=(--on 2026-03-16 --therapy-start 2026-03-18T09:00)
 rm -rf "$out"
 mkdir -p "$out"
 
-echo "1. Ten invented patients (examples/*.json, FHIR R4), asked of the three cohorts of NCT03739814:"
+echo "1. Twelve invented patients (examples/*.json, FHIR R4), asked of the three cohorts of NCT03739814:"
 echo
 "$onstudy" screen NCT03739814 examples/*.json "${dates[@]}" --out "$out/screening.txt"
 sed '/^$/q' "$out/screening.txt"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import date
+from functools import cache
 from typing import Any
 
 import pytest
@@ -12,6 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.readers.canon import CATALOGUE, canon, read, vignettes, written
 
+from onstudy.criteria.trial import Trial
+from onstudy.language.library import trial_path
+from onstudy.language.trialfile import load_trial_file
 from onstudy.readers.dates import read_when, starting, write_when
 from onstudy.readers.fhir_write import to_bundle
 from onstudy.readers.patientfile_write import quoted, to_patient_file
@@ -34,6 +38,7 @@ from onstudy.record.catalogue import (
     ValueSet,
 )
 from onstudy.record.patient import Coverage, Fact, Patient, Value
+from onstudy.screening.screen import screen
 from onstudy.values.calendar import UNDATED, When, between, parse_when
 from onstudy.values.interval import Interval, point
 from onstudy.yamltext import read_yaml
@@ -43,6 +48,11 @@ def again(patient: Patient) -> tuple[Patient, Patient]:
     """The patient read back from its bundle and from its patient file."""
     bundle = to_bundle(patient, CATALOGUE)
     return read(json.dumps(bundle), "b.json"), read(to_patient_file(patient, CATALOGUE), "p.yaml")
+
+
+@cache
+def trial() -> Trial:
+    return load_trial_file(trial_path("NCT03739814"), CATALOGUE)
 
 
 # The vignettes ------------------------------------------------------------------------------------------------------
@@ -57,18 +67,13 @@ def test_each_vignette_in_both_forms(name: str) -> None:
     assert all(problem.fact_kept for form in (by_fhir, by_file) for problem in form.problems)
 
 
-@pytest.mark.parametrize("name", sorted(vignettes()))
+@pytest.mark.parametrize("name", [name for name in sorted(vignettes()) if name.startswith(("BASE", "V"))])
 def test_each_vignette_has_the_same_answers_in_both_forms(name: str) -> None:
-    from onstudy.language.library import trial_path
-    from onstudy.language.trialfile import load_trial_file
-    from onstudy.screening.screen import screen
-
-    trial = load_trial_file(trial_path("NCT03739814"), CATALOGUE)
     patient = vignettes()[name]
     anchors = {"therapy_start": parse_when("2026-03-18T09:00")}
 
     def answers(form: Patient) -> list[tuple[str, str, str]]:
-        found = screen(trial, form, date(2026, 3, 16), anchors=anchors, catalogue=CATALOGUE)
+        found = screen(trial(), form, date(2026, 3, 16), anchors=anchors, catalogue=CATALOGUE)
         rows = [(row.criterion.id, row.status, row.if_confirmed) for row in found.criteria]
         return rows + [(cohort.id, cohort.verdict, "") for cohort in found.cohorts]
 

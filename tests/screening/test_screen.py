@@ -191,3 +191,18 @@ def test_same_input_same_bytes(trial: Trial) -> None:
     facts = [BILIRUBIN, ECOG, NO_SEIZURE, RITUXIMAB]
     one, other = asked(trial, person(*facts)), asked(trial, person(*facts))
     assert one.to_json() == other.to_json()
+
+
+def test_an_answer_without_an_id_is_a_fact_of_its_own(trial: Trial) -> None:
+    """Both files have a first fact; that they stand in the same place does not make them the same."""
+    newer = {**BILIRUBIN, "on": "2026-03-16", "value": "4.0 mg/dL"}
+    whole = with_added(person(BILIRUBIN, ECOG, NO_SEIZURE), person(newer), "answers.yaml", CATALOGUE)
+    assert len([fact for fact in whole.facts if fact.kind == "bilirubin_total"]) == 2
+    assert asked(trial, whole)["A"].verdict == "ineligible"
+
+
+def test_a_result_still_pending_beside_an_answer_is_said(trial: Trial) -> None:
+    pending = {"kind": "bilirubin_total", "on": "2026-03-16", "status": "pending"}
+    whole = with_added(person(pending, ECOG, NO_SEIZURE), person(BILIRUBIN), "answers.yaml", CATALOGUE)
+    assert "still has no value" in whole.problems[-1].what
+    assert asked(trial, whole)["A"].verdict == "undetermined"

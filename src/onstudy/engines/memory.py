@@ -236,7 +236,9 @@ class Memory:
         if nothing:
             reasons |= {Reason.IMPRECISE_DATE}
         reasons = reasons or frozenset({Reason.CONFLICT})
-        asks = tuple(a for m in truths for a in m.asks) or tuple(self._ask(kind.name, r) for r in sorted(reasons))
+        asks = tuple(ask for match in truths for ask in match.asks) or tuple(
+            self._ask(kind.name, reason, about=match.fact.id) for match in possible for reason in sorted(reasons)
+        )
         return Finding(node, truth, reasons, tuple(m.fact for m in possible), asks=asks)
 
     def _says(self, match: Match, records: e.Records, kind: Kind) -> Match:

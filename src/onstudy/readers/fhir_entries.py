@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -41,15 +41,16 @@ class Source:
 
     def take(self, document: Any, place: str) -> None:
         """Add a bundle, a resource or a list of resources, nested ones included."""
-        waiting: list[tuple[Any, str, str, int]] = [(document, place, "", 0)]
+        waiting: deque[tuple[Any, str, str, int]] = deque([(document, place, "", 0)])
         while waiting:
-            node, where, url, depth = waiting.pop(0)
+            node, where, url, depth = waiting.popleft()
             if isinstance(node, list):
-                waiting[:0] = [(n, f"{where}[{i}]", "", depth + 1) for i, n in enumerate(node)]
+                parts = [(n, f"{where}[{i}]", "", depth + 1) for i, n in enumerate(node)]
+                waiting.extendleft(reversed(parts))
             elif depth > _DEEPEST:
                 self.problems.append(Problem("bundles within bundles are nested too deeply", where))
             elif resource_type(node) == "Bundle":
-                waiting[:0] = self._bundle(node, where, depth)
+                waiting.extendleft(reversed(self._bundle(node, where, depth)))
             else:
                 self._add(node, where, url)
 
@@ -134,6 +135,7 @@ class Index:
     def __init__(self, entries: Iterable[Entry]) -> None:
         self._by_url: dict[str, Entry] = {}
         self._by_name: dict[str, list[Entry]] = defaultdict(list)
+        self._by_id: dict[str, list[Entry]] = defaultdict(list)
         self._contained: dict[tuple[int, str], Entry] = {}
         for entry in entries:
             if entry.container is not None:
@@ -143,6 +145,7 @@ class Index:
                 self._by_url.setdefault(entry.url, entry)
             if entry.id:
                 self._by_name[f"{entry.type}/{entry.id}"].append(entry)
+                self._by_id[entry.id].append(entry)
 
     def find(self, reference: str, within: Entry) -> Entry | None:
         """The entry a reference in `within` means; None where it leads out of the source."""
@@ -154,7 +157,8 @@ class Index:
         if found is not None:
             return found
         if reference.lower().startswith("urn:uuid:"):
-            return self._by_uuid(reference[9:])
+            named = self._by_id.get(reference[9:], [])
+            return named[0] if len(named) == 1 else None
         name = "/".join(reference.split("/")[-2:])
         absolute = "://" in reference
         base = _base((within.container or within).url)
@@ -163,10 +167,6 @@ class Index:
         named = self._by_name.get(name, [])
         if absolute:
             named = [entry for entry in named if not entry.url.startswith("http")]
-        return named[0] if len({id(entry) for entry in named}) == 1 else None
-
-    def _by_uuid(self, uuid: str) -> Entry | None:
-        named = [e for name, found in self._by_name.items() if name.endswith(f"/{uuid}") for e in found]
         return named[0] if len(named) == 1 else None
 
     def all(self, found: Iterable[str], within: Entry) -> Iterator[Entry]:

@@ -6,7 +6,6 @@ added, superseded periods are ended, contradictions are noted. The order of the 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
 
@@ -89,16 +88,26 @@ def order(fact: Fact) -> tuple[float, float, str, str]:
 
 def _distinct(facts: Iterable[Fact]) -> list[Fact]:
     """Facts under ids of their own: the same fact twice is one, another under the same id gets a suffix."""
-    seen: Counter[str] = Counter()
+    by_id: dict[str, list[Fact]] = {}
+    for fact in facts:
+        by_id.setdefault(fact.id, []).append(fact)
     found: list[Fact] = []
-    known: set[str] = set()
-    for text, fact in sorted(((content(fact), fact) for fact in facts), key=lambda pair: (order(pair[1]), pair[0])):
-        if text in known:
+    for same in by_id.values():
+        if len(same) == 1:
+            found += same
             continue
-        known.add(text)
-        seen[fact.id] += 1
-        found.append(fact if seen[fact.id] == 1 else renamed(fact, f"{fact.id}~{seen[fact.id]}"))
-    return found
+        different = {content(fact): fact for fact in same}
+        ordered = sorted(different.items(), key=lambda pair: (order(pair[1]), pair[0]))
+        for number, (_, fact) in enumerate(ordered, start=1):
+            found.append(fact if number == 1 else renamed(fact, _free(f"{fact.id}~{number}", by_id)))
+    return sorted(found, key=order)
+
+
+def _free(name: str, taken: Mapping[str, object]) -> str:
+    """The name, lengthened until no fact has it."""
+    while name in taken:
+        name += "~"
+    return name
 
 
 def content(fact: Fact) -> str:

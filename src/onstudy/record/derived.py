@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from onstudy.record.catalogue import Catalogue, Derivation, Kind
 from onstudy.record.formula import Formula, parse_formula
@@ -19,6 +20,9 @@ from onstudy.values.truth import TRUE
 #: Cockcroft and Gault: the clearance of a woman is 0.85 of a man's.
 SEX_FACTORS = {"male": 1.0, "female": 0.85}
 NO_RECORD, IMPRECISE = "no_record", "imprecise_value"
+
+
+_formula = lru_cache(parse_formula)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,7 @@ def _completed(whole: Fact, rules: Iterable[tuple[Kind, Derivation]], catalogue:
         name = names.get(kind.name)
         if name is None or name in whole.parts:
             continue
-        formula = parse_formula(rule.formula)
+        formula = _formula(rule.formula)
         inputs = {part: _of_fact(whole.parts.get(part)) for part in formula.names}
         part = _derived(kind, whole, formula, inputs)
         if part is not None:
@@ -102,7 +106,7 @@ def _shown(value: Interval, unit: str) -> str:
 
 
 def _beside(kind: Kind, rule: Derivation, facts: list[Fact], born: When) -> list[Fact]:
-    formula = parse_formula(rule.formula)
+    formula = _formula(rule.formula)
     reported = {fact.start.day for fact in facts if fact.kind == kind.name and not fact.negative}
     found: list[Fact] = []
     for of in facts:

@@ -72,7 +72,6 @@ def _parts(whole: Fact, components: Mapping[str, str], known: Mapping[str, Fact]
 
 def group(facts: Sequence[Fact], catalogue: Catalogue) -> list[Fact]:
     """The facts with loose components of one sample joined to its composite, or made into one."""
-    homes = _homes(catalogue)
     stated: dict[_Key, list[Fact]] = defaultdict(list)
     loose: dict[_Key, list[tuple[str, Fact]]] = defaultdict(list)
     others: list[Fact] = []
@@ -82,8 +81,9 @@ def group(facts: Sequence[Fact], catalogue: Catalogue) -> list[Fact]:
             continue
         others.append(fact)
         if not fact.negative:
-            for composite, name in homes.get(fact.kind, ()):
-                loose[_key(composite, fact)].append((name, fact))
+            home = catalogue.composites.get(fact.kind)
+            if home is not None:
+                loose[_key(home[0], fact)].append((home[1], fact))
     taken: set[str] = set()
     made: list[Fact] = []
     for key in sorted({*stated, *loose}):
@@ -94,15 +94,6 @@ def group(facts: Sequence[Fact], catalogue: Catalogue) -> list[Fact]:
         if rest and _makes_one(catalogue.kinds[key[0]], rest):
             made.append(_composite(key, rest))
     return [fact for fact in others if fact.id not in taken] + made
-
-
-def _homes(catalogue: Catalogue) -> dict[str, list[tuple[str, str]]]:
-    """For each component kind, the composites it may be part of, and under which name."""
-    homes: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    for kind in catalogue:
-        for name, component in kind.components.items():
-            homes[component].append((kind.name, name))
-    return homes
 
 
 def _key(composite: str, fact: Fact) -> _Key:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 
 from onstudy.criteria import expr as e
 from onstudy.criteria.finding import Reason
-from onstudy.errors import OnstudyError
+from onstudy.errors import OnstudyError, Problem
 from onstudy.record.assemble import make_patient
 from onstudy.record.catalogue import (
     BOOLEAN,
@@ -27,6 +28,7 @@ from onstudy.screening.missing import Question
 from onstudy.screening.screen import Screening
 from onstudy.values.calendar import show
 
+_UNNAMED = re.compile(r"facts\[\d+\]")
 _TITLES = (("missing", "to find or measure"), ("to_do", "to do for the study"), ("to_confirm", "to confirm"))
 
 
@@ -187,17 +189,36 @@ def with_added(patient: Patient, more: Patient, source: str, catalogue: Catalogu
             f"{source}: holds facts of another patient than the one screened; its 'patient:' must be the same"
         )
     known = {fact.id: fact for fact in patient.facts if not fact.computed}
-    for fact in more.facts:
-        if fact.computed or fact.kind == "sex":
+    valueless = {fact.kind: fact for fact in known.values() if fact.lacks is not None}
+    problems = [*patient.problems, *more.problems]
+    for given in more.facts:
+        if given.computed or given.kind == "sex":
             continue
+        fact = _told_apart(given, source)
         before = known.get(fact.id)
-        known[fact.id] = _completed(before, fact) if before is not None and before.kind == fact.kind else fact
+        if before is not None and before.kind == fact.kind:
+            known[fact.id] = _completed(before, fact)
+            continue
+        known[fact.id] = fact
+        if fact.kind in valueless and not fact.negative:
+            what = (
+                f"{fact.kind} was added, but {valueless[fact.kind].id} still has no value; an answer to it has its id"
+            )
+            problems.append(Problem(what, fact.source, fact_kept=True))
     plain = [fact for fact in known.values() if fact.kind != "sex"]
     sex = [fact for fact in (*more.facts, *patient.facts) if fact.kind == "sex" and isinstance(fact.value, frozenset)]
     code = next((name for fact in sex if isinstance(fact.value, frozenset) for name in fact.value), None)
     born = patient.born if patient.born.known else more.born
-    problems = (*patient.problems, *more.problems)
     return make_patient(patient.id, born, code, plain, (*patient.coverage, *more.coverage), problems, catalogue)
+
+
+def _told_apart(fact: Fact, source: str) -> Fact:
+    """A fact that was given no id carries its place in its file, which another file has as well."""
+    if not _UNNAMED.match(fact.id):
+        return fact
+    sample = fact.sample if fact.sample is None or not _UNNAMED.match(fact.sample) else f"{source} {fact.sample}"
+    parts = {name: _told_apart(part, source) for name, part in fact.parts.items()}
+    return replace(fact, id=f"{source} {fact.id}", sample=sample, parts=parts)
 
 
 def _completed(before: Fact, more: Fact) -> Fact:

@@ -1,0 +1,103 @@
+"""What a finding carries beside its answer: causes and questions where it is unknown, evidence that is in the record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+
+from onstudy.criteria import expr as e
+from onstudy.criteria.finding import AskClass, Finding, Reason
+from onstudy.engines.memory import Memory
+from onstudy.engines.view import View
+from onstudy.record.catalogue import load_catalogue
+from onstudy.screening.explain import PHRASES, because, near
+from onstudy.values.truth import UNKNOWN, Truth
+from tests.generative.depth import examples
+from tests.generative.make import ANCHORS, Case, cases
+
+pytestmark = pytest.mark.generative
+
+
+def _findings(case: Case, assumed: frozenset[str] = frozenset()) -> list[Finding]:
+    engine = Memory(View(case.patient(), load_catalogue()), case.anchors, assumed)
+    return [engine.evaluate(tree) for tree in case.trees()]
+
+
+def _within(finding: Finding) -> Iterator[Finding]:
+    yield finding
+    for part in finding.parts:
+        yield from _within(part)
+
+
+@examples(3)
+@given(case=cases())
+def test_an_unknown_has_causes_and_questions_and_nothing_else_has(case: Case) -> None:
+    for finding in _findings(case):
+        for part in _within(finding):
+            if isinstance(part.result, Truth) and isinstance(part.expr, e.TruthExpr):
+                assert bool(part.reasons) is (part.truth is UNKNOWN)
+                assert bool(part.asks) is (part.truth is UNKNOWN), part
+
+
+@examples(2)
+@given(case=cases())
+def test_every_question_is_of_one_class(case: Case) -> None:
+    catalogue = load_catalogue()
+    for finding in _findings(case):
+        for ask in finding.asks:
+            kind = catalogue.kinds.get(ask.kind)
+            if ask.cls is AskClass.TO_CONFIRM:
+                assert kind is not None
+                assert kind.assumable
+            if kind is None:
+                assert ask.kind in ("born", *ANCHORS)
+                assert (ask.cls is AskClass.TO_DO) is (ask.reason is Reason.PENDING_ANCHOR)
+            elif ask.cls is AskClass.TO_DO:
+                assert kind.by_study
+
+
+@examples(2)
+@given(case=cases())
+def test_what_an_assumption_settles_is_to_confirm(case: Case) -> None:
+    for recorded, confirmed in zip(_findings(case), _findings(case, frozenset({"all"})), strict=True):
+        assert not any(ask.cls is AskClass.TO_CONFIRM for ask in confirmed.asks)
+        if recorded.truth is UNKNOWN and confirmed.truth is not UNKNOWN:
+            assert any(ask.cls is AskClass.TO_CONFIRM for ask in recorded.asks)
+
+
+@examples(2)
+@given(case=cases())
+def test_evidence_lies_in_the_record(case: Case) -> None:
+    patient = case.patient()
+    known = {fact.id for fact in patient.facts} | {part.id for fact in patient.facts for part in fact.parts.values()}
+    for finding in _findings(case):
+        for part in _within(finding):
+            assert {fact.id for fact in part.evidence} <= known | {"born"}
+
+
+@examples(2)
+@given(case=cases())
+def test_the_parts_mirror_the_tree(case: Case) -> None:
+    for finding in _findings(case):
+        for part in _within(finding):
+            if isinstance(part.expr, (e.And, e.Or)):
+                assert [one.expr for one in part.parts] == list(part.expr.parts)
+            if isinstance(part.expr, (e.Not, e.Named)):
+                assert len(part.parts) == 1
+
+
+@examples(2)
+@given(case=cases())
+def test_every_answer_can_be_explained_in_a_line(case: Case) -> None:
+    catalogue = load_catalogue()
+    for finding in _findings(case):
+        said = because(finding, catalogue)
+        assert said
+        assert "\n" not in said
+        assert near(finding) is None or near(finding)
+
+
+def test_every_cause_has_words_for_people() -> None:
+    assert set(PHRASES) == set(Reason)
