@@ -40,7 +40,7 @@ FLOORS = {
 #: Lower floors that are closed all the same.
 CLOSED = {
     "values": {"yamltext"},
-    "registry": {"screening", "conduct"},
+    "registry": {"msgspec", "screening", "conduct"},
     "population": {"screening", "conduct"},
 }
 
@@ -57,7 +57,7 @@ OUTSIDE = {
     "engines/vector": {"numpy"},
     "screening": {"jinja2"},
     "analysis": {"numpy", "scipy", "matplotlib"},
-    "registry": {"zipcodes", "httpx2"},
+    "registry": {"msgspec", "zipcodes", "httpx2"},
     "population": {"duckdb", "pyarrow", "numpy"},
     "population/spark": {"pyspark"},
     "faces": {"typer", "rich", "jinja2"},

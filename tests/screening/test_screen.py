@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -13,10 +14,10 @@ from onstudy.errors import OnstudyError
 from onstudy.language.trialfile import read_trial
 from onstudy.readers.patientfile import patient_from
 from onstudy.record.catalogue import load_catalogue
-from onstudy.record.patient import Patient
+from onstudy.record.patient import Fact, Patient
 from onstudy.screening.screen import Screening
 from onstudy.screening.todo import todo_file, with_added
-from onstudy.values.calendar import show_day
+from onstudy.values.calendar import parse_when, show_day
 
 CATALOGUE = load_catalogue()
 ON = date(2026, 3, 16)
@@ -206,3 +207,18 @@ def test_a_result_still_pending_beside_an_answer_is_said(trial: Trial) -> None:
     whole = with_added(person(pending, ECOG, NO_SEIZURE), person(BILIRUBIN), "answers.yaml", CATALOGUE)
     assert "still has no value" in whole.problems[-1].what
     assert asked(trial, whole)["A"].verdict == "undetermined"
+
+
+def test_what_ended_a_period_later_did_not_end_it_before(trial: Trial) -> None:
+    """As known on the 12th, the toxicity graded on the 10th was still open: the newer grade came on the 14th."""
+    early = {"kind": "toxicity", "term": "nausea", "grade": "2", "from": "2026-03-10", "recorded": "2026-03-10"}
+    late = {**early, "grade": "1", "from": "2026-03-14", "recorded": "2026-03-14"}
+    found = asked(trial, person(early, late), as_known_on=date(2026, 3, 12)).patient.facts
+    (fact,) = (fact for fact in found if fact.kind == "toxicity")
+    assert fact.end is None or fact.end.span.high is None
+
+
+def test_an_unmapped_record_of_the_future_is_a_problem_only(trial: Trial) -> None:
+    unmapped = Fact(id="x", kind="unmapped", start=parse_when("2027-01-01"), source="Observation/x")
+    record = replace(person(BILIRUBIN), facts=(*person(BILIRUBIN).facts, unmapped))
+    assert any(problem.where == "Observation/x" for problem in asked(trial, record).problems)

@@ -94,7 +94,15 @@ def _ended(fact: Fact, ender: tuple[int, bool]) -> Fact:
     """The period, over by the day before; on that very day where the next record takes its place."""
     day, exact = ender
     end = on_day(day - 1) if exact else _not_after(fact.start, day - 1)
-    return replace(fact, end=end, ongoing=False)
+    return replace(fact, end=end, ongoing=False, opened=fact.opened or (fact.end, fact.ongoing))
+
+
+def reopened(fact: Fact) -> Fact:
+    """The period as it was stated, before anything newer ended it."""
+    if fact.opened is None:
+        return fact
+    end, ongoing = fact.opened
+    return replace(fact, end=end, ongoing=ongoing, opened=None)
 
 
 def _not_after(start: When, day: int) -> When:

@@ -49,6 +49,8 @@ class Fact:
     shown: str = ""  # the value as recorded, for people
     source: str = ""  # where it was read: Observation/b1, facts[3]
     computed: bool = False  # by a formula of the catalogue
+    #: (end, ongoing) as stated, where a newer record ended the period; what is written anew need not tell
+    opened: tuple[When | None, bool] | None = field(default=None, compare=False)
     code_status: str = ""  # "", or C / M where the code that carried it is not confirmed
 
 

@@ -9,6 +9,7 @@ from datetime import date
 from onstudy.errors import OnstudyError, Problem
 from onstudy.record.assemble import make_patient
 from onstudy.record.catalogue import STATE, Catalogue
+from onstudy.record.ends import reopened
 from onstudy.record.patient import Fact, Patient
 from onstudy.values.calendar import DAY, When, on_day
 from onstudy.values.interval import Interval, point
@@ -17,7 +18,7 @@ from onstudy.values.interval import Interval, point
 def as_known(patient: Patient, day: date, catalogue: Catalogue) -> Patient:
     """The record as it was on a past day: nothing recorded later, nor, where that is not stated, dated later."""
     last = day.toordinal()
-    kept = [fact for fact in patient.facts if not fact.computed and _known_by(fact, last)]
+    kept = [reopened(fact) for fact in patient.facts if not fact.computed and _known_by(fact, last)]
     sex = next(
         (code for fact in kept if fact.kind == "sex" and isinstance(fact.value, frozenset) for code in fact.value),
         None,
@@ -52,7 +53,9 @@ def prepared(
             used.add(ready.kind)
         facts.append(ready)
         low = ready.start.days.low
-        if low is not None and int(low) > today and catalogue.kinds[ready.kind].extent != STATE and not ready.computed:
+        kind = catalogue.kinds.get(ready.kind)  # None: a code nobody mapped
+        state = kind is not None and kind.extent == STATE
+        if low is not None and int(low) > today and not state and not ready.computed:
             what = f"{ready.kind} is dated {ready.start}, after the registration date; it is not used yet"
             problems.append(Problem(what, ready.source, fact_kept=True))
     return replace(patient, facts=tuple(facts)), tuple(problems), tuple(sorted(used))
