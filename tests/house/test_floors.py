@@ -40,7 +40,7 @@ FLOORS = {
 #: Lower floors that are closed all the same.
 CLOSED = {
     "values": {"yamltext"},
-    "registry": {"msgspec", "screening", "conduct"},
+    "registry": {"screening", "conduct"},
     "population": {"screening", "conduct"},
 }
 

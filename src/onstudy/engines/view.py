@@ -219,7 +219,10 @@ class View:
                     continue
                 regions = [part for region in regions for part in self._excluding(region, denial, *sure)]
                 used.append(denial)
-        return tuple(Subject(self._imagined(kind, region), unseen=True) for region in regions), tuple(used)
+        imagined = [self._imagined(kind, region) for region in regions]
+        # A record every value of whose attribute is denied cannot exist.
+        possible = [fact for fact in imagined if frozenset() not in fact.attributes.values()]
+        return tuple(Subject(fact, unseen=True) for fact in possible), tuple(used)
 
     def _excluding(self, region: _Region, denial: Fact, first: int | None, last: int | None) -> list[_Region]:
         outside = _without(region, first, last)

@@ -7,6 +7,7 @@ flies and good to a few miles.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -130,21 +131,27 @@ def _country(state: str) -> str:
     return STATES[state] if state in _TERRITORIES else UNITED_STATES
 
 
+def folded(text: str) -> str:
+    """A name as names are compared: small letters without accents."""
+    apart = unicodedata.normalize("NFKD", text.casefold())
+    return " ".join("".join(letter for letter in apart if not unicodedata.combining(letter)).split())
+
+
 def city_words(text: str) -> tuple[str, list[str]]:
-    """A city and what was written after it: "Springfield, IL" is springfield and [il, illinois], all small."""
-    city, _, rest = text.partition(",")
-    words = [part.strip().casefold() for part in rest.split(",") if part.strip()]
-    return city.strip().casefold(), [STATES.get(word.upper(), word).casefold() for word in words]
+    """A city and what was written after it, folded: "Springfield, IL" is springfield and [illinois]."""
+    city, _, rest = text[:200].partition(",")
+    words = [part.strip() for part in rest.split(",") if part.strip()]
+    return folded(city), [folded(STATES.get(word.upper(), word)) for word in words]
 
 
 def us_city(city: str, state: str) -> Origin | None:
     """The middle of the ZIP codes of a city of the United States, for cities without a site; None if unknown."""
     import zipcodes
 
-    code = next((short for short, name in STATES.items() if name.casefold() == state), "")
+    code = next((short for short, name in STATES.items() if folded(name) == state), "")
     if not code:
         return None
-    found = [place for place in zipcodes.filter_by(state=code) if place["city"].casefold() == city]
+    found = [place for place in zipcodes.filter_by(state=code) if folded(place["city"]) == city]
     points = [(float(place["lat"] or 0), float(place["long"] or 0)) for place in found]
     middle = centre(point for point in points if point != (0, 0))
     return None if middle is None else Origin(f"{found[0]['city']}, {code}", _country(code), *middle)

@@ -50,12 +50,13 @@ class Site(NamedTuple):
 class Compiled:
     """What a record says of its own making where it was put together from several sources, not downloaded.
 
-    `as_of` is the date of its newest part. `sites_total` sites are known to exist on `sites_total_as_of`; the
+    `as_of` is the date of its newest part, `last_known_as_of` that of the last status known. `sites_total` sites are known to exist on `sites_total_as_of`; the
     ones that are listed, and their statuses, are of `sites_listed_as_of`. Origins: part, source, date.
     """
 
     note: str
     as_of: str
+    last_known_as_of: str
     sites_listed_as_of: str
     sites_total: int | None
     sites_total_as_of: str
@@ -110,6 +111,11 @@ class Record:
     def sites(self) -> tuple[Site, ...]:
         """The places of the trial, in the order of the record."""
         return tuple(read_site(location, lambda what, part: None) for location in self.locations)
+
+    @property
+    def last_stated(self) -> str:
+        """When the last status known was stated, as it is written."""
+        return self.compiled.last_known_as_of if self.compiled else self.stated
 
     @property
     def sites_stated(self) -> str:
@@ -183,7 +189,7 @@ def _record(
     youngest = _age(people.minimumAge, "minimumAge", reading)
     eldest = _age(people.maximumAge, "maximumAge", reading)
     compiled = _compiled(study.onstudy, reading) if study.onstudy else None
-    posted = _date(status.lastUpdatePostDateStruct, reading) or _date(status.studyFirstPostDateStruct, reading)
+    posted = compiled.as_of if compiled else _date(status.lastUpdatePostDateStruct, reading) or _date(status.studyFirstPostDateStruct, reading)
     official = reading.text(named.officialTitle, "officialTitle", TITLE)
     text = reading.text
     return Record(
@@ -194,7 +200,7 @@ def _record(
         status=text(status.overallStatus, "overallStatus", WORD) or UNKNOWN,
         last_known=text(status.lastKnownStatus, "lastKnownStatus", WORD),
         stated=older(text(status.statusVerifiedDate, "statusVerifiedDate", WORD), posted),
-        updated=compiled.as_of if compiled else posted,
+        updated=posted,
         phases=reading.texts(design.phases, "phases", WORD),
         type=text(design.studyType, "studyType", WORD),
         enrollment=design.enrollmentInfo.count if design.enrollmentInfo else None,
@@ -309,6 +315,7 @@ def _compiled(own: v2.Own, reading: _Reading) -> Compiled:
     return Compiled(
         note=text(own.note, "note", SUMMARY),
         as_of=text(own.as_of, "as_of", WORD),
+        last_known_as_of=text(own.last_known_as_of, "last_known_as_of", WORD),
         sites_listed_as_of=text(own.sites_listed_as_of, "sites_listed_as_of", WORD),
         sites_total=own.sites_total,
         sites_total_as_of=text(own.sites_total_as_of, "sites_total_as_of", WORD),

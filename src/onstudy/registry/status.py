@@ -82,10 +82,15 @@ def openness(study: Standing, site: Standing, today: date, max_age: int) -> str:
     return OPEN if both and study.fresh(today, max_age) and site.fresh(today, max_age) else ASK
 
 
-def study_words(study: Standing, last_known: str, today: date, max_age: int) -> str:
-    """A study's status in words, with its date."""
+def statement(status: str, stated: str) -> Standing:
+    """A status with its date as it is kept: "2023-10-12", "2023-10", "about 2021"."""
+    return Standing(status, stated.removeprefix("about "), stated.startswith("about "))
+
+
+def study_words(study: Standing, last_known: Standing, today: date, max_age: int) -> str:
+    """A study's status in words, with its date; `last_known` (or a status "") is told where it is unknown."""
     if study.status == UNKNOWN:
-        before = f" (last known: {status_words(last_known)})" if last_known else ""
+        before = f"; last known: {_with_date(status_words(last_known.status), last_known)}" if last_known.status else ""
         return f"status not known{before}"
     if study.status in CAN_ENROL and not study.fresh(today, max_age):
         return _ask(study)

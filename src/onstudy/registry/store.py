@@ -32,8 +32,9 @@ CREATE TABLE study (
     origin TEXT NOT NULL,
     title TEXT NOT NULL,
     status TEXT NOT NULL,
-    last_known TEXT NOT NULL,
     stated TEXT NOT NULL,
+    last_known TEXT NOT NULL,
+    last_stated TEXT NOT NULL,
     sites_stated TEXT NOT NULL,
     phase TEXT NOT NULL,
     sponsor TEXT NOT NULL,
@@ -53,7 +54,6 @@ CREATE TABLE place (
     hopeful BLOB NOT NULL DEFAULT x'',
     UNIQUE (city, state, country, lat, lon)
 );
-CREATE INDEX place_city ON place (city COLLATE NOCASE);
 CREATE VIRTUAL TABLE place_box USING rtree (id, south, north, west, east);
 CREATE TABLE facet (name TEXT NOT NULL, value TEXT NOT NULL, bits BLOB NOT NULL, PRIMARY KEY (name, value)) WITHOUT ROWID;
 """  # noqa: E501
@@ -92,6 +92,28 @@ class Store:
                 yield self.db
             finally:
                 self.db.execute("ROLLBACK")
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """The connection, for writing: all of it becomes visible at the end, or nothing ever does.
+
+        Raises `OnstudyError` where somebody else is writing.
+        """
+        with self._turn:
+            try:
+                self.db.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                raise OnstudyError(f"{self.name}: cannot be written now: {error}") from None
+            try:
+                if not self.db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+                    _make(self.db)
+                yield self.db
+                self.db.execute("COMMIT")
+            except BaseException:
+                self.db.execute("ROLLBACK")
+                raise
+        if self.db.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
+            self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def original(self, nct_id: str) -> bytes | None:
         """The JSON of a trial as it was published; None if it is not here."""
@@ -152,40 +174,55 @@ def facet_values(db: sqlite3.Connection, name: str) -> dict[str, int]:
 
 def in_memory() -> Store:
     """An empty store that vanishes with the process."""
-    db = _connect(":memory:", uri=False)
-    _make(db)
-    return Store(db, "trials that ship with onstudy")
+    store = Store(_connect(":memory:", uri=False), "the trials that ship with onstudy")
+    with store.transaction():
+        pass
+    return store
+
+
+def exists(path: Path) -> bool:
+    """Whether a store was ever written there; a first import that was killed leaves an empty file."""
+    if not path.is_file() or path.stat().st_size == 0:
+        return False
+    db = _reading(path)
+    try:
+        return bool(db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
+    finally:
+        db.close()
 
 
 def open_to_read(path: Path) -> Store:
     """A store file, which is not changed. Raises `OnstudyError` where it is none."""
-    if not path.is_file():
+    if not exists(path):
         raise OnstudyError(f"{path}: there is no registry; make one with `onstudy registry import` or `update`")
-    failure: sqlite3.Error | None = None
+    db = _reading(path)
+    _check(db, path)
+    return Store(db, str(path))
+
+
+def _reading(path: Path) -> sqlite3.Connection:
+    failure = ""
     for mode in ("mode=ro", "mode=ro&immutable=1"):  # the second for a folder that may not be written
+        db = _connect(f"{path.resolve().as_uri()}?{mode}", uri=True)
         try:
-            db = _connect(f"{path.resolve().as_uri()}?{mode}", uri=True)
-            _check(db, path)
-        except sqlite3.OperationalError as error:
-            failure = error
-            continue
-        except sqlite3.DatabaseError as error:
-            failure = error
-            break
-        return Store(db, str(path))
-    raise OnstudyError(f"{path}: is not a registry of onstudy, or is damaged: {failure}")
+            db.execute("PRAGMA user_version").fetchone()
+            db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        except sqlite3.Error as error:
+            failure = str(error)
+            db.close()
+        else:
+            return db
+    raise OnstudyError(f"{path}: cannot be read as a registry: {failure}")
 
 
 def open_to_write(path: Path) -> Store:
-    """A store file, made where there is none. Raises `OnstudyError` where that cannot be."""
-    made = not path.exists()
+    """A store file, made with the first `transaction`. Raises `OnstudyError` where that cannot be."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         db = _connect(str(path), uri=False)
-        if made or not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-            db.execute("PRAGMA journal_mode = WAL")
-            _make(db)
-        _check(db, path)
+        if db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            _check(db, path)
+        db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")
         db.execute("PRAGMA cache_size = -131072")
     except (OSError, sqlite3.Error) as error:
@@ -198,27 +235,38 @@ def _connect(name: str, uri: bool) -> sqlite3.Connection:
 
 
 def _make(db: sqlite3.Connection) -> None:
-    db.execute("BEGIN IMMEDIATE")
     for statement in SCHEMA.split(";\n"):
         if statement.strip():
             db.execute(statement)
     db.execute(f"PRAGMA application_id = {APPLICATION}")
     db.execute(f"PRAGMA user_version = {VERSION}")
-    db.execute("COMMIT")
 
 
 def _check(db: sqlite3.Connection, path: Path) -> None:
-    if db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION:
-        db.close()
-        raise OnstudyError(f"{path}: is a database, but not a registry of onstudy; name another with --registry")
+    application = db.execute("PRAGMA application_id").fetchone()[0]
     version = db.execute("PRAGMA user_version").fetchone()[0]
-    if version != VERSION:
-        db.close()
-        raise OnstudyError(
-            f"{path}: is a registry of version {version}, this onstudy reads {VERSION}; import into a new file"
-        )
+    if application == APPLICATION and version == VERSION:
+        return
+    db.close()
+    if application != APPLICATION:
+        raise OnstudyError(f"{path}: is a database, but no registry of onstudy; name another file with --registry")
+    raise OnstudyError(
+        f"{path}: is a registry of version {version}, this onstudy reads {VERSION}; import into a new file"
+    )
 
 
 def row_of(db: sqlite3.Connection, nct_id: str) -> Any:
     """(id, digest, updated, origin) of a trial; None if it is not here."""
     return db.execute("SELECT id, digest, updated, origin FROM study WHERE nct_id = ?", (nct_id,)).fetchone()
+
+
+def newest_first(db: sqlite3.Connection, ids: list[int]) -> list[int]:
+    """The same trials, the one that was updated last first, then by trial id."""
+    rows = []
+    for start in range(0, len(ids), 500):
+        some = ids[start : start + 500]
+        marks = ",".join("?" * len(some))
+        rows += db.execute(f"SELECT updated, nct_id, id FROM study WHERE id IN ({marks})", some).fetchall()
+    rows.sort(key=lambda row: row[1])
+    rows.sort(key=lambda row: row[0], reverse=True)
+    return [id for _, _, id in rows]

@@ -26,20 +26,20 @@ class Refused(OnstudyError):
     """What is no trial record at all; the message is the reason, without the record's content."""
 
 
-class Named(msgspec.Struct):
+class Named(msgspec.Struct, gc=False):
     """A sponsor, collaborator or other thing of a name and a class."""
 
     name: str | None = None
     kind: str | None = msgspec.field(default=None, name="class")
 
 
-class Id(msgspec.Struct):
+class Id(msgspec.Struct, gc=False):
     """Another id of the trial."""
 
     id: str | None = None
 
 
-class Identification(msgspec.Struct):
+class Identification(msgspec.Struct, gc=False):
     """identificationModule."""
 
     nctId: str | None = None
@@ -51,13 +51,13 @@ class Identification(msgspec.Struct):
     acronym: str | None = None
 
 
-class Dated(msgspec.Struct):
+class Dated(msgspec.Struct, gc=False):
     """A date with a type beside it."""
 
     date: str | None = None
 
 
-class Status(msgspec.Struct):
+class Status(msgspec.Struct, gc=False):
     """statusModule."""
 
     overallStatus: str | None = None
@@ -67,33 +67,33 @@ class Status(msgspec.Struct):
     lastUpdatePostDateStruct: Dated | None = None
 
 
-class Sponsors(msgspec.Struct):
+class Sponsors(msgspec.Struct, gc=False):
     """sponsorCollaboratorsModule."""
 
     leadSponsor: Named | None = None
     collaborators: list[Named] | None = None
 
 
-class Description(msgspec.Struct):
+class Description(msgspec.Struct, gc=False):
     """descriptionModule."""
 
     briefSummary: str | None = None
 
 
-class Conditions(msgspec.Struct):
+class Conditions(msgspec.Struct, gc=False):
     """conditionsModule."""
 
     conditions: list[str] | None = None
     keywords: list[str] | None = None
 
 
-class Enrollment(msgspec.Struct):
+class Enrollment(msgspec.Struct, gc=False):
     """enrollmentInfo."""
 
     count: int | None = None
 
 
-class Design(msgspec.Struct):
+class Design(msgspec.Struct, gc=False):
     """designModule."""
 
     studyType: str | None = None
@@ -101,7 +101,7 @@ class Design(msgspec.Struct):
     enrollmentInfo: Enrollment | None = None
 
 
-class Intervention(msgspec.Struct):
+class Intervention(msgspec.Struct, gc=False):
     """One treatment, with its other names."""
 
     type: str | None = None
@@ -109,13 +109,13 @@ class Intervention(msgspec.Struct):
     otherNames: list[str] | None = None
 
 
-class Arms(msgspec.Struct):
+class Arms(msgspec.Struct, gc=False):
     """armsInterventionsModule."""
 
     interventions: list[Intervention] | None = None
 
 
-class People(msgspec.Struct):
+class People(msgspec.Struct, gc=False):
     """eligibilityModule."""
 
     sex: str | None = None
@@ -124,14 +124,14 @@ class People(msgspec.Struct):
     stdAges: list[str] | None = None
 
 
-class Point(msgspec.Struct):
+class Point(msgspec.Struct, gc=False):
     """Degrees."""
 
     lat: float | None = None
     lon: float | None = None
 
 
-class Location(msgspec.Struct):
+class Location(msgspec.Struct, gc=False):
     """One site; its contacts are not read."""
 
     facility: str | None = None
@@ -143,13 +143,13 @@ class Location(msgspec.Struct):
     geoPoint: Point | None = None
 
 
-class Locations(msgspec.Struct):
+class Locations(msgspec.Struct, gc=False):
     """contactsLocationsModule, without the contacts."""
 
     locations: list[Location] | None = None
 
 
-class Protocol(msgspec.Struct):
+class Protocol(msgspec.Struct, gc=False):
     """protocolSection."""
 
     identificationModule: Identification | None = None
@@ -163,25 +163,25 @@ class Protocol(msgspec.Struct):
     contactsLocationsModule: Locations | None = None
 
 
-class Mesh(msgspec.Struct):
+class Mesh(msgspec.Struct, gc=False):
     """A subject heading the library gave."""
 
     term: str | None = None
 
 
-class Browse(msgspec.Struct):
+class Browse(msgspec.Struct, gc=False):
     """The subject headings of conditions, or of interventions."""
 
     meshes: list[Mesh] | None = None
 
 
-class Misc(msgspec.Struct):
+class Misc(msgspec.Struct, gc=False):
     """miscInfoModule: the date of the data."""
 
     versionHolder: str | None = None
 
 
-class Derived(msgspec.Struct):
+class Derived(msgspec.Struct, gc=False):
     """derivedSection."""
 
     conditionBrowseModule: Browse | None = None
@@ -189,7 +189,7 @@ class Derived(msgspec.Struct):
     miscInfoModule: Misc | None = None
 
 
-class Origin(msgspec.Struct):
+class Origin(msgspec.Struct, gc=False):
     """Where one part of a compiled record comes from, and of when it is."""
 
     part: str | None = None
@@ -197,18 +197,19 @@ class Origin(msgspec.Struct):
     date: str | None = None
 
 
-class Own(msgspec.Struct):
+class Own(msgspec.Struct, gc=False):
     """`onstudy`: what a record that ships says of its making; a downloaded record has none."""
 
     note: str | None = None
     as_of: str | None = None
+    last_known_as_of: str | None = None
     sites_listed_as_of: str | None = None
     sites_total: int | None = None
     sites_total_as_of: str | None = None
     origins: list[Origin] | None = None
 
 
-class Study(msgspec.Struct):
+class Study(msgspec.Struct, gc=False):
     """One record."""
 
     protocolSection: Protocol | None = None

@@ -13,10 +13,9 @@ from dataclasses import dataclass
 import msgspec
 
 from onstudy.registry import bits
-from onstudy.registry.plain import one_line
-from onstudy.registry.record import NAME, OLDEST, WORD, Record, read_point
+from onstudy.registry.record import NAME, OLDEST, WORD, Record, read_site
 from onstudy.registry.status import UNKNOWN, hopeful, standing_of
-from onstudy.registry.store import REGISTRY, say, said
+from onstudy.registry.store import COMPILED, REGISTRY, said, say
 from onstudy.registry.v2 import Location, Note
 
 #: Trials kept in mind before sets and places are written; bounds memory, not the transaction.
@@ -34,14 +33,6 @@ _FacetKey = tuple[str, str]
 
 
 @dataclass(slots=True)
-class _Place:
-    id: int
-    country: str
-    placed: bool
-    wrong: tuple[tuple[str, str], ...]
-
-
-@dataclass(slots=True)
 class _Member:
     """What one trial belongs to."""
 
@@ -55,7 +46,8 @@ class Writer:
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
-        self._places: dict[_PlaceKey, _Place] = {}
+        self._places: dict[_PlaceKey, int] = {}
+        self._about: dict[int, tuple[str, bool]] = {}  # of a place: its country, whether it has coordinates
         self._kept: dict[_FacetKey, _FacetKey] = {}
         self._pending: dict[int, _Member] = {}
         self._before: dict[int, set[int]] = {}  # changed trials: the places they were at
@@ -77,10 +69,10 @@ class Writer:
                 key = (name, value)
                 member.facets.append(self._kept.setdefault(key, key))
         self._db.execute(
-            "INSERT INTO study VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            "INSERT INTO study VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
             (
-                id, record.nct_id, digest, origin, record.title, record.status, record.last_known, record.stated,
-                record.sites_stated, record.phase, record.sponsor, record.updated, record.version, sites,
+                id, record.nct_id, digest, origin, record.title, record.status, record.stated, record.last_known,
+                record.last_stated, record.sites_stated, record.phase, record.sponsor, record.updated, record.version, sites,
             ),
         )  # fmt: skip
         self._db.execute("INSERT INTO original VALUES (?, ?)", (id, packed))
@@ -105,68 +97,65 @@ class Writer:
             self._db.execute(f"DELETE FROM {table} WHERE {column} = ?", (id,))
 
     def _sites_of(self, record: Record, member: _Member, note: Note) -> bytes:
+        """The sites, packed; and what the trial belongs to by them. One line a site: there are millions."""
+        places = self._places
         rows = []
-        unplaced: set[str] = set()
-        unplaced_hopeful: set[str] = set()
+        seen: set[tuple[int, str]] = set()
         for location in record.locations:
-            status = location.status or UNKNOWN
-            if len(status) > WORD:
-                note(f"has {len(status)} characters; the first {WORD} are used", "status")
-            place = self._place(location, note)
-            name, code = location.facility or "", location.zip or ""
-            if len(name) > NAME:
-                note(f"has {len(name)} characters; the first {NAME} are used", "facility")
-            rows.append((name[:NAME], status[:WORD], code[:WORD], place.id))
-            hope = hopeful(record.status, status)
-            if place.placed:
-                member.listed.add(place.id)
-                if hope:
-                    member.hopeful.add(place.id)
-            else:
-                unplaced.add(place.country)
-                if hope:
-                    unplaced_hopeful.add(place.country)
-        member.facets += [(UNPLACED, country) for country in unplaced]
-        member.facets += [(UNPLACED_HOPEFUL, country) for country in unplaced_hopeful]
-        if member.hopeful or unplaced_hopeful:
-            member.facets.append((HOPEFUL, ""))
+            point = location.geoPoint
+            lat, lon = (None, None) if point is None else (point.lat, point.lon)
+            key = (location.city, location.state, location.country, lat, lon)
+            place = places.get(key) or self._new_place(key, location, note)
+            name, status, code = location.facility or "", location.status or UNKNOWN, location.zip or ""
+            if len(name) > NAME or len(status) > WORD or len(code) > WORD:
+                name, status, code = _shortened(name, status, code, note)
+            rows.append((name, status, code, place))
+            seen.add((place, status))
+        self._join(record.status, member, seen)
         return msgspec.msgpack.encode(rows)
 
-    def _place(self, location: Location, note: Note) -> _Place:
-        point = location.geoPoint
-        key = (
-            location.city, location.state, location.country,
-            point.lat if point else None, point.lon if point else None,
-        )  # fmt: skip
-        place = self._places.get(key)
-        if place is None:
-            place = self._places[key] = self._new_place(location)
-        for what, part in place.wrong:
-            note(what, part)
-        return place
+    def _join(self, status: str, member: _Member, seen: set[tuple[int, str]]) -> None:
+        hopes = {site: hopeful(status, site) for site in {site for _, site in seen}}
+        facets: set[_FacetKey] = set()
+        for place, site in seen:
+            country, placed = self._about[place]
+            facets.add(("country", country or NOT_STATED))
+            if hopes[site]:
+                facets.add((HOPEFUL, ""))
+            if placed:
+                member.listed.add(place)
+                if hopes[site]:
+                    member.hopeful.add(place)
+            else:
+                facets.add((UNPLACED, country))
+                if hopes[site]:
+                    facets.add((UNPLACED_HOPEFUL, country))
+        member.facets += [self._kept.setdefault(key, key) for key in facets]
 
-    def _new_place(self, location: Location) -> _Place:
+    def _new_place(self, key: _PlaceKey, location: Location, note: Note) -> int:
+        """The number of a place met for the first time in this import."""
         wrong: list[tuple[str, str]] = []
-        lat, lon = read_point(location.geoPoint, lambda what, part: wrong.append((what, part)))
-        texts = []
-        for part in ("city", "state", "country"):
-            text = getattr(location, part) or ""
-            if len(text) > NAME:
-                wrong.append((f"has {len(text)} characters; the first {NAME} are used", part))
-            texts.append(one_line(text, NAME))
+        site = read_site(location, lambda what, part: wrong.append((what, part)))
+        wrong = [(what, part) for what, part in wrong if part in ("city", "state", "country", "geoPoint")]
+        for what, part in wrong:
+            note(what, part)
+        texts = (site.city, site.state, site.country, site.lat, site.lon)
         found = self._db.execute(
-            "SELECT id FROM place WHERE city = ? AND state = ? AND country = ? AND lat IS ? AND lon IS ?",
-            (*texts, lat, lon),
+            "SELECT id FROM place WHERE city = ? AND state = ? AND country = ? AND lat IS ? AND lon IS ?", texts
         ).fetchone()
         if found is None:
             found = (self._next_place,)
             self._next_place += 1
             self._db.execute(
-                "INSERT INTO place (id, city, state, country, lat, lon) VALUES (?,?,?,?,?,?)", (*found, *texts, lat, lon)
+                "INSERT INTO place (id, city, state, country, lat, lon) VALUES (?,?,?,?,?,?)", (*found, *texts)
             )
-            if lat is not None:
-                self._db.execute("INSERT INTO place_box VALUES (?,?,?,?,?)", (*found, lat, lat, lon, lon))
-        return _Place(found[0], texts[2], lat is not None, tuple(wrong))
+            if site.lat is not None:
+                box = (*found, site.lat, site.lat, site.lon, site.lon)
+                self._db.execute("INSERT INTO place_box VALUES (?,?,?,?,?)", box)
+        self._about[found[0]] = (site.country, site.lat is not None)
+        if not wrong:  # a faulty one is looked at, and reported, each time it occurs
+            self._places[key] = found[0]
+        return int(found[0])
 
     def finish(self) -> None:
         """Write what is still kept in mind; the store is whole afterwards."""
@@ -214,6 +203,13 @@ class Writer:
             self._db.execute("UPDATE place SET listed = ?, hopeful = ? WHERE id = ?", (*both, place))
 
 
+def _shortened(name: str, status: str, code: str, note: Note) -> tuple[str, str, str]:
+    for text, most, part in ((name, NAME, "facility"), (status, WORD, "status"), (code, WORD, "zip")):
+        if len(text) > most:
+            note(f"has {len(text)} characters; the first {most} are used", part)
+    return name[:NAME], status[:WORD], code[:WORD]
+
+
 def load_sites(packed: bytes) -> list[tuple[str, str, str, int]]:
     """The sites of a trial as they are stored: name, status, ZIP code, number of the place."""
     return _sites_decoder.decode(packed)
@@ -245,7 +241,6 @@ def facets_of(record: Record) -> Iterator[tuple[str, tuple[str, ...]]]:
     yield "type", (record.type or NOT_STATED,)
     yield "age_group", record.age_groups or (NOT_STATED,)
     yield "sex", (record.sex or NOT_STATED,)
-    yield "country", tuple(dict.fromkeys(one_line(l.country or "", NAME) or NOT_STATED for l in record.locations))
     yield "intervention_type", record.intervention_types
     yield "sponsor_class", (record.sponsor_class or NOT_STATED,)
     yield AGE_FROM, (f"{record.youngest or 0:03d}",)
@@ -254,6 +249,4 @@ def facets_of(record: Record) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 def origin_of(record: Record, given: str = REGISTRY) -> str:
     """Where a record comes from; one that says it was put together is never taken for the registry's."""
-    from onstudy.registry.store import COMPILED
-
     return COMPILED if record.compiled else given
