@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
+from tests.engines.each import ENGINES
+from tests.language.pages import ANCHORS, PAGES, Example, Stretches, examples, pairs, stretches
 
 from onstudy.criteria import expr as e
 from onstudy.criteria.expr import NODES
@@ -14,9 +16,8 @@ from onstudy.engines.view import View
 from onstudy.language.parse import Names, RuleErrorAt, parse
 from onstudy.language.unparse import unparse
 from onstudy.record.catalogue import load_catalogue
+from onstudy.values.interval import Op
 from onstudy.values.truth import UNKNOWN
-from tests.engines.each import ENGINES
-from tests.language.pages import ANCHORS, PAGES, Example, Stretches, examples, pairs, stretches
 
 EXAMPLES, STRETCHES = examples(), stretches()
 CANONICAL, ERRORS = pairs("canonical"), pairs("errors")
@@ -108,7 +109,7 @@ def test_every_way_to_pick_count_and_place_occurs_in_an_example() -> None:
     assert {node.of for node in nodes if isinstance(node, e.Count)} == set(e.CountOf)
     assert {node.relation for node in nodes if isinstance(node, e.Lookback)} == set(e.LOOKBACKS)
     assert {node.relation for node in nodes if isinstance(node, e.Timing)} == set(e.Relation) - {e.Relation.AT}
-    assert {node.op for node in nodes if isinstance(node, e.Compare)} >= {e.Op.LT, e.Op.LE, e.Op.EQ, e.Op.GE, e.Op.GT}
+    assert {node.op for node in nodes if isinstance(node, e.Compare)} >= set(Op)
 
 
 def test_every_reason_is_explained_and_shown() -> None:
@@ -122,5 +123,6 @@ def test_every_page_has_examples_and_is_listed() -> None:
     listed = (PAGES / "README.md").read_text(encoding="utf-8")
     pages = sorted(path.name for path in PAGES.glob("*.md") if path.name != "README.md")
     assert [page for page in pages if f"]({page})" not in listed] == []
-    tested = {example.setting.page for example in (*EXAMPLES, *STRETCHES)} | {place.split(":")[0] for place, *_ in CANONICAL}
+    places = [*(one.id for one in EXAMPLES), *(one.id for one in STRETCHES), *(place for place, *_ in CANONICAL)]
+    tested = {place.partition(":")[0] for place in places}
     assert set(pages) <= tested

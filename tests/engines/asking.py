@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import date
 
+from tests.engines.each import ready
+
 from onstudy.criteria.expr import TruthExpr
 from onstudy.criteria.finding import Finding
 from onstudy.engines.memory import Memory
@@ -14,7 +16,6 @@ from onstudy.record.catalogue import load_catalogue
 from onstudy.record.patient import Patient
 from onstudy.values.calendar import as_when, on_day
 from onstudy.yamltext import read_yaml
-from tests.engines.each import ready
 
 ON = date(2026, 3, 16)
 NAMES = Names(("registration", "therapy_start"))

@@ -33,9 +33,7 @@ class Answer:
 Engine = Callable[[Sequence[TruthExpr], Patient, Anchors, Catalogue], list[Answer]]
 
 
-def by_memory(
-    rules: Sequence[TruthExpr], patient: Patient, anchors: Anchors, catalogue: Catalogue
-) -> list[Answer]:
+def by_memory(rules: Sequence[TruthExpr], patient: Patient, anchors: Anchors, catalogue: Catalogue) -> list[Answer]:
     """The reference engine. The if-confirmed answer is evaluated on its own, never taken over."""
     view = View(patient, catalogue)
     recorded = memory.Memory(view, anchors)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
+from tests.engines.asking import ask
 
 from onstudy.language.library import load_trials
 from onstudy.record.catalogue import load_catalogue
 from onstudy.values.truth import FALSE, TRUE, UNKNOWN, Truth
-from tests.engines.asking import ask
 
 # 4.4 Steinherz/Bleyer -------------------------------------------------------------------------------------
 
@@ -31,10 +31,8 @@ def _category(record: str) -> dict[str, Truth]:
 
 
 def _tap(csf_wbc: int, csf_rbc: int, blood: str, cytospin: str = "positive") -> str:
-    return (
-        "complete: [cns_leukemia_signs]\nfacts:\n"
-        f"- {{kind: csf_examination, on: 2026-03-12, wbc: {csf_wbc} /uL, rbc: {csf_rbc} /uL, cytospin: {cytospin}}}\n{blood}"
-    )
+    tap = f"kind: csf_examination, on: 2026-03-12, wbc: {csf_wbc} /uL, rbc: {csf_rbc} /uL, cytospin: {cytospin}"
+    return f"complete: [cns_leukemia_signs]\nfacts:\n- {{{tap}}}\n{blood}"
 
 
 @pytest.mark.parametrize(("csf_wbc", "csf_rbc", "blood_wbc", "blood_rbc", "category"), TABLE_4_4)
@@ -50,7 +48,9 @@ def test_a_traumatic_tap_by_steinherz_and_bleyer(
     )
 
 
-@pytest.mark.parametrize("blood", ["", "- {kind: blood_count, on: 2026-03-08, wbc: 8 10*3/uL, rbc: 4 10*6/uL, lymphoblasts: 9 %}\n"])
+@pytest.mark.parametrize(
+    "blood", ["", "- {kind: blood_count, on: 2026-03-08, wbc: 8 10*3/uL, rbc: 4 10*6/uL, lymphoblasts: 9 %}\n"]
+)
 def test_without_blood_counts_of_those_days_it_is_cns2_or_cns3_and_excludes_all_the_same(blood: str) -> None:
     found = _category(_tap(60, 800, blood))
     assert found == {"cns1": FALSE, "cns2": UNKNOWN, "cns3": UNKNOWN, "steinherz_bleyer_positive": UNKNOWN}
@@ -72,9 +72,7 @@ def test_the_order_of_part_2_4(wbc: int, rbc: int, cytospin: str, answer: dict[s
 
 
 def test_blood_without_blasts_does_not_explain_blasts_in_a_traumatic_tap() -> None:
-    clean = (
-        "- {kind: blood_count, on: 2026-03-12, wbc: 4 10*3/uL, rbc: 4 10*6/uL, lymphoblasts: 0 %, blasts: 0 %}\n"
-    )
+    clean = "- {kind: blood_count, on: 2026-03-12, wbc: 4 10*3/uL, rbc: 4 10*6/uL, lymphoblasts: 0 %, blasts: 0 %}\n"
     assert _category(_tap(8, 600, clean))["cns3"] is TRUE
 
 
@@ -86,7 +84,10 @@ def test_signs_of_cns_leukemia_are_cns3_whatever_the_tap() -> None:
 
 def test_a_positive_tap_is_never_mixed_with_the_counts_of_another() -> None:
     older = "- {kind: csf_examination, on: 2026-03-01, wbc: 1 /uL, rbc: 0 /uL, cytospin: negative}\n"
-    newest = "complete: [cns_leukemia_signs]\nfacts:\n- {kind: csf_examination, on: 2026-03-12, cytospin: positive}\n" + older
+    newest = (
+        "complete: [cns_leukemia_signs]\nfacts:\n- {kind: csf_examination, on: 2026-03-12, cytospin: positive}\n"
+        + older
+    )
     found = _category(newest)
     assert (found["cns1"], found["cns2"], found["cns3"]) == (FALSE, UNKNOWN, UNKNOWN)
 
@@ -97,7 +98,11 @@ def test_a_positive_tap_is_never_mixed_with_the_counts_of_another() -> None:
 @pytest.mark.parametrize(
     ("kind", "value", "rule"),
     [
-        ("bilirubin_total", "20.525 umol/L", "latest bilirubin_total <= 1.2001 mg/dL and latest bilirubin_total >= 1.1999 mg/dL"),
+        (
+            "bilirubin_total",
+            "20.525 umol/L",
+            "latest bilirubin_total <= 1.2001 mg/dL and latest bilirubin_total >= 1.1999 mg/dL",
+        ),
         ("creatinine", "88.4 umol/L", "latest creatinine <= 1.0005 mg/dL and latest creatinine >= 0.9995 mg/dL"),
         ("creatinine", "176.8 umol/L", "latest creatinine <= 2.001 mg/dL and latest creatinine >= 1.999 mg/dL"),
         ("blood_wbc", "25 10*9/L", "latest blood_wbc = 25 10*3/uL"),
@@ -123,7 +128,10 @@ def test_a_multiple_of_the_limit_needs_no_conversion() -> None:
 
 # 7 Traps that a rule can fall into --------------------------------------------------------------------------
 
-BILIRUBIN = "latest bilirubin_total <= 1.5 ULN or (latest bilirubin_total <= 2 ULN and (gilbert_syndrome or bilirubin_raised_by_leukemia))"
+BILIRUBIN = (
+    "latest bilirubin_total <= 1.5 ULN"
+    " or (latest bilirubin_total <= 2 ULN and (gilbert_syndrome or bilirubin_raised_by_leukemia))"
+)
 
 
 @pytest.mark.parametrize(
@@ -218,7 +226,8 @@ def test_a_missing_limit_is_never_replaced() -> None:
 def test_a_pacemaker_excuses_bradycardia_alone() -> None:
     """Trap 13."""
     rule = "no ventricular_arrhythmia and (no chronic_bradycardia or pacemaker)"
-    record = "complete: [cardiac_disease]\nfacts:\n- {{kind: pacemaker, on: 2021-01-01}}\n- {{kind: {}, from: 2020, active: yes}}"
+    paced = "complete: [cardiac_disease]\nfacts:\n- {{kind: pacemaker, on: 2021-01-01}}\n"
+    record = paced + "- {{kind: {}, from: 2020, active: yes}}"
     assert ask(record.format("av_block_high_degree"), rule).truth is TRUE
     assert ask(record.format("first_degree_av_block"), rule).truth is TRUE
     assert ask(record.format("ventricular_arrhythmia"), rule).truth is FALSE

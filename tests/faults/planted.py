@@ -132,7 +132,9 @@ def one_possible_code_is_enough(patch: Patch) -> None:
 
     def broken(self: Memory, node: e.ValueExpr, subject: Subject | None) -> list[Case]:
         found = whole(self, node, subject)
-        return [replace(c, value=frozenset(sorted(c.value)[:1])) if isinstance(c.value, frozenset) else c for c in found]
+        return [
+            replace(c, value=frozenset(sorted(c.value)[:1])) if isinstance(c.value, frozenset) else c for c in found
+        ]
 
     patch.setattr(Memory, "cases", broken)
 
@@ -142,7 +144,7 @@ def one_possible_code_is_enough(patch: Patch) -> None:
 
 @fault
 def within_days_leaves_the_last_day_out(patch: Patch) -> None:
-    whole = memory.shift_days
+    whole = calendar.shift_days
 
     def broken(days: Interval, duration: Duration, sign: int = 1) -> Interval:
         found = whole(days, duration, sign)
@@ -153,7 +155,7 @@ def within_days_leaves_the_last_day_out(patch: Patch) -> None:
 
 @fault
 def at_least_days_wants_one_day_more(patch: Patch) -> None:
-    whole = memory.shift_days
+    whole = calendar.shift_days
 
     def broken(days: Interval, duration: Duration, sign: int = 1) -> Interval:
         found = whole(days, duration, sign)
@@ -499,18 +501,20 @@ def a_no_to_a_member_is_one_to_its_group(patch: Patch) -> None:
 def a_narrowed_no_is_a_full_one(patch: Patch) -> None:
     whole = View._excluding
     patch.setattr(
-        View, "_excluding", lambda self, region, denial, *days: whole(self, region, replace(denial, narrowed=None), *days)
+        View,
+        "_excluding",
+        lambda self, region, denial, *days: whole(self, region, replace(denial, narrowed=None), *days),
     )
 
 
 @fault
 def a_no_ends_on_its_day(patch: Patch) -> None:
-    patch.setattr(View, "_newer", lambda self, denial: "ends")
+    patch.setattr(View, "_newer", lambda self, denial, kind: "ends")
 
 
 @fault
 def a_no_outlives_newer_records(patch: Patch) -> None:
-    patch.setattr(View, "_newer", lambda self, denial: "")
+    patch.setattr(View, "_newer", lambda self, denial, kind: "")
 
 
 @fault
@@ -632,7 +636,9 @@ def windows_look_at_the_days_of_records_alone(patch: Patch) -> None:
 
 @fault
 def equal_stretches_are_not_joined(patch: Patch) -> None:
-    patch.setattr(windows, "critical_days", lambda rule, view, anchors, first, until: set(range(first + 1, until + 1, 7)))
+    patch.setattr(
+        windows, "critical_days", lambda rule, view, anchors, first, until: set(range(first + 1, until + 1, 7))
+    )
 
 
 @fault

@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
+from tests.engines.each import by_memory
+from tests.language.pages import Example, Setting, Stretches, examples, stretches
+
 from onstudy.criteria.expr import TruthExpr
 from onstudy.engines import windows
 from onstudy.engines.view import Anchors, View
@@ -16,8 +19,6 @@ from onstudy.errors import OnstudyError
 from onstudy.language.unparse import unparse
 from onstudy.record.catalogue import load_catalogue
 from onstudy.record.patient import Patient
-from tests.engines.each import by_memory
-from tests.language.pages import Example, Setting, Stretches, examples, stretches
 
 
 @dataclass(frozen=True)

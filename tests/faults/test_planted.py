@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from tests.faults.planted import FAULTS
 from tests.faults.suite import noticed, read
 

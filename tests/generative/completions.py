@@ -11,13 +11,14 @@ from collections.abc import Callable, Sequence
 from datetime import date
 from typing import cast
 
+from tests.generative.make import Tape, denial, fact
+from tests.generative.shapes import SHAPES, Entry, Shape
+
 from onstudy.criteria import expr as e
 from onstudy.criteria.expr import TruthExpr
 from onstudy.readers.dates import read_when
 from onstudy.record.catalogue import Catalogue, load_catalogue
 from onstudy.values.calendar import UNDATED, When
-from tests.generative.make import Tape, denial, fact
-from tests.generative.shapes import SHAPES, Entry, Shape
 
 #: What a written value may turn out to be, once it is known better.
 NARROWER: dict[str, tuple[str, ...]] = {
@@ -38,13 +39,19 @@ NARROWER: dict[str, tuple[str, ...]] = {
     "skin_bcc_scc": ("skin_bcc", "skin_scc"),
 }
 #: Attributes whose silence says something: not stating them is no gap.
-SILENT = {("treatment", "course_ia_day_1"), ("neurologic_disorder", "clinically_relevant"), ("seizure", "clinically_relevant")}
+SILENT = {
+    ("treatment", "course_ia_day_1"),
+    ("neurologic_disorder", "clinically_relevant"),
+    ("seizure", "clinically_relevant"),
+}
 
 Facts = list[dict[str, object]]
 Step = Callable[[Tape, Entry, date, Sequence[TruthExpr]], bool]
 
 
-def completed(tape: Tape, entry: Entry, index: date, rules: Sequence[TruthExpr], steps: int = 3) -> tuple[Entry, list[str]]:
+def completed(
+    tape: Tape, entry: Entry, index: date, rules: Sequence[TruthExpr], steps: int = 3
+) -> tuple[Entry, list[str]]:
     """The record with a few completions, and the names of those that were made."""
     found, made = copy.deepcopy(entry), []
     for _ in range(steps):
@@ -221,7 +228,9 @@ def state_attribute(tape: Tape, entry: Entry, _index: date, _rules: Sequence[Tru
     if one is None or _denied(one):
         return False
     shape = SHAPES[str(one["kind"])]
-    lacking = [name for name in shape.attributes if name not in one and (shape.kind, name) not in SILENT and name != "detected"]
+    lacking = [
+        name for name in shape.attributes if name not in one and (shape.kind, name) not in SILENT and name != "detected"
+    ]
     lacking += [name for name in ("wbc", "rbc", "cytospin") if name in shape.components and name not in one]
     if not lacking:
         if shape.limits and "uln" not in one:
@@ -303,5 +312,12 @@ def _related(kind: str, catalogue: Catalogue) -> frozenset[str]:
 
 
 STEPS: tuple[Step, ...] = (
-    narrow_date, supply_date, state_birth, narrow_value, give_result, state_attribute, declare_complete, answer_unrecorded,
-)  # fmt: skip
+    narrow_date,
+    supply_date,
+    state_birth,
+    narrow_value,
+    give_result,
+    state_attribute,
+    declare_complete,
+    answer_unrecorded,
+)

@@ -13,14 +13,6 @@ from typing import TypeVar
 
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
-
-from onstudy.criteria.expr import Named, TruthExpr
-from onstudy.engines.view import Anchors
-from onstudy.language.parse import Names, parse
-from onstudy.readers.patientfile import patient_from
-from onstudy.record.catalogue import Catalogue, load_catalogue
-from onstudy.record.patient import Patient
-from onstudy.values.calendar import as_when, on_day
 from tests.engines.each import ready
 from tests.generative.shapes import (
     DEFINITIONS,
@@ -33,6 +25,14 @@ from tests.generative.shapes import (
     edges,
     written_dates,
 )
+
+from onstudy.criteria.expr import Named, TruthExpr
+from onstudy.engines.view import Anchors
+from onstudy.language.parse import Names, parse
+from onstudy.readers.patientfile import patient_from
+from onstudy.record.catalogue import Catalogue, load_catalogue
+from onstudy.record.patient import Patient
+from onstudy.values.calendar import as_when, on_day
 
 ANCHORS = ("registration", "therapy_start")
 

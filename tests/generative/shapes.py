@@ -47,11 +47,31 @@ SHAPES: Mapping[str, Shape] = {
     for shape in (
         Shape(
             "bilirubin_total",
-            values=("1.8 mg/dL", "1.81 mg/dL", "<1.8 mg/dL", ">1.8 mg/dL", "<=1.8 mg/dL", "1.2-2.4 mg/dL", "2.4 mg/dL",
-                    "30.78 umol/L", "1.8", ""),  # fmt: skip
+            values=(
+                "1.8 mg/dL",
+                "1.81 mg/dL",
+                "<1.8 mg/dL",
+                ">1.8 mg/dL",
+                "<=1.8 mg/dL",
+                "1.2-2.4 mg/dL",
+                "2.4 mg/dL",
+                "30.78 umol/L",
+                "1.8",
+                "",
+            ),
             limits=("", "1.2 mg/dL"),
-            asked=("<= 1.5 ULN", "< 1.5 ULN", "> 1.5 ULN", "<= 2 ULN", "<= 1.8 mg/dL", "< 1.8 mg/dL", ">= 1.8 mg/dL",
-                   "> 1.8 mg/dL", "= 1.8 mg/dL", "!= 1.8 mg/dL"),  # fmt: skip
+            asked=(
+                "<= 1.5 ULN",
+                "< 1.5 ULN",
+                "> 1.5 ULN",
+                "<= 2 ULN",
+                "<= 1.8 mg/dL",
+                "< 1.8 mg/dL",
+                ">= 1.8 mg/dL",
+                "> 1.8 mg/dL",
+                "= 1.8 mg/dL",
+                "!= 1.8 mg/dL",
+            ),
             ordered=True,
         ),
         Shape(
@@ -95,15 +115,28 @@ SHAPES: Mapping[str, Shape] = {
         Shape(
             "treatment",
             attributes={
-                "agent": ("prednisone", "methotrexate", "rituximab", "monoclonal_antibody", ["prednisone", "rituximab"],
-                          "other"),  # fmt: skip
+                "agent": (
+                    "prednisone",
+                    "methotrexate",
+                    "rituximab",
+                    "monoclonal_antibody",
+                    ["prednisone", "rituximab"],
+                    "other",
+                ),
                 "route": ("intrathecal", "oral"),
                 "intent": ("ALL", "gvhd"),
                 "frequency": ("daily", "weekly"),
                 "course_ia_day_1": YES_NO,
             },
-            inside=("agent is rituximab", "agent is monoclonal_antibody", "agent in (corticosteroid, methotrexate)",
-                    "route is intrathecal", "intent is ALL", "course_ia_day_1 is no", "allowed_before"),  # fmt: skip
+            inside=(
+                "agent is rituximab",
+                "agent is monoclonal_antibody",
+                "agent in (corticosteroid, methotrexate)",
+                "route is intrathecal",
+                "intent is ALL",
+                "course_ia_day_1 is no",
+                "allowed_before",
+            ),
             of=("agent|is rituximab", "agent|is not monoclonal_antibody"),
             extent="period",
         ),
@@ -133,9 +166,13 @@ SHAPES: Mapping[str, Shape] = {
                 "stage": ("I", "II", "III", ["II", "III"]),
                 "disease_free_since": ("2024-03-16", "2024-03-17", "2024-03", "2024", "2025-01-01"),
             },
-            inside=("type is skin_bcc_scc", "adequately_treated is yes", "stage in (I, II)",
-                    "disease_free_since is at least 2 years before registration",
-                    "disease_free_since is within 2 years before registration"),  # fmt: skip
+            inside=(
+                "type is skin_bcc_scc",
+                "adequately_treated is yes",
+                "stage in (I, II)",
+                "disease_free_since is at least 2 years before registration",
+                "disease_free_since is within 2 years before registration",
+            ),
             of=("stage|in (I, II)", "disease_free_since|is at least 2 years before registration"),
             dates=("start", "end", "disease_free_since"),
             extent="period",
@@ -181,7 +218,16 @@ def edges(index: date) -> list[date]:
     """The days at which windows from `index` begin and end, and their neighbours."""
     day = index.toordinal()
     found = {day - 60}
-    for base in (day, day + 2, day - 7, day - 28, day - 42, add_months(day, -4), add_months(day, -6), add_months(day, -24)):
+    for base in (
+        day,
+        day + 2,
+        day - 7,
+        day - 28,
+        day - 42,
+        add_months(day, -4),
+        add_months(day, -6),
+        add_months(day, -24),
+    ):
         found |= {base - 1, base, base + 1}
     return [date.fromordinal(one) for one in sorted(found)]
 
@@ -190,4 +236,14 @@ def written_dates(day: date) -> list[str]:
     """Ways to write a day, from the moment to nearly nothing."""
     iso = day.isoformat()
     later = (day + timedelta(days=6)).isoformat()
-    return [iso, f"{iso}T06:00", f"{iso}T18:00", f"{iso}T18:00-05:00", iso[:7], iso[:4], f"{iso}..{later}", f"..{iso}", f"{iso}.."]
+    return [
+        iso,
+        f"{iso}T06:00",
+        f"{iso}T18:00",
+        f"{iso}T18:00-05:00",
+        iso[:7],
+        iso[:4],
+        f"{iso}..{later}",
+        f"..{iso}",
+        f"{iso}..",
+    ]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import given
-
-from onstudy.record.catalogue import load_catalogue
 from tests.engines.each import ENGINES
 from tests.generative.depth import examples
 from tests.generative.make import Case, cases
 from tests.generative.test_knowledge import shipped_rules
+
+from onstudy.record.catalogue import load_catalogue
 
 pytestmark = pytest.mark.generative
 REFERENCE = "memory"

@@ -1,4 +1,4 @@
-"""What a finding carries beside its answer: causes and questions where it is unknown, evidence that is in the record."""
+"""What a finding carries beside its answer: causes and questions of an unknown, evidence that is in the record."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
+from tests.generative.depth import examples
+from tests.generative.make import ANCHORS, Case, cases
 
 from onstudy.criteria import expr as e
 from onstudy.criteria.finding import AskClass, Finding, Reason
@@ -14,8 +16,6 @@ from onstudy.engines.view import View
 from onstudy.record.catalogue import load_catalogue
 from onstudy.screening.explain import PHRASES, because, near
 from onstudy.values.truth import UNKNOWN, Truth
-from tests.generative.depth import examples
-from tests.generative.make import ANCHORS, Case, cases
 
 pytestmark = pytest.mark.generative
 

@@ -7,16 +7,17 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
+from tests.engines.each import by_memory
+from tests.generative.completions import STEPS, completed
+from tests.generative.make import LENGTH, Case, Tape, case
+from tests.generative.shapes import FAMILIES, SHAPES
 
 from onstudy.criteria import expr as e
 from onstudy.criteria.expr import NODES
 from onstudy.criteria.finding import Reason
 from onstudy.record.catalogue import load_catalogue
+from onstudy.values.interval import Op
 from onstudy.values.truth import FALSE, TRUE, UNKNOWN
-from tests.engines.each import by_memory
-from tests.generative.completions import STEPS, completed
-from tests.generative.make import LENGTH, Case, Tape, case
-from tests.generative.shapes import FAMILIES, SHAPES
 
 
 def _cases(count: int) -> Iterator[Case]:
@@ -43,7 +44,7 @@ def test_every_node_is_produced(nodes: list[object]) -> None:
 def test_every_use_of_a_node_is_produced(nodes: list[object]) -> None:
     assert {n.which for n in nodes if isinstance(n, e.Pick)} == set(e.Which)
     assert {n.of for n in nodes if isinstance(n, e.Count)} == set(e.CountOf)
-    assert {n.op for n in nodes if isinstance(n, e.Compare)} == set(e.Op)
+    assert {n.op for n in nodes if isinstance(n, e.Compare)} == set(Op)
     assert {n.closed for n in nodes if isinstance(n, e.Any)} == {True, False}
     assert {n.relation for n in nodes if isinstance(n, e.Lookback)} == set(e.LOOKBACKS)
     assert {n.relation for n in nodes if isinstance(n, e.Timing)} == set(e.Relation) - {e.Relation.AT}
@@ -83,8 +84,6 @@ def test_every_answer_and_cause_comes_out(drawn: list[Case]) -> None:
 def test_every_completion_is_made(drawn: list[Case]) -> None:
     source = random.Random(1)
     made = Counter(
-        name
-        for one in drawn
-        for name in completed(Tape(source.randbytes(24)), one.entry, one.on, one.trees())[1]
+        name for one in drawn for name in completed(Tape(source.randbytes(24)), one.entry, one.on, one.trees())[1]
     )
     assert {step.__name__ for step in STEPS if made[step.__name__] < 5} == set()

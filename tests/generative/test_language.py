@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.generative.depth import examples
+from tests.generative.make import Case, cases, parsed
 
 from onstudy.criteria import expr as e
 from onstudy.criteria.expr import TruthExpr
 from onstudy.language.parse import RuleErrorAt
 from onstudy.language.unparse import unparse
-from tests.generative.depth import examples
-from tests.generative.make import Case, cases, parsed
 
 pytestmark = pytest.mark.generative
 
@@ -57,7 +57,9 @@ def test_any_joining_of_parts_reads_back(tree: TruthExpr) -> None:
 
 
 @examples(3)
-@given(case=cases(most_rules=1), at=st.integers(0, 200), noise=st.sampled_from("()$;,. no then 5 mg/dL ULN % x \u00e9\x00"))
+@given(
+    case=cases(most_rules=1), at=st.integers(0, 200), noise=st.sampled_from("()$;,. no then 5 mg/dL ULN % x \u00e9\x00")
+)
 def test_a_damaged_rule_is_refused_with_a_place_or_is_a_rule(case: Case, at: int, noise: str) -> None:
     rule = case.rules[0]
     damaged = rule[: at % (len(rule) + 1)] + noise + rule[at % (len(rule) + 1) + at % 4 :]

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from datetime import date
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
+from tests.generative.depth import examples
+from tests.generative.make import Case, cases
+from tests.generative.test_knowledge import shipped_rules
 
 from onstudy.criteria.expr import TruthExpr
 from onstudy.engines.memory import Memory
@@ -13,9 +17,6 @@ from onstudy.engines.view import View
 from onstudy.engines.windows import Verdict, moved, windows
 from onstudy.language.unparse import unparse
 from onstudy.record.catalogue import load_catalogue
-from tests.generative.depth import examples
-from tests.generative.make import Case, cases
-from tests.generative.test_knowledge import shipped_rules
 
 pytestmark = pytest.mark.generative
 ALL = frozenset({"all"})
@@ -43,7 +44,7 @@ def _equal_a_loop(case: Case, rules: tuple[TruthExpr, ...], until: int) -> None:
         found = windows(lambda day, rule=rule: days.answer(rule, day), rule, days.view, days.anchors, until)  # type: ignore[misc]
         assert found[0].first == days.first
         assert found[-1].last == until
-        for one, following in zip(found, found[1:], strict=False):
+        for one, following in pairwise(found):
             assert one.last + 1 == following.first
             assert (one.truth, one.if_confirmed) != (following.truth, following.if_confirmed)
         spread = [(one.truth, one.if_confirmed) for one in found for _ in range(one.first, one.last + 1)]

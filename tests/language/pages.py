@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
 
+from tests.engines.each import ready
+
 from onstudy.criteria.expr import TruthExpr
 from onstudy.criteria.finding import Reason
 from onstudy.engines.view import Anchors
@@ -19,7 +21,6 @@ from onstudy.record.patient import Patient
 from onstudy.values.calendar import as_when, on_day
 from onstudy.values.truth import Truth
 from onstudy.yamltext import read_yaml
-from tests.engines.each import ready
 
 PAGES = Path(__file__).parents[2] / "docs" / "language"
 ANCHORS = ("registration", "therapy_start")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from tests.generative.make import NAMES, parsed
 
 from onstudy.criteria import expr as e
 from onstudy.criteria.expr import RuleError
@@ -12,7 +13,6 @@ from onstudy.language.unparse import plain, unparse
 from onstudy.record.catalogue import load_catalogue
 from onstudy.values.calendar import Duration, Unit
 from onstudy.values.interval import Op
-from tests.generative.make import NAMES, parsed
 
 SEIZURE = e.Any(e.Records("seizure"))
 STROKE = e.Any(e.Records("stroke"))
@@ -95,9 +95,11 @@ def test_a_setting_is_read_where_it_is_used_and_kept_by_name() -> None:
         "agents": Setting("agents", ("rituximab", "corticosteroid"), ""),
     })  # fmt: skip
     for text in (
-        "no seizure within $window before registration", "latest ast <= $most", "any treatment where (agent is $agents)",
+        "no seizure within $window before registration",
+        "latest ast <= $most",
+        "any treatment where (agent is $agents)",
         "any treatment where (agent not in (methotrexate, $agents))",
-    ):  # fmt: skip
+    ):
         assert unparse(parse(text, load_catalogue(), names)) == text
 
 
@@ -106,7 +108,11 @@ def test_a_setting_is_read_where_it_is_used_and_kept_by_name() -> None:
     [
         ("", "1:1", "the end of the rule does not fit here"),
         ("no seizure\nand\nno strok", "3:4", "there is no kind 'strok'; did you mean stroke?"),
-        ("latest treatment has (agnt is rituximab)", "1:23", "'agnt' is neither a definition nor a kind; did you mean agent?"),
+        (
+            "latest treatment has (agnt is rituximab)",
+            "1:23",
+            "'agnt' is neither a definition nor a kind; did you mean agent?",
+        ),
         ("allowed_before", "1:1", "allowed_before speaks of a treatment record; it stands inside"),
         ("any seizure where (allowed_before)", "1:20", "allowed_before speaks of a treatment record"),
         ("any treatment where (seizure is yes)", "1:22", "this is a statement; a value is needed here"),
@@ -166,6 +172,8 @@ def test_a_node_that_makes_no_sense_cannot_be_made() -> None:
             make()
 
 
-@pytest.mark.parametrize(("number", "text"), [(1.5, "1.5"), (10000.0, "10000"), (0.1, "0.1"), (2.0, "2"), (1e13, "10000000000000")])
+@pytest.mark.parametrize(
+    ("number", "text"), [(1.5, "1.5"), (10000.0, "10000"), (0.1, "0.1"), (2.0, "2"), (1e13, "10000000000000")]
+)
 def test_numbers_as_a_person_writes_them(number: float, text: str) -> None:
     assert plain(number) == text

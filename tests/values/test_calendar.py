@@ -94,7 +94,9 @@ def test_the_day_of_the_month_stays_or_is_the_last(start: date, months: int) -> 
 
 
 @given(days, days, st.sampled_from(Unit), st.integers(0, 100), st.sampled_from([1, -1]))
-def test_adding_calendar_time_never_changes_the_order_of_days(one: date, other: date, unit: Unit, n: int, sign: int) -> None:
+def test_adding_calendar_time_never_changes_the_order_of_days(
+    one: date, other: date, unit: Unit, n: int, sign: int
+) -> None:
     if unit is Unit.HOURS:
         return
     first, second = sorted((one.toordinal(), other.toordinal()))
@@ -130,8 +132,8 @@ def test_age_counts_birthdays(born: date, on: date) -> None:
         assert years < 0
         return
     leap = born.month == 2 and born.day == 29
-    birthdays = [date(born.year + n, 3, 1) if leap and not calendar.isleap(born.year + n) else born.replace(year=born.year + n)
-                 for n in range(1, on.year - born.year + 1)]  # fmt: skip
+    lived = range(born.year + 1, on.year + 1)
+    birthdays = [date(year, 3, 1) if leap and not calendar.isleap(year) else born.replace(year=year) for year in lived]
     assert years == sum(birthday <= on for birthday in birthdays)
 
 
@@ -203,8 +205,8 @@ def test_dates_between_two_days_show_both(one: date, width: int) -> None:
     "text",
     [
         "", "yesterday", "15.03.2026", "2026-13", "2026-02-29", "2026-3-5", "2026-03-15T25:00", "2026-03-15T10:61",
-        "2026-03-15T10:00:61", "1492", "9999-01-01", "2026-03-15T10:00+15:00", "2026-03-15 10", "2026-03-15T", "2026-00",
-        "2" * 100,
+        "2026-03-15T10:00:61", "1492", "9999-01-01", "2026-03-15T10:00+15:00", "2026-03-15 10", "2026-03-15T",
+        "2026-00", "2" * 100,
     ],
 )  # fmt: skip
 def test_what_is_no_date_is_refused(text: str) -> None:

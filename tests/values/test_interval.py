@@ -27,8 +27,13 @@ from onstudy.values.interval import (
 from onstudy.values.truth import FALSE, TRUE, UNKNOWN, Truth, negate
 
 OPS: dict[Op, Callable[[Number, Number], bool]] = {
-    Op.LT: operator.lt, Op.LE: operator.le, Op.EQ: operator.eq, Op.NE: operator.ne, Op.GE: operator.ge, Op.GT: operator.gt,
-}  # fmt: skip
+    Op.LT: operator.lt,
+    Op.LE: operator.le,
+    Op.EQ: operator.eq,
+    Op.NE: operator.ne,
+    Op.GE: operator.ge,
+    Op.GT: operator.gt,
+}
 SWAPPED = {Op.LT: Op.GT, Op.LE: Op.GE, Op.EQ: Op.EQ, Op.NE: Op.NE, Op.GE: Op.LE, Op.GT: Op.LT}
 OPPOSITE = {Op.LT: Op.GE, Op.LE: Op.GT, Op.EQ: Op.NE, Op.NE: Op.EQ, Op.GE: Op.LT, Op.GT: Op.LE}
 

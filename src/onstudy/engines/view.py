@@ -144,11 +144,17 @@ class View:
             return fact.start.days
         return Interval(fact.start.days.low, None)
 
-    def _newer(self, denial: Fact) -> str:
-        """What newer facts do, or may do, to a negative: nothing, end it on its day ("ends"), or make it void."""
+    def _newer(self, denial: Fact, kind: str) -> str:
+        """What newer facts do, or may do, to a negative: nothing, end it on its day ("ends"), or make it void.
+
+        A negative of a group is one of each member: of a `kind` only what is or may be of that kind says otherwise.
+        """
         said = _said(denial)
         state = ""
+        may_be = self.catalogue.families[kind] | self.catalogue.ancestors(kind)
         for fact in self.facts(denial.kind):
+            if fact.kind not in may_be:
+                continue
             if denial.narrowed is not None and not self._may_concern(denial, fact):
                 continue
             before = compare(Op.LE, fact.start.days, said)
@@ -211,7 +217,7 @@ class View:
         used: list[Fact] = []
         if self.catalogue.kinds[kind].extent != STATE:
             for denial in self.denials(kind):
-                newer = self._newer(denial)
+                newer = self._newer(denial, kind)
                 if newer == "void":
                     continue
                 sure = self._surely(denial, newer)

@@ -104,9 +104,7 @@ def zip_origin(code: str) -> Origin:
     """
     found = _ZIP.fullmatch(code.strip())
     if found is None:
-        raise ZipMalformed(
-            f"{code.strip()[:20]!r} is not a ZIP code; write five digits such as 20892, or name a city"
-        )
+        raise ZipMalformed(f"{code.strip()[:20]!r} is not a ZIP code; write five digits such as 20892, or name a city")
     return _zip_origin(found[1])
 
 
@@ -114,17 +112,22 @@ def zip_origin(code: str) -> Origin:
 def _zip_origin(code: str) -> Origin:
     import zipcodes  # not at the top: its table takes most of a second to unpack when first asked
 
-    matches = zipcodes.matching(code)
+    matches: list[dict[str, str]] = zipcodes.matching(code)  # type: ignore[no-untyped-call]
     if not matches:
         raise ZipUnknown(f"there is no ZIP code {code}; check the digits, or name a city")
     place = matches[0]
-    lat, lon = float(place["lat"] or 0), float(place["long"] or 0)  # the library gives them as text
+    lat, lon = _degrees(place)
     if not lat and not lon:
         raise ZipOutsideCoverage(
             f"ZIP code {code} exists, but where it lies is not known here (military and ship mail); "
             "give the ZIP code or city where you live"
         )
     return Origin(f"{place['city']}, {place['state']} {code}", _country(place["state"]), lat, lon)
+
+
+def _degrees(place: dict[str, str]) -> tuple[float, float]:
+    """Latitude and longitude, which the library gives as text; both 0 where it knows none."""
+    return float(place["lat"] or 0), float(place["long"] or 0)
 
 
 def _country(state: str) -> str:
@@ -151,9 +154,9 @@ def us_city(city: str, state: str) -> Origin | None:
     code = next((short for short, name in STATES.items() if folded(name) == state), "")
     if not code:
         return None
-    found = [place for place in zipcodes.filter_by(state=code) if folded(place["city"]) == city]
-    points = [(float(place["lat"] or 0), float(place["long"] or 0)) for place in found]
-    middle = centre(point for point in points if point != (0, 0))
+    everywhere: list[dict[str, str]] = zipcodes.filter_by(state=code)  # type: ignore[no-untyped-call]
+    found = [place for place in everywhere if folded(place["city"]) == city]
+    middle = centre(point for place in found if any(point := _degrees(place)))
     return None if middle is None else Origin(f"{found[0]['city']}, {code}", _country(code), *middle)
 
 

@@ -50,8 +50,9 @@ class Site(NamedTuple):
 class Compiled:
     """What a record says of its own making where it was put together from several sources, not downloaded.
 
-    `as_of` is the date of its newest part, `last_known_as_of` that of the last status known. `sites_total` sites are known to exist on `sites_total_as_of`; the
-    ones that are listed, and their statuses, are of `sites_listed_as_of`. Origins: part, source, date.
+    `as_of` is the date of its newest part, `last_known_as_of` that of the last status known. `sites_total` sites
+    are known to exist on `sites_total_as_of`; the ones that are listed, and their statuses, are of
+    `sites_listed_as_of`. Origins: part, source, date.
     """
 
     note: str
@@ -174,9 +175,7 @@ def read_record(raw: bytes | msgspec.Raw, where: str = "") -> Record:
     return record
 
 
-def _record(
-    nct_id: str, named: v2.Identification, protocol: v2.Protocol, study: v2.Study, reading: _Reading
-) -> Record:
+def _record(nct_id: str, named: v2.Identification, protocol: v2.Protocol, study: v2.Study, reading: _Reading) -> Record:
     status = protocol.statusModule or v2.Status()
     design = protocol.designModule or v2.Design()
     about = protocol.conditionsModule or v2.Conditions()
@@ -189,7 +188,9 @@ def _record(
     youngest = _age(people.minimumAge, "minimumAge", reading)
     eldest = _age(people.maximumAge, "maximumAge", reading)
     compiled = _compiled(study.onstudy, reading) if study.onstudy else None
-    posted = compiled.as_of if compiled else _date(status.lastUpdatePostDateStruct, reading) or _date(status.studyFirstPostDateStruct, reading)
+    posted = _date(status.lastUpdatePostDateStruct, reading) or _date(status.studyFirstPostDateStruct, reading)
+    if compiled:
+        posted = compiled.as_of
     official = reading.text(named.officialTitle, "officialTitle", TITLE)
     text = reading.text
     return Record(

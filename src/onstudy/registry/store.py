@@ -118,9 +118,7 @@ class Store:
     def original(self, nct_id: str) -> bytes | None:
         """The JSON of a trial as it was published; None if it is not here."""
         with self.snapshot() as db:
-            row = db.execute(
-                "SELECT json FROM original JOIN study USING (id) WHERE nct_id = ?", (nct_id,)
-            ).fetchone()
+            row = db.execute("SELECT json FROM original JOIN study USING (id) WHERE nct_id = ?", (nct_id,)).fetchone()
         return None if row is None else zlib.decompress(row[0])
 
     def origin(self, nct_id: str) -> str:
@@ -133,9 +131,7 @@ class Store:
         """How many trials there are, and how old what is known of them is."""
         with self.snapshot() as db:
             by_origin = dict(db.execute("SELECT origin, count(*) FROM study GROUP BY origin ORDER BY origin"))
-            oldest, newest = db.execute(
-                "SELECT min(updated), max(updated) FROM study WHERE updated <> ''"
-            ).fetchone()
+            oldest, newest = db.execute("SELECT min(updated), max(updated) FROM study WHERE updated <> ''").fetchone()
             return Counts(
                 trials=sum(by_origin.values()),
                 by_origin=by_origin,

@@ -72,7 +72,8 @@ class Writer:
             "INSERT INTO study VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
             (
                 id, record.nct_id, digest, origin, record.title, record.status, record.stated, record.last_known,
-                record.last_stated, record.sites_stated, record.phase, record.sponsor, record.updated, record.version, sites,
+                record.last_stated, record.sites_stated, record.phase, record.sponsor, record.updated, record.version,
+                sites,
             ),
         )  # fmt: skip
         self._db.execute("INSERT INTO original VALUES (?, ?)", (id, packed))

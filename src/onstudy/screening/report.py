@@ -161,7 +161,7 @@ def to_text(screening: Screening) -> str:
 def to_table(screenings: Sequence[Screening]) -> str:
     """A line for each patient, trial and cohort: the verdict, and what it waits for or from which day it works."""
     several = len({s.trial.id for s in screenings}) > 1
-    rows = [("patient", "cohort", "verdict", "not met, or what it waits for")]
+    rows = [("patient", "cohort", "verdict", "not met, or waits for")]
     for s in screenings:
         who = f"{s.patient.id} {s.trial.id}" if several else s.patient.id
         rows += [(who, c.id, VERDICT_WORDS[c.verdict].lower(), _waits(c, s)) for c in s.cohorts]
