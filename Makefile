@@ -54,11 +54,11 @@ docs: .venv/.core
 	@touch $@
 
 .venv/.run: .venv/.core
-	$(PIP) -e ".[fhir]"
+	$(PIP) -e ".[fhir,web]"
 	@touch $@
 
 .venv/.dev: .venv/.core
-	$(PIP) -e ".[dev,fhir]"
+	$(PIP) -e ".[dev,fhir,web]"
 	@touch $@
 
 # Without npm, or without its registry, the browser tests are skipped and named: see tests/conftest.py.
