@@ -145,6 +145,7 @@ def place_in(source: str, node: Node, line: int, column: int) -> tuple[int, int]
         row, start = row + 1, 0
     elif rows[row][start : start + 1] in ("'", '"'):
         start += 1
+    total = sum(not c.isspace() for c in text)
     seen = 0
     for number in range(row, len(rows)):
         for position in range(start, len(rows[number])):
@@ -153,5 +154,7 @@ def place_in(source: str, node: Node, line: int, column: int) -> tuple[int, int]
             if seen == wanted:
                 return number + 1, position + 1
             seen += 1
+            if seen == wanted == total:  # just behind the last character
+                return number + 1, position + 2
         start = 0
     return node.line, node.column

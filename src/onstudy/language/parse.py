@@ -35,6 +35,10 @@ from onstudy.values.quantity import UnitError, convert
 _OPS = {"≤": "<=", "≥": ">=", "=<": "<="}
 _UNITS = {word: unit for unit in Unit for word in (unit.value, unit.value[:-1])}
 _PLACES = ("start", "end")
+_KEYWORDS = (
+    "after", "and", "any", "at", "before", "count", "days", "duration", "earliest", "every", "has", "highest", "known",
+    "latest", "least", "lowest", "not", "then", "where", "within",
+)  # fmt: skip
 _FRIENDLY = {
     "LPAR": "(", "RPAR": ")", "COMMA": ",", "NAME": "a name", "QUANTITY": "a number", "$END": "the end",
     "SETTING": "$setting", "COMPARISON": "<= < = != > >=", "SIGN": "+ -", "FACTOR": "* /", "NO": "no",
@@ -87,11 +91,21 @@ def _syntax(error: UnexpectedInput, text: str) -> RuleErrorAt:
         expected = sorted({_FRIENDLY.get(name, name.lower()) for name in error.accepts or error.expected})
         shown = "the end of the rule" if error.token.type == "$END" else repr(str(error.token))
         line, column = _place(error.token, text)
-        return RuleErrorAt(f"{shown} does not fit here; expected {', '.join(expected)}", line, column)
+        hint = _misspelt(error)
+        return RuleErrorAt(f"{shown} does not fit here; expected {', '.join(expected)}{hint}", line, column)
     if isinstance(error, UnexpectedCharacters):
         return RuleErrorAt(f"{error.char!r} does not belong here", error.line, error.column)
     assert isinstance(error, UnexpectedEOF)
     return RuleErrorAt("the rule ends too early", 1, len(text))
+
+
+def _misspelt(error: UnexpectedToken) -> str:
+    """The keyword that the word before, or the word itself, may have been meant to be."""
+    before = error.token_history or []
+    for token in (*before[-1:], error.token):
+        if token.type == "NAME" and (hint := nearest(str(token), _KEYWORDS)):
+            return f"{hint[:-1]} instead of {str(token)!r}?"
+    return ""
 
 
 def _place(token: Token, text: str) -> tuple[int, int]:

@@ -154,7 +154,8 @@ class _TrialReader:
             self.wrong(f"anchors lack {REGISTRATION!r}, from which windows are counted", node)
         for name, anchor in self.anchors.items():
             if anchor.not_before and anchor.not_before not in self.anchors:
-                self.wrong(f"anchor {name}: there is no anchor {anchor.not_before!r}", node)
+                near = nearest(anchor.not_before, self.anchors)
+                self.wrong(f"there is no anchor {anchor.not_before!r}{near}", node.mapping[name].mapping["not_before"])
 
     def read_settings(self, node: Node | None) -> None:
         for name, part in (node.mapping if node is not None else {}).items():
