@@ -31,7 +31,7 @@ def _within(finding: Finding) -> Iterator[Finding]:
         yield from _within(part)
 
 
-@examples(3)
+@examples(1.5)
 @given(case=cases())
 def test_an_unknown_has_causes_and_questions_and_nothing_else_has(case: Case) -> None:
     for finding in _findings(case):
@@ -41,7 +41,7 @@ def test_an_unknown_has_causes_and_questions_and_nothing_else_has(case: Case) ->
                 assert bool(part.asks) is (part.truth is UNKNOWN), part
 
 
-@examples(2)
+@examples(1)
 @given(case=cases())
 def test_every_question_is_of_one_class(case: Case) -> None:
     catalogue = load_catalogue()
@@ -58,7 +58,7 @@ def test_every_question_is_of_one_class(case: Case) -> None:
                 assert kind.by_study
 
 
-@examples(2)
+@examples(1)
 @given(case=cases())
 def test_what_an_assumption_settles_is_to_confirm(case: Case) -> None:
     for recorded, confirmed in zip(_findings(case), _findings(case, frozenset({"all"})), strict=True):
@@ -67,7 +67,7 @@ def test_what_an_assumption_settles_is_to_confirm(case: Case) -> None:
             assert any(ask.cls is AskClass.TO_CONFIRM for ask in recorded.asks)
 
 
-@examples(2)
+@examples(1)
 @given(case=cases())
 def test_evidence_lies_in_the_record(case: Case) -> None:
     patient = case.patient()
@@ -77,7 +77,7 @@ def test_evidence_lies_in_the_record(case: Case) -> None:
             assert {fact.id for fact in part.evidence} <= known | {"born"}
 
 
-@examples(2)
+@examples(1)
 @given(case=cases())
 def test_the_parts_mirror_the_tree(case: Case) -> None:
     for finding in _findings(case):
@@ -88,7 +88,7 @@ def test_the_parts_mirror_the_tree(case: Case) -> None:
                 assert len(part.parts) == 1
 
 
-@examples(2)
+@examples(1)
 @given(case=cases())
 def test_every_answer_can_be_explained_in_a_line(case: Case) -> None:
     catalogue = load_catalogue()

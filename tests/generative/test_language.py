@@ -35,28 +35,28 @@ def _joined(parts: st.SearchStrategy[TruthExpr]) -> st.SearchStrategy[TruthExpr]
 TREES = st.recursive(st.sampled_from(LEAVES), _joined, max_leaves=8)
 
 
-@examples(3)
+@examples(2)
 @given(case=cases())
 def test_a_generated_rule_reads_back(case: Case) -> None:
     for tree in case.trees():
         assert parsed(unparse(tree)) == tree
 
 
-@examples(3)
+@examples(2)
 @given(case=cases())
 def test_the_text_is_canonical(case: Case) -> None:
     for tree in case.trees():
         assert unparse(parsed(unparse(tree))) == unparse(tree)
 
 
-@examples(3)
+@examples(2)
 @given(tree=TREES)
 def test_any_joining_of_parts_reads_back(tree: TruthExpr) -> None:
     """Parentheses stand wherever they must, also where no author would have written them."""
     assert parsed(unparse(tree)) == tree
 
 
-@examples(3)
+@examples(2)
 @given(
     case=cases(most_rules=1), at=st.integers(0, 200), noise=st.sampled_from("()$;,. no then 5 mg/dL ULN % x \u00e9\x00")
 )

@@ -53,7 +53,7 @@ def _equal_a_loop(case: Case, rules: tuple[TruthExpr, ...], until: int) -> None:
             assert verdict == days.answer(rule, day), f"{unparse(rule)} on {date.fromordinal(day)}"
 
 
-@examples(0.6)
+@examples(0.5)
 @given(case=cases(most_rules=2))
 def test_windows_of_generated_rules(case: Case) -> None:
     _equal_a_loop(case, tuple(case.trees()), case.on.toordinal() + 130)

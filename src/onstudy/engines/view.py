@@ -7,7 +7,7 @@ could lie; where no region is left, none is zero.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from onstudy.record.catalogue import BOOLEAN, DAY, MOMENT, NO, STATE, YES, Catalogue
@@ -223,7 +223,7 @@ class View:
                 sure = self._surely(denial, newer)
                 if sure is None:
                     continue
-                regions = [part for region in regions for part in self._excluding(region, denial, *sure)]
+                regions = _widest(part for region in regions for part in self._excluding(region, denial, *sure))
                 used.append(denial)
         imagined = [self._imagined(kind, region) for region in regions]
         # A record every value of whose attribute is denied cannot exist.
@@ -273,6 +273,22 @@ def _without(region: _Region, first: int | None, last: int | None) -> list[_Regi
         start = last + 1 if region.first is None else max(region.first, last + 1)
         left.append(_Region(start, region.last, region.excluded))
     return left
+
+
+def _widest(regions: Iterable[_Region]) -> list[_Region]:
+    """The regions without those that lie in another and exclude no less: they could hold nothing more."""
+    kept: list[_Region] = []
+    for region in regions:
+        if not any(_holds(other, region) for other in kept):
+            kept = [other for other in kept if not _holds(region, other)]
+            kept.append(region)
+    return kept
+
+
+def _holds(wide: _Region, narrow: _Region) -> bool:
+    begins = wide.first is None or (narrow.first is not None and wide.first <= narrow.first)
+    ends = wide.last is None or (narrow.last is not None and wide.last >= narrow.last)
+    return begins and ends and set(wide.excluded) <= set(narrow.excluded)
 
 
 Anchors = Mapping[str, When | None]

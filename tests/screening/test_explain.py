@@ -1,0 +1,168 @@
+"""Explanations: read off the tree and its evidence, decisive parts alone, how near a limit a value is."""
+
+from __future__ import annotations
+
+import pytest
+from tests.engines.asking import ask
+
+from onstudy.criteria import expr as e
+from onstudy.criteria.finding import Finding
+from onstudy.language.unparse import unparse
+from onstudy.record.catalogue import load_catalogue
+from onstudy.screening.explain import because, decisive, decisive_leaves, evidence_of, near
+from onstudy.values.truth import FALSE, TRUE, UNKNOWN
+
+CATALOGUE = load_catalogue()
+BILIRUBIN = "{kind: bilirubin_total, id: bili, on: 2026-03-15, value: 1.8 mg/dL, uln: 1.2 mg/dL}"
+
+
+def leaves(finding: Finding) -> list[str]:
+    return [unparse(leaf.expr) for leaf in decisive_leaves(finding)]
+
+
+# Decisive parts -------------------------------------------------------------------------------------------
+
+RECORD = """facts:
+- {kind: stroke, on: 2020-01-01}
+- {kind: seizure, value: no, recorded: 2026-03-10}
+- {kind: ecog, on: 2026-03-14, value: 1}
+"""
+
+
+@pytest.mark.parametrize(
+    ("rule", "truth", "shown"),
+    [
+        ("no seizure and no stroke", FALSE, ["any stroke"]),
+        ("no seizure and latest lvef >= 45 %", UNKNOWN, ["latest lvef >= 45 %"]),
+        ("no seizure and latest ecog <= 2", TRUE, ["any seizure", "latest ecog <= 2"]),
+        ("seizure or stroke", TRUE, ["any stroke"]),
+        ("seizure or latest lvef >= 45 %", UNKNOWN, ["latest lvef >= 45 %"]),
+        ("seizure or latest ecog > 2", FALSE, ["any seizure", "latest ecog > 2"]),
+        ("not (stroke and latest lvef >= 45 %)", UNKNOWN, ["latest lvef >= 45 %"]),
+        ("if seizure then latest lvef >= 45 %", TRUE, ["any seizure"]),
+        ("if stroke then latest ecog <= 2", TRUE, ["latest ecog <= 2"]),
+        ("if stroke then latest ecog > 2", FALSE, ["any stroke", "latest ecog > 2"]),
+        ("if stroke then latest lvef >= 45 %", UNKNOWN, ["latest lvef >= 45 %"]),
+    ],
+)
+def test_only_the_parts_that_decide(rule: str, truth: object, shown: list[str]) -> None:
+    finding = ask(RECORD, rule)
+    assert finding.truth is truth
+    assert leaves(finding) == shown
+
+
+def test_a_leaf_has_no_parts_that_decide() -> None:
+    finding = ask(RECORD, "latest ecog <= 2")
+    assert isinstance(finding.expr, e.Compare)
+    assert decisive(finding) == ()
+    assert decisive_leaves(finding) == (finding,)
+
+
+def test_every_rests_on_the_records_that_fail() -> None:
+    record = (
+        "complete: [treatment]\nfacts:\n- {kind: treatment, agent: prednisone, on: 2026-02-01}\n"
+        "- {id: late, kind: treatment, agent: rituximab, on: 2026-03-12}"
+    )
+    finding = ask(record, "every treatment has (end is at least 14 days before registration)")
+    assert [fact.id for fact in evidence_of(finding)] == ["late"]
+    said = because(finding, CATALOGUE)
+    assert "2026-03-12" in said
+    assert "2026-02-01" not in said
+
+
+def test_evidence_is_each_fact_once() -> None:
+    finding = ask(f"facts: [{BILIRUBIN}]", "latest bilirubin_total <= 1.5 ULN and latest bilirubin_total <= 2 ULN")
+    assert [fact.id for fact in evidence_of(finding)] == ["bili"]
+
+
+# How near ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ("latest bilirubin_total <= 1.5 ULN", "1.8 mg/dL is 1.50 x ULN, limit 1.5 x ULN"),
+        ("latest bilirubin_total <= 1.5 mg/dL", "1.8 mg/dL, limit at most 1.5 mg/dL (0.3 above)"),
+        ("latest bilirubin_total >= 2 mg/dL", "1.8 mg/dL, limit at least 2 mg/dL (0.2 short)"),
+        ("latest bilirubin_total < 2 mg/dL", "1.8 mg/dL, limit below 2 mg/dL"),
+        ("latest bilirubin_total > 1.8 mg/dL", "1.8 mg/dL, limit above 1.8 mg/dL"),
+    ],
+)
+def test_a_value_beside_its_limit(rule: str, said: str) -> None:
+    assert near(ask(f"facts: [{BILIRUBIN}]", rule)) == said
+
+
+def test_a_value_in_the_unit_it_was_recorded_in() -> None:
+    record = "facts: [{kind: bilirubin_total, on: 2026-03-15, value: 30.78 umol/L, uln: 20.52 umol/L}]"
+    assert near(ask(record, "latest bilirubin_total <= 1.5 ULN")) == "30.78 umol/L is 1.50 x ULN, limit 1.5 x ULN"
+
+
+def test_age_and_dates_beside_their_limit() -> None:
+    assert near(ask("born: 1966-03-17\nfacts: []", "age at registration >= 60 years")) == (
+        "59 years, limit at least 60 years (1 short)"
+    )
+    record = "complete: [hematopoietic_transplant]\nfacts: [{kind: hematopoietic_transplant, on: 2025-11-17}]"
+    rule = "every hematopoietic_transplant has (end is at least 4 months before registration)"
+    assert near(ask(record, rule)) == "end 2025-11-17, asked at least 4 months before registration"
+
+
+def test_a_computed_value_is_called_so() -> None:
+    record = "facts: [{kind: ecg, on: 2026-03-14, qt: 430 ms, rate: 80 /min}]"
+    said = near(ask(record, "latest ecg has (qtcf <= 470 ms)"))
+    assert said is not None
+    assert "473.3" in said or "473.276" in said
+    assert "(computed)" in said
+
+
+@pytest.mark.parametrize("rule", ["no seizure", "latest hbsag is negative", "latest lvef >= 45 %"])
+def test_without_a_number_beside_a_limit_nothing_is_near(rule: str) -> None:
+    assert near(ask("facts: [{kind: hbsag, on: 2026-03-14, value: negative}]", rule)) is None
+
+
+# Sentences -----------------------------------------------------------------------------------------------
+
+
+def test_a_sentence_names_the_record_its_value_and_its_day() -> None:
+    said = because(ask(f"facts: [{BILIRUBIN}]", "latest bilirubin_total <= 1.5 ULN"), CATALOGUE)
+    for word in ("bilirubin", "1.8 mg/dL", "2026-03-15", "1.5 x ULN"):
+        assert word in said
+
+
+@pytest.mark.parametrize(
+    ("record", "rule", "said"),
+    [
+        ("facts: [{kind: seizure, value: no, recorded: 2026-03-10}]", "no seizure", "recorded as none on 2026-03-10"),
+        ("complete: [seizure]\nfacts: []", "no seizure", "none recorded, and the record is complete"),
+        ("facts: []", "no seizure", "nothing is recorded"),
+        ("facts: []", "hypercvad_ineligible", "no investigator has attested it"),
+        ("facts: [{kind: ecog, on: 2026-03-14, status: pending}]", "latest ecog <= 2", "the result is pending"),
+        ("facts: [{kind: ecog, on: 2026-03-20, value: 1}]", "latest ecog <= 2", "only after the registration date"),
+        (
+            "facts: [{kind: pregnancy_test, on: 2026-03-01, value: negative}]",
+            "latest pregnancy_test within 7 days before registration is negative",
+            "older than the window allows",
+        ),
+    ],
+)
+def test_why_it_is_so(record: str, rule: str, said: str) -> None:
+    assert said in because(ask(record, rule), CATALOGUE)
+
+
+def test_an_assumption_is_said() -> None:
+    assert (
+        because(ask("facts: []", "no seizure", assumed=frozenset({"all"})), CATALOGUE)
+        == "no seizure: assumed, not recorded"
+    )
+
+
+def test_a_long_list_is_counted_not_written_out() -> None:
+    kinds = ("seizure", "stroke", "aphasia", "dementia", "epilepsy", "syncope")
+    said = because(ask("facts: []", " and ".join(f"no {kind}" for kind in kinds)), CATALOGUE)
+    assert said.endswith("and 2 more")
+
+
+def test_all_values_of_a_tie_are_shown() -> None:
+    record = f"facts:\n- {BILIRUBIN}\n- {{kind: bilirubin_total, on: 2026-03-15, value: 1.9 mg/dL, uln: 1.2 mg/dL}}"
+    said = because(ask(record, "latest bilirubin_total <= 1.5 ULN"), CATALOGUE)
+    for word in ("1.8 mg/dL", "1.9 mg/dL", "records contradict each other"):
+        assert word in said

@@ -1,0 +1,152 @@
+"""What would settle a verdict: each open question once, by the work it asks for, and the smallest sets of answers."""
+
+from __future__ import annotations
+
+from datetime import date
+from itertools import pairwise
+
+import pytest
+from tests.engines.asking import patient
+
+from onstudy.language.trialfile import read_trial
+from onstudy.record.catalogue import load_catalogue
+from onstudy.screening.missing import MOST_SETS, Question
+from onstudy.screening.screen import CohortResult, screen
+from onstudy.values.calendar import When, as_when
+
+ON = date(2026, 3, 16)
+
+
+def cohort(record: str, *rules: str, therapy_start: str | None = "2026-03-18T09:00") -> CohortResult:
+    """The result of a trial of one cohort whose criteria R1, R2, ... are these rules."""
+    rows = "".join(f"\n      - {{id: R{n}, text: row, rule: {rule!r}}}" for n, rule in enumerate(rules, 1))
+    trial = read_trial(
+        f"""id: T
+version: "1"
+title: T
+anchors:
+  registration: {{label: Registration}}
+  therapy_start: {{label: Start}}
+steps: []
+cohorts:
+  - id: C
+    title: C
+    criteria:{rows}
+""".encode(),
+        "t.yaml",
+        load_catalogue(),
+    )
+    start: dict[str, When | None] = {"therapy_start": None if therapy_start is None else as_when(therapy_start)}
+    return screen(trial, patient(record), ON, anchors=start)["C"]
+
+
+def kinds(questions: tuple[Question, ...]) -> list[str]:
+    return [question.kind for question in questions]
+
+
+EMPTY = "facts: []"
+
+
+# Questions ----------------------------------------------------------------------------------------------
+
+
+def test_each_open_question_is_of_one_class() -> None:
+    found = cohort(EMPTY, "no seizure", "latest lvef >= 45 %", "any mrd_blood_submission", "no uncontrolled_infection")
+    assert kinds(found.to_confirm) == ["seizure"]
+    assert kinds(found.missing) == ["lvef"]
+    assert kinds(found.to_do) == ["mrd_blood_submission", "uncontrolled_infection"]
+    assert found.deciding == ("R1", "R2", "R3", "R4")
+
+
+def test_a_question_is_asked_once_for_all_criteria_that_need_it() -> None:
+    found = cohort(EMPTY, "latest lvef >= 45 %", "latest lvef >= 40 % or latest ecog <= 1")
+    (lvef, ecog) = found.missing
+    assert (lvef.kind, lvef.criteria, lvef.reasons) == ("lvef", ("R1", "R2"), ("no_record",))
+    assert ecog.criteria == ("R2",)
+    assert lvef.ask.endswith("?")
+
+
+def test_a_detail_is_asked_with_its_record() -> None:
+    record = "complete: [brain_injury]\nfacts: [{id: fall, kind: brain_injury, on: 2020-01-01}]"
+    (question,) = cohort(record, "no brain_injury where (clinically_relevant is yes)").missing
+    assert (question.fields, question.about, question.reasons) == (("clinically_relevant",), ("fall",), ("not_stated",))
+
+
+def test_nothing_is_asked_of_a_settled_verdict() -> None:
+    against = cohort("facts: [{kind: stroke, on: 2020-01-01}]", "no stroke", "latest lvef >= 45 %")
+    assert (against.verdict, against.deciding) == ("ineligible", ("R1",))
+    assert (against.to_confirm, against.to_do, against.missing, against.settled_by) == ((), (), (), ())
+    for_it = cohort("facts: [{kind: ecog, on: 2026-03-14, value: 1}]", "latest ecog <= 2 or latest lvef >= 45 %")
+    assert (for_it.verdict, for_it.missing, for_it.settled_by) == ("eligible", (), ())
+
+
+def test_what_an_assumption_does_not_settle_is_missing() -> None:
+    record = "facts: [{id: spell, kind: syncope, on: 2020-01-01}]"
+    found = cohort(record, "no syncope where (cause is unexplained)")
+    assert found.verdict == "undetermined"
+    assert kinds(found.to_confirm) == ["syncope"], "that there were no others"
+    assert [question.about for question in found.missing] == [("spell",)]
+
+
+def test_a_start_of_therapy_is_to_do() -> None:
+    record = "complete: [treatment]\nfacts: [{kind: treatment, agent: prednisone, on: 2026-03-10}]"
+    found = cohort(record, "every treatment has (end is at least 24 hours before therapy_start)", therapy_start=None)
+    assert [(question.kind, question.reasons) for question in found.to_do] == [("therapy_start", ("pending_anchor",))]
+    assert (found.missing, found.to_confirm) == ((), ())
+
+
+# Sets that settle -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("rules", "sets"),
+    [
+        (["no seizure"], [("seizure",)]),
+        (["no seizure", "no stroke"], [("seizure", "stroke")]),
+        (["no seizure and no stroke"], [("seizure", "stroke")]),
+        (["latest lvef >= 45 % or latest ecog <= 1"], [("ecog",), ("lvef",)]),
+        (["latest lvef >= 45 % or (latest ecog <= 1 and no seizure)"], [("lvef",), ("ecog", "seizure")]),
+        (["latest lvef >= 45 % or latest ecog <= 1", "latest lvef >= 40 %"], [("lvef",)]),
+        (["not (latest lvef >= 45 % and latest ecog <= 1)"], [("ecog",), ("lvef",)]),
+        (["not (latest lvef >= 45 % or latest ecog <= 1)"], [("ecog", "lvef")]),
+        (
+            ["if any hiv_infection then latest hiv_viral_load has (detected is no)"],
+            [("hiv_infection",), ("hiv_viral_load",)],
+        ),
+    ],
+)
+def test_the_smallest_sets_of_favourable_answers(rules: list[str], sets: list[tuple[str, ...]]) -> None:
+    assert list(cohort(EMPTY, *rules).settled_by) == sets
+
+
+def test_a_part_that_is_settled_is_in_no_set() -> None:
+    record = "facts:\n- {kind: ecog, on: 2026-03-14, value: 3}\n- {kind: stroke, value: no, recorded: 2026-03-14}"
+    found = cohort(record, "latest ecog <= 1 or latest lvef >= 45 %", "no stroke and no seizure")
+    assert found.settled_by == (("lvef", "seizure"),)
+
+
+def test_at_most_five_sets_the_smallest_first() -> None:
+    labs = ("lvef", "platelets", "hemoglobin", "neutrophils", "creatinine", "ast", "alt")
+    units = ("%", "10*3/uL", "g/dL", "10*3/uL", "mg/dL", "U/L", "U/L")
+    rule = " or ".join(f"latest {kind} >= 1 {unit}" for kind, unit in zip(labs, units, strict=True))
+    found = cohort(EMPTY, rule)
+    assert len(found.settled_by) == MOST_SETS
+    assert found.settled_by == tuple((kind,) for kind in sorted(labs)[:MOST_SETS])
+
+
+def test_many_alternatives_stay_quick() -> None:
+    """Twelve criteria with three ways each: half a million combinations, of which few are ever made."""
+    kinds_of = (
+        "seizure",
+        "stroke",
+        "aphasia",
+        "dementia",
+        "epilepsy",
+        "syncope",
+        "angina",
+        "sos_vod",
+        "gvhd",
+        "burkitt",
+    )
+    rules = [f"no {a} or no {b} or latest lvef >= 45 %" for a, b in pairwise(kinds_of)]
+    assert cohort(EMPTY, *rules).settled_by[0] == ("lvef",)
