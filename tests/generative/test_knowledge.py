@@ -79,7 +79,6 @@ facts:
 """
 _GRADES = "every toxicity at registration has (grade <= 1)"
 _DAYS = "days of treatment <= 1 day"
-_ELSEWHERE = pytest.mark.xfail(strict=False, reason="decided where records are read and assembled, not by an engine")
 
 
 @pytest.mark.parametrize(
@@ -110,17 +109,11 @@ _ELSEWHERE = pytest.mark.xfail(strict=False, reason="decided where records are r
             "facts: [{kind: seizure, value: no, on: 2026-03-01}]",
             "any seizure",
         ),
-        pytest.param(
-            _TOXICITY.format("2026-01"),
-            _TOXICITY.format("2026-01-05"),
-            _GRADES,
-            marks=_ELSEWHERE,
-        ),
+        (_TOXICITY.format("2026-01"), _TOXICITY.format("2026-01-05"), _GRADES),
         pytest.param(
             "complete: [treatment]\nfacts: [{kind: treatment, from: 2026-02, to: 2026-02, frequency: daily}]",
             "complete: [treatment]\nfacts: [{kind: treatment, from: 2026-02-02, to: 2026-02-20, frequency: daily}]",
             _DAYS,
-            marks=_ELSEWHERE,
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""The JSON Schema for editors says what the reader of trial files accepts: the shipped files pass, misspellings do not."""
+"""The JSON Schema for editors says what the reader of trial files accepts: shipped files pass, misspellings do not."""
 
 from __future__ import annotations
 

@@ -363,7 +363,10 @@ class Memory:
     def _why_unseen(self, records: e.Records, kind: Kind, anchors: list[Case]) -> Reason:
         if kind.attested:
             return Reason.NOT_ATTESTED
-        return self._outside(records, anchors) or Reason.NO_RECORD
+        outside = self._outside(records, anchors)
+        if outside is Reason.STALE and kind.assumable:  # an older event makes a forbidden one no less unrecorded
+            return Reason.NO_RECORD
+        return outside or Reason.NO_RECORD
 
     def _outside(self, records: e.Records, anchors: list[Case]) -> Reason | None:
         """`stale` or `later` where records of the kind exist that surely lie outside the lookback."""

@@ -10,19 +10,31 @@ from onstudy.record.catalogue import PERIOD, Catalogue
 from onstudy.record.patient import Fact
 from onstudy.values.calendar import DAY, When, on_day
 from onstudy.values.interval import Interval, Op, compare
-from onstudy.values.truth import TRUE
+from onstudy.values.truth import TRUE, UNKNOWN
 
 
 def end_superseded(facts: Sequence[Fact], catalogue: Catalogue) -> list[Fact]:
-    """The facts, with each open period ended by the first newer fact that says it is over."""
+    """The facts, with each open period ended by the first newer fact that says it is over.
+
+    Where a record only may be newer, the period only may be over: its end has no upper bound.
+    """
     open_ones = [fact for fact in facts if _open(fact, catalogue)]
-    enders = _by_newer_record(facts, open_ones, catalogue)
+    enders, doubtful = _by_newer_record(facts, open_ones, catalogue)
     for denial in facts:
         if denial.negative and denial.kind in catalogue.kinds and catalogue.kinds[denial.kind].negative == "day":
             for fact in open_ones:
                 if fact.kind in catalogue.families[denial.kind] and _denied(denial, fact):
                     _note(enders, fact, _day_of(denial), exact=False)
-    return [_ended(fact, enders[fact.id]) if fact.id in enders else fact for fact in facts]
+    return [_closed(fact, enders.get(fact.id), fact.id in doubtful) for fact in facts]
+
+
+def _closed(fact: Fact, ender: tuple[int, bool] | None, doubtful: bool) -> Fact:
+    if ender is not None:
+        return _ended(fact, (ender[0], ender[1] and not doubtful))
+    if not doubtful:
+        return fact
+    opened = fact.opened or (fact.end, fact.ongoing)
+    return replace(fact, end=When(Interval(fact.start.span.low, None)), ongoing=False, opened=opened)
 
 
 _Enders = dict[str, tuple[int, bool]]
@@ -35,20 +47,28 @@ def _open(fact: Fact, catalogue: Catalogue) -> bool:
     return fact.ongoing or fact.end is None or fact.end.span.high is None
 
 
-def _by_newer_record(facts: Sequence[Fact], open_ones: Sequence[Fact], catalogue: Catalogue) -> _Enders:
-    """The day by which the next record with the same value of the attribute that supersedes has begun."""
+def _by_newer_record(
+    facts: Sequence[Fact], open_ones: Sequence[Fact], catalogue: Catalogue
+) -> tuple[_Enders, set[str]]:
+    """The day by which the next record with the same value of the attribute that supersedes has begun, and the
+    periods that a record may, but need not, follow.
+    """
     lines: dict[tuple[str, str], list[Fact]] = defaultdict(list)
     for fact in facts:
         line = _line(fact, catalogue)
         if line is not None and fact.certain and fact.lacks is None:
             lines[line].append(fact)
     enders: _Enders = {}
+    doubtful: set[str] = set()
     for fact in open_ones:
         line = _line(fact, catalogue)
         for newer in lines[line] if line is not None else ():
-            if _starts_later(newer, fact):
+            later = compare(Op.GT, newer.start.days, fact.start.days)
+            if later is TRUE:
                 _note(enders, fact, newer.start.days.high, exact=newer.start.day is not None)
-    return enders
+            elif later is UNKNOWN and newer.id != fact.id:
+                doubtful.add(fact.id)
+    return enders, doubtful
 
 
 def _line(fact: Fact, catalogue: Catalogue) -> tuple[str, str] | None:
@@ -60,10 +80,6 @@ def _line(fact: Fact, catalogue: Catalogue) -> tuple[str, str] | None:
     if not isinstance(value, frozenset) or len(value) != 1 or "other" in value:
         return None
     return fact.kind, next(iter(value))
-
-
-def _starts_later(newer: Fact, older: Fact) -> bool:
-    return compare(Op.GT, newer.start.days, older.start.days) is TRUE
 
 
 def _denied(denial: Fact, fact: Fact) -> bool:

@@ -15,7 +15,7 @@ from onstudy.values.interval import Interval
 Value = Interval | frozenset[str] | When | None
 
 _NOTHING: Mapping[str, Value] = MappingProxyType({})
-_NO_PARTS: Mapping[str, "Fact"] = MappingProxyType({})
+_NO_PARTS: Mapping[str, Fact] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Fact:
     uln: Interval | None = None
     lln: Interval | None = None
     attributes: Mapping[str, Value] = field(default_factory=lambda: _NOTHING, hash=False)
-    parts: Mapping[str, "Fact"] = field(default_factory=lambda: _NO_PARTS, hash=False)
+    parts: Mapping[str, Fact] = field(default_factory=lambda: _NO_PARTS, hash=False)
     sample: str | None = None
     recorded: When | None = None
     shown: str = ""  # the value as recorded, for people

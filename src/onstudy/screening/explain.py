@@ -180,6 +180,8 @@ def _asked_label(finding: Finding, catalogue: Catalogue) -> str:
 def label(kind: str, catalogue: Catalogue) -> str:
     """The name of a kind for people."""
     entry = catalogue.kinds.get(kind)
+    if kind == "born":
+        return "Date of birth"
     return entry.label if entry is not None else kind.replace("_", " ")
 
 

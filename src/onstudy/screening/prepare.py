@@ -41,9 +41,9 @@ def prepared(
     A date without an upper bound ends with the day it was recorded, else with the index date: a record
     speaks of what has been. Facts that are dated later and are not states or plans are shown.
     """
-    for kind in default_limits:
-        if kind not in catalogue.kinds:
-            raise OnstudyError(f"a default limit is given for {kind!r}, which is no kind")
+    for name in default_limits:
+        if name not in catalogue.kinds:
+            raise OnstudyError(f"a default limit is given for {name!r}, which is no kind")
     today = on.toordinal()
     facts, problems, used = [], list(patient.problems), set()
     for fact in patient.facts:
@@ -63,7 +63,8 @@ def prepared(
 
 def _bounded(fact: Fact, today: int) -> Fact:
     if fact.negative:
-        return fact if fact.end is not None or fact.recorded is not None else replace(fact, end=on_day(today))
+        said = (fact.end is not None and fact.end.known) or fact.recorded is not None
+        return fact if said else replace(fact, end=on_day(today))
     if fact.start.span.high is not None:
         return fact
     recorded = fact.recorded.days.high if fact.recorded is not None else None
