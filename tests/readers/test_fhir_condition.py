@@ -177,3 +177,24 @@ def test_status_of_recalled_codes_is_carried() -> None:
     assert only(bundle(condition(concept(SNOMED, "27503000"))), "gilbert_syndrome").code_status == "C"
     both = {"coding": [{"system": SNOMED, "code": "27503000"}, {"system": ICD, "code": "E80.4"}]}
     assert only(bundle(condition(both)), "gilbert_syndrome").code_status == ""
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (concept(ICD, "M86.9"), "deep_tissue_infection"),
+        (concept(ICD, "I20.0"), "angina"),
+        (concept(ICD, "I25.2"), "myocardial_infarction"),
+    ],
+)
+def test_one_refuted_form_denies_no_other(code: Json, kind: str) -> None:
+    """No osteomyelitis says nothing of fasciitis."""
+    read = bundle(condition(code, verificationStatus=verified("refuted"), recordedDate="2026-03-10"))
+    assert of(read, kind) == []
+    assert "it denies no other" in said(read)
+
+
+def test_the_one_code_of_a_terminology_denies_its_kind() -> None:
+    code = concept(SNOMED, "22298006")
+    read = bundle(condition(code, verificationStatus=verified("refuted"), recordedDate="2026-03-10"))
+    assert only(read, "myocardial_infarction").negative

@@ -108,7 +108,7 @@ class Memory:
         if case.about is None or case.value is None:
             return UNKNOWN, _NONE
         normal = case.about.uln if limit.limit == "ULN" else case.about.lln
-        if normal is None:
+        if normal is None or normal.low is None or normal.low <= 0:  # nothing is normal up to nothing
             return UNKNOWN, frozenset({Reason.NO_UNIT_OR_LIMIT})
         return _compared(op, case.value, iv.multiply(normal, point(limit.factor)))
 
@@ -261,6 +261,20 @@ class Memory:
                 match = self._examined(fact, placed, records, kind, anchors)
                 if match.truth is not FALSE:
                     found.append(match)
+        if not kind.measured:
+            found += self._unspecified(records, kind, anchors)
+        return found
+
+    def _unspecified(self, records: e.Records, kind: Kind, anchors: list[Case]) -> list[Match]:
+        """Records of a group above the kind: which member they are is not stated, so they may be among them."""
+        found = []
+        for fact in self.view.unspecified(kind.name):
+            placed = self._placed(fact, records, anchors)
+            match = self._examined(fact, placed, records, kind, anchors) if placed is not FALSE else None
+            if match is not None and match.truth is not FALSE:
+                ask = Ask(fact.kind, AskClass.MISSING, Reason.NOT_STATED, about=fact.id)
+                reasons = match.reasons | {Reason.NOT_STATED}
+                found.append(Match(fact, UNKNOWN, reasons, (*match.asks, ask), match.where))
         return found
 
     def _examined(

@@ -47,6 +47,7 @@ class View:
             (self._negatives if fact.negative else self._positives)[fact.kind].append(fact)
         self._family: dict[str, tuple[Fact, ...]] = {}
         self._denials: dict[str, tuple[Fact, ...]] = {}
+        self._unspecified: dict[str, tuple[Fact, ...]] = {}
         self._unseen: dict[str, tuple[tuple[Subject, ...], tuple[Fact, ...]]] = {}
         self._conflicting: dict[str, bool] = {}
         self._silence: dict[tuple[str, str], Value] = {}
@@ -59,6 +60,28 @@ class View:
             found = tuple(fact for name in sorted(names) for fact in self._positives[name])
             self._family[kind] = found
         return found
+
+    def unspecified(self, kind: str) -> tuple[Fact, ...]:
+        """Positive facts of the groups above a kind, which may or may not be of this kind.
+
+        Those that a recorded "no" of the kind itself surely covers are something else.
+        """
+        found = self._unspecified.get(kind)
+        if found is None:
+            groups = sorted(self.catalogue.ancestors(kind) & self._positives.keys())
+            found = tuple(
+                fact
+                for group in groups
+                for fact in self._positives[group]
+                if not any(self._excludes(denial, fact) for denial in self.denials(kind))
+            )
+            self._unspecified[kind] = found
+        return found
+
+    def _excludes(self, denial: Fact, fact: Fact) -> bool:
+        """Whether a "no" of a member says that this fact of its group is another member's."""
+        of_the_group = {fact.kind, *self.catalogue.ancestors(fact.kind)}
+        return denial.narrowed is None and denial.kind not in of_the_group and self._covers(denial, fact)
 
     def denials(self, kind: str) -> tuple[Fact, ...]:
         """The negatives that speak of a kind: its own and those of the groups above it."""

@@ -46,6 +46,8 @@ def deliver(found: list[Screening], format: str, out: str, todo: str) -> None:
     """Write the screenings, and the questions that are open; everything is made before anything is written."""
     if todo and len(found) != 1:
         raise OnstudyError(f"--todo is written for one patient and one trial; {len(found)} screenings were asked for")
+    if todo and out and Path(todo).resolve() == Path(out).resolve():
+        raise OnstudyError(f"--todo and --out are both {todo}; one would be written over the other")
     files: dict[Path, str] = {}
     if format == "html" and (len(found) > 1 or _is_folder(out)):
         if not out:

@@ -55,7 +55,8 @@ def read_fhir(content: Content, catalogue: Catalogue) -> list[Patient]:
 def read_ndjson(content: Content, catalogue: Catalogue) -> list[Patient]:
     """All patients of a file with a resource a line; a damaged line is a problem, the others are read."""
     source = Source()
-    for number, line in enumerate(content.text.split("\n"), start=1):
+    lines = content.text.split("\n")
+    for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
@@ -63,6 +64,8 @@ def read_ndjson(content: Content, catalogue: Catalogue) -> list[Patient]:
         except RecursionError:
             source.problems.append(Problem("the line is nested too deeply", f"{content.name}:{number}"))
         except ValueError as error:
+            if number == len(lines):  # no line end behind it: the file itself was cut
+                raise refuse(content.path, f"is cut off in its last line, {number}") from None
             what = f"the line is no whole JSON object: {json_fault(error)}"
             source.problems.append(Problem(what, f"{content.name}:{number}"))
         else:

@@ -5,6 +5,7 @@ A moment happened at its onset whatever the problem list says; a period is open 
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 from onstudy.readers.dates import spanning
@@ -13,9 +14,10 @@ from onstudy.readers.fhir_entries import Entry
 from onstudy.readers.fhir_json import codings, obj, status_code, text
 from onstudy.readers.fhir_own import CONDITION_CLINICAL, CONDITION_VERIFICATION
 from onstudy.readers.timing import Times, place, reversed_period
-from onstudy.record.catalogue import NONE, STATE
+from onstudy.record.catalogue import NONE, STATE, Kind
 from onstudy.record.patient import Fact
 from onstudy.values.calendar import UNDATED
+from onstudy.values.codes import ONSTUDY, SNOMED
 
 _OPEN = ("active", "recurrence", "relapse")
 _CLOSED = ("inactive", "remission", "resolved")
@@ -62,10 +64,25 @@ def _refuted(chart: Chart, entry: Entry, meaning: Meaning, times: Times) -> list
     """Nothing of the kind up to the day the refutation was recorded."""
     if meaning.kind.value != NONE:
         return chart.drop(entry, f"{meaning.kind.name} has a value: a refuted one is not used")
-    if meaning.category:
+    if meaning.category or not (meaning.sets or _stands_alone(meaning.kind, entry)):
         return chart.drop(entry, f"its code is one of several for {meaning.kind.name}: refuted, it denies no other")
     said = Times(on=times.recorded or times.start, recorded=times.recorded)
     return chart.negative(entry, meaning, said)
+
+
+def _stands_alone(kind: Kind, entry: Entry) -> bool:
+    """Whether the code means the whole kind and not one of its forms, which would deny no other.
+
+    Its own code does; where each terminology has one code for it, they are synonyms; and where SNOMED CT
+    has one and ICD-10-CM several, the one is the parent.
+    """
+    systems = Counter(use.code.system for use in kind.codes)
+    synonyms = all(count == 1 for count in systems.values())
+    return any(
+        coding.code.system == ONSTUDY or synonyms or (coding.code.system == SNOMED and systems[SNOMED] == 1)
+        for coding in codings(obj(entry.resource, "code"))
+        if any(use.code == coding.code for use in kind.codes)
+    )
 
 
 def _confirmed(chart: Chart, entry: Entry, meaning: Meaning, times: Times, certain: bool) -> list[Fact]:

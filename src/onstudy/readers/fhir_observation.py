@@ -213,8 +213,7 @@ def _limits(chart: Chart, entry: Entry, slot: Slot, node: Json) -> tuple[Interva
     unit = unit_of(obj(node, "valueQuantity"))
     found: set[tuple[Interval | None, Interval | None]] = set()
     for part in items(node, "referenceRange"):
-        kinds = {coding.code.code for coding in codings(part.get("type"))}
-        if kinds and "normal" not in kinds:
+        if part.get("type") and not _of_the_healthy(part):
             continue
         low = _limit(chart, entry, slot, part, "low", unit)
         high = _limit(chart, entry, slot, part, "high", unit)
@@ -226,6 +225,13 @@ def _limits(chart: Chart, entry: Entry, slot: Slot, node: Json) -> tuple[Interva
         chart.say(entry, "has several reference ranges that differ: none is used")
         return None, None
     return found.pop() if found else (None, None)
+
+
+def _of_the_healthy(part: Json) -> bool:
+    """Whether a range that states its type is the normal one; a type that is not understood gives no limit."""
+    kinds = {coding.code.code for coding in codings(part.get("type"))}
+    said = text(obj(part, "type"), "text").strip().lower()
+    return "normal" in kinds or (not kinds and said in ("normal", "normal range", "reference range"))
 
 
 def _limit(chart: Chart, entry: Entry, slot: Slot, part: Json, side: str, unit: str) -> Interval | None:

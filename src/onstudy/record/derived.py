@@ -56,14 +56,19 @@ def _completed(whole: Fact, rules: Iterable[tuple[Kind, Derivation]], catalogue:
     names = {component: name for name, component in catalogue.kinds[whole.kind].components.items()}
     for kind, rule in rules:
         name = names.get(kind.name)
-        if name is None or name in whole.parts:
+        if name is None or (name in whole.parts and not _computed_in_vain(whole.parts[name])):
             continue
         formula = _formula(rule.formula)
         inputs = {part: _of_fact(whole.parts.get(part)) for part in formula.names}
         part = _derived(kind, whole, formula, inputs)
-        if part is not None:
+        if part is not None and not (name in whole.parts and part.value is None):
             whole = replace(whole, parts={**whole.parts, name: part})
     return whole
+
+
+def _computed_in_vain(part: Fact) -> bool:
+    """Whether another formula may still give what the first could not."""
+    return part.computed and part.value is None
 
 
 def _of_fact(fact: Fact | None) -> _Input:

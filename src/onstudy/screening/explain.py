@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from onstudy.criteria import expr as e
 from onstudy.criteria.expr import Expr
@@ -190,9 +191,10 @@ def _about_records(finding: Finding, records: e.Records, catalogue: Catalogue) -
     if records.where is not None:
         name += f" where {_in_words(unparse(records.where))}"
     if records.lookback is not None:
-        name += (
-            f" {unparse(e.Any(e.Records(records.kind, None, records.lookback))).removeprefix(f'any {records.kind} ')}"
-        )
+        back, span = records.lookback, records.lookback.span
+        said = back if span is None else replace(back, span=e.Span(span.duration))
+        window = unparse(e.Any(e.Records(records.kind, None, said)))
+        name += " " + _in_words(window.removeprefix(f"any {records.kind} "))
     facts = [fact_text(fact, catalogue) for fact in finding.evidence if not fact.negative]
     listed = ", ".join(facts[:3]) + (f" and {len(facts) - 3} more" if len(facts) > 3 else "")
     if finding.truth is UNKNOWN:
@@ -328,10 +330,11 @@ def _distance(node: e.Compare, part: Finding) -> str:
         return ""
     fact, shown = part.about, _measured(node.left, part)
     if not isinstance(node.right, e.Limit):
-        return f"{shown}, limit {_OPS[node.op]} {unparse(node.right)}{_short_by(node, part.result)}"
+        limit = node.right.written if isinstance(node.right, e.Number) else _in_words(unparse(node.right))
+        return f"{shown}, limit {_OPS[node.op]} {limit}{_short_by(node, part.result)}"
     times = f"{plain(node.right.factor)} x {node.right.limit}"
     normal = None if fact is None else (fact.uln if node.right.limit == "ULN" else fact.lln)
-    if normal is None or normal.high is None or part.result.high is None:
+    if normal is None or normal.high is None or normal.high <= 0 or part.result.high is None:
         return f"{shown}, limit {times}"
     return f"{shown} is {float(part.result.high) / float(normal.high):.2f} x {node.right.limit}, limit {times}"
 

@@ -18,7 +18,7 @@ from onstudy.record.patient import Fact, Patient
 from onstudy.screening.explain import evidence_of
 from onstudy.screening.missing import Question, questions, settling
 from onstudy.screening.prepare import as_known, prepared
-from onstudy.values.calendar import When, on_day
+from onstudy.values.calendar import EARLIEST_YEAR, LATEST_YEAR, When, on_day
 from onstudy.values.truth import FALSE, TRUE, UNKNOWN, Truth, all_of
 
 HORIZON = 90
@@ -140,6 +140,8 @@ def screen(
     catalogue = catalogue or load_catalogue()
     assumed = _assumed(assume_complete, catalogue)
     known = _anchors(trial, on, anchors or {})
+    if not EARLIEST_YEAR <= on.year < LATEST_YEAR:
+        raise OnstudyError(f"--on {on} lies outside {EARLIEST_YEAR}-{LATEST_YEAR - 1}")
     last = until or date.fromordinal(on.toordinal() + HORIZON)
     if last < on:
         raise OnstudyError(f"--until {last} lies before the registration date {on}")

@@ -196,8 +196,13 @@ def with_added(patient: Patient, more: Patient, source: str, catalogue: Catalogu
             continue
         fact = _told_apart(given, source)
         before = known.get(fact.id)
-        if before is not None and before.kind == fact.kind:
+        if before is not None and before.kind != fact.kind:
+            fact = replace(fact, id=f"{source} {fact.id}")
+        elif before is not None:
             known[fact.id] = _completed(before, fact)
+            if lost := _contradicted(before, fact):
+                what = f"{fact.id} is on record with another {lost}; what is recorded was kept"
+                problems.append(Problem(what, fact.source, fact_kept=True))
             continue
         known[fact.id] = fact
         if fact.kind in valueless and not fact.negative:
@@ -206,8 +211,12 @@ def with_added(patient: Patient, more: Patient, source: str, catalogue: Catalogu
             )
             problems.append(Problem(what, fact.source, fact_kept=True))
     plain = [fact for fact in known.values() if fact.kind != "sex"]
-    sex = [fact for fact in (*more.facts, *patient.facts) if fact.kind == "sex" and isinstance(fact.value, frozenset)]
-    code = next((name for fact in sex if isinstance(fact.value, frozenset) for name in fact.value), None)
+    sexes = [_sex_of(patient), _sex_of(more)]
+    code = next((sex for sex in sexes if sex is not None), None)
+    if None not in sexes and sexes[0] != sexes[1]:
+        problems.append(Problem("the sex differs from the one on record, which was kept", source, fact_kept=True))
+    if patient.born.known and more.born.known and patient.born != more.born:
+        problems.append(Problem("born differs from the date on record, which was kept", source, fact_kept=True))
     born = patient.born if patient.born.known else more.born
     return make_patient(patient.id, born, code, plain, (*patient.coverage, *more.coverage), problems, catalogue)
 
@@ -221,18 +230,40 @@ def _told_apart(fact: Fact, source: str) -> Fact:
     return replace(fact, id=f"{source} {fact.id}", sample=sample, parts=parts)
 
 
+def _sex_of(patient: Patient) -> str | None:
+    stated = (fact.value for fact in patient.facts if fact.kind == "sex")
+    return next((code for value in stated if isinstance(value, frozenset) for code in value), None)
+
+
+def _contradicted(before: Fact, more: Fact) -> str:
+    """What two statements of one fact say differently; "" where one only adds to the other."""
+    pairs = {
+        "value": (before.value, more.value),
+        "uln": (before.uln, more.uln),
+        "lln": (before.lln, more.lln),
+        **{name: (before.attributes.get(name), value) for name, value in more.attributes.items()},
+    }
+    differing = [name for name, (old, new) in pairs.items() if None not in (old, new) and old != new]
+    if before.start.day is not None and more.start.day is not None and before.start.day != more.start.day:
+        differing.append("date")
+    return ", ".join(differing)
+
+
 def _completed(before: Fact, more: Fact) -> Fact:
-    """A fact with what was not stated of it filled in."""
+    """A fact with what was not stated of it filled in; what is stated stays."""
+    unset = before.value is None and more.value is not None
+    stated = {name: value for name, value in before.attributes.items() if value is not None}
+    vague = before.start.day is None and more.start.known
     return replace(
         before,
-        attributes={**before.attributes, **more.attributes},
-        value=before.value if more.value is None else more.value,
-        lacks=before.lacks if more.value is None else None,
-        shown=before.shown if more.value is None else more.shown,
-        uln=before.uln if more.uln is None else more.uln,
-        lln=before.lln if more.lln is None else more.lln,
-        start=more.start if more.start.known else before.start,
-        end=before.end if more.end is None else more.end,
+        attributes={**more.attributes, **stated},
+        value=more.value if unset else before.value,
+        lacks=None if unset else before.lacks,
+        shown=more.shown if unset else before.shown,
+        uln=before.uln if before.uln is not None else more.uln,
+        lln=before.lln if before.lln is not None else more.lln,
+        start=more.start if vague else before.start,
+        end=more.end if more.end is not None and (before.end is None or before.ongoing) else before.end,
         ongoing=before.ongoing and more.end is None,
         source=f"{before.source} + {more.source}",
     )
