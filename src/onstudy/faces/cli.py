@@ -15,6 +15,7 @@ from typing import Annotated
 import typer
 
 from onstudy.errors import OnstudyError
+from onstudy.faces import registry_cli
 
 app = typer.Typer(
     name="onstudy",
@@ -153,6 +154,10 @@ def worksheet(
     from onstudy.screening.worksheet import blank_worksheet
 
     output.write(blank_worksheet(api.load_trial(trial), load_catalogue()), out)
+
+
+app.add_typer(registry_cli.app, name="registry")
+app.command()(registry_cli.find)
 
 
 if __name__ == "__main__":

@@ -5,8 +5,11 @@ Thirty thousand trials are 3,750 bytes; a facet with all its counts is some doze
 
 from __future__ import annotations
 
+import sys
 from array import array
 from collections.abc import Iterable, Iterator
+
+_BIG = sys.byteorder == "big"
 
 
 def of(ids: Iterable[int], most: int) -> int:
@@ -66,8 +69,6 @@ def load_ids(data: bytes) -> array[int]:
 
 def _little(ids: array[int]) -> array[int]:
     """The same ids in the byte order of the store: its files may be carried to another machine."""
-    import sys
-
-    if sys.byteorder == "big":
+    if _BIG:
         ids.byteswap()
     return ids

@@ -36,7 +36,7 @@ STATES = {
 }  # fmt: skip
 #: Territories are countries of their own in the registry.
 _TERRITORIES = ("PR", "VI", "GU", "AS", "MP")
-_ZIP = re.compile(r"(\d{5})(?:-\d{4})?")
+_ZIP = re.compile(r"([0-9]{5})(?:-[0-9]{4})?")
 
 
 class ZipMalformed(OnstudyError):

@@ -22,10 +22,10 @@ from onstudy.registry.v2 import Refused
 
 __all__ = ["NCT_ID", "OLDEST", "Compiled", "Record", "Refused", "Site", "read_record"]
 
-NCT_ID = re.compile(r"NCT\d{8}")
+NCT_ID = re.compile(r"NCT[0-9]{8}")
 #: The longest texts and lists that are used; the original is kept whole beside them.
 TITLE, NAME, WORD, SUMMARY, ENTRIES, SITES = 600, 300, 60, 20_000, 2_000, 20_000
-_AGE = re.compile(r"(\d{1,5}) (Year|Month|Week|Day|Hour|Minute)s?")
+_AGE = re.compile(r"([0-9]{1,5}) (Year|Month|Week|Day|Hour|Minute)s?")
 _PER_YEAR = {"Year": 1, "Month": 12, "Week": 52, "Day": 365, "Hour": 8766, "Minute": 525_960}
 #: Ages are kept as completed years, and nobody is older.
 OLDEST = 130

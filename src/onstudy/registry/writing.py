@@ -25,6 +25,8 @@ NOT_STATED = "NOT_STATED"
 SHOWN_FACETS = ("status", "phase", "type", "age_group", "sex", "country", "intervention_type", "sponsor_class")
 #: Sets that are used and not shown.
 ALL, STANDING, AGE_FROM, AGE_TO, HOPEFUL = "all", "standing", "age_from", "age_to", "hopeful"
+#: Trials with a site that has coordinates; under "hopeful" those where one of them is or may be open.
+PLACED = "placed"
 #: Trials with a site (a hopeful one) that has no coordinates, by the country it names.
 UNPLACED, UNPLACED_HOPEFUL = "unplaced", "unplaced_hopeful"
 
@@ -98,21 +100,24 @@ class Writer:
             self._db.execute(f"DELETE FROM {table} WHERE {column} = ?", (id,))
 
     def _sites_of(self, record: Record, member: _Member, note: Note) -> bytes:
-        """The sites, packed; and what the trial belongs to by them. One line a site: there are millions."""
-        places = self._places
-        rows = []
-        seen: set[tuple[int, str]] = set()
-        for location in record.locations:
-            point = location.geoPoint
-            lat, lon = (None, None) if point is None else (point.lat, point.lon)
-            key = (location.city, location.state, location.country, lat, lon)
-            place = places.get(key) or self._new_place(key, location, note)
-            name, status, code = location.facility or "", location.status or UNKNOWN, location.zip or ""
-            if len(name) > NAME or len(status) > WORD or len(code) > WORD:
-                name, status, code = _shortened(name, status, code, note)
-            rows.append((name, status, code, place))
-            seen.add((place, status))
-        self._join(record.status, member, seen)
+        """The sites, packed; and what the trial belongs to by them. Each line counts: there are millions of sites."""
+        known = self._places.get
+        keys = [
+            (one.city, one.state, one.country, point.lat, point.lon)
+            if (point := one.geoPoint) is not None
+            else (one.city, one.state, one.country, None, None)
+            for one in record.locations
+        ]
+        places = [
+            known(key) or self._new_place(key, one, note) for key, one in zip(keys, record.locations, strict=True)
+        ]
+        rows = [
+            (one.facility or "", one.status or UNKNOWN, one.zip or "", place)
+            for one, place in zip(record.locations, places, strict=True)
+        ]
+        if [row for row in rows if len(row[0]) > NAME or len(row[1]) > WORD or len(row[2]) > WORD]:
+            rows = [(*_shortened(*row[:3], note), row[3]) for row in rows]
+        self._join(record.status, member, {(row[3], row[1]) for row in rows})
         return msgspec.msgpack.encode(rows)
 
     def _join(self, status: str, member: _Member, seen: set[tuple[int, str]]) -> None:
@@ -131,6 +136,7 @@ class Writer:
                 facets.add((UNPLACED, country))
                 if hopes[site]:
                     facets.add((UNPLACED_HOPEFUL, country))
+        facets.update((PLACED, value) for value, some in (("", member.listed), ("hopeful", member.hopeful)) if some)
         member.facets += [self._kept.setdefault(key, key) for key in facets]
 
     def _new_place(self, key: _PlaceKey, location: Location, note: Note) -> int:

@@ -1,0 +1,145 @@
+"""The registry: taking in 30,000 trials, and searching them with facets and distance.
+
+Real records multiplied under changed ids: those of the shared folder (about 37 sites each) where it is, else those that
+ship. Floors of the same run: decoding the same file as JSON; a bare ranked question to the full-text index.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import re
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import date
+from itertools import cycle, islice
+from pathlib import Path
+
+from benchmarks.measure import alternately, median
+
+TRIALS = int(os.environ.get("ONSTUDY_BENCH_TRIALS", "30000"))
+SHARED = Path(os.environ.get("ONSTUDY_SHARED", Path(__file__).parents[2] / "shared"))
+TODAY = date(2026, 5, 20)
+NCT = re.compile(rb'"nctId": ?"(NCT\d{8})"')
+#: What people ask: words, and what else.
+ASKED: list[dict[str, object]] = [
+    {"words": "leukemia"},
+    {"words": "acute lymphoblastic leukemia", "age": 65},
+    {"words": "ALL", "sex": "FEMALE"},
+    {"words": "breast cancer", "facets": {"status": ("RECRUITING",)}},
+    {"words": "lung cancer", "facets": {"phase": ("PHASE2", "PHASE3")}},
+    {"words": "diabetes", "age": 70},
+    {"words": "blinatumomab"},
+    {"words": "Besponsa"},
+    {"words": "depression", "facets": {"type": ("INTERVENTIONAL",)}},
+    {"words": "car t cell therapy", "open_only": True},
+    {"condition": "lymphoma", "facets": {"country": ("United States",)}},
+    {"intervention": "pembrolizumab"},
+]
+ZIPS = ("20892", "60601", "77030", "94143", "10065")
+
+
+def run() -> list[str]:
+    """The lines of the report."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "trials.jsonl"
+        _multiply(file)
+        return [*_import(file, Path(folder) / "registry.sqlite"), *_search(Path(folder) / "registry.sqlite")]
+
+
+def _records() -> list[bytes]:
+    source = SHARED / "data/ctgov_v2/studies.jsonl.gz"
+    if not source.is_file():
+        from onstudy.registry.shipped import TRIALS as source
+    with gzip.open(source, "rb") as lines:
+        return [line.strip() for line in lines]
+
+
+def _multiply(file: Path) -> None:
+    with file.open("wb") as out:
+        for number, record in enumerate(islice(cycle(_records()), TRIALS)):
+            found = NCT.search(record)
+            assert found is not None
+            out.write(record.replace(found[1], b"NCT%08d" % (90_000_000 + number)) + b"\n")
+
+
+def _import(file: Path, target: Path) -> list[str]:
+    from onstudy.registry.importing import import_paths
+    from onstudy.registry.store import open_to_write
+
+    start = time.perf_counter()
+    with file.open("rb") as lines:
+        for line in lines:
+            json.loads(line)
+    floor = time.perf_counter() - start
+    store = open_to_write(target)
+    seconds = []
+    for _ in range(2):
+        start = time.perf_counter()
+        report = import_paths(store, [file])
+        seconds.append(time.perf_counter() - start)
+        assert report.read == TRIALS and not report.skipped_by_reason
+    store.close()
+    rates = [TRIALS / each for each in seconds]
+    return [
+        f"importing {TRIALS} trials ({file.stat().st_size / 1e6:.0f} MB of JSON lines), trials a second:",
+        f"  floor: json.loads of the same file               {TRIALS / floor:8.0f}",
+        f"  into a new registry (bar 2000)                   {rates[0]:8.0f}   {floor / seconds[0]:.2f} x floor",
+        f"  the same again, nothing changed                  {rates[1]:8.0f}   {floor / seconds[1]:.2f} x floor",
+        f"  size of the registry: {target.stat().st_size / 1e6:.0f} MB",
+    ]
+
+
+def _search(target: Path) -> list[str]:
+    from onstudy.registry.geography import zip_origin
+    from onstudy.registry.search import Query, search
+    from onstudy.registry.store import open_to_read
+
+    start = time.perf_counter()
+    zip_origin(ZIPS[0])
+    first_zip = time.perf_counter() - start
+    store = open_to_read(target)
+    lines = [f"searching {TRIALS} trials, a page of 20 with all facets' counts, ms (p50, p95):"]
+    bare = alternately({"fts": lambda: _bare(store)}, 15)["fts"]
+    lines.append(f"  floor: `SELECT ... MATCH 'leukemia' ORDER BY bm25 LIMIT 20` {median(bare) * 1000:8.1f}")
+    kinds = {
+        "words and filters": [Query(**asked) for asked in ASKED],  # type: ignore[arg-type]
+        "and within 50 miles of a ZIP code (bar 20)": list(_near(50.0)),
+        "and by distance, however far (bar 20)": list(_near(None)),
+    }
+    for name, queries in kinds.items():
+        times = []
+        for query in [*queries[:2], *queries]:  # two that are not counted
+            start = time.perf_counter()
+            search(store, query, TODAY)
+            times.append((time.perf_counter() - start) * 1000)
+        cuts = statistics.quantiles(times[2:], n=20)
+        lines.append(f"  {name:<56} {statistics.median(times[2:]):8.1f} {cuts[18]:8.1f}   of {len(queries)}")
+    lines.append(f"  once a process: unpacking the ZIP codes {first_zip * 1000:.0f} ms")
+    store.close()
+    return lines
+
+
+def _near(within: float | None) -> Iterator[object]:
+    from onstudy.registry.geography import zip_origin
+    from onstudy.registry.search import Query
+
+    for code in ZIPS:
+        for asked in ASKED:
+            yield Query(**asked, origin=zip_origin(code), within=within)  # type: ignore[arg-type]
+
+
+def _bare(store: object) -> object:
+    from onstudy.registry.store import Store
+
+    assert isinstance(store, Store)
+    return store.db.execute(
+        "SELECT rowid FROM words WHERE words MATCH 'leukemia' ORDER BY bm25(words) LIMIT 20"
+    ).fetchall()
+
+
+if __name__ == "__main__":
+    print("\n".join(run()))

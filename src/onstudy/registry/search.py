@@ -1,0 +1,331 @@
+"""Finding trials: words, filters, distance; facets with counts; one ranking that can be said in a sentence.
+
+Every filter is a set of trials (`bits.py`); sets meet between facets and join within one. Without a filter on
+status every status is listed. Nothing typed is logged, kept, or read as syntax.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+from onstudy.errors import OnstudyError
+from onstudy.registry import bits, words
+from onstudy.registry.geography import Origin
+from onstudy.registry.nearness import Near, Surroundings
+from onstudy.registry.record import NCT_ID, OLDEST
+from onstudy.registry.status import CAN, CANNOT, MAX_AGE, MAY, Standing, statement, study_words
+from onstudy.registry.store import COMPILED, Store, facet_bits, facet_values, newest_first
+from onstudy.registry.writing import (
+    AGE_FROM,
+    AGE_TO,
+    ALL,
+    HOPEFUL,
+    NOT_STATED,
+    SHOWN_FACETS,
+    STANDING,
+    load_sites,
+)
+
+BEST, DISTANCE, NEWEST = "best", "distance", "newest"
+SORTS = (BEST, DISTANCE, NEWEST)
+LARGEST_PAGE = 1000
+#: bm25 weights: title, conditions, interventions, keywords, ids, summary, sponsor.
+_WEIGHTS = "10, 8, 8, 4, 10, 1, 0"
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What is asked. Empty is no filter; `facets` has values of `SHOWN_FACETS`, joined within a facet.
+
+    `age` in completed years; `within` in miles around `origin`; `open_only` asks for a site that is, or may be,
+    open (within that distance, where one is given). `page` counts from 1.
+    """
+
+    words: str = ""
+    condition: str = ""
+    intervention: str = ""
+    sponsor: str = ""
+    ids: tuple[str, ...] = ()
+    facets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    age: int | None = None
+    sex: str = ""
+    origin: Origin | None = None
+    within: float | None = None
+    open_only: bool = False
+    sort: str = BEST
+    page: int = 1
+    size: int = 20
+
+    def __post_init__(self) -> None:
+        if unknown := set(self.facets) - set(SHOWN_FACETS):
+            raise OnstudyError(f"{', '.join(sorted(unknown))[:60]}: no facet; there are {', '.join(SHOWN_FACETS)}")
+        if self.sort not in SORTS:
+            raise OnstudyError(f"sort {self.sort[:20]!r} is not one of {', '.join(SORTS)}")
+        if self.origin is None and (self.within is not None or self.sort == DISTANCE):
+            raise OnstudyError("a distance needs a place to measure from: give a ZIP code or a city")
+        if self.within is not None and not 0 < self.within < 20_000:
+            raise OnstudyError("a distance is above zero and below 20000 miles")
+        if self.age is not None and not 0 <= self.age <= OLDEST:
+            raise OnstudyError(f"an age lies between 0 and {OLDEST} years")
+        if self.page < 1 or not 1 <= self.size <= LARGEST_PAGE:
+            raise OnstudyError(f"pages count from 1 and hold 1 to {LARGEST_PAGE} trials")
+        if wrong := [one for one in self.ids if not NCT_ID.fullmatch(one)]:
+            raise OnstudyError(f"{wrong[0][:20]!r} is no trial id; write NCT and eight digits")
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One trial of a page. `nearest` is None without an origin, or where a trial lists no site."""
+
+    nct_id: str
+    title: str
+    status: Standing
+    status_words: str
+    phase: str
+    sponsor: str
+    updated: str
+    origin: str
+    sites: int
+    nearest: Near | None
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """A page of trials, how many there are in all, how many of them can enrol, and the facets' counts.
+
+    `beyond` is the nearest of the trials that only the distance keeps out, where it keeps out all.
+    """
+
+    total: int
+    can_enrol: int
+    hits: tuple[Hit, ...]
+    facets: Mapping[str, tuple[tuple[str, int], ...]]
+    ranking: str
+    notes: tuple[str, ...]
+    beyond: Hit | None
+    page: int
+    pages: int
+
+
+def search(store: Store, query: Query, today: date, max_age: int = MAX_AGE) -> Results:
+    """The trials that meet a query; statuses older than `max_age` days are not taken as the present ones."""
+    with store.snapshot() as db:
+        return _Search(db, query, today, max_age).results()
+
+
+class _Search:
+    """One search in one state of the store."""
+
+    def __init__(self, db: sqlite3.Connection, query: Query, today: date, max_age: int) -> None:
+        self.db, self.query, self.today, self.max_age = db, query, today, max_age
+        self.notes: list[str] = []
+        self.around = Surroundings(db, query.origin) if query.origin is not None else None
+        self.everything = facet_bits(db, ALL, "")
+
+    def results(self) -> Results:
+        query = self.query
+        anywhere = self._by_words() & self._by_person() & self._by_id()
+        base = anywhere & self._by_place()
+        values = {name: facet_values(self.db, name) for name in SHOWN_FACETS}
+        chosen = {name: self._chosen(name, values[name]) for name in query.facets}
+        found = base
+        for one in chosen.values():
+            found &= one
+        groups = facet_values(self.db, STANDING)
+        total = found.bit_count()
+        hits = self._page(found, groups)
+        beyond = None
+        if not total and query.within is not None:
+            for one in chosen.values():
+                anywhere &= one
+            beyond = self._beyond(anywhere, groups)
+        return Results(
+            total=total,
+            can_enrol=(found & groups.get(CAN, 0)).bit_count(),
+            hits=tuple(hits),
+            facets={name: _counts(name, values[name], base, chosen) for name in SHOWN_FACETS},
+            ranking=ranking(query),
+            notes=tuple(self.notes),
+            beyond=beyond,
+            page=query.page,
+            pages=max(1, -(-total // query.size)),
+        )
+
+    # Filters ----------------------------------------------------------------------------------------
+
+    def _matching(self, text: str, columns: Iterable[str]) -> int:
+        if not text.strip():
+            return self.everything
+        question = words.expression(text, columns)
+        if not question:
+            self.notes = ["what was typed holds no letter and no digit, so no trial matches it"]
+            return 0
+        rows = self.db.execute("SELECT rowid FROM words WHERE words MATCH ?", (question,))
+        return bits.of((id for (id,) in rows), self.everything.bit_length())
+
+    def _by_words(self) -> int:
+        query = self.query
+        return (
+            self._matching(query.words, words.EVERYWHERE)
+            & self._matching(query.condition, words.CONDITION)
+            & self._matching(query.intervention, words.INTERVENTION)
+            & self._matching(query.sponsor, words.SPONSOR)
+        )
+
+    def _by_id(self) -> int:
+        if not self.query.ids:
+            return self.everything
+        marks = ",".join("?" * len(self.query.ids))
+        rows = self.db.execute(f"SELECT id FROM study WHERE nct_id IN ({marks})", self.query.ids)
+        return bits.of((id for (id,) in rows), self.everything.bit_length())
+
+    def _by_person(self) -> int:
+        found, query = self.everything, self.query
+        age = query.age
+        if age is not None:
+            found &= self._joined(AGE_FROM, lambda limit: int(limit) <= age)
+            found &= self._joined(AGE_TO, lambda limit: int(limit) >= age)
+        if query.sex:
+            takes = {"ALL", NOT_STATED, query.sex.upper()}
+            found &= self._joined("sex", lambda value: value in takes)
+        return found
+
+    def _joined(self, facet: str, takes: Callable[[str], bool]) -> int:
+        found = 0
+        for value, one in facet_values(self.db, facet).items():
+            if takes(value):
+                found |= one
+        return found
+
+    def _by_place(self) -> int:
+        query = self.query
+        if query.origin is None or query.within is None:
+            return facet_bits(self.db, HOPEFUL, "") if query.open_only else self.everything
+        assert self.around is not None
+        return self.around.within(query.within, query.open_only, self.everything.bit_length())
+
+    def _chosen(self, name: str, values: Mapping[str, int]) -> int:
+        found = 0
+        for value in self.query.facets[name]:
+            found |= values.get(value, 0)
+        return found
+
+    # Ranking ----------------------------------------------------------------------------------------
+
+    def _page(self, found: int, groups: Mapping[str, int]) -> list[Hit]:
+        first = (self.query.page - 1) * self.query.size
+        return self._hits(self._ordered(found, groups, first, first + self.query.size))
+
+    def _ordered(self, found: int, groups: Mapping[str, int], first: int, end: int) -> list[int]:
+        """The ids from place `first` to `end` of the ranking; groups that lie before are only counted."""
+        about = self._about() if self.query.words.strip() and self.query.sort != NEWEST else self.everything
+        ids: list[int] = []
+        before = 0
+        for group in (CAN, MAY, CANNOT):
+            for tier in (about, self.everything & ~about):
+                bucket = found & groups.get(group, 0) & tier
+                size = bucket.bit_count()
+                if size and before < end and before + size > first:
+                    ids += self._sorted(bucket, end - before)[max(0, first - before) : end - before]
+                before += size
+        return ids
+
+    def _about(self) -> int:
+        return self._matching(self.query.words, words.ABOUT)
+
+    def _sorted(self, bucket: int, need: int) -> list[int]:
+        """The first `need` trials of a bucket, at least, in order."""
+        query = self.query
+        if self.around is not None and query.sort != NEWEST:
+            return self.around.ordered(bucket, need)
+        if query.words.strip() and query.sort == BEST:
+            return self._by_score(bucket, need)
+        held, ids = bits.Held(bucket), []
+        for (id,) in self.db.execute("SELECT id FROM study ORDER BY updated DESC, nct_id"):
+            if id in held:
+                ids.append(id)
+                if len(ids) == need:
+                    break
+        return ids
+
+    def _by_score(self, bucket: int, need: int) -> list[int]:
+        question = words.expression(self.query.words)
+        held = bits.Held(bucket)
+        rows = self.db.execute(f"SELECT bm25(words, {_WEIGHTS}), rowid FROM words WHERE words MATCH ?", (question,))
+        scored = sorted((round(score, 6), id) for score, id in rows if id in held)
+        if len(scored) > need:
+            last = scored[need - 1][0]
+            scored = [pair for pair in scored if pair[0] <= last]
+        newest = {id: place for place, id in enumerate(newest_first(self.db, [id for _, id in scored]))}
+        return [id for _, id in sorted(scored, key=lambda pair: (pair[0], newest[pair[1]]))]
+
+    def _beyond(self, anywhere: int, groups: Mapping[str, int]) -> Hit | None:
+        """The nearest trial outside the distance, those that can enrol before the others."""
+        assert self.around is not None
+        for group in (CAN, MAY, CANNOT):
+            bucket = anywhere & groups.get(group, 0)
+            if bucket:
+                hits = self._hits(self.around.ordered(bucket, 1)[:1])
+                if hits[0].nearest is not None:
+                    return hits[0]
+        return None
+
+    # What is shown ----------------------------------------------------------------------------------
+
+    def _hits(self, ids: list[int]) -> list[Hit]:
+        marks = ",".join("?" * len(ids))
+        rows = self.db.execute(
+            "SELECT id, nct_id, title, status, stated, last_known, last_stated, sites_stated, phase, sponsor, updated,"
+            f" origin, sites FROM study WHERE id IN ({marks})",
+            ids,
+        )
+        by_id = {row[0]: row[1:] for row in rows}
+        return [self._hit(*by_id[id]) for id in ids]
+
+    def _hit(
+        self, nct_id: str, title: str, status: str, stated: str, last_known: str, last_stated: str,
+        sites_stated: str, phase: str, sponsor: str, updated: str, origin: str, packed: bytes,
+    ) -> Hit:  # fmt: skip
+        study = Standing(status, stated)
+        sites = load_sites(packed)
+        nearest = None
+        if self.around is not None:
+            nearest = self.around.nearest(study, statement(status, sites_stated), sites, self.today, self.max_age)
+        last = statement(last_known, last_stated)
+        return Hit(
+            nct_id, title, study, study_words(study, last, self.today, self.max_age), phase, sponsor, updated,
+            origin, len(sites), nearest,
+        )  # fmt: skip
+
+
+def _counts(name: str, values: Mapping[str, int], base: int, chosen: Mapping[str, int]) -> tuple[tuple[str, int], ...]:
+    """How many trials each value would leave, the other facets' choices kept and this one's left out."""
+    for other, one in chosen.items():
+        if other != name:
+            base &= one
+    counted = [(value, (one & base).bit_count()) for value, one in values.items()]
+    return tuple(sorted((pair for pair in counted if pair[1]), key=lambda pair: (-pair[1], pair[0])))
+
+
+def ranking(query: Query) -> str:
+    """The order of the results in words."""
+    parts = ["trials that can enrol first, then those not yet or not known to, then the others"]
+    if query.sort == NEWEST:
+        parts.append("within each, the most recently updated first")
+    else:
+        if query.words.strip():
+            parts.append("before others those with the words in title, condition, treatment, keywords or ids")
+        if query.origin is not None:
+            parts.append("then by the distance of the nearest site that is or may be open, unknown distances last")
+        elif query.words.strip():
+            parts.append("then by how often and how specifically the words occur")
+        parts.append("then the most recently updated first")
+    return "; ".join(parts) + "; then by trial id"
+
+
+def compiled(hit: Hit) -> bool:
+    """Whether a trial's record was put together from several sources."""
+    return hit.origin == COMPILED

@@ -1,0 +1,237 @@
+"""What an import is given: files and folders of ClinicalTrials.gov JSON, opened one record at a time.
+
+One study, an array, a page with `studies`, JSON lines of any of these; plain, `.gz`, `.zip` (the registry's own
+download), folders of all this. What a file is, is told by its content. A file named by the user that cannot be read
+to its end is an error; inside a folder or a zip it is skipped with the reason.
+"""
+
+from __future__ import annotations
+
+import gzip
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+import msgspec
+
+from onstudy.errors import OnstudyError, Problem
+from onstudy.registry.plain import one_line
+
+#: Bytes of one document that is no JSON lines, and of one record: beyond these a file is no set of trials.
+LARGEST_DOCUMENT, LARGEST_RECORD = 1 << 29, 1 << 26
+_SUFFIXES = (".json", ".jsonl", ".ndjson", ".gz", ".zip")
+_BROKEN = (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError)
+
+
+_Stream = IO[bytes] | gzip.GzipFile
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One study's JSON and where it was."""
+
+    where: str
+    raw: bytes | msgspec.Raw
+
+
+@dataclass(slots=True)
+class Sources:
+    """All records of some paths. `done` of `size` bytes have been read, for whoever shows progress."""
+
+    paths: Sequence[Path]
+    files: list[tuple[Path, bool]] = field(init=False)  # and whether the user named it
+    size: int = field(init=False)
+    done: int = 0
+
+    def __post_init__(self) -> None:
+        self.files = []
+        wrong = []
+        for path in self.paths:
+            try:
+                self.files += _files(path)
+            except OnstudyError as error:
+                wrong.append(str(error))
+        if wrong:
+            raise OnstudyError("\n".join(wrong))
+        self.size = sum(path.stat().st_size for path, _ in self.files)
+
+    def __iter__(self) -> Iterator[Found | Problem]:
+        """Each record, and a `Problem` for each thing that is none.
+
+        Raises `OnstudyError` for a file the user named that cannot be read to its end or holds no trials.
+        """
+        before = 0
+        for path, named in self.files:
+            try:
+                with path.open("rb") as file:
+                    for one in _contents(file, str(path)):
+                        self.done = before + file.tell()
+                        yield one
+            except Unreadable as error:
+                if named:
+                    raise
+                yield Problem(error.what, error.where)
+            except OSError as error:
+                if named:
+                    raise Unreadable(f"cannot be read: {error.strerror or 'damaged'}", str(path)) from None
+                yield Problem(f"cannot be read: {error.strerror or 'damaged'}", str(path))
+            before += path.stat().st_size
+            self.done = before
+
+
+class Unreadable(OnstudyError):
+    """A file that cannot be read to its end, or is of no known format."""
+
+    def __init__(self, what: str, where: str) -> None:
+        self.what, self.where = what, where
+        super().__init__(f"{where}: {what}")
+
+
+def _files(path: Path) -> list[tuple[Path, bool]]:
+    if path.is_dir():
+        found = sorted(one for one in path.rglob("*") if one.suffix.lower() in _SUFFIXES and one.is_file())
+        if not found:
+            raise Unreadable(f"the folder holds no file that ends in {', '.join(_SUFFIXES)}", str(path))
+        return [(one, False) for one in found]
+    if not path.exists():
+        raise Unreadable("there is no such file or folder", str(path))
+    if not path.is_file():
+        raise Unreadable("is neither a file nor a folder", str(path))
+    return [(path, True)]
+
+
+def _contents(file: IO[bytes], name: str) -> Iterator[Found | Problem]:
+    start = file.read(4)
+    file.seek(0)
+    try:
+        if start == b"PK\x03\x04":
+            yield from _members(file, name)
+        elif start[:2] == b"\x1f\x8b":
+            with gzip.GzipFile(fileobj=file) as unpacked:
+                yield from _records(unpacked, name)
+        else:
+            yield from _records(file, name)
+    except _BROKEN as error:
+        raise Unreadable(f"is damaged or cut off ({type(error).__name__}); get it again", name) from None
+
+
+def _members(file: IO[bytes], name: str) -> Iterator[Found | Problem]:
+    with zipfile.ZipFile(file) as archive:
+        members = [one for one in archive.infolist() if one.filename.lower().endswith(_SUFFIXES[:4])]
+        if not members:
+            raise Unreadable("the zip file holds no JSON", name)
+        for member in members:
+            place = f"{name}/{one_line(member.filename, 200)}"
+            try:
+                with archive.open(member) as stream:
+                    if member.filename.lower().endswith(".gz"):
+                        yield from _records(gzip.GzipFile(fileobj=stream), place)
+                    else:
+                        yield from _records(stream, place)
+            except Unreadable as error:
+                yield Problem(error.what, error.where)
+            except _BROKEN as error:
+                yield Problem(f"is damaged ({type(error).__name__})", place)
+
+
+def _records(stream: _Stream, name: str) -> Iterator[Found | Problem]:
+    """The records of one text, which is one document or has one on each line."""
+    first = stream.readline(LARGEST_DOCUMENT).removeprefix(b"\xef\xbb\xbf")
+    while first and not first.strip():
+        first = stream.readline(LARGEST_DOCUMENT)
+    if not first:
+        raise Unreadable("is empty", name)
+    if first.lstrip()[:1] not in (b"{", b"["):
+        raise Unreadable("is no JSON; readable are studies of ClinicalTrials.gov API v2", name)
+    second = stream.readline(LARGEST_RECORD)
+    while second and not second.strip():
+        second = stream.readline(LARGEST_RECORD)
+    if second and second.lstrip()[:1] in (b"{", b"[") and _is_whole(first):
+        yield from _lines(first, second, stream, name)
+    else:
+        yield from _document(first + second, stream, name)
+
+
+def _is_whole(text: bytes) -> bool:
+    try:
+        msgspec.json.decode(text, type=msgspec.Raw)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return False
+    return True
+
+
+def _document(start: bytes, stream: _Stream, name: str) -> Iterator[Found | Problem]:
+    text = start + stream.read(max(0, LARGEST_DOCUMENT + 1 - len(start)))
+    if len(text) > LARGEST_DOCUMENT:
+        raise Unreadable("is one JSON document of more than 512 MiB; give JSON lines or the registry's zip", name)
+    found = list(_studies(text, name))
+    if len(found) == 1 and isinstance(found[0], Problem):
+        raise Unreadable(found[0].what, name)
+    yield from found
+
+
+def _lines(first: bytes, second: bytes, stream: _Stream, name: str) -> Iterator[Found | Problem]:
+    for number, line in enumerate(_each_line(first, second, stream), start=1):
+        place = f"{name}:{number}"
+        if line is None:
+            yield Problem(f"is longer than {LARGEST_RECORD >> 20} MiB", place)
+        elif line.strip():
+            yield from _studies(line, place)
+
+
+def _each_line(first: bytes, second: bytes, stream: _Stream) -> Iterator[bytes | None]:
+    """Each line, None for one that is too long; its rest is passed over."""
+    yield first
+    line = second
+    while line:
+        if len(line) >= LARGEST_RECORD and not line.endswith(b"\n"):
+            while line and not line.endswith(b"\n"):
+                line = stream.readline(LARGEST_RECORD)
+            yield None
+        else:
+            yield line
+        line = stream.readline(LARGEST_RECORD)
+
+
+class _Page(msgspec.Struct):
+    """Either a study or a page of studies, by what it has."""
+
+    studies: msgspec.Raw = msgspec.Raw()
+    protocolSection: msgspec.Raw = msgspec.Raw()
+
+
+_page = msgspec.json.Decoder(_Page)
+_list = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+def _studies(text: bytes, where: str) -> Iterator[Found | Problem]:
+    """The studies of one JSON document."""
+    try:
+        if text.lstrip()[:1] == b"[":
+            yield from _numbered(_list.decode(text), where)
+            return
+        page = _page.decode(text)
+        if bytes(page.protocolSection):
+            yield Found(where, text)
+        elif bytes(page.studies):
+            yield from _numbered(_list.decode(page.studies), f"{where} studies")
+        else:
+            yield Problem("is neither a study of ClinicalTrials.gov API v2 nor a page of them", where)
+    except msgspec.ValidationError:
+        yield Problem("is neither a study of ClinicalTrials.gov API v2 nor a list of them", where)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        yield Problem("is not whole JSON", where)
+    except RecursionError:
+        yield Problem("is nested too deeply", where)
+
+
+def _numbered(studies: list[msgspec.Raw], where: str) -> Iterator[Found | Problem]:
+    for number, study in enumerate(studies):
+        place = f"{where}[{number}]"
+        if len(bytes(study)) > LARGEST_RECORD:
+            yield Problem(f"is longer than {LARGEST_RECORD >> 20} MiB", place)
+        else:
+            yield Found(place, study)
