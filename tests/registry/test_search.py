@@ -39,7 +39,7 @@ some_names = st.lists(st.sampled_from(NAMES), max_size=2)
 some_site = st.builds(
     site,
     city=st.sampled_from(("A", "B")),
-    status=st.sampled_from((*STATUSES, None)),
+    status=st.sampled_from(("RECRUITING", "RECRUITING", *STATUSES, None)),
     point=st.sampled_from(POINTS),
     country=st.sampled_from(("United States", "France")),
 )
@@ -51,7 +51,7 @@ def some_studies(draw: st.DrawFn) -> list[dict[str, Any]]:
         study(
             number,
             title=" ".join(["trial", *draw(some_names)]),
-            status=draw(st.sampled_from((*STATUSES, None))),
+            status=draw(st.sampled_from(("RECRUITING", "RECRUITING", "RECRUITING", *STATUSES, None))),
             updated=draw(st.sampled_from(("2026-05-01", "2024-01-01"))),
             conditions=draw(some_names),
             keywords=draw(some_names),
@@ -62,28 +62,32 @@ def some_studies(draw: st.DrawFn) -> list[dict[str, Any]]:
             eldest=draw(st.sampled_from(("", "65 Years"))),
             sites=draw(st.lists(some_site, max_size=3)),
         )
-        for number in range(1, draw(st.integers(1, 14)) + 1)
+        for number in range(1, draw(st.integers(4, 14)) + 1)
     ]
 
 
 @st.composite
 def some_query(draw: st.DrawFn) -> Query:
-    origin = draw(st.sampled_from((None, HERE, Origin("line", "France", 10.0, 179.95))))
-    facets = {
-        "status": draw(st.lists(st.sampled_from(STATUSES), unique=True, max_size=2)),
-        "phase": draw(st.lists(st.sampled_from(("PHASE1", "PHASE2", "NOT_STATED")), unique=True, max_size=2)),
-        "country": draw(st.lists(st.sampled_from(("United States", "France", "Nowhere")), max_size=1)),
-    }
+    """Mostly with a place and with few filters, so that there is something to put in order."""
+    lines = [Origin("line", "France", 10.0, lon) for lon in (179.95, -179.95)]
+    origin = draw(st.sampled_from((None, HERE, HERE, *lines)))
+    facets = {}
+    if draw(st.integers(0, 2)) == 0:
+        facets = {
+            "status": draw(st.lists(st.sampled_from(STATUSES), unique=True, max_size=2)),
+            "phase": draw(st.lists(st.sampled_from(("PHASE1", "PHASE2", "NOT_STATED")), unique=True, max_size=2)),
+            "country": draw(st.lists(st.sampled_from(("United States", "France", "Nowhere")), max_size=1)),
+        }
     return Query(
-        words=" ".join(draw(some_names)),
+        words=draw(st.sampled_from(("", "", *NAMES, "zork blip"))),
         facets={name: tuple(values) for name, values in facets.items() if values},
-        age=draw(st.sampled_from((None, 17, 18, 65, 66))),
-        sex=draw(st.sampled_from(("", "FEMALE"))),
+        age=draw(st.sampled_from((None, None, 17, 18, 65, 66))),
+        sex=draw(st.sampled_from(("", "", "FEMALE"))),
         origin=origin,
-        within=draw(st.sampled_from((None, 5.0, 30.0, 5000.0))) if origin else None,
-        open_only=draw(st.booleans()),
-        sort=draw(st.sampled_from(("best", "newest", *(["distance"] if origin else [])))),
-        size=draw(st.sampled_from((3, 20))),
+        within=draw(st.sampled_from((None, None, 5.0, 30.0, 5000.0))) if origin else None,
+        open_only=draw(st.sampled_from((False, False, True))),
+        sort=draw(st.sampled_from(("best", "best", "newest", *(["distance"] if origin else [])))),
+        size=draw(st.sampled_from((1, 3, 20))),
     )
 
 
@@ -271,6 +275,18 @@ def test_sites_without_coordinates_stay_and_come_last(bare: None) -> None:
     nearest = search(store, Query(origin=HERE, within=20), TODAY).hits[-1].nearest
     assert nearest is not None
     assert (nearest.city, nearest.miles) == ("unplaced", None)
+
+
+def test_trials_at_the_same_distance_are_in_order_across_places(bare: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several places may have the same coordinates; the newest trial of all of them is first."""
+    monkeypatch.setattr(nearness, "_FEW", 0)
+    store = store_of(
+        study(1, updated="2026-05-01", sites=[site("a", point=NEAR)]),
+        study(2, updated="2026-05-02", sites=[site("b", point=NEAR)]),
+        study(3, updated="2026-05-03", sites=[site("c", point=NEAR)]),
+    )
+    pages = [search(store, Query(origin=HERE, size=1, page=page), TODAY) for page in (1, 2, 3)]
+    assert [found(page) for page in pages] == [["NCT00000003"], ["NCT00000002"], ["NCT00000001"]]
 
 
 def test_an_old_or_unknown_status_is_never_hidden(bare: None) -> None:
