@@ -21,7 +21,7 @@ EXAMPLES = Path(__file__).parents[2] / "src/onstudy/trials/NCT03739814.examples.
 def bare(fact: Fact) -> Fact:
     """A fact without what only its source can say: the words, the place, the status of the code."""
     parts = {name: bare(part) for name, part in fact.parts.items()}
-    return replace(fact, shown="", source="", code_status="", parts=parts)
+    return replace(fact, shown="", source="", code_status="", parts=parts, opened=None)
 
 
 def facts_of(patient: Patient) -> list[str]:

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ruamel.yaml import YAML
+
+from onstudy.yamltext import read_yaml
 
 TRIAL = Path(__file__).parents[2] / "src/onstudy/trials/NCT06480136.yaml"
 EXAMPLES = TRIAL.with_name("NCT06480136.examples.yaml")
@@ -25,7 +26,7 @@ LEFT_OVER = {"Inclusion Criteria", "Exclusion Criteria", "or"}
 
 @pytest.fixture(scope="module")
 def trial() -> dict[str, Any]:
-    loaded = YAML(typ="safe").load(TRIAL.read_text(encoding="utf-8"))
+    loaded = read_yaml(TRIAL.read_text(encoding="utf-8"), TRIAL.name)[0].plain()
     assert isinstance(loaded, dict)
     return loaded
 

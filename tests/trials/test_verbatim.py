@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ruamel.yaml import YAML
+
+from onstudy.yamltext import read_yaml
 
 TRIAL = Path(__file__).parents[2] / "src/onstudy/trials/NCT03739814.yaml"
 SEED = "reference/seed-find-a-trial-NCT03739814.txt"
@@ -32,7 +33,7 @@ LEFT_OVER = {
 
 @pytest.fixture(scope="module")
 def trial() -> dict[str, Any]:
-    loaded = YAML(typ="safe").load(TRIAL.read_text(encoding="utf-8"))
+    loaded = read_yaml(TRIAL.read_text(encoding="utf-8"), TRIAL.name)[0].plain()
     assert isinstance(loaded, dict)
     return loaded
 

@@ -654,7 +654,7 @@ class Memory:
         """On how many days at most a fact can lie: one for a moment, all its days for a period."""
         if fact.end is None and not fact.ongoing and self.catalogue.kinds[fact.kind].extent == MOMENT:
             return 1
-        if fact.end is not None and fact.end == fact.start:
+        if fact.end is not None and fact.end == fact.start and fact.start.day is not None:
             return 1
         first, last = self._possible_days(fact)
         return last - (first if first is not None else last) + 1

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from onstudy.readers.dates import over, spanning, starting, until
 from onstudy.record.catalogue import MOMENT, STATE, Kind
 from onstudy.values.calendar import UNDATED, When
-from onstudy.values.interval import Interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +46,12 @@ def place(kind: Kind, times: Times) -> Placed:
 
 def _period(times: Times, start: When) -> Placed:
     if times.end is not None:
-        return Placed(start, _another_day(times.end) if times.end == start and start.day is None else times.end)
+        return Placed(start, times.end)
     if times.going:
         return Placed(start, None, ongoing=True)
     if times.on is not None:
         return Placed(start, start)
     return Placed(start, spanning(start, times.recorded) if times.going is False else starting(start))
-
-
-def _another_day(end: When) -> When:
-    """An end in the same month as the start need not be the same day: told apart by its last microsecond."""
-    span = end.span
-    return end if span.high is None else When(Interval(span.low, span.high - 1, span.low_open), end.offset)
 
 
 def place_negative(times: Times) -> Placed:
