@@ -107,6 +107,7 @@ def test_a_setting_is_read_where_it_is_used_and_kept_by_name() -> None:
     ("text", "place", "said"),
     [
         ("", "1:1", "the end of the rule does not fit here"),
+        (")any seizure", "1:1", "')' does not fit here"),
         ("no seizure\nand\nno strok", "3:4", "there is no kind 'strok'; did you mean stroke?"),
         (
             "latest treatment has (agnt is rituximab)",

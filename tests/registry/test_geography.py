@@ -105,7 +105,7 @@ def test_accents_and_spellings_of_a_state_do_not_part_a_city(cities: Store, text
 
 
 def test_several_cities_of_a_name_are_named(cities: Store) -> None:
-    with pytest.raises(CityUnknown, match="2 cities of that name: Springfield, Illinois, .*; Springfield, Mass"):
+    with pytest.raises(CityUnknown, match=r"2 cities of that name: Springfield, Illinois, .*; Springfield, Mass"):
         city_origin(cities, "Springfield")
 
 

@@ -259,9 +259,9 @@ def test_readers_see_one_state_while_an_import_runs(bare: None, tmp_path: Path) 
     with store.transaction() as db:
         db.execute("DELETE FROM study")
         assert reader.counts().trials == 1
+        other = open_to_write(tmp_path / "r.sqlite")
+        other.db.execute("PRAGMA busy_timeout = 50")
         with pytest.raises(OnstudyError, match="cannot be written now"):
-            other = open_to_write(tmp_path / "r.sqlite")
-            other.db.execute("PRAGMA busy_timeout = 50")
             put(other, study(2))
     assert reader.counts().trials == 0
 

@@ -101,9 +101,9 @@ def _syntax(error: UnexpectedInput, text: str) -> RuleErrorAt:
 
 def _misspelt(error: UnexpectedToken) -> str:
     """The keyword that the word before, or the word itself, may have been meant to be."""
-    before = error.token_history or []
+    before = error.token_history or []  # lark puts None there when the first token is the wrong one
     for token in (*before[-1:], error.token):
-        if token.type == "NAME" and (hint := nearest(str(token), _KEYWORDS)):
+        if token is not None and token.type == "NAME" and (hint := nearest(str(token), _KEYWORDS)):
             return f"{hint[:-1]} instead of {str(token)!r}?"
     return ""
 
