@@ -54,11 +54,11 @@ docs: .venv/.core
 	@touch $@
 
 .venv/.run: .venv/.core
-	$(PIP) -e ".[fhir,web]"
+	$(PIP) -e ".[fhir,web,postgres,spark]"
 	@touch $@
 
 .venv/.dev: .venv/.core
-	$(PIP) -e ".[dev,fhir,web]"
+	$(PIP) -e ".[dev,fhir,web,postgres,spark]"
 	@touch $@
 
 # Without npm, or without its registry, the browser tests are skipped and named: see tests/conftest.py.
