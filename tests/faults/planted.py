@@ -11,8 +11,11 @@ import pytest
 
 from onstudy.criteria import expr as e
 from onstudy.criteria.finding import Finding
-from onstudy.engines import memory, view, windows
-from onstudy.engines.memory import Case, Match, Memory
+from onstudy.engines import candidates, cases, counting, memory, records, timing, view, windows
+from onstudy.engines.candidates import Case, Match
+from onstudy.engines.cases import Cases
+from onstudy.engines.memory import Memory
+from onstudy.engines.records import Records
 from onstudy.engines.view import Subject, View
 from onstudy.language import unparse
 from onstudy.record.catalogue import MOMENT
@@ -26,6 +29,16 @@ Patch = pytest.MonkeyPatch
 FAULTS: dict[str, Callable[[Patch], None]] = {}
 
 
+#: The modules of the reference engine. A function one takes from another is broken in all of them.
+_ENGINE = (memory, records, cases, counting, timing)
+
+
+def _everywhere(patch: Patch, name: str, broken: Any) -> None:
+    for module in _ENGINE:
+        if hasattr(module, name):
+            patch.setattr(module, name, broken)
+
+
 def fault(plant: Callable[[Patch], None]) -> Callable[[Patch], None]:
     """Register a fault under the name of its function."""
     FAULTS[plant.__name__.replace("_", " ")] = plant
@@ -37,17 +50,17 @@ def fault(plant: Callable[[Patch], None]) -> Callable[[Patch], None]:
 
 @fault
 def not_changes_nothing(patch: Patch) -> None:
-    patch.setattr(memory, "negate", lambda truth: truth)
+    _everywhere(patch, "negate", lambda truth: truth)
 
 
 @fault
 def not_makes_unknown_true(patch: Patch) -> None:
-    patch.setattr(memory, "negate", lambda truth: TRUE if truth is not TRUE else FALSE)
+    _everywhere(patch, "negate", lambda truth: TRUE if truth is not TRUE else FALSE)
 
 
 @fault
 def and_takes_unknown_for_false(patch: Patch) -> None:
-    patch.setattr(memory, "all_of", lambda parts: TRUE if all(part is TRUE for part in parts) else FALSE)
+    _everywhere(patch, "all_of", lambda parts: TRUE if all(part is TRUE for part in parts) else FALSE)
 
 
 @fault
@@ -56,7 +69,7 @@ def or_stays_unknown_beside_a_true_part(patch: Patch) -> None:
         found = list(parts)
         return UNKNOWN if UNKNOWN in found else max(found, default=FALSE)
 
-    patch.setattr(memory, "any_of", broken)
+    _everywhere(patch, "any_of", broken)
 
 
 @fault
@@ -65,7 +78,7 @@ def candidates_vote_by_majority(patch: Patch) -> None:
         found = list(truths)
         return max(found, key=found.count) if found else UNKNOWN
 
-    patch.setattr(memory, "agreed", broken)
+    _everywhere(patch, "agreed", broken)
 
 
 # Comparing ----------------------------------------------------------------------------------------------
@@ -83,7 +96,7 @@ def open_bounds_are_ignored(patch: Patch) -> None:
     def closed(span: Interval | None) -> Interval | None:
         return None if span is None else Interval(span.low, span.high)
 
-    patch.setattr(memory, "compare", lambda op, left, right: whole(op, closed(left), closed(right)))
+    _everywhere(patch, "compare", lambda op, left, right: whole(op, closed(left), closed(right)))
 
 
 @fault
@@ -128,15 +141,15 @@ def a_group_does_not_stand_for_its_members(patch: Patch) -> None:
 
 @fault
 def one_possible_code_is_enough(patch: Patch) -> None:
-    whole = Memory.cases
+    whole = Cases.of
 
-    def broken(self: Memory, node: e.ValueExpr, subject: Subject | None) -> list[Case]:
+    def broken(self: Cases, node: e.ValueExpr, subject: Subject | None) -> list[Case]:
         found = whole(self, node, subject)
         return [
             replace(c, value=frozenset(sorted(c.value)[:1])) if isinstance(c.value, frozenset) else c for c in found
         ]
 
-    patch.setattr(Memory, "cases", broken)
+    patch.setattr(Cases, "of", broken)
 
 
 # Calendar -----------------------------------------------------------------------------------------------
@@ -150,7 +163,7 @@ def within_days_leaves_the_last_day_out(patch: Patch) -> None:
         found = whole(days, duration, sign)
         return interval.add(found, point(1)) if sign < 0 else found
 
-    patch.setattr(memory, "shift_days", broken)
+    patch.setattr(timing, "shift_days", broken)
 
 
 @fault
@@ -161,7 +174,7 @@ def at_least_days_wants_one_day_more(patch: Patch) -> None:
         found = whole(days, duration, sign)
         return interval.add(found, point(1)) if sign > 0 else found
 
-    patch.setattr(memory, "shift_days", broken)
+    patch.setattr(timing, "shift_days", broken)
 
 
 @fault
@@ -207,20 +220,20 @@ def six_weeks_are_one_and_a_half_months(patch: Patch) -> None:
 @fault
 def hours_are_counted_by_the_calendar_day(patch: Patch) -> None:
     def broken(event: When, relation: e.Relation, anchor: When, length: int) -> Truth:
-        return memory.relate(event, relation, anchor, Duration(max(1, length // (24 * HOUR)), Unit.DAYS))
+        return timing.relate(event, relation, anchor, Duration(max(1, length // (24 * HOUR)), Unit.DAYS))
 
-    patch.setattr(memory, "_relate_hours", broken)
+    patch.setattr(timing, "_relate_hours", broken)
 
 
 @fault
 def a_dose_without_a_time_is_given_at_midnight(patch: Patch) -> None:
-    whole = memory._relate_hours
+    whole = timing._relate_hours
 
     def broken(event: When, relation: e.Relation, anchor: When, length: int) -> Truth:
         low = event.span.low
         return whole(event if low is None else When(point(low), event.offset), relation, anchor, length)
 
-    patch.setattr(memory, "_relate_hours", broken)
+    patch.setattr(timing, "_relate_hours", broken)
 
 
 @fault
@@ -230,7 +243,7 @@ def offsets_are_ignored_for_hours(patch: Patch) -> None:
 
 @fault
 def offsets_shift_the_calendar_day(patch: Patch) -> None:
-    whole = memory.relate
+    whole = timing.relate
 
     def broken(event: When, relation: e.Relation, anchor: When, duration: Duration | None) -> Truth:
         return whole(When(event.instants(True)), relation, anchor, duration)
@@ -250,7 +263,7 @@ def age_is_rounded(patch: Patch) -> None:
 
 @fault
 def an_imprecise_date_is_its_first_day(patch: Patch) -> None:
-    whole = memory.relate
+    whole = timing.relate
 
     def first(when: When) -> When:
         low = when.days.low
@@ -261,13 +274,13 @@ def an_imprecise_date_is_its_first_day(patch: Patch) -> None:
 
 @fault
 def an_anchor_that_is_not_set_is_registration(patch: Patch) -> None:
-    whole = memory._VALUES[e.Anchor]
+    whole = cases._VALUES[e.Anchor]
 
-    def broken(self: Memory, node: e.Anchor, subject: Subject | None) -> list[Case]:
+    def broken(self: Cases, node: e.Anchor, subject: Subject | None) -> list[Case]:
         known = self.anchors.get(node.name) is not None
         return whole(self, node if known else replace(node, name="registration"), subject)
 
-    patch.setitem(memory._VALUES, e.Anchor, broken)
+    patch.setitem(cases._VALUES, e.Anchor, broken)
 
 
 # Records and windows --------------------------------------------------------------------------------------
@@ -275,76 +288,76 @@ def an_anchor_that_is_not_set_is_registration(patch: Patch) -> None:
 
 @fault
 def records_after_registration_are_looked_at(patch: Patch) -> None:
-    patch.setattr(Memory, "_until_index", lambda self, fact: TRUE)
+    patch.setattr(Records, "until_index", lambda self, fact: TRUE)
 
 
 @fault
 def a_period_lies_where_it_starts(patch: Patch) -> None:
-    whole = memory._overlaps
-    patch.setattr(memory, "_overlaps", lambda start, end, back, anchor: whole(start, start, back, anchor))
+    whole = timing.overlaps
+    patch.setattr(records, "overlaps", lambda start, end, back, anchor: whole(start, start, back, anchor))
 
 
 @fault
 def at_least_counts_from_the_start_of_a_period(patch: Patch) -> None:
-    patch.setattr(Memory, "end_of", lambda self, fact: fact.start)
+    patch.setattr(Records, "end_of", lambda self, fact: fact.start)
 
 
 @fault
 def what_is_active_ends_on_the_registration_date(patch: Patch) -> None:
-    whole = Memory.end_of
-    patch.setattr(Memory, "end_of", lambda self, fact: on_day(self.index) if fact.ongoing else whole(self, fact))
+    whole = Records.end_of
+    patch.setattr(Records, "end_of", lambda self, fact: on_day(self.index) if fact.ongoing else whole(self, fact))
 
 
 @fault
 def a_moment_lasts(patch: Patch) -> None:
-    whole = Memory.end_of
+    whole = Records.end_of
 
-    def broken(self: Memory, fact: Fact) -> When:
+    def broken(self: Records, fact: Fact) -> When:
         if self.catalogue.kinds[fact.kind].extent == MOMENT and fact.id:
             return on_day(self.index)
         return whole(self, fact)
 
-    patch.setattr(Memory, "end_of", broken)
+    patch.setattr(Records, "end_of", broken)
 
 
 @fault
 def what_may_lie_in_the_window_is_left_out(patch: Patch) -> None:
-    whole = Memory._placed
+    whole = Records._placed
 
-    def broken(self: Memory, *arguments: Any) -> Truth:
+    def broken(self: Records, *arguments: Any) -> Truth:
         return TRUE if whole(self, *arguments) is TRUE else FALSE
 
-    patch.setattr(Memory, "_placed", broken)
+    patch.setattr(Records, "_placed", broken)
 
 
 @fault
 def where_is_ignored(patch: Patch) -> None:
-    whole = Memory._examined
+    whole = Records.examined
 
-    def broken(self: Memory, fact: Fact, placed: Truth, records: e.Records, *more: Any) -> Match:
-        return whole(self, fact, placed, replace(records, where=None), *more)
+    def broken(self: Records, fact: Fact, placed: Truth, wanted: e.Records, *more: Any) -> Match:
+        return whole(self, fact, placed, replace(wanted, where=None), *more)
 
-    patch.setattr(Memory, "_examined", broken)
+    patch.setattr(Records, "examined", broken)
 
 
 @fault
 def a_suspicion_counts_as_certain(patch: Patch) -> None:
-    whole = Memory._examined
+    whole = Records.examined
 
-    def broken(self: Memory, fact: Fact, *more: Any) -> Match:
+    def broken(self: Records, fact: Fact, *more: Any) -> Match:
         return whole(self, replace(fact, certain=True), *more)
 
-    patch.setattr(Memory, "_examined", broken)
+    patch.setattr(Records, "examined", broken)
 
 
 @fault
 def a_pending_event_counts_as_one(patch: Patch) -> None:
-    whole = Memory._examined
+    whole = Records.examined
 
-    def broken(self: Memory, fact: Fact, *more: Any) -> Match:
+    def broken(self: Records, fact: Fact, *more: Any) -> Match:
         return whole(self, replace(fact, lacks=None), *more)
 
-    patch.setattr(Memory, "_examined", broken)
+    patch.setattr(Records, "examined", broken)
 
 
 @fault
@@ -354,14 +367,14 @@ def silence_about_a_detail_says_nothing(patch: Patch) -> None:
 
 @fault
 def details_of_two_samples_are_mixed(patch: Patch) -> None:
-    whole = Memory._field_case
+    whole = Cases._field_case
 
-    def broken(self: Memory, fact: Fact, name: str, subject: Subject) -> Case:
+    def broken(self: Cases, fact: Fact, name: str, subject: Subject) -> Case:
         component = self.catalogue.kinds[fact.kind].components.get(name)
         others = [] if component is None or name in fact.parts else self.view.facts(component)
         return Case(others[0].value, others[0]) if others else whole(self, fact, name, subject)
 
-    patch.setattr(Memory, "_field_case", broken)
+    patch.setattr(Cases, "_field_case", broken)
 
 
 # The latest result ----------------------------------------------------------------------------------------
@@ -369,54 +382,52 @@ def details_of_two_samples_are_mixed(patch: Patch) -> None:
 
 @fault
 def ties_are_broken_by_the_id(patch: Patch) -> None:
-    whole = memory._outermost
-    patch.setattr(
-        memory, "_outermost", lambda matches, newest: sorted(whole(matches, newest), key=lambda m: m.fact.id)[:1]
-    )
+    whole = timing.outermost
+    _everywhere(patch, "outermost", lambda matches, newest: sorted(whole(matches, newest), key=lambda m: m.fact.id)[:1])
 
 
 @fault
 def the_time_of_day_is_ignored(patch: Patch) -> None:
-    patch.setattr(memory, "_moment", lambda op, one, other: interval.compare(op, one.start.days, other.start.days))
+    patch.setattr(timing, "_moment", lambda op, one, other: interval.compare(op, one.start.days, other.start.days))
 
 
 @fault
 def a_pending_result_is_skipped(patch: Patch) -> None:
-    whole = Memory.matches
+    whole = Records.matches
 
-    def broken(self: Memory, *arguments: Any) -> list[Match]:
+    def broken(self: Records, *arguments: Any) -> list[Match]:
         return [match for match in whole(self, *arguments) if match.fact.lacks is None]
 
-    patch.setattr(Memory, "matches", broken)
+    patch.setattr(Records, "matches", broken)
 
 
 @fault
 def an_uncertain_candidate_is_skipped(patch: Patch) -> None:
-    whole = memory._outermost
+    whole = timing.outermost
 
     def broken(matches: list[Match], newest: bool) -> list[Match]:
         sure = [match for match in matches if match.truth is TRUE]
         return whole(sure or matches, newest)
 
-    patch.setattr(memory, "_outermost", broken)
+    _everywhere(patch, "outermost", broken)
 
 
 @fault
 def earliest_is_latest(patch: Patch) -> None:
-    whole = memory._outermost
-    patch.setattr(memory, "_outermost", lambda matches, newest: whole(matches, True))
+    whole = timing.outermost
+    _everywhere(patch, "outermost", lambda matches, newest: whole(matches, True))
 
 
 @fault
 def highest_knows_certain_results_alone(patch: Patch) -> None:
-    whole = memory._extreme_of
-    patch.setattr(memory, "_extreme_of", lambda ranges, highest: whole([r for r in ranges if r[1]], highest))
+    whole = cases._extreme_of
+    patch.setattr(cases, "_extreme_of", lambda ranges, highest: whole([r for r in ranges if r[1]], highest))
 
 
 @fault
 def lowest_is_highest(patch: Patch) -> None:
-    whole = memory._extreme_of
-    patch.setattr(memory, "_extreme_of", lambda ranges, highest: whole(ranges, True))
+    whole = cases._extreme_of
+    patch.setattr(cases, "_extreme_of", lambda ranges, highest: whole(ranges, True))
 
 
 # Counting and absence -------------------------------------------------------------------------------------
@@ -473,12 +484,12 @@ def every_is_any(patch: Patch) -> None:
 
 @fault
 def every_asks_the_records_alone(patch: Patch) -> None:
-    whole = Memory._unseen
+    whole = Records.unseen
 
-    def broken(self: Memory, records: e.Records, body: Any, *more: Any) -> Any:
-        return memory._NOTHING_OPEN if body is not None else whole(self, records, body, *more)
+    def broken(self: Records, wanted: e.Records, body: Any, *more: Any) -> Any:
+        return candidates.NOTHING_OPEN if body is not None else whole(self, wanted, body, *more)
 
-    patch.setattr(Memory, "_unseen", broken)
+    patch.setattr(Records, "unseen", broken)
 
 
 @fault
@@ -539,56 +550,57 @@ def a_record_beside_a_no_always_conflicts(patch: Patch) -> None:
 
 @fault
 def everything_may_be_assumed_absent(patch: Patch) -> None:
-    patch.setattr(Memory, "_assumes", lambda self, kind: bool(self.assumed))
+    patch.setattr(Records, "_assumes", lambda self, kind: bool(self.assumed))
 
 
 @fault
 def nothing_may_be_assumed_absent(patch: Patch) -> None:
-    patch.setattr(Memory, "_assumes", lambda self, kind: False)
+    patch.setattr(Records, "_assumes", lambda self, kind: False)
 
 
 @fault
 def an_assumed_absence_settles_results_too(patch: Patch) -> None:
-    whole = Memory.picked
+    whole = Records.picked
 
-    def broken(self: Memory, pick: e.Pick, subject: Subject | None) -> Any:
+    def broken(self: Records, pick: e.Pick, subject: Subject | None) -> Any:
         found, lacking = whole(self, pick, subject)
         if not found and self.assumed and lacking is not None:
             lacking = replace(lacking, value=point(0.0))
         return found, lacking
 
-    patch.setattr(Memory, "picked", broken)
+    patch.setattr(Records, "picked", broken)
 
 
 @fault
 def days_are_counted_per_record(patch: Patch) -> None:
-    whole = Memory._length
+    whole = counting.length
 
-    def broken(self: Memory, of: e.CountOf, matches: list[Match]) -> Interval:
-        return point(len(matches)) if of is e.CountOf.DAYS else whole(self, of, matches)
+    def broken(of: e.CountOf, matches: list[Match], of_patient: Records) -> Interval:
+        return point(len(matches)) if of is e.CountOf.DAYS else whole(of, matches, of_patient)
 
-    patch.setattr(Memory, "_length", broken)
+    patch.setattr(cases, "length", broken)
 
 
 @fault
 def a_duration_is_its_span(patch: Patch) -> None:
-    whole = Memory._length
+    whole = counting.length
 
-    def broken(self: Memory, of: e.CountOf, matches: list[Match]) -> Interval:
-        found = whole(self, of, matches)
+    def broken(of: e.CountOf, matches: list[Match], of_patient: Records) -> Interval:
+        found = whole(of, matches, of_patient)
         return Interval(found.high, found.high)
 
-    patch.setattr(Memory, "_length", broken)
+    patch.setattr(cases, "length", broken)
 
 
 @fault
 def every_day_of_a_period_is_certain(patch: Patch) -> None:
-    whole = Memory._certain_days
+    whole = counting._certain_days
 
-    def broken(self: Memory, fact: Fact) -> Any:
-        return whole(self, replace(fact, attributes={**fact.attributes, "frequency": frozenset({"daily"})}))
+    def broken(fact: Fact, of_patient: Records) -> Any:
+        daily = replace(fact, attributes={**fact.attributes, "frequency": frozenset({"daily"})})
+        return whole(daily, of_patient)
 
-    patch.setattr(Memory, "_certain_days", broken)
+    patch.setattr(counting, "_certain_days", broken)
 
 
 # States ---------------------------------------------------------------------------------------------------
@@ -597,7 +609,7 @@ def every_day_of_a_period_is_certain(patch: Patch) -> None:
 @fault
 def a_state_holds_for_good(patch: Patch) -> None:
     def broken(self: Memory, node: e.Any, kind: Any, subject: Subject | None) -> Finding:
-        said = [fact for fact in self.view.facts(kind.name) if self._until_index(fact) is TRUE]
+        said = [fact for fact in self.records.view.facts(kind.name) if self.records.until_index(fact) is TRUE]
         return Finding(node, TRUE if said else UNKNOWN)
 
     patch.setattr(Memory, "_state", broken)
@@ -605,7 +617,7 @@ def a_state_holds_for_good(patch: Patch) -> None:
 
 @fault
 def a_no_to_a_state_is_dated_by_its_beginning(patch: Patch) -> None:
-    patch.setattr(memory, "_stated", lambda fact: fact.start)
+    patch.setattr(timing, "stated", lambda fact: fact.start)
 
 
 # Stretches of days, and text --------------------------------------------------------------------------------

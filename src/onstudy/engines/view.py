@@ -18,6 +18,11 @@ from onstudy.values.truth import FALSE, TRUE, Truth
 
 YES_NO = frozenset({YES, NO})
 
+#: The anchor every trial has: the day a patient is registered.
+REGISTRATION = "registration"
+
+Anchors = Mapping[str, When | None]
+
 
 @dataclass(frozen=True, slots=True)
 class Subject:
@@ -312,6 +317,3 @@ def _holds(wide: _Region, narrow: _Region) -> bool:
     begins = wide.first is None or (narrow.first is not None and wide.first <= narrow.first)
     ends = wide.last is None or (narrow.last is not None and wide.last >= narrow.last)
     return begins and ends and set(wide.excluded) <= set(narrow.excluded)
-
-
-Anchors = Mapping[str, When | None]

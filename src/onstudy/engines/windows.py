@@ -15,8 +15,7 @@ from functools import lru_cache
 from onstudy.criteria import expr as e
 from onstudy.criteria.expr import Expr, TruthExpr
 from onstudy.criteria.finding import Window
-from onstudy.engines.memory import REGISTRATION
-from onstudy.engines.view import Anchors, View
+from onstudy.engines.view import REGISTRATION, Anchors, View
 from onstudy.record.patient import Fact
 from onstudy.values.calendar import DAY, Duration, Unit, When, shift_day
 from onstudy.values.interval import Interval

@@ -9,8 +9,8 @@ from datetime import date
 from onstudy.criteria.expr import If, Named, TruthExpr
 from onstudy.criteria.finding import Finding, Window
 from onstudy.criteria.trial import Criterion, Severity, Trial
-from onstudy.engines.memory import REGISTRATION, Memory
-from onstudy.engines.view import Anchors, View
+from onstudy.engines.memory import Memory
+from onstudy.engines.view import REGISTRATION, Anchors, View
 from onstudy.engines.windows import Verdict, moved, windows
 from onstudy.errors import OnstudyError, Problem
 from onstudy.record.catalogue import Catalogue, load_catalogue

@@ -1,0 +1,208 @@
+"""Every value a value node may have for one patient, each with the fact it is read from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from onstudy.criteria import expr as e
+from onstudy.criteria.expr import CountOf, ValueExpr, Which
+from onstudy.criteria.finding import Ask, AskClass, Reason
+from onstudy.engines.candidates import NONE, Case, Match, lacks
+from onstudy.engines.counting import length
+from onstudy.engines.records import Records
+from onstudy.engines.view import Anchors, Subject
+from onstudy.record.patient import Fact, Value
+from onstudy.values import interval as iv
+from onstudy.values.calendar import When, age
+from onstudy.values.interval import ANYTHING, Interval, hull, point
+from onstudy.values.truth import TRUE, UNKNOWN
+
+
+class Cases:
+    """The value nodes, read from a patient's records and the anchors."""
+
+    def __init__(self, records: Records, anchors: Anchors) -> None:
+        self.records, self.anchors = records, anchors
+        self.view, self.catalogue = records.view, records.catalogue
+
+    def of(self, node: ValueExpr, subject: Subject | None) -> list[Case]:
+        """Every value a value node may have; `subject` is the record a body is about."""
+        return _VALUES[type(node)](self, node, subject)
+
+    # Numbers, anchors, ages ----------------------------------------------------------------------------------
+
+    def _number(self, node: e.Number, _subject: Subject | None) -> list[Case]:
+        return [Case(point(node.value))]
+
+    def _anchor(self, node: e.Anchor, _subject: Subject | None) -> list[Case]:
+        when = self.anchors.get(node.name)
+        if when is None:
+            ask = Ask(node.name, AskClass.TO_DO, Reason.PENDING_ANCHOR)
+            return [Case(None, None, frozenset({Reason.PENDING_ANCHOR}), (ask,))]
+        return [Case(when)]
+
+    def _age(self, node: e.Age, subject: Subject | None) -> list[Case]:
+        born = self.view.patient.born
+        if not born.known:
+            ask = Ask("born", AskClass.MISSING, Reason.NO_RECORD)
+            return [Case(None, None, frozenset({Reason.NO_RECORD}), (ask,))]
+        birth = Fact(id="born", kind="born", start=born, shown=str(born), source="Patient")
+        found = []
+        for case in self.of(node.anchor, subject):
+            years = age(born.days, case.value.days) if isinstance(case.value, When) else None
+            why, asks = case.reasons, case.asks
+            if years is not None and not years.exact:
+                why = frozenset({Reason.IMPRECISE_DATE})
+                asks = (Ask("born", AskClass.MISSING, Reason.IMPRECISE_DATE),)
+            found.append(Case(years, birth, why, asks))
+        return found
+
+    # What records say ----------------------------------------------------------------------------------------
+
+    def _pick(self, node: e.Pick, subject: Subject | None) -> list[Case]:
+        possible, lacking = self.records.picked(node, subject)
+        if not node.by_time:
+            return [self._extreme(node, possible, lacking)]
+        found = [self._field_case(match.fact, "value", Subject(match.fact)) for match in possible]
+        return found + ([lacking] if lacking is not None else [])
+
+    def _extreme(self, node: e.Pick, possible: list[Match], lacking: Case | None) -> Case:
+        """The highest or lowest value: at least that of the certain records, at most that of all."""
+        if not any(match.truth is TRUE for match in possible):
+            return lacking if lacking is not None else Case(None)
+        ranges = [(match, self._range(match.fact)) for match in possible]
+        reasons = NONE.union(*(lacks(m.fact) | m.reasons for m, r in ranges if not r.exact or m.truth is UNKNOWN))
+        highest = node.which is Which.HIGHEST
+        span = _extreme_of([(r, m.truth is TRUE) for m, r in ranges], highest)
+        asks = tuple(
+            self.records.ask_result(m.fact.kind, reason, about=m.fact.id)
+            for m, r in ranges
+            for reason in sorted(lacks(m.fact) | m.reasons)
+            if not r.exact or m.truth is UNKNOWN
+        )
+        about = next((m.fact for m, r in ranges if r == span), possible[0].fact)
+        if node.type.base == "number":
+            return Case(span, about, reasons, asks)
+        names = list(self.catalogue.value_sets[node.type.values].rank)
+        low = 0 if span.low is None else int(span.low)
+        high = len(names) - 1 if span.high is None else int(span.high)
+        return Case(frozenset(names[low : high + 1]), about, reasons, asks)
+
+    def _range(self, fact: Fact) -> Interval:
+        if isinstance(fact.value, Interval):
+            return fact.value
+        values = self.catalogue.codes_of(fact.kind)
+        if values is None:
+            return ANYTHING
+        codes = fact.value if isinstance(fact.value, frozenset) else values.universe
+        ranks = [values.rank[code] for code in codes]
+        return Interval(min(ranks), max(ranks))
+
+    def _field(self, node: e.Field, subject: Subject | None) -> list[Case]:
+        if node.of is None:
+            assert subject is not None, f"{node.name} is read outside a body"
+            return [self._field_case(subject.fact, node.name, subject)]
+        possible, lacking = self.records.picked(node.of, subject)
+        found = [self._field_case(match.fact, node.name, Subject(match.fact)) for match in possible]
+        return found + ([lacking] if lacking is not None else [])
+
+    def _field_case(self, fact: Fact, name: str, subject: Subject) -> Case:
+        if name == "start":
+            return Case(fact.start, fact)
+        if name == "end":
+            return Case(self.records.end_of(fact), fact)
+        entry = self.catalogue.kinds[fact.kind]
+        if name == "value":
+            return self._value_case(fact, fact)
+        if name in entry.components:
+            part = fact.parts.get(name)
+            if part is not None:
+                return self._value_case(part, part)
+            silent = self.catalogue.kinds[entry.components[name]].silence
+            if silent is not None and not subject.unseen:
+                return Case(frozenset({silent}), fact)
+            return self._not_stated(fact, name, subject)
+        value = self.view.attribute(subject, name)
+        return self._not_stated(fact, name, subject) if value is None else Case(value, fact)
+
+    def _value_case(self, fact: Fact, about: Fact) -> Case:
+        if fact.value is not None:
+            return Case(fact.value, about)
+        reasons = lacks(fact)
+        asks = tuple(self.records.ask_result(fact.kind, reason, about=fact.id) for reason in sorted(reasons))
+        return Case(None, about, reasons, asks)
+
+    def _not_stated(self, fact: Fact, name: str, subject: Subject) -> Case:
+        if subject.unseen:
+            return Case(None, fact)
+        reason = Reason.NOT_STATED if fact.lacks is None else Reason(fact.lacks)
+        return Case(None, fact, frozenset({reason}), (Ask(fact.kind, AskClass.MISSING, reason, name, fact.id),))
+
+    # Counts and sums -----------------------------------------------------------------------------------------
+
+    def _count(self, node: e.Count, subject: Subject | None) -> list[Case]:
+        matches = self.records.matches(node.records, subject)
+        open_end = self.records.unseen(node.records, None, subject)
+        if node.of is CountOf.RECORDS:
+            span = Interval(sum(m.truth is TRUE for m in matches), len(matches))
+        else:
+            span = length(node.of, matches, self.records)
+        if open_end.truth is UNKNOWN:
+            span = Interval(span.low, None)
+        unknown = [match for match in matches if match.truth is UNKNOWN]
+        reasons = NONE.union(*(match.reasons for match in unknown), open_end.reasons)
+        asks = (*(ask for match in unknown for ask in match.asks), *open_end.asks)
+        if not span.exact and not reasons:
+            reasons = frozenset({Reason.IMPRECISE_VALUE})
+            asks = tuple(
+                Ask(m.fact.kind, AskClass.MISSING, Reason.IMPRECISE_VALUE, "frequency", m.fact.id) for m in matches
+            )
+        counted = [Case(span, match.fact, reasons, asks) for match in matches]
+        return counted or [Case(span, None, reasons, asks)]
+
+    def _arithmetic(self, node: e.Arithmetic, subject: Subject | None) -> list[Case]:
+        sides = [self.of(node.left, subject), self.of(node.right, subject)]
+        left, right = (hull([_interval(case.value) for case in side]) for side in sides)
+        together = [case for side in sides for case in side]
+        reasons = NONE.union(*(case.reasons for case in together))
+        about = next((case.about for case in together if case.about is not None), None)
+        return [Case(_ARITHMETIC[node.op](left, right), about, reasons, tuple(a for c in together for a in c.asks))]
+
+
+def _extreme_of(ranges: list[tuple[Interval, bool]], highest: bool) -> Interval:
+    """The greatest (or least) of values of which only some are certain to be there."""
+    if not highest:
+        mirrored = _extreme_of([(iv.minus(span), sure) for span, sure in ranges], True)
+        return iv.minus(mirrored)
+    sure_lows = [(span.low, span.low_open) for span, sure in ranges if sure and span.low is not None]
+    low = max((bound for bound, _ in sure_lows), default=None)
+    highs = [(span.high, span.high_open) for span, _ in ranges]
+    top = None if any(high is None for high, _ in highs) else max(high for high, _ in highs if high is not None)
+    return Interval(
+        low,
+        top,
+        any(is_open for bound, is_open in sure_lows if bound == low),
+        top is not None and all(is_open for bound, is_open in highs if bound == top),
+    )
+
+
+def _interval(value: Value) -> Interval:
+    return value if isinstance(value, Interval) else ANYTHING
+
+
+_ARITHMETIC: dict[str, Callable[[Interval, Interval], Interval]] = {
+    "+": iv.add,
+    "-": iv.subtract,
+    "*": iv.multiply,
+    "/": iv.divide,
+}
+
+_VALUES: dict[type[ValueExpr], Callable[..., list[Case]]] = {
+    e.Number: Cases._number,
+    e.Anchor: Cases._anchor,
+    e.Age: Cases._age,
+    e.Pick: Cases._pick,
+    e.Field: Cases._field,
+    e.Count: Cases._count,
+    e.Arithmetic: Cases._arithmetic,
+}

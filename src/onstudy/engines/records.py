@@ -1,0 +1,238 @@
+"""Which records of a patient are those a rule asks for, and whether one that nobody made could be.
+
+Every recorded fact is a match, a possible match or none; the newest is every fact that could be it. What is
+unknown carries its causes and the questions that would settle it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from onstudy.criteria import expr as e
+from onstudy.criteria.expr import Relation, TruthExpr, ValueExpr, Which
+from onstudy.criteria.finding import Ask, AskClass, Finding, Reason
+from onstudy.engines.candidates import NONE, Case, Match, Open, Reasons
+from onstudy.engines.timing import outermost, overlaps
+from onstudy.engines.view import Subject, View
+from onstudy.record.catalogue import MOMENT, STATE, Kind
+from onstudy.record.patient import Fact
+from onstudy.values.calendar import DAY, When
+from onstudy.values.interval import Interval, Op, compare, point
+from onstudy.values.truth import FALSE, TRUE, UNKNOWN, Truth, agreed, negate
+
+
+class Evaluator(Protocol):
+    """Whoever knows what the nodes inside a query mean: bodies and anchors are asked of it."""
+
+    def evaluate(self, node: TruthExpr, subject: Subject | None = None) -> Finding:
+        """What a truth node comes to."""
+        ...
+
+    def cases(self, node: ValueExpr, subject: Subject | None) -> list[Case]:
+        """Every value a value node may have."""
+        ...
+
+
+class Records:
+    """The records of one patient, looked at from one registration day (`index`, days since 1 January of year 1)."""
+
+    def __init__(self, view: View, index: int, assumed: frozenset[str], evaluator: Evaluator) -> None:
+        self.view, self.index, self.assumed, self.evaluator = view, index, assumed, evaluator
+        self.catalogue = view.catalogue
+        self.index_days = point(index)
+
+    # Recorded -----------------------------------------------------------------------------------------------
+
+    def matches(self, records: e.Records, subject: Subject | None) -> list[Match]:
+        """The recorded facts that are, or may be, among those asked for."""
+        kind = self.catalogue.kinds[records.kind]
+        anchors = self._window_anchors(records, subject)
+        found = []
+        for fact in self.view.facts(records.kind):
+            placed = self._placed(fact, records, anchors)
+            if placed is not FALSE:
+                match = self.examined(fact, placed, records, kind, anchors)
+                if match.truth is not FALSE:
+                    found.append(match)
+        if not kind.measured:
+            found += self._unspecified(records, kind, anchors)
+        return found
+
+    def _unspecified(self, records: e.Records, kind: Kind, anchors: list[Case]) -> list[Match]:
+        """Records of a group above the kind: which member they are is not stated, so they may be among them."""
+        found = []
+        for fact in self.view.unspecified(kind.name):
+            placed = self._placed(fact, records, anchors)
+            match = self.examined(fact, placed, records, kind, anchors) if placed is not FALSE else None
+            if match is not None and match.truth is not FALSE:
+                ask = Ask(fact.kind, AskClass.MISSING, Reason.NOT_STATED, about=fact.id)
+                reasons = match.reasons | {Reason.NOT_STATED}
+                found.append(Match(fact, UNKNOWN, reasons, (*match.asks, ask), match.where))
+        return found
+
+    def examined(
+        self, fact: Fact, placed: Truth, records: e.Records, kind: Kind, anchors: Sequence[Case] = ()
+    ) -> Match:
+        """Whether one fact, placed in time, is one of those asked for.
+
+        A place that is unknown is the fault of the anchors where they are, else of the fact's own date.
+        """
+        where = None if records.where is None else self.evaluator.evaluate(records.where, Subject(fact))
+        truths = [placed]
+        reasons: Reasons = NONE
+        asks: tuple[Ask, ...] = ()
+        unset: Reasons = NONE
+        if placed is UNKNOWN:
+            unset = NONE.union(*(case.reasons for case in anchors))
+            reasons = NONE if unset else frozenset({Reason.IMPRECISE_DATE})
+        if where is not None:
+            where.about = fact
+            truths.append(where.truth)
+        if not fact.certain and not self.catalogue.kinds[fact.kind].suspected_counts:
+            truths.append(UNKNOWN)
+            reasons |= {Reason.IMPRECISE_VALUE}
+        if fact.lacks is not None and not self.catalogue.kinds[fact.kind].measured:
+            truths.append(UNKNOWN)
+            reasons |= {Reason(fact.lacks)}
+        if kind.extent != STATE and self.view.conflicting(fact):
+            truths.append(UNKNOWN)
+            reasons |= {Reason.CONFLICT}
+        truth = min(truths)
+        if truth is UNKNOWN:
+            asks = tuple(self.ask(fact.kind, reason, about=fact.id) for reason in sorted(reasons))
+            if unset:
+                reasons |= unset
+                asks += tuple(ask for case in anchors for ask in case.asks)
+            if where is not None and where.truth is UNKNOWN:
+                reasons |= where.reasons
+                asks += where.asks
+        return Match(fact, truth, reasons if truth is UNKNOWN else NONE, asks, where)
+
+    def picked(self, pick: e.Pick, subject: Subject | None) -> tuple[list[Match], Case | None]:
+        """The records that could be the one, and, where there may be none, why."""
+        matches = self.matches(pick.records, subject)
+        if pick.by_time:
+            possible = outermost(matches, newest=pick.which is Which.LATEST)
+        else:
+            possible = matches
+        if any(match.truth is TRUE for match in possible):
+            return possible, None
+        if possible:
+            reasons = NONE.union(*(match.reasons for match in possible))
+            return possible, Case(None, None, reasons, tuple(ask for match in possible for ask in match.asks))
+        anchors = self._window_anchors(pick.records, subject)
+        reason = self._outside(pick.records, anchors) or Reason.NO_RECORD
+        pending = [case for case in anchors if case.value is None]
+        if pending:
+            return [], Case(
+                None,
+                None,
+                NONE.union(*(c.reasons for c in pending)),
+                tuple(a for c in pending for a in c.asks),
+            )
+        return [], Case(None, None, frozenset({reason}), (self.ask_result(pick.records.kind, reason),))
+
+    # Time ---------------------------------------------------------------------------------------------------
+
+    def _window_anchors(self, records: e.Records, subject: Subject | None) -> list[Case]:
+        return [] if records.lookback is None else self.evaluator.cases(records.lookback.anchor, subject)
+
+    def _placed(self, fact: Fact, records: e.Records, anchors: list[Case]) -> Truth:
+        """Whether a fact lies in the lookback; without one, whether it starts on or before the index date."""
+        back = records.lookback
+        if back is None:
+            return self.until_index(fact)
+        end = self.end_of(fact)
+        truth = agreed(
+            overlaps(fact.start, end, back, case.value) if isinstance(case.value, When) else UNKNOWN for case in anchors
+        )
+        if back.relation in (Relation.AFTER, Relation.WITHIN_AFTER) and not isinstance(back.anchor, e.Anchor):
+            truth = min(truth, self.until_index(fact))
+        return truth
+
+    def end_of(self, fact: Fact) -> When:
+        """When a fact ended: a moment where it starts; an ongoing period no earlier than the index date."""
+        if fact.ongoing:
+            started = fact.start.span.low
+            low = self.index * DAY if started is None else max(int(started), self.index * DAY)
+            return When(Interval(low, None))
+        if fact.end is not None:
+            return fact.end
+        if fact.id == "" or self.catalogue.kinds[fact.kind].extent == MOMENT:
+            return fact.start
+        return When(Interval(fact.start.span.low, None))
+
+    def until_index(self, fact: Fact) -> Truth:
+        """Whether a fact starts on or before the registration day."""
+        return compare(Op.LE, fact.start.days, self.index_days)
+
+    # What nobody recorded -------------------------------------------------------------------------------------
+
+    def unseen(self, records: e.Records, body: TruthExpr | None, subject: Subject | None) -> Open:
+        """Whether a record nobody made could count; with a `body`, could count and fail it."""
+        kind = self.catalogue.kinds[records.kind]
+        imagined, denials = self.view.unseen(records.kind)
+        anchors = self._window_anchors(records, subject)
+        for other in imagined:
+            if self._could_be(other, records, body, anchors) is not FALSE:
+                if self._assumes(kind):
+                    return Open(FALSE, NONE, (), (), kind.name)
+                reason = self._why_unseen(records, kind, anchors)
+                return Open(UNKNOWN, frozenset({reason}), (self.ask(kind.name, reason),), ())
+        return Open(FALSE, NONE, (), denials)
+
+    def _could_be(self, other: Subject, records: e.Records, body: TruthExpr | None, anchors: list[Case]) -> Truth:
+        truth = self._placed(other.fact, records, anchors)
+        if truth is not FALSE and records.where is not None:
+            truth = min(truth, self.evaluator.evaluate(records.where, other).truth)
+        if truth is not FALSE and body is not None:
+            truth = min(truth, negate(self.evaluator.evaluate(body, other).truth))
+        return truth
+
+    def _assumes(self, kind: Kind) -> bool:
+        if not kind.assumable or not self.assumed:
+            return False
+        return bool(self.assumed & {"all", kind.name, *self.catalogue.ancestors(kind.name)})
+
+    def _why_unseen(self, records: e.Records, kind: Kind, anchors: list[Case]) -> Reason:
+        if kind.attested:
+            return Reason.NOT_ATTESTED
+        outside = self._outside(records, anchors)
+        if outside is Reason.STALE and kind.assumable:  # an older event makes a forbidden one no less unrecorded
+            return Reason.NO_RECORD
+        return outside or Reason.NO_RECORD
+
+    def _outside(self, records: e.Records, anchors: list[Case]) -> Reason | None:
+        """`stale` or `later` where records of the kind exist that surely lie outside the lookback."""
+        kind = self.catalogue.kinds[records.kind]
+        outside = [
+            fact
+            for fact in self.view.facts(records.kind)
+            if self._placed(fact, records, anchors) is FALSE
+            and (records.where is None or self.examined(fact, TRUE, records, kind).truth is not FALSE)
+        ]
+        if not outside:
+            return None
+        later = all(compare(Op.GT, fact.start.days, self.index_days) is TRUE for fact in outside)
+        if not later and records.lookback is None:
+            return None
+        return Reason.LATER if later else Reason.STALE
+
+    # Questions --------------------------------------------------------------------------------------------------
+
+    def ask(self, kind: str, reason: Reason, name: str = "", about: str = "") -> Ask:
+        """What would have to be known of a kind, or of one fact of it, and whose work that is."""
+        entry = self.catalogue.kinds.get(kind)
+        if reason is Reason.PENDING_ANCHOR or (entry is not None and entry.by_study and not about):
+            cls = AskClass.TO_DO
+        elif entry is not None and entry.assumable and not about:
+            cls = AskClass.TO_CONFIRM
+        else:
+            cls = AskClass.MISSING
+        return Ask(kind, cls, reason, name, about)
+
+    def ask_result(self, kind: str, reason: Reason, name: str = "", about: str = "") -> Ask:
+        """A result is never assumed: it is to do where the study brings it about, else missing."""
+        cls = AskClass.TO_DO if self.catalogue.kinds[kind].by_study else AskClass.MISSING
+        return Ask(kind, cls, reason, name, about)

@@ -1,0 +1,104 @@
+"""How moments and periods lie to one another, and which record is the newest: every relation of time, once.
+
+`within` moves the anchor back, `at least` moves the event forward; hours are elapsed time, all else is days.
+"""
+
+from __future__ import annotations
+
+from onstudy.criteria import expr as e
+from onstudy.criteria.expr import Relation
+from onstudy.engines.candidates import Match
+from onstudy.record.patient import Fact
+from onstudy.values import interval as iv
+from onstudy.values.calendar import HOUR, Duration, Unit, When, shift_days
+from onstudy.values.interval import Op, compare, point
+from onstudy.values.truth import TRUE, Truth
+
+
+def relate(event: When, relation: Relation, anchor: When, duration: Duration | None) -> Truth:
+    """How one moment lies to another. `within` moves the anchor back, `at least` moves the event forward."""
+    if duration is not None and duration.unit is Unit.HOURS:
+        return _relate_hours(event, relation, anchor, duration.amount * HOUR)
+    a, b = event.days, anchor.days
+    match relation:
+        case Relation.BEFORE:
+            return compare(Op.LT, a, b)
+        case Relation.AFTER:
+            return compare(Op.GT, a, b)
+        case Relation.ON_OR_BEFORE:
+            return compare(Op.LE, a, b)
+        case Relation.ON_OR_AFTER:
+            return compare(Op.GE, a, b)
+        case Relation.ON:
+            return compare(Op.EQ, a, b)
+    assert duration is not None
+    match relation:
+        case Relation.WITHIN_BEFORE:
+            return min(compare(Op.GE, a, shift_days(b, duration, -1)), compare(Op.LE, a, b))
+        case Relation.WITHIN_AFTER:
+            return min(compare(Op.GE, a, b), compare(Op.LE, a, shift_days(b, duration)))
+        case Relation.AT_LEAST_BEFORE:
+            return compare(Op.GE, b, shift_days(a, duration))
+    assert relation is Relation.AT_LEAST_AFTER
+    return compare(Op.GE, a, shift_days(b, duration))
+
+
+def _relate_hours(event: When, relation: Relation, anchor: When, length: int) -> Truth:
+    shared = event.offset is not None and anchor.offset is not None
+    a, b = event.instants(shared), anchor.instants(shared)
+    gap = iv.subtract(b, a) if relation in (Relation.WITHIN_BEFORE, Relation.AT_LEAST_BEFORE) else iv.subtract(a, b)
+    enough = compare(Op.GE, gap, point(length))
+    if relation in (Relation.AT_LEAST_BEFORE, Relation.AT_LEAST_AFTER):
+        return enough
+    return min(compare(Op.GE, gap, point(0)), compare(Op.LE, gap, point(length)))
+
+
+def overlaps(start: When, end: When, back: e.Lookback, anchor: When) -> Truth:
+    """Whether any part of a period lies in a lookback counted from `anchor`."""
+    if back.span is not None and back.span.duration.unit is Unit.HOURS:
+        return _overlaps_hours(start, end, back, anchor, back.span.duration.amount * HOUR)
+    a, b, c = start.days, end.days, anchor.days
+    match back.relation:
+        case Relation.BEFORE:
+            return compare(Op.LT, a, c)
+        case Relation.AFTER:
+            return compare(Op.GT, a, c)
+        case Relation.AT:
+            return min(compare(Op.LE, a, c), compare(Op.GE, b, c))
+    assert back.span is not None
+    if back.relation is Relation.WITHIN_BEFORE:
+        return min(compare(Op.GE, b, shift_days(c, back.span.duration, -1)), compare(Op.LE, a, c))
+    return min(compare(Op.GE, b, c), compare(Op.LE, a, shift_days(c, back.span.duration)))
+
+
+def _overlaps_hours(start: When, end: When, back: e.Lookback, anchor: When, length: int) -> Truth:
+    shared = None not in (start.offset, end.offset, anchor.offset)
+    a, b, c = start.instants(shared), end.instants(shared), anchor.instants(shared)
+    if back.relation is Relation.WITHIN_BEFORE:
+        return min(compare(Op.GE, b, iv.subtract(c, point(length))), compare(Op.LE, a, c))
+    return min(compare(Op.GE, b, c), compare(Op.LE, a, iv.add(c, point(length))))
+
+
+def outermost(matches: list[Match], newest: bool) -> list[Match]:
+    """Those that no certain match surely comes after (or, for the earliest, before)."""
+    sure = [match.fact for match in matches if match.truth is TRUE]
+    op = Op.GT if newest else Op.LT
+    return [m for m in matches if not any(_moment(op, fact, m.fact) is TRUE for fact in sure)]
+
+
+def _moment(op: Op, one: Fact, other: Fact) -> Truth:
+    a, b = stated(one), stated(other)
+    shared = a.offset is not None and b.offset is not None
+    return compare(op, a.instants(shared), b.instants(shared))
+
+
+def stated(fact: Fact) -> When:
+    """When a fact was so: a denial speaks for the day it was made, up to which it holds."""
+    if fact.negative:
+        return fact.end or fact.recorded or fact.start
+    return fact.start
+
+
+def statement(denial: Fact) -> Fact:
+    """A denial of a state, placed on the day it was made."""
+    return Fact(id=denial.id, kind=denial.kind, start=stated(denial), negative=True)
