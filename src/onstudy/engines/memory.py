@@ -38,7 +38,7 @@ class Memory:
         self.catalogue = view.catalogue
         self.records = Records(view, registration.day, assumed, self)
         self.values = Cases(self.records, anchors)
-        self._named: dict[int, Finding] = {}
+        self._named: dict[tuple[int, int], Finding] = {}
 
     def evaluate(self, node: TruthExpr, subject: Subject | None = None) -> Finding:
         """What a truth node comes to; `subject` is the record a body is about."""
@@ -67,12 +67,13 @@ class Memory:
         return _combined(node, any_of((negate(parts[0].truth), parts[1].truth)), parts)
 
     def _named_rule(self, node: e.Named, subject: Subject | None) -> Finding:
-        if subject is not None and node.of:
-            return _combined(node, (part := self.evaluate(node.expr, subject)).truth, (part,))
-        found = self._named.get(id(node))
+        """A definition is worked out once, or once for each record it is about (the view keeps those alive)."""
+        about = subject if node.of else None
+        key = (id(node), 0 if about is None else id(about.fact))
+        found = self._named.get(key)
         if found is None:
-            part = self.evaluate(node.expr, None)
-            found = self._named[id(node)] = _combined(node, part.truth, (part,))
+            part = self.evaluate(node.expr, about)
+            found = self._named[key] = _combined(node, part.truth, (part,))
         return found
 
     # Comparing --------------------------------------------------------------------------------------------
@@ -120,15 +121,15 @@ class Memory:
         decide: Callable[[Case, Case], tuple[Truth, Reasons]],
     ) -> Finding:
         """Decide every pair; the answer is what all say. Its causes are those of the pairs that cannot tell."""
-        truths: set[Truth] = set()
+        truths: list[Truth] = []
         reasons: set[Reason] = set()
         for a in left:
             for b in right:
                 truth, why = decide(a, b)
-                truths.add(truth)
+                truths.append(truth)
                 if truth is UNKNOWN:
                     reasons.update((a.reasons | b.reasons) or why)
-        result = truths.pop() if len(truths) == 1 else UNKNOWN
+        result = truths[0] if len(truths) == 1 else agreed(truths)
         evidence = tuple(case.about for case in (*left, *right) if case.about is not None and case.about.id)
         parts = tuple(Finding(node, case.value, about=case.about) for case in left if case.about is not None)
         if result is not UNKNOWN:

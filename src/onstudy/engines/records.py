@@ -78,6 +78,8 @@ class Records:
 
         A place that is unknown is the fault of the anchors where they are, else of the fact's own date.
         """
+        if placed is TRUE and records.where is None and self._plain(fact, kind):
+            return Match(fact, TRUE)
         where = None if records.where is None else self.evaluator.evaluate(records.where, Subject(fact))
         truths = [placed]
         reasons: Reasons = NONE
@@ -108,6 +110,10 @@ class Records:
                 reasons |= where.reasons
                 asks += where.asks
         return Match(fact, truth, reasons if truth is UNKNOWN else NONE, asks, where)
+
+    def _plain(self, fact: Fact, kind: Kind) -> bool:
+        """Nothing about the fact itself leaves open whether it is one: the usual case, told apart cheaply."""
+        return fact.certain and fact.lacks is None and (kind.extent == STATE or not self.view.conflicting(fact))
 
     def picked(self, pick: e.Pick, subject: Subject | None) -> tuple[list[Match], Case | None]:
         """The records that could be the one, and, where there may be none, why."""
