@@ -9,9 +9,9 @@ records are written:
 - NCT03739814, put together in the shape of API v2 from what is public of it, since no such record could be had. Its
   part `onstudy` says of each part where it comes from and of when it is. Nothing is filled in that no source says:
   of 274 sites the 209 that a source names are listed, and the present status is UNKNOWN.
-- The trials of `ctgov_v2` with a leukemia among their conditions, as example data. Kept are the modules named in
-  KEPT; contacts, officials, investigators, references and documents are left out, and so are persons' names,
-  e-mail addresses and telephone numbers wherever they stand in a text.
+- The trials of `ctgov_v2` with a leukemia among their conditions, and those of which a trial file ships, as example
+  data. Kept are the modules named in KEPT; contacts, officials, investigators, references and documents are left out,
+  and so are persons' names, e-mail addresses and telephone numbers wherever they stand in a text.
 
 The same input gives the same bytes.
 """
@@ -63,7 +63,7 @@ def main() -> None:
     """Read the shared folder, write the two files, say what was written."""
     shared = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT.parent / "shared"
     carriers = _carriers(shared)
-    examples = [cleaned(study) for study in _studies(shared) if _is_leukemia(study)]
+    examples = [cleaned(study) for study in _studies(shared) if _ships(study)]
     examples.sort(key=_id)
     records = [flagship(shared), *examples]
     OUT.mkdir(parents=True, exist_ok=True)
@@ -87,9 +87,10 @@ def _id(study: dict[str, Any]) -> str:
     return str(study["protocolSection"]["identificationModule"]["nctId"])
 
 
-def _is_leukemia(study: dict[str, Any]) -> bool:
+def _ships(study: dict[str, Any]) -> bool:
     conditions = study["protocolSection"]["conditionsModule"]["conditions"]
-    return _id(study) != FLAGSHIP and any(LEUKEMIA.search(text) for text in conditions)
+    encoded = (ROOT / f"src/onstudy/trials/{_id(study)}.yaml").is_file()
+    return _id(study) != FLAGSHIP and (encoded or any(LEUKEMIA.search(text) for text in conditions))
 
 
 def _packed(text: str) -> bytes:
@@ -199,6 +200,16 @@ NCI = "NCI Clinical Trials Search API record, from the mock data of NCIOCPL/clin
 CT23 = "ClinicalTrials.gov record page, last update posted 2023-04-04"
 MCG = "My Cancer Genome copy of the ClinicalTrials.gov record"
 PAGE_DATE, NCI_DATE, CT23_DATE = "2026-05-15", "about 2021", "2023-04-04"
+SUMMARY = (
+    "This phase II trial gives inotuzumab ozogamicin as induction and then blinatumomab as consolidation to "
+    "adults with CD22-positive B-cell acute lymphoblastic leukemia; ponatinib is added for Philadelphia "
+    "chromosome-positive disease. Its first aims are to confirm that the sequence is tolerated, to estimate "
+    "1-year event-free survival in newly diagnosed older patients who are not to be transplanted and in relapsed "
+    "or refractory disease (both Philadelphia chromosome-negative), and to see whether adding ponatinib is "
+    "feasible. Overall survival, relapse-free survival and remission rates are looked at as well. Bone marrow and "
+    "peripheral blood for MRD are mandatory before registration; intrathecal methotrexate may be given at the "
+    "lumbar puncture."
+)
 SITE_STATUS = {"ACTIVE": "RECRUITING", "TEMPORARILY_CLOSED_TO_ACCRUAL": "SUSPENDED"}
 
 
@@ -208,7 +219,6 @@ def flagship(shared: Path) -> dict[str, Any]:
     nci = json.loads((shared / "data/flagship_nct03739814/nci_cts_record.json").read_text(encoding="utf-8"))
     page_title, _, official = page.split("\n", 3)[:3]
     criteria = _between(page, "Show full inclusion / exclusion criteria\n", "\n\nWhere this trial is running")
-    summary = _between(page, "What this trial studies\n\n", "\n\nWho should consider this trial")
     conditions = _between(page, "Conditions: ", "\n").split(", ")
     return {
         "protocolSection": {
@@ -227,7 +237,7 @@ def flagship(shared: Path) -> dict[str, Any]:
                 "studyFirstPostDateStruct": {"date": "2018-11-14"},
             },
             "sponsorCollaboratorsModule": {"leadSponsor": {"name": "National Cancer Institute (NCI)", "class": "NIH"}},
-            "descriptionModule": {"briefSummary": summary},
+            "descriptionModule": {"briefSummary": SUMMARY},
             "conditionsModule": {"conditions": _joined(conditions)},
             "designModule": {
                 "studyType": "INTERVENTIONAL",
@@ -293,7 +303,7 @@ ORIGINS = [
     ("lastKnownStatus, whyStopped", CT23, CT23_DATE),
     ("studyFirstPostDateStruct", CT23, CT23_DATE),
     ("leadSponsor, phases, enrollmentInfo, conditions, sex, minimumAge", PAGE, PAGE_DATE),
-    ("briefSummary", f"{PAGE}: its own words under 'What this trial studies'", PAGE_DATE),
+    ("briefSummary", f"written by onstudy from the facts of {PAGE}", PAGE_DATE),
     ("designInfo", CT23, CT23_DATE),
     ("interventions: inotuzumab ozogamicin, blinatumomab", CT23, CT23_DATE),
     ("interventions: ponatinib, methotrexate", PAGE, PAGE_DATE),

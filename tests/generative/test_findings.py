@@ -14,7 +14,8 @@ from onstudy.criteria.finding import AskClass, Finding, Reason
 from onstudy.engines.memory import Memory
 from onstudy.engines.view import View
 from onstudy.record.catalogue import load_catalogue
-from onstudy.screening.explain import PHRASES, because, near
+from onstudy.screening.explain import because, near
+from onstudy.screening.wording import PHRASES
 from onstudy.values.truth import UNKNOWN, Truth
 
 pytestmark = pytest.mark.generative

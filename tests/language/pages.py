@@ -124,6 +124,9 @@ def names_of(text: str) -> Names:
         "  registration: {label: Registration}", "  therapy_start: {label: Start of therapy}",
         "steps: []", "cohorts: [{id: C, title: cohort, criteria: []}]",
     ]  # fmt: skip
+    settings = read_yaml(text, "page")[0].mapping.get("settings")
+    uses = " ".join(f"${name}" for name in settings.mapping) if settings is not None else ""
+    lines.append(f'endpoints: "{uses}"')  # the page's rules use them; a setting that nothing uses is refused
     trial = read_trial("\n".join([*lines, text]).encode(), "example.yaml", load_catalogue())
     found = {name: definition.named for name, definition in trial.definitions.items()}
     return Names(ANCHORS, trial.settings, found.get, tuple(found))

@@ -148,7 +148,10 @@ cohorts:
 """
 
 SAID = """\
+demo.yaml:1:1: the trial lacks 'title'
 demo.yaml:3:1: the trial has no 'tittle'; did you mean title?
+demo.yaml:7:21: setting lookback: '12 moths': 'moths' is no unit; did you mean months?
+demo.yaml:8:10: setting limit is used by no rule; changing it would change nothing
 demo.yaml:8:10: setting limit lacks 'reason'
 demo.yaml:10:32: 'femal' is not one of sex; did you mean female?
 demo.yaml:11:9: definition loop leads back to itself: loop -> pool -> loop
@@ -163,21 +166,15 @@ demo.yaml:34:22: there is no kind 'bilirubin'; did you mean bilirubin_total?
 demo.yaml:40:44: 'prednison' is not one of agent; did you mean prednisone?
 demo.yaml:44:18: there is no kind 'strok'; did you mean stroke?
 demo.yaml:47:45: '45' lacks a unit; what it is compared with is measured in %
-demo.yaml:50:33: '12 moths' is not a duration; write a whole number of hours, days, weeks, months or years
 demo.yaml:51:26: warn_older_than is a number of days, as in '14 days'
 demo.yaml:54:33: 'before' does not fit here; expected $setting, a number
+demo.yaml:56:5: a cohort lacks 'criteria'
 demo.yaml:58:5: a cohort has no 'criterias'; did you mean criteria?
 """.splitlines()
 
 
 def test_all_problems_are_shown_at_once_with_place_and_way_out() -> None:
-    said = problems(BROKEN)
-    assert [line for line in SAID if line not in said] == []
-    lacking = {"the trial lacks 'title'", "a cohort lacks 'criteria'"}
-    rest = {line for line in said if line not in SAID}
-    assert {line.split(": ", 1)[1] for line in rest} - lacking <= {
-        "definition pool leads back to itself: pool -> loop -> pool"
-    }
+    assert problems(BROKEN) == SAID
 
 
 def test_every_problem_points_into_the_file() -> None:
@@ -209,6 +206,117 @@ def test_one_problem(old: str, new: str, said: str) -> None:
     found = problems(GOOD.replace(old, new, 1))
     assert len(found) == 1
     assert found[0].startswith(f"demo.yaml:{said}")
+
+
+# Several problems of one rule ---------------------------------------------------------------------------------
+
+
+def of_rule(rule: str) -> list[str]:
+    """What is said of a rule that stands in line 24 of the file, from its column 11 on."""
+    return problems(GOOD.replace("rule: no seizure", f"rule: >\n          {rule}", 1))
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        (
+            "no strok and latest lvef >= 45 and latest ecog <= 2",
+            ["24:14: there is no kind 'strok'", "24:39: '45' lacks a unit"],
+        ),
+        (
+            "if age at registraton >= 18 years then latest qtcf <= 470 mg",
+            ["24:21: there is no anchor 'registraton'", "24:65: 'mg' cannot be expressed in 'ms'"],
+        ),
+        (
+            "no strok within 6 months before regstration",
+            ["24:14: there is no kind 'strok'", "24:43: there is no anchor 'regstration'"],
+        ),
+        (
+            "every treatment where (agnt is rituximab) has (end is at least 1.5 months before therapystart)",
+            [
+                "24:34: 'agnt' is neither",
+                "24:74: '1.5 months' is not a duration",
+                "24:92: there is no anchor 'therapystart'",
+            ],
+        ),
+        (
+            "any treatment where (agent in (prednison, rituximab, ritximab))",
+            ["24:42: 'prednison' is not one of agent", "24:64: 'ritximab' is not one of agent"],
+        ),
+        (
+            "latest ecg within $lokback before registration has (qtcf <= 470 ms and rat >= 40 /min)",
+            ["24:29: there is no setting 'lokback'", "24:82: 'rat' is neither"],
+        ),
+        ("latest lvef * latest blst_percent <= 3", ["24:32: there is no kind 'blst_percent'"]),
+        ("not no strok or not (latest ecg <= 2)", ["24:18: there is no kind 'strok'", "24:32: ecg has no value"]),
+    ],
+)
+def test_all_mistakes_of_one_rule_are_told_with_their_places(rule: str, said: list[str]) -> None:
+    found = of_rule(rule)
+    assert len(found) == len(said), found
+    for line, wanted in zip(found, said, strict=True):
+        assert line.startswith(f"demo.yaml:{wanted}"), found
+
+
+def test_what_depends_on_a_mistake_adds_no_second_one() -> None:
+    """The body of an unknown kind, a number beside an unknown value, a rule that names a wrong definition."""
+    assert len(of_rule("no strok where (clinically_relevant is yes)")) == 1
+    assert len(of_rule("latest bilirubn <= 2 foo")) == 1
+    broken = GOOD.replace("rule: latest sex is female", "rule: latest sex is femal").replace(
+        "rule: no seizure", "rule: no seizure and not possible", 1
+    )
+    assert problems(broken) == ["demo.yaml:13:32: 'femal' is not one of sex; did you mean female?"]
+
+
+# Settings -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("{value: 12 moths, reason: r}", "'12 moths': 'moths' is no unit; did you mean months?"),
+        ("{value: 1.5 months, reason: r}", "'1.5 months' is not a duration"),
+        ("{value: 470 msecs2, reason: r}", "'470 msecs2': 'msecs2'"),
+        ("{value: prednison, reason: r}", "'prednison' is no number, duration or code; did you mean prednisone?"),
+        ("{value: [rituximab, prednison], reason: r}", "'prednison' is not one of agent; did you mean prednisone?"),
+        ("{value: {low: 1}, reason: r}", "a setting is a number, a duration, a code or a list of codes"),
+        ("{value: [], reason: r}", "a setting is a number, a duration, a code or a list of codes"),
+        ('{value: "", reason: r}', "'' is no number, duration or code"),
+    ],
+)
+def test_a_setting_whose_value_no_rule_could_use_is_told_where_it_stands(setting: str, said: str) -> None:
+    unused = problems(GOOD.replace("settings:\n", f"settings:\n  new: {setting}\n"))
+    assert any(said in line for line in unused), unused
+    assert any("setting new is used by no rule" in line for line in unused)
+    text = GOOD.replace("settings:\n", f"settings:\n  new: {setting}\n")
+    used = problems(text.replace("rule: no seizure", "rule: no seizure within $new before registration", 1))
+    assert len(used) == 1  # at the setting, and not again at the rule
+    assert said in used[0]
+    assert used[0].startswith("demo.yaml:9:")
+
+
+@pytest.mark.parametrize("value", ["3 days", "1 month", "5 %", "1.5 ULN", "2 x ULN", "7", "0.8 mg/m2", "prednisone"])
+def test_a_setting_that_some_rule_could_use_is_well_formed(value: str) -> None:
+    text = GOOD.replace("settings:\n", f"settings:\n  new: {{value: {value}, reason: r}}\n")
+    assert problems(text) == ["demo.yaml:9:8: setting new is used by no rule; changing it would change nothing"]
+    assert read(text.replace("{primary: later}", "{primary: $new}")).settings["new"].value == value
+
+
+def test_a_setting_that_does_not_fit_its_place_is_told_there() -> None:
+    wrong = GOOD.replace("agent in ($agents)", "agent in ($lookback)").replace("within $lookback", "within $agents")
+    assert problems(wrong) == [
+        "demo.yaml:12:49: $agents is a list of codes; a number or duration is needed here",
+        "demo.yaml:16:21: $lookback: '12 months' is not one of agent",
+    ]
+
+
+def test_a_rule_that_is_made_of_names_alone_still_needs_them_right() -> None:
+    assert problems(GOOD.replace("rule: no seizure", "rule: not $lookback", 1)) == [
+        "demo.yaml:23:19: a $setting stands where a number, a duration or a code is compared"
+    ]
+
+
+# No trial file at all -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,8 @@ from fhir.resources.R4B.bundle import Bundle
 from onstudy.faces.api import load_trial, read_patients, screen
 from onstudy.record.catalogue import load_catalogue
 from onstudy.record.patient import Patient
+from onstudy.screening.answers import with_added
 from onstudy.screening.screen import Screening
-from onstudy.screening.todo import with_added
 from onstudy.values.calendar import show
 from onstudy.values.interval import Interval
 

@@ -20,7 +20,17 @@ RACE = "urn:oid:2.16.840.1.113883.6.238"
 MEDDRA = "https://www.meddra.org"
 
 #: Seen in DICOM context group 3736 (NYHA Classification), which also says which code is which class.
-NOT_IN_REFERENCE = {Code(SNOMED, "420913000")}
+NYHA_III = Code(SNOMED, "420913000")
+#: What a specimen is, which the reference does not list: seen in the examples and value sets of public FHIR
+#: implementation guides (HL7's own Specimen examples, those of Germany, the Czech Republic and the United States).
+SPECIMENS = {
+    Code(SNOMED, code)
+    for code in (
+        "119297000", "122555007", "122554006", "258580003", "122592007", "119364003", "119361006", "122575003",
+        "258450006", "119359002", "418564007", "309201001",
+    )
+}  # fmt: skip
+NOT_IN_REFERENCE = {NYHA_III, *SPECIMENS}
 NYHA = {"420816009", "421704003", "420300004", "422293003"}
 
 CVX = "http://hl7.org/fhir/sid/cvx"
@@ -351,6 +361,52 @@ def test_the_nearer_group_says_what_silence_means(catalogue: Catalogue) -> None:
     assert catalogue.attribute("seizure", "controlled") is None
 
 
+SPECIMEN = """[value_set.specimen]
+label = "Specimen"
+member.serum = {}
+member.csf = {}
+[kind.creatinine]
+"""
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ('specimens = ["serum"]', ""),
+        ('specimens = ["serom"]', "there is no specimen 'serom'; did you mean serum?"),
+        ('specimens = ["serum"]\nelsewhere = {csf = "creatinin"}', "there is no kind 'creatinin'"),
+        ('specimens = ["serum"]\nelsewhere = {csf = "infarction"}', "infarction is not measured as creatinine is"),
+        (
+            'specimens = ["csf"]\nelsewhere = {csf = "creatinine"}',
+            "creatinine is measured in csf, and creatinine is not",
+        ),
+    ],
+)
+def test_what_a_kind_is_measured_in(tmp_path: Path, fields: str, message: str) -> None:
+    text = SMALL.replace("[kind.creatinine]\n", f"{SPECIMEN}{fields}\n")
+    if not message:
+        assert read_text(tmp_path, text).kinds["creatinine"].specimens == ("serum",)
+        return
+    with pytest.raises(InvalidFile, match=re.escape(message)):
+        read_text(tmp_path, text)
+
+
+def test_only_what_is_measured_has_a_specimen(tmp_path: Path) -> None:
+    text = SMALL.replace("[kind.creatinine]\n", SPECIMEN)
+    text = text.replace('absence = "assumable"', 'absence = "assumable"\nspecimens = ["serum"]')
+    with pytest.raises(InvalidFile, match="only what is measured has a specimen"):
+        read_text(tmp_path, text)
+
+
+def test_every_result_of_the_laboratory_says_what_it_is_measured_in(catalogue: Catalogue) -> None:
+    """Else a result in urine could pass for one in blood; what is measured on the patient has no specimen."""
+    on_the_patient = {"body_weight"}
+    for kind in catalogue:
+        if kind.topic == "laboratory" and (kind.measured or kind.components):
+            measured = kind.specimens or kind.name in on_the_patient or "blood_pressure" in kind.name
+            assert measured, kind.name
+
+
 def test_components_know_their_composite(catalogue: Catalogue) -> None:
     assert catalogue.composites["csf_wbc"] == ("csf_examination", "wbc")
     assert catalogue.kinds["csf_flow"].silence == "not_done"
@@ -555,6 +611,8 @@ def test_a_small_catalogue_is_read(tmp_path: Path) -> None:
         ('of = "panel"', "", "derive[0].of: is missing"),
         ('["loinc", "2160-0", "V"]', '["loinc", "2160-1", "V"]', "'2160-1' is no code of http://loinc.org"),
         ('["loinc", "2160-0", "V"]', '["snomed", "277571005", "V"]', "its check digit is wrong"),
+        ('unit = "umol/L"', 'unit = "umol/L"\nspecimens = ["serum"]', "there is no specimen 'serum'"),
+        ('unit = "umol/L"', 'unit = "umol/L"\nelsewhere = {csf = "severity"}', "there is no specimen 'csf'"),
         ('["loinc", "2160-0", "V"]', '["atc", "H02", "V"]', "'H02' is no code of http://www.whocc.no/atc"),
         ('["loinc", "2160-0", "V"]', '["icd10cm", "E87", "V"], ["icd10cm", "8", "V"]', "'8' is no code of"),
         ('["loinc", "2160-0", "V"]', '["lioncs", "2160-0", "V"]', "'lioncs' is not in [systems]"),

@@ -102,7 +102,9 @@ def test_any_moment_comes_back(when: When) -> None:
     assert_kept([patient], shard_of([patient], load_catalogue()))
 
 
-@pytest.mark.parametrize("value", VALUES, ids=str)
+@pytest.mark.parametrize(
+    "value", VALUES, ids=lambda value: "-".join(sorted(value)) if isinstance(value, frozenset) else str(value)
+)
 def test_any_value_comes_back(value: object) -> None:
     fact = Fact("f", "lvef", value=value, attributes={"method": value})  # type: ignore[arg-type, dict-item]
     limit = value if isinstance(value, Interval) else None

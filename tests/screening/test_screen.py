@@ -15,8 +15,9 @@ from onstudy.language.trialfile import read_trial
 from onstudy.readers.patientfile import patient_from
 from onstudy.record.catalogue import load_catalogue
 from onstudy.record.patient import Fact, Patient
+from onstudy.screening.answers import with_added
 from onstudy.screening.screen import Screening
-from onstudy.screening.todo import todo_file, with_added
+from onstudy.screening.todo import todo_file
 from onstudy.values.calendar import parse_when, show_day
 
 CATALOGUE = load_catalogue()
@@ -86,7 +87,7 @@ def test_a_missing_result_is_undetermined_and_never_assumed(trial: Trial) -> Non
 def test_what_is_assumed_is_said(trial: Trial) -> None:
     found = asked(trial, person(BILIRUBIN, ECOG), assume_complete=["seizure"])
     assert (found["A"].verdict, found.assumed_complete) == ("eligible", ("seizure",))
-    assert '"because":"no seizure: assumed, not recorded"' in found.to_json()
+    assert '"because":"Seizure: assumed absent, not recorded"' in found.to_json()
 
 
 def test_an_ineligible_cohort_asks_nothing(trial: Trial) -> None:

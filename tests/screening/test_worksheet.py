@@ -206,8 +206,8 @@ def test_the_headline_answers_in_one_sentence() -> None:
     assert headline(screening("TO-CONFIRM")) == "Eligible for C1 once the absences listed below are confirmed."
     assert headline(screening("UNDECIDED")) == "Not yet decided for C1; what is open is listed below."
     assert headline(screening("EMPTY")) == "Not yet decided for C1, C2 and C3; what is open is listed below."
-    opens = "Ineligible for every cohort on 2026-03-16; C2 opens on 2026-03-22, if nothing new is recorded."
-    assert headline(screening("INELIGIBLE")) == opens
+    opens = "Ineligible for every cohort on 2026-03-16; C2 opens on 2026-03-22, if nothing new is recorded"
+    assert headline(screening("INELIGIBLE")) == f"{opens}; what is open until then is listed below."
 
 
 def test_tasks_stand_in_the_order_of_the_work_and_once_for_all_cohorts() -> None:
@@ -218,6 +218,17 @@ def test_tasks_stand_in_the_order_of_the_work_and_once_for_all_cohorts() -> None
     assert [name for name, _ in burkitt[0].criteria] == ["S1-02"]
     for one in lists:
         assert len({task.kind for task in one.tasks}) == len(one.tasks)
+
+
+def test_what_a_closed_cohort_needs_until_it_opens_is_a_task_too() -> None:
+    obtain, confirm = tasks(screening("INELIGIBLE"))
+    assert [(task.kind, task.cohorts) for task in obtain.tasks] == [
+        ("Pregnancy test", ("C2 from 2026-03-22",)),
+        ("Left ventricular ejection fraction", ("C2 from 2026-03-22",)),
+    ]
+    (transplant,) = confirm.tasks
+    assert transplant.why == "whether there was another is not recorded"
+    assert "C2 from 2026-03-22" in page("INELIGIBLE").text
 
 
 def test_nothing_to_do_leaves_the_section_out() -> None:

@@ -7,27 +7,19 @@ example can be bent to what the engine says without a second file saying so.
 from __future__ import annotations
 
 import re
-from datetime import date
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
+from tests.trials.flagship import examples, patient_entry, screened, trial, written
 
-from onstudy.criteria.trial import Trial
 from onstudy.engines.memory import Memory
 from onstudy.engines.view import View
 from onstudy.language.library import examples_path, shipped
-from onstudy.language.trialfile import load_trial_file
-from onstudy.readers.patientfile import patient_from
 from onstudy.record.catalogue import load_catalogue
 from onstudy.screening.check import Checked, check_examples
-from onstudy.screening.screen import Screening, screen
-from onstudy.values.calendar import parse_when
 from onstudy.values.truth import FALSE, TRUE, UNKNOWN
-from onstudy.yamltext import read_yaml
 
-FLAGSHIP = "NCT03739814"
 LETTERS = {"eligible": "E", "ineligible": "N", "undetermined": "U", "eligible_if_confirmed": "U"}
 
 #: The verdicts for C1, C2, C3, and what decides, from the summary of the reference's vignettes.
@@ -102,27 +94,8 @@ VARIANTS = {
 
 
 @cache
-def trial(name: str) -> Trial:
-    return load_trial_file(shipped()[name], load_catalogue())
-
-
-@cache
 def checked(name: str) -> Checked:
     return check_examples(trial(name), examples_path(shipped()[name]), load_catalogue())
-
-
-@cache
-def written(name: str) -> dict[str, Any]:
-    """An examples file as plain data, every scalar the text that was written."""
-    (top,) = read_yaml(examples_path(shipped()[name]).read_text(encoding="utf-8"), name)
-    plain = top.plain()
-    assert isinstance(plain, dict)
-    return plain
-
-
-@cache
-def examples() -> dict[str, dict[str, Any]]:
-    return {case["id"]: case for case in written(FLAGSHIP)["examples"]}
 
 
 @pytest.mark.parametrize("name", shipped())
@@ -188,28 +161,6 @@ def test_every_variant_of_the_reference_is_there(shared: Path) -> None:
 
 
 # What an examples file has no word for ----------------------------------------------------------------------
-
-
-def patient_entry(name: str) -> dict[str, Any]:
-    """What an example comes to: each link of its chain drops facts and adds its own."""
-    cases = {**written(FLAGSHIP)["bases"], **examples()}
-    case = cases[name]
-    entry: dict[str, Any] = {"patient": name, "facts": []}
-    if "from" in case:
-        entry = patient_entry(case["from"])
-    dropped = case.get("without", [])
-    kept = [fact for fact in entry["facts"] if fact["kind"] not in dropped and fact.get("id") not in dropped]
-    own = {key: case[key] for key in ("born", "sex", "complete") if key in case}
-    return {**entry, **own, "facts": kept + case.get("facts", [])}
-
-
-def screened(entry: dict[str, Any]) -> Screening:
-    return screen(
-        trial(FLAGSHIP),
-        patient_from(entry, "example", load_catalogue()),
-        date(2026, 3, 16),
-        anchors={"therapy_start": parse_when("2026-03-18T09:00")},
-    )
 
 
 def test_what_is_to_confirm_is_what_was_left_out() -> None:

@@ -75,9 +75,7 @@ def test_each_row_quotes_the_public_record(trial: dict[str, Any], eligibility: s
 
 def test_each_row_holds_the_words_the_reference_gives_it(trial: dict[str, Any], shared: Path) -> None:
     quoted = _seed_texts((shared / REFERENCE).read_text(encoding="utf-8"))
-    lacking = {
-        row["id"]: part for row in rows(trial) for part in quoted[row["id"]] if part not in fold(row["text"])
-    }
+    lacking = {row["id"]: part for row in rows(trial) for part in quoted[row["id"]] if part not in fold(row["text"])}
     assert len(quoted) == 70
     assert lacking == {}
 

@@ -131,7 +131,8 @@ class Memory:
                     reasons.update((a.reasons | b.reasons) or why)
         result = truths[0] if len(truths) == 1 else agreed(truths)
         evidence = tuple(case.about for case in (*left, *right) if case.about is not None and case.about.id)
-        parts = tuple(Finding(node, case.value, about=case.about) for case in left if case.about is not None)
+        known = (case for case in left if case.about is not None or case.value is not None)
+        parts = tuple(Finding(node, case.value, about=case.about) for case in known)
         if result is not UNKNOWN:
             return Finding(node, result, evidence=evidence, parts=parts)
         if not reasons:
@@ -191,7 +192,7 @@ class Memory:
         wanted = UNKNOWN if truth is UNKNOWN else TRUE
         evidence = tuple(match.fact for match in matches if match.truth is wanted)
         if not evidence and truth is not UNKNOWN:
-            evidence = open_end.denials or tuple(match.fact for match in matches)
+            evidence = (*(match.fact for match in matches), *open_end.denials)
         reasons: Reasons = NONE
         asks: tuple[Ask, ...] = ()
         if truth is UNKNOWN:

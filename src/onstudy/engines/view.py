@@ -251,8 +251,9 @@ class View:
                 sure = self._surely(denial, newer)
                 if sure is None:
                     continue
+                if regions or denial.narrowed is None:  # where nothing is left open, a part denied proves nothing
+                    used.append(denial)
                 regions = _widest(part for region in regions for part in self._excluding(region, denial, *sure))
-                used.append(denial)
         imagined = [self._imagined(kind, region) for region in regions]
         # A record every value of whose attribute is denied cannot exist.
         possible = [fact for fact in imagined if frozenset() not in fact.attributes.values()]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ from onstudy.faces import api
 from onstudy.language.library import load_trials, shipped, trial_path
 from onstudy.record.catalogue import load_catalogue
 from onstudy.record.patient import Patient
-from onstudy.screening.todo import with_added
+from onstudy.screening.answers import with_added
 from onstudy.values.calendar import When, as_when
 
 _T = TypeVar("_T")
@@ -34,14 +34,23 @@ def gather(work: Iterable[Callable[[], _T]]) -> list[_T]:
     return done
 
 
-def read_all(trial: str, sources: list[str], further: list[str]) -> tuple[list[Trial], list[Patient]]:
-    """The trials and patients of a screening; further facts are added to its one patient."""
+def read_all(
+    trial: str, sources: list[str], further: list[str], store: str = "", stored: Sequence[str] = ()
+) -> tuple[list[Trial], list[Patient]]:
+    """The trials and patients of a screening, those of files first, then those of a store by their ids; further facts
+    are added to its one patient.
+    """
+    if bool(store) != bool(stored):
+        raise OnstudyError("--store DIR and --patient ID go together: a store, and which of its patients")
+    if not sources and not stored:
+        raise OnstudyError("no patient is named: give files, or --store DIR with --patient ID")
     catalogue = load_catalogue()
     trials: list[Trial] = []
     read: list[list[Patient]] = []
     more: list[list[Patient]] = []
     work: list[Callable[[], None]] = [lambda: trials.extend(load_trials(trial, catalogue))]
     work += [partial(_into, read, name) for name in sources]
+    work += [lambda: read.append(of_store(store, stored))] if store else []
     work += [partial(_into, more, name) for name in further]
     gather(work)
     found = [patient for some in read for patient in some]
@@ -70,6 +79,16 @@ def _patients(name: str) -> list[Patient]:
     if name == "-":
         return api.read_patients("standard input", sys.stdin.buffer.read())
     return api.read_patients(Path(name))
+
+
+def of_store(store: str, names: Sequence[str]) -> list[Patient]:
+    """Patients of a store by their ids, with all their facts. Raises `OnstudyError` for one it does not hold."""
+    from onstudy.population.store import Store
+    from onstudy.record.shard import patient_of
+
+    opened, catalogue = Store.open(store), load_catalogue()
+    places = gather([partial(opened.find, name) for name in names])
+    return [patient_of(opened.read(shard), row, catalogue) for shard, row in places]
 
 
 def _into(read: list[list[Patient]], name: str) -> None:

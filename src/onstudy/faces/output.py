@@ -17,10 +17,10 @@ from onstudy.readers.patientfile_write import to_patient_file
 from onstudy.record.catalogue import load_catalogue
 from onstudy.record.patient import Fact, Patient
 from onstudy.screening.diff import Change
-from onstudy.screening.explain import label, when_text
 from onstudy.screening.report import to_json, to_table, to_text, writable
 from onstudy.screening.screen import Screening
 from onstudy.screening.todo import todo_file
+from onstudy.screening.wording import label, when_text
 
 _T = TypeVar("_T")
 _MANY = 20  # patients before a progress bar is worth its lines

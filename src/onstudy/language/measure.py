@@ -12,7 +12,8 @@ from onstudy.criteria.expr import RuleError, Type
 from onstudy.values.calendar import Duration, Unit
 from onstudy.values.quantity import UnitError, convert
 
-_UNITS = {word: unit for unit in Unit for word in (unit.value, unit.value[:-1])}
+#: The units of a duration, in the plural and in the singular.
+TIME_UNITS = {word: unit for unit in Unit for word in (unit.value, unit.value[:-1])}
 _LONGEST = 100_000
 _WRITTEN = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(?:x\s+)?(.*)")
 
@@ -20,11 +21,11 @@ _WRITTEN = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(?:x\s+)?(.*)")
 def duration(text: str) -> Duration:
     """'6 months', '1 day': a whole number of hours, days, weeks, months or years."""
     amount, _, unit = text.partition(" ")
-    if unit not in _UNITS or not (amount.isascii() and amount.isdigit()):
+    if unit not in TIME_UNITS or not (amount.isascii() and amount.isdigit()):
         raise RuleError(f"{text!r} is not a duration; write a whole number of hours, days, weeks, months or years")
     if len(amount) > len(str(_LONGEST)) or int(amount) > _LONGEST:
         raise RuleError(f"{text!r} is longer than any record")
-    return Duration(int(amount), _UNITS[unit])
+    return Duration(int(amount), TIME_UNITS[unit])
 
 
 def number(text: str, setting: str, wanted: Type, molar_mass: float | None) -> e.Number | e.Limit:

@@ -32,7 +32,7 @@ def parse(text: str, catalogue: Catalogue, names: Names | None = None, of: str =
     """The tree of a rule; `of` is the kind whose records the rule is about (record scope).
 
     Raises `RuleErrorAt` with line, column, what is wrong and the nearest right word; its `all` holds every
-    independent error. Raises `AlreadyTold` where nothing is wrong but a definition that has been told before.
+    independent error. Raises `AlreadyTold` where it only names what `names` knows to be wrong.
     """
     if len(text) > _LONGEST:
         raise RuleErrorAt(f"the rule is longer than {_LONGEST:,} characters", 1, 1)
@@ -49,7 +49,7 @@ def parse(text: str, catalogue: Catalogue, names: Names | None = None, of: str =
         raise RuleErrorAt("the rule is nested too deeply", 1, 1) from None
     if rule is not None:
         return rule
-    raise together(reader.errors) if reader.errors else AlreadyTold("a definition it names is wrong")
+    raise together(reader.errors) if reader.errors else AlreadyTold("what it names is wrong")
 
 
 class _Reader(Attempts):
@@ -69,6 +69,8 @@ class _Reader(Attempts):
 
     def setting(self, token: Token) -> Setting:
         name, settings = str(token)[1:], self.words.names.settings
+        if str(token) in self.words.names.wrong:
+            raise AlreadyTold(f"{token} is wrong")
         if name not in settings:
             self.fail(token, f"there is no setting {name!r}{nearest(name, settings)}")
         return settings[name]
@@ -326,6 +328,8 @@ class _Reader(Attempts):
             return found
         if (named := self.words.names.definition(name)) is not None:
             return self.scoped(tree, named, scope)
+        if name in self.words.names.wrong:
+            raise AlreadyTold(f"{name} is wrong")
         if name in self.words.anchors:
             return e.Anchor(name)
         kind = self.words.kinds.get(name)

@@ -22,6 +22,8 @@ from onstudy.criteria.trial import (
 )  # fmt: skip
 from onstudy.errors import InvalidFile, Problem, nearest
 from onstudy.language.parse import Names, RuleErrorAt, parse
+from onstudy.language.rule_error import AlreadyTold
+from onstudy.language.settings import problems, used
 from onstudy.language.unparse import unparse
 from onstudy.record.catalogue import Catalogue
 from onstudy.values.calendar import Duration, Unit
@@ -68,7 +70,7 @@ def read_trial(raw: bytes, name: str, catalogue: Catalogue) -> Trial:
         raise InvalidFile([Problem("a trial file is one YAML mapping that begins with 'id:'", name)])
     reader = _TrialReader(text, name, catalogue)
     trial = reader.trial(documents[0])
-    if reader.problems:
+    if reader.found:
         raise InvalidFile(reader.problems)
     return replace(trial, source=name, digest=hashlib.sha256(raw).hexdigest())
 
@@ -76,19 +78,24 @@ def read_trial(raw: bytes, name: str, catalogue: Catalogue) -> Trial:
 class _TrialReader:
     def __init__(self, source: str, name: str, catalogue: Catalogue) -> None:
         self.source, self.name, self.catalogue = source, name, catalogue
-        self.problems: list[Problem] = []
+        self.found: set[tuple[int, int, str]] = set()
         self.anchors: dict[str, AnchorPoint] = {}
         self.settings: dict[str, Setting] = {}
         self.written: dict[str, Node] = {}
         self.definitions: dict[str, Definition] = {}
+        self.failed: set[str] = set()  # definitions and $settings that are wrong and have been told
         self.open: list[str] = []
         self.ids: dict[str, int] = {}
 
     # Problems and small readings ------------------------------------------------------------------------
 
     def wrong(self, what: str, node: Node, at: tuple[int, int] | None = None) -> None:
-        line, column = at or (node.line, node.column)
-        self.problems.append(Problem(what, f"{self.name}:{line}:{column}"))
+        self.found.add((*(at or (node.line, node.column)), what))
+
+    @property
+    def problems(self) -> list[Problem]:
+        """Everything wrong in the file, from its top to its end."""
+        return [Problem(what, f"{self.name}:{line}:{column}") for line, column, what in sorted(self.found)]
 
     def checked(self, node: Node, known: tuple[str, ...], needed: tuple[str, ...], what: str) -> dict[str, Node]:
         """The entries of a mapping: unknown keys and lacking ones are problems."""
@@ -123,7 +130,7 @@ class _TrialReader:
     def trial(self, node: Node) -> Trial:
         top = self.checked(node, _TOP, ("id", "version", "title", "anchors", "steps", "cohorts"), "the trial")
         self.read_anchors(top.get("anchors"))
-        self.read_settings(top.get("settings"))
+        self.read_settings(top.get("settings"), {name for key in top for name in used(top[key], key in _LATER)})
         self.written = top["definitions"].mapping if "definitions" in top else {}
         for name in self.written:
             self.definition(name)
@@ -157,25 +164,43 @@ class _TrialReader:
                 near = nearest(anchor.not_before, self.anchors)
                 self.wrong(f"there is no anchor {anchor.not_before!r}{near}", node.mapping[name].mapping["not_before"])
 
-    def read_settings(self, node: Node | None) -> None:
+    def read_settings(self, node: Node | None, named: set[str]) -> None:
+        """`named` are the settings that something in the file uses."""
         for name, part in (node.mapping if node is not None else {}).items():
             entries = self.checked(part, ("value", "reason", "source"), ("value", "reason"), f"setting {name}")
             value = entries.get("value")
-            if value is None:
+            wrong = list(problems(value, self.catalogue)) if value is not None else []
+            for what, place in wrong:
+                self.wrong(f"setting {name}: {what}", place)
+            if name not in named:
+                self.wrong(f"setting {name} is used by no rule; changing it would change nothing", part)
+            if value is None or wrong:
+                self.failed.add(f"${name}")
                 continue
             listed = tuple(item.text or "" for item in value.items)
             self.settings[name] = Setting(name, listed or (value.text or ""), self.text(entries, "reason"))
 
     def definition(self, name: str) -> Named | None:
-        """The definition of that name, read when first asked for; None where there is none."""
+        """The definition of that name, read when first asked for; None where there is none, or it is wrong."""
+        part = self.written.get(name)
         if name in self.definitions:
             return self.definitions[name].named
-        part = self.written.get(name)
-        if part is None:
+        if part is None or name in self.failed:
             return None
         if name in self.open:
             self.wrong(f"definition {name} leads back to itself: {' -> '.join([*self.open, name])}", part)
+            self.failed.update(self.open[self.open.index(name) :])
             return None
+        self.open.append(name)
+        found = self.read_definition(name, part)
+        self.open.pop()
+        if found is None:
+            self.failed.add(name)
+            return None
+        self.definitions[name] = found
+        return found.named
+
+    def read_definition(self, name: str, part: Node) -> Definition | None:
         if name in self.catalogue.kinds:
             self.wrong(f"definition {name} has the name of a kind; choose another", part)
         entries = self.checked(part, ("rule", "of", "note"), ("rule",), f"definition {name}")
@@ -183,14 +208,10 @@ class _TrialReader:
         if of and of not in self.catalogue.kinds:
             self.wrong(f"there is no kind {of!r}{nearest(of, self.catalogue.kinds)}", entries["of"])
             return None
-        self.open.append(name)
         rule = self.rule(entries.get("rule"), of)
-        self.open.pop()
         if rule is None:
             return None
-        named = Named(name, rule, of)
-        self.definitions[name] = Definition(name, named, unparse(rule), self.text(entries, "note"))
-        return named
+        return Definition(name, Named(name, rule, of), unparse(rule), self.text(entries, "note"))
 
     def step(self, node: Node) -> Step:
         entries = self.checked(node, ("id", "title", "criteria"), ("id", "title", "criteria"), "a step")
@@ -248,11 +269,12 @@ class _TrialReader:
         if node.text is None:
             self.wrong("a rule is text", node)
             return None
-        names = Names(self.anchors, self.settings, self.definition, self.written)
-        before = len(self.problems)
+        names = Names(self.anchors, self.settings, self.definition, self.written, self.failed)
         try:
             return parse(node.text, self.catalogue, names, of)
+        except AlreadyTold:
+            return None
         except RuleErrorAt as error:
-            if len(self.problems) == before or not any(name in error.message for name in self.written):
-                self.wrong(error.message, node, place_in(self.source, node, error.line, error.column))
+            for one in error.all:
+                self.wrong(one.message, node, place_in(self.source, node, one.line, one.column))
             return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from onstudy.criteria import expr as e
@@ -26,15 +26,16 @@ _PLACES = ("start", "end")
 
 @dataclass
 class Names:
-    """What a rule may speak of besides the catalogue.
+    """What a rule may speak of besides the catalogue. `definition` finds a trial's definition, or None.
 
-    `definition` finds a trial's definition, or None; it raises `AlreadyTold` where there is one that is wrong.
+    `wrong` are the definitions and $settings that are there but wrong, which has been told where they stand.
     """
 
     anchors: Iterable[str] = ("registration",)
     settings: Mapping[str, Setting] = field(default_factory=dict)
     definition: Callable[[str], e.Named | None] = lambda _name: None
     definitions: Iterable[str] = ()
+    wrong: Container[str] = ()
 
 
 class Vocabulary:

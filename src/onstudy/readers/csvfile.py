@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from onstudy.errors import Problem
+from onstudy.errors import Problem, nearest
 from onstudy.readers.dates import read_when
 from onstudy.readers.patientfile import coverage_from, own_id
-from onstudy.readers.reading import clip, nearest
+from onstudy.readers.reading import clip
 from onstudy.readers.source import Content, refuse
 from onstudy.readers.statement import KEYS, Statement, Written
 from onstudy.record.assemble import make_patient
@@ -112,7 +112,7 @@ def _unknown_columns(header: list[str], catalogue: Catalogue) -> Iterator[tuple[
         known.update(catalogue.attributes(kind.name), kind.components)
     for name in header:
         if name and name not in known:
-            yield name, nearest(name, sorted(known))
+            yield name, nearest(name.lower(), sorted(known))
 
 
 def _take(person: _Gathered, entry: dict[str, Written], where: str, catalogue: Catalogue) -> None:

@@ -6,21 +6,25 @@ problem of the patients of the source, never an end of the reading.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from onstudy.errors import Problem
-from onstudy.readers.fhir_chart import Chart, report_samples
+from onstudy.readers.fhir_chart import Chart
 from onstudy.readers.fhir_condition import read_condition
 from onstudy.readers.fhir_entries import Entry, Index, Source
 from onstudy.readers.fhir_json import Json, extensions, items, obj, references, text
+from onstudy.readers.fhir_meaning import Vocabulary
 from onstudy.readers.fhir_medication import read_medication
 from onstudy.readers.fhir_observation import read_observation
 from onstudy.readers.fhir_own import COVERAGE, PATIENT_ID
 from onstudy.readers.fhir_procedure import read_procedure, read_report, read_specimen
+from onstudy.readers.fhir_range import Ranges
+from onstudy.readers.fhir_specimen import Specimens
 from onstudy.readers.patientfile import coverage_from
 from onstudy.readers.reading import clip
 from onstudy.readers.source import Content, decode, json_fault, refuse
+from onstudy.readers.unrecognised import unrecognised_drugs
 from onstudy.record.assemble import make_patient
 from onstudy.record.catalogue import Catalogue
 from onstudy.record.patient import Coverage, Fact, Patient
@@ -38,7 +42,7 @@ READ: dict[str, _Read] = {
     "DiagnosticReport": read_report,
 }
 #: Types that hold no facts of a patient: places, people, and what the others refer to.
-_ADMINISTRATIVE = frozenset(
+ADMINISTRATIVE = frozenset(
     "Patient Encounter EpisodeOfCare Organization Practitioner PractitionerRole Location Medication Device "
     "Provenance CareTeam RelatedPerson Group Coverage Account Endpoint HealthcareService OperationOutcome "
     "ResearchStudy ResearchSubject Composition List MessageHeader Parameters".split()
@@ -83,16 +87,26 @@ class _Person:
     unread: dict[str, int] = field(default_factory=dict)
 
 
+_Identified = dict[tuple[str, str], list[_Person]]
+
+
 def _patients(content: Content, source: Source, catalogue: Catalogue) -> list[Patient]:
+    found = patients_of(source, catalogue)
+    if not found:
+        raise refuse(content.path, "holds no Patient resource, so there is nobody to read")
+    return found
+
+
+def patients_of(source: Source, catalogue: Catalogue) -> list[Patient]:
+    """All patients of the resources of a source."""
     source.newest()
     index = Index(source.entries)
     people = _people(source)
-    if not people:
-        raise refuse(content.path, "holds no Patient resource, so there is nobody to read")
     _assign(source, index, people)
-    samples = report_samples(source.entries, index)
+    vocabulary, specimens = Vocabulary(catalogue), Specimens(source.entries, index, catalogue)
+    ranges = Ranges(vocabulary)
     unplaced = [*source.problems, *_outcomes(source)]
-    return [_patient(person, unplaced, samples, index, catalogue) for person in people.values()]
+    return [_patient(person, unplaced, Chart(vocabulary, index, specimens, ranges)) for person in people.values()]
 
 
 def _people(source: Source) -> dict[int, _Person]:
@@ -103,10 +117,11 @@ def _people(source: Source) -> dict[int, _Person]:
 
 
 def _assign(source: Source, index: Index, people: dict[int, _Person]) -> None:
+    identified = _by_identifier(people.values())
     for entry in source.entries:
-        if entry.type in _ADMINISTRATIVE:
+        if entry.type in ADMINISTRATIVE:
             continue
-        person = _subject(entry, index, people)
+        person = _subject(entry, index, people, identified)
         if entry.type not in READ:
             if person is not None:
                 person.unread[entry.type] = person.unread.get(entry.type, 0) + 1
@@ -118,7 +133,20 @@ def _assign(source: Source, index: Index, people: dict[int, _Person]) -> None:
             person.resources.append(entry)
 
 
-def _subject(entry: Entry, index: Index, people: dict[int, _Person]) -> _Person | None:
+def _by_identifier(people: Iterable[_Person]) -> _Identified:
+    """The patients by their identifiers, which are pairs of system and value."""
+    found: _Identified = {}
+    for person in people:
+        for pair in dict.fromkeys(map(_pair, items(person.entry.resource, "identifier"))):
+            found.setdefault(pair, []).append(person)
+    return found
+
+
+def _pair(identifier: Json) -> tuple[str, str]:
+    return text(identifier, "system"), text(identifier, "value")
+
+
+def _subject(entry: Entry, index: Index, people: dict[int, _Person], identified: _Identified) -> _Person | None:
     """Whom a resource is about: by reference or identifier; nobody named, the only patient there is."""
     about = entry
     while not _names_subject(about) and about.container is not None:
@@ -129,7 +157,7 @@ def _subject(entry: Entry, index: Index, people: dict[int, _Person]) -> _Person 
             return people.get(id(target)) if target is not None else None
         identifier = obj(obj(about.resource, key), "identifier")
         if text(identifier, "value"):
-            named = [p for p in people.values() if _has_identifier(p.entry, identifier)]
+            named = identified.get(_pair(identifier), [])
             return named[0] if len(named) == 1 else None
     return next(iter(people.values())) if len(people) == 1 else None
 
@@ -139,11 +167,6 @@ def _names_subject(entry: Entry) -> bool:
         references(entry.resource, key) or obj(obj(entry.resource, key), "identifier")
         for key in ("subject", "patient", "beneficiary")
     )
-
-
-def _has_identifier(patient: Entry, identifier: Json) -> bool:
-    pair = text(identifier, "system"), text(identifier, "value")
-    return any((text(i, "system"), text(i, "value")) == pair for i in items(patient.resource, "identifier"))
 
 
 def _outcomes(source: Source) -> list[Problem]:
@@ -157,11 +180,29 @@ def _outcomes(source: Source) -> list[Problem]:
     ]
 
 
-def _patient(
-    person: _Person, unplaced: list[Problem], samples: dict[int, str], index: Index, catalogue: Catalogue
-) -> Patient:
-    entry = person.entry
-    chart = Chart(catalogue, index, samples=samples, unread=person.unread)
+def _patient(person: _Person, unplaced: list[Problem], chart: Chart) -> Patient:
+    chart.unread = person.unread
+    who = read_person(chart, person.entry)
+    facts = [fact for resource in person.resources for fact in READ[resource.type](chart, resource)]
+    problems = [*unplaced, *chart.finish()]
+    if chart.unrecognised:
+        treatment, problem = unrecognised_drugs(chart.unrecognised, chart.catalogue)
+        facts.append(treatment)
+        problems.append(problem)
+    return make_patient(who.id, chart.born, who.sex, facts, who.coverage, problems, chart.catalogue)
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """What a Patient resource says of a person; `sex` is "" where it is neither male nor female."""
+
+    id: str
+    sex: str
+    coverage: list[Coverage]
+
+
+def read_person(chart: Chart, entry: Entry) -> Who:
+    """What a Patient resource says; the date of birth goes into the chart, which needs it."""
     chart.born = chart.date(entry, entry.resource, "birthDate") or UNDATED
     if not chart.born.known and not chart.problems:
         chart.say(entry, "has no birth date")
@@ -169,10 +210,7 @@ def _patient(
     if gender not in ("male", "female"):
         chart.say(entry, "has no gender that is male or female: sex is not known")
         gender = ""
-    coverage = _coverage(chart, entry)
-    facts = [fact for resource in person.resources for fact in READ[resource.type](chart, resource)]
-    problems = [*unplaced, *chart.finish()]
-    return make_patient(_patient_id(entry), chart.born, gender, facts, coverage, problems, catalogue)
+    return Who(_patient_id(entry), gender, _coverage(chart, entry))
 
 
 def _patient_id(entry: Entry) -> str:

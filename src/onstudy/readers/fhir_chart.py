@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from onstudy.errors import Problem
+from onstudy.errors import Problem, nearest
 from onstudy.readers.dates import read_when, until
 from onstudy.readers.fhir_entries import Entry, Index, fallback_id
 from onstudy.readers.fhir_json import (
@@ -18,96 +19,43 @@ from onstudy.readers.fhir_json import (
     is_id,
     items,
     obj,
-    references,
     text,
     words,
 )
+from onstudy.readers.fhir_meaning import Meaning, Vocabulary
 from onstudy.readers.fhir_own import ATTRIBUTE, FACT_ID, RECORDED, SAMPLE, SUSPECTED
+from onstudy.readers.fhir_range import Ranges
+from onstudy.readers.fhir_specimen import Measured, Specimens
 from onstudy.readers.fhir_value import date_of, number_of, read_element
-from onstudy.readers.reading import NOT_STATED, Reading, clip, nearest, slot_of
+from onstudy.readers.reading import NOT_STATED, UNSUPPORTED, Reading, clip, slot_of
 from onstudy.readers.statement import UNMAPPED
 from onstudy.readers.timing import Times, place, place_negative
+from onstudy.readers.unrecognised import Unrecognised
 from onstudy.record.catalogue import Attribute, Catalogue, Kind
 from onstudy.record.patient import Fact, Value
 from onstudy.values.calendar import UNDATED, DateError, Duration, Unit, When, between, shift_day
-from onstudy.values.codes import ONSTUDY
-from onstudy.values.interval import Interval
-
-_CONFIRMED = ("V", "own")
-
-
-@dataclass(frozen=True)
-class Meaning:
-    """What a concept says: a kind, and what its codes say beyond it."""
-
-    kind: Kind
-    code_status: str = ""
-    value: frozenset[str] | None = None
-    sets: Mapping[str, Value] = field(default_factory=dict)
-    history: bool = False
-    negative: bool = False
-    category: bool = False  # the code lies below a category, so it is narrower than the kind
-
-
-def meanings(found: Iterable[Coding], catalogue: Catalogue) -> list[Meaning]:
-    """The kinds that the codes of one concept name; codes are synonyms, and a group yields to its member."""
-    by_kind: dict[str, Meaning] = {}
-    for coding in found:
-        for name, use in catalogue.lookup(coding.code):
-            kind = catalogue.kinds[name]
-            values = catalogue.codes_of(name)
-            value = values.meaning(use.value) if values is not None and use.value is not None else None
-            sets = {key: _said(catalogue.attribute(name, key), word, catalogue) for key, word in use.sets.items()}
-            status = "" if use.status in _CONFIRMED else use.status
-            category = use.code.code.endswith("-") and use.code.code.rstrip("-.") != coding.code.code
-            new = Meaning(kind, status, value, sets, use.history, use.negative, category)
-            by_kind[name] = _both(by_kind[name], new) if name in by_kind else new
-    names = set(by_kind)
-    above = {up for name in names for up in catalogue.ancestors(name)}
-    return [meaning for name, meaning in by_kind.items() if name not in above]
-
-
-def _said(attribute: Attribute | None, word: str, catalogue: Catalogue) -> Value:
-    if attribute is None:
-        return None
-    values = catalogue.value_sets.get(attribute.values)
-    return values.meaning(word) if values is not None and word in values.members else frozenset({word})
-
-
-def _both(one: Meaning, other: Meaning) -> Meaning:
-    """Two codes of one concept: what either says, the narrower where both say something."""
-    value = other.value if one.value is None else one.value
-    if one.value is not None and other.value is not None:
-        value = (one.value & other.value) or (one.value | other.value)
-    sets = {**one.sets, **other.sets}
-    for key in one.sets.keys() & other.sets.keys():
-        left, right = one.sets[key], other.sets[key]
-        if isinstance(left, frozenset) and isinstance(right, frozenset):
-            sets[key] = (left & right) or (left | right)
-    status = min(one.code_status, other.code_status)
-    return Meaning(
-        one.kind,
-        status,
-        value,
-        sets,
-        one.history or other.history,
-        one.negative or other.negative,
-        one.category and other.category,
-    )
+from onstudy.values.codes import ONSTUDY, Code
 
 
 @dataclass
 class Chart:
     """What reading one patient's resources needs and gathers."""
 
-    catalogue: Catalogue
+    vocabulary: Vocabulary
     index: Index
+    specimens: Specimens
+    ranges: Ranges
     born: When = UNDATED
     problems: list[Problem] = field(default_factory=list)
-    samples: dict[int, str] = field(default_factory=dict)  # id of an Observation entry -> its sample
-    unknown_codes: dict[str, list[str]] = field(default_factory=dict)
+    gathered: dict[str, list[str]] = field(default_factory=dict)  # problem that many resources share -> where
     unread: dict[str, int] = field(default_factory=dict)
-    expected: dict[int, set[str]] = field(default_factory=dict)  # id of an entry -> attributes its kinds have
+    unrecognised: list[Unrecognised] = field(default_factory=list)
+    expected: dict[int, list[str]] = field(default_factory=dict)  # id of an entry -> the kinds of its facts
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The catalogue everything is read by."""
+        return self.vocabulary.catalogue
 
     def say(self, entry: Entry, what: str, kept: bool = True) -> None:
         """Note a problem of a resource."""
@@ -138,6 +86,8 @@ class Chart:
     def recorded_beside(self, entry: Entry, node: Json) -> When | None:
         """The day of record that the project's extension on an element says."""
         own = extension(node, RECORDED)
+        if not own:
+            return None
         said = text(own, "valueString")
         try:
             return read_when(said) if said else self.date(entry, own, "valueDateTime")
@@ -184,13 +134,18 @@ class Chart:
 
     # Attributes -------------------------------------------------------------------------------------------
 
-    def means(self, entry: Entry, found: Iterable[Coding]) -> list[Meaning]:
+    def means(self, entry: Entry, found: Iterable[Coding]) -> tuple[Meaning, ...]:
         """The kinds a resource's codes name; an attribute of one of them is no mistake beside the others."""
-        meant = meanings(found, self.catalogue)
-        names = self.expected.setdefault(id(entry), set())
-        for meaning in meant:
-            names.update(self.catalogue.attributes(meaning.kind.name))
+        meant = self.vocabulary.meanings(found)
+        self.expected.setdefault(id(entry), []).extend([meaning.kind.name for meaning in meant])
         return meant
+
+    def measured(self, entry: Entry, found: tuple[Meaning, ...], concept: object) -> Measured:
+        """The kinds a result is one of by what it was measured in; a problem where its code says otherwise."""
+        measured = self.specimens.measured(entry, found, concept)
+        if measured.said:
+            self.gather(measured.said, entry.where)
+        return measured
 
     def attributes(self, entry: Entry, kind: Kind, base: Mapping[str, Value]) -> dict[str, Value]:
         """What codes and elements say of the attributes (`base`), then what the project's extensions say."""
@@ -199,6 +154,8 @@ class Chart:
             url = text(part, "url")
             if url.startswith(ATTRIBUTE):
                 stated.setdefault(url[len(ATTRIBUTE) :], []).append(part)
+        if not stated and "component" not in entry.resource:
+            return dict(base)
         known = self.catalogue.attributes(kind.name)
         for component in items(entry.resource, "component"):
             for coding in codings(obj(component, "code")):
@@ -207,9 +164,9 @@ class Chart:
         found = dict(base)
         for name, nodes in stated.items():
             if name not in known:
-                if name in self.expected.get(id(entry), ()):
+                if any(name in self.catalogue.attributes(other) for other in self.expected.get(id(entry), ())):
                     continue
-                self.say(entry, f"{clip(name, 60)!r} is no attribute of {kind.name}{nearest(name, known)}")
+                self.say(entry, f"{clip(name, 60)!r} is no attribute of {kind.name}{nearest(name.lower(), known)}")
                 continue
             found[name] = self._one_of(entry, known[name], nodes)
         return found
@@ -230,7 +187,7 @@ class Chart:
 
     def read(self, entry: Entry, kind: Kind, node: Json) -> Reading | None:
         """The value[x] of a resource or component for a kind; a problem where it cannot be used."""
-        reading = read_element(slot_of(kind, self.catalogue), node, "value", self.catalogue)
+        reading = read_element(self.vocabulary.slot(kind), node, "value", self.catalogue)
         if reading is not None and reading.wrong:
             self.say(entry, reading.wrong)
         return reading
@@ -248,10 +205,11 @@ class Chart:
 
     def sample(self, entry: Entry) -> str | None:
         """The sample a result belongs to: its specimen, its report, its panel."""
-        identifier = obj(obj(entry.resource, "specimen"), "identifier")
-        if text(identifier, "system") == SAMPLE:
-            return clip(text(identifier, "value")) or None
-        return self.samples.get(id(entry))
+        if "specimen" in entry.resource:
+            identifier = obj(obj(entry.resource, "specimen"), "identifier")
+            if text(identifier, "system") == SAMPLE:
+                return clip(text(identifier, "value")) or None
+        return self.specimens.sample(entry)
 
     def positive(
         self,
@@ -263,10 +221,10 @@ class Chart:
     ) -> Fact:
         """The fact of a kind, without a measured value: where it lies in time and what qualifies it."""
         stated = self.attributes(entry, meaning.kind, {**meaning.sets, **(attributes or {})})
-        return replace(self.frame(entry, meaning, times, certain), attributes=stated)
+        return self.frame(entry, meaning, times, certain, attributes=stated)
 
-    def frame(self, entry: Entry, meaning: Meaning, times: Times, certain: bool = True) -> Fact:
-        """The fact with its dates, sample and source only."""
+    def frame(self, entry: Entry, meaning: Meaning, times: Times, certain: bool = True, **more: Any) -> Fact:
+        """The fact with its dates, sample and source, and whatever fields are given."""
         if meaning.history:
             times = Times(on=until(times.on or times.start or times.recorded), recorded=times.recorded)
         placed = place(meaning.kind, times)
@@ -282,6 +240,7 @@ class Chart:
             sample=self.sample(entry) if entry.type == "Observation" else None,
             source=entry.where,
             code_status=meaning.code_status,
+            **more,
         )
 
     def negative(
@@ -317,28 +276,22 @@ class Chart:
             )
         ]
 
-    def valued(self, fact: Fact, kind: Kind, reading: Reading | None, meaning: Meaning | None = None) -> Fact:
-        """The fact with its measured value, or why there is none; what its codes say counts without one."""
-        if meaning is not None and meaning.value is not None and (reading is None or reading.value is None):
-            return replace(fact, value=meaning.value, shown=", ".join(sorted(meaning.value)))
-        if reading is None:
-            return replace(fact, lacks=NOT_STATED)
-        lacks = None if reading.value is not None else reading.lacks or NOT_STATED
-        return replace(fact, value=reading.value, lacks=lacks, shown=reading.shown)
-
     def unmapped(self, entry: Entry, concept: Any, times: Times) -> list[Fact]:
         """A record whose codes the catalogue does not know: kept, shown, and used for nothing."""
         found = codings(concept)
-        said = words(concept)
-        own = [coding for coding in found if coding.code.system == ONSTUDY]
-        if any(coding.code.code == UNMAPPED for coding in own):
-            shown = clip(said[0]) if said else UNMAPPED
-        elif found:
-            shown = str(found[0])
-            self.unknown(found, entry.where)
-        else:
-            shown = clip(said[0]) if said else "no code"
+        if not found:
             self.say(entry, "has no code, so it is kept and not used")
+        elif not _unmapped_before(found):
+            self.unknown(found, entry.where)
+        return self.unused(entry, concept, times)
+
+    def unused(self, entry: Entry, concept: object, times: Times) -> list[Fact]:
+        """A record that is kept and shown, and used for nothing; why is said elsewhere."""
+        found, said = codings(concept), words(concept)
+        if found and not _unmapped_before(found):
+            shown = str(found[0])
+        else:
+            shown = clip(said[0]) if said else UNMAPPED if found else "no code"
         first = times.on or times.start or UNDATED
         return [
             Fact(
@@ -352,19 +305,53 @@ class Chart:
         ]
 
     def unknown(self, found: list[Coding], where: str) -> None:
-        """Note a code that the catalogue does not know; `finish` says each once."""
+        """Note a code that the catalogue does not know."""
         code = clip(str(found[0].code)) if found else "no code at all"
-        self.unknown_codes.setdefault(code, []).append(where)
+        self.gather(f"{code} is not in the catalogue: kept and not used", where)
+
+    def gather(self, what: str, where: str) -> None:
+        """Note a problem that other resources may share; `finish` says it once."""
+        self.gathered.setdefault(what, []).append(where)
 
     def finish(self) -> list[Problem]:
-        """All problems, with one for each code and each type of resource that is not known."""
-        for code, where in self.unknown_codes.items():
-            more = f", and {len(where) - 1} more" if len(where) > 1 else ""
-            what = f"{code} is not in the catalogue: kept and not used"
-            self.problems.append(Problem(what, where[0] + more, fact_kept=True))
-        for kind, count in sorted(self.unread.items()):
-            self.problems.append(Problem("resources of this type are not read", f"{kind} ({count})"))
+        """All problems, with one for each that is shared and for each type of resource that is not read."""
+        self.problems += shared_problems(self.gathered, self.unread)
         return self.problems
+
+
+def shared_problems(gathered: Mapping[str, Sequence[str]], unread: Mapping[str, int]) -> list[Problem]:
+    """One problem for each that several resources share, and for each type of resource that is not read."""
+    found = []
+    for what, where in gathered.items():
+        more = f", and {len(where) - 1} more" if len(where) > 1 else ""
+        found.append(Problem(what, where[0] + more, fact_kept=True))
+    return found + [
+        Problem("resources of this type are not read", f"{kind} ({count})") for kind, count in sorted(unread.items())
+    ]
+
+
+def valued(reading: Reading | None, meaning: Meaning) -> dict[str, Any]:
+    """The fields of a measured value, or of why there is none; what the codes say counts without one."""
+    if meaning.value is not None and (reading is None or reading.value is None):
+        return {"value": meaning.value, "shown": ", ".join(sorted(meaning.value))}
+    if reading is None:
+        return {"lacks": NOT_STATED}
+    lacks = None if reading.value is not None else reading.lacks or NOT_STATED
+    return {"value": reading.value, "lacks": lacks, "shown": reading.shown}
+
+
+def without_value(fact: Fact) -> Fact:
+    """A result that may be one of another specimen: it is there, and its value is not known."""
+    parts = {name: without_value(part) for name, part in fact.parts.items()}
+    if parts:
+        return replace(fact, parts=parts)
+    attributes = {name: None if name == "detected" else value for name, value in fact.attributes.items()}
+    return replace(fact, value=None, lacks=UNSUPPORTED, uln=None, lln=None, attributes=attributes)
+
+
+def _unmapped_before(found: Iterable[Coding]) -> bool:
+    """Whether the record was unmapped when it was written, by this project."""
+    return any(coding.code == Code(ONSTUDY, UNMAPPED) for coding in found)
 
 
 def _birthday(born: int, years: float) -> int:
@@ -374,56 +361,17 @@ def _birthday(born: int, years: float) -> int:
 
 
 def named(facts: list[Fact]) -> list[Fact]:
-    """Facts of one resource under ids of their own: the resource's, with the kind where there are several."""
+    """Facts of one resource under ids of their own: the resource's, with the kind where there are several.
+
+    Several of one kind (the drugs of a combination) are numbered.
+    """
     if len(facts) < 2:
         return facts
-    found = []
+    found: list[Fact] = []
+    kinds, seen = Counter(fact.kind for fact in facts), Counter[str]()
     for fact in facts:
-        new = f"{fact.id}:{fact.kind}"
+        new = f"{fact.id}:{fact.kind}" + (f"[{seen[fact.kind]}]" if kinds[fact.kind] > 1 else "")
+        seen[fact.kind] += 1
         parts = {name: replace(part, id=f"{new}.{name}") for name, part in fact.parts.items()}
         found.append(replace(fact, id=new, parts=parts) if parts else replace(fact, id=new))
     return found
-
-
-def report_samples(entries: Iterable[Entry], index: Index) -> dict[int, str]:
-    """The sample of each Observation: its specimen, else the report or panel it is listed in.
-
-    A report whose results share one specimen lends it to those that name none.
-    """
-    specimens: dict[int, str] = {}
-    holders: list[tuple[Entry, list[Entry]]] = []
-    for entry in entries:
-        if entry.type == "Observation":
-            found = _specimen(entry, index)
-            if found:
-                specimens[id(entry)] = found
-            members = [*references(entry.resource, "hasMember")]
-        elif entry.type == "DiagnosticReport":
-            members = references(entry.resource, "result")
-        else:
-            continue
-        results = [e for e in index.all(members, entry) if e.type == "Observation"]
-        if results:
-            holders.append((entry, results))
-    samples = dict(specimens)
-    for holder, results in sorted(holders, key=lambda pair: (pair[0].type, pair[0].where)):
-        shared = {specimens[id(result)] for result in results if id(result) in specimens}
-        own = _specimen(holder, index)
-        name = own or (shared.pop() if len(shared) == 1 else holder.where)
-        for result in results:
-            samples.setdefault(id(result), name)
-    return samples
-
-
-def _specimen(entry: Entry, index: Index) -> str:
-    """The one specimen a resource names; nothing where it names none or several."""
-    found = references(entry.resource, "specimen")
-    if len(found) != 1:
-        return ""
-    target = index.find(found[0], entry)
-    return target.where if target is not None else clip(found[0])
-
-
-def span_of(value: Interval | None) -> Interval | None:
-    """A limit as its number, where it is one."""
-    return value if value is not None and value.exact else None

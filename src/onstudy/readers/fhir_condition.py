@@ -9,9 +9,10 @@ from collections import Counter
 from dataclasses import replace
 
 from onstudy.readers.dates import spanning
-from onstudy.readers.fhir_chart import Chart, Meaning, named
+from onstudy.readers.fhir_chart import Chart, named, valued
 from onstudy.readers.fhir_entries import Entry
 from onstudy.readers.fhir_json import codings, obj, status_code, text
+from onstudy.readers.fhir_meaning import Meaning
 from onstudy.readers.fhir_own import CONDITION_CLINICAL, CONDITION_VERIFICATION
 from onstudy.readers.timing import Times, place, reversed_period
 from onstudy.record.catalogue import NONE, STATE, Kind
@@ -91,7 +92,7 @@ def _confirmed(chart: Chart, entry: Entry, meaning: Meaning, times: Times, certa
         times = Times(on=times.recorded, recorded=times.recorded)
     fact = chart.positive(entry, meaning, times, certain=certain)
     if kind.value != NONE:
-        return [chart.valued(fact, kind, None, meaning)]
+        return [replace(fact, **valued(None, meaning))]
     if kind.extent == STATE and times.going is False:
         return [fact, *_over(chart, entry, meaning, times)]
     return [fact]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zlib
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator
@@ -25,11 +26,10 @@ class Entry:
     where: str
     url: str = ""
     container: Entry | None = None
+    id: str = field(init=False)  # its logical id, or nothing
 
-    @property
-    def id(self) -> str:
-        """Its logical id, or nothing."""
-        return text(self.resource, "id")
+    def __post_init__(self) -> None:
+        self.id = text(self.resource, "id")
 
 
 @dataclass
@@ -93,11 +93,14 @@ class Source:
         for versions in by_key.values():
             if len(versions) < 2:
                 continue
-            kept = [versions[0]]
-            for entry in versions[1:]:
-                if any(entry.resource == other.resource for other in kept):
+            kept: list[Entry] = []
+            seen: set[str] = set()
+            for entry in versions:
+                said = json.dumps(entry.resource, sort_keys=True, default=str)
+                if said in seen:
                     dropped.add(id(entry))
                 else:
+                    seen.add(said)
                     kept.append(entry)
             stamps = [_stamp(entry) for entry in kept]
             if len(kept) > 1 and all(stamps) and len(set(stamps)) == len(stamps):
@@ -137,6 +140,7 @@ class Index:
         self._by_name: dict[str, list[Entry]] = defaultdict(list)
         self._by_id: dict[str, list[Entry]] = defaultdict(list)
         self._contained: dict[tuple[int, str], Entry] = {}
+        self._known: dict[tuple[str, str], Entry | None] = {}
         for entry in entries:
             if entry.container is not None:
                 self._contained.setdefault((id(entry.container), entry.id), entry)
@@ -152,6 +156,12 @@ class Index:
         if reference.startswith("#"):
             holder = within.container or within
             return holder if reference == "#" else self._contained.get((id(holder), reference[1:]))
+        key = reference, _base((within.container or within).url)
+        if key not in self._known:
+            self._known[key] = self._find(*key)
+        return self._known[key]
+
+    def _find(self, reference: str, base: str) -> Entry | None:
         reference = reference.partition("/_history/")[0].rstrip("/")
         found = self._by_url.get(reference)
         if found is not None:
@@ -161,7 +171,6 @@ class Index:
             return named[0] if len(named) == 1 else None
         name = "/".join(reference.split("/")[-2:])
         absolute = "://" in reference
-        base = _base((within.container or within).url)
         if not absolute and base and (found := self._by_url.get(f"{base}/{name}")) is not None:
             return found
         named = self._by_name.get(name, [])

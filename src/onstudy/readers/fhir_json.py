@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from onstudy.readers.reading import clip
@@ -27,9 +28,9 @@ def obj(node: object, key: str) -> Json:
 def items(node: object, key: str) -> list[Json]:
     """The objects of a list; an object where a list belongs counts as a list of one."""
     found = node.get(key) if isinstance(node, dict) else None
-    if isinstance(found, dict):
-        return [found]
-    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+    if isinstance(found, list):
+        return [item for item in found if isinstance(item, dict)]
+    return [found] if isinstance(found, dict) else []
 
 
 def text(node: object, key: str) -> str:
@@ -46,8 +47,12 @@ def flag(node: object, key: str) -> bool | None:
 
 def resource_type(node: object) -> str:
     """The type of a resource; "" where it names none that could be one."""
-    found = text(node, "resourceType")
-    return found if _TYPE.fullmatch(found) else ""
+    return _type_named(text(node, "resourceType"))
+
+
+@lru_cache(maxsize=1024)
+def _type_named(word: str) -> str:
+    return word if _TYPE.fullmatch(word) else ""
 
 
 def is_id(word: str) -> bool:
@@ -72,8 +77,13 @@ def codings(concept: object) -> list[Coding]:
     for coding in items(concept, "coding"):
         system, code = text(coding, "system"), text(coding, "code")
         if system and code and len(code) <= _LONGEST_CODE:
-            found.append(Coding(Code(canonical_system(system), code), text(coding, "display")))
+            found.append(_coding(system, code, text(coding, "display")))
     return found
+
+
+@lru_cache(maxsize=8192)
+def _coding(system: str, code: str, display: str) -> Coding:
+    return Coding(Code(canonical_system(system), code), display)
 
 
 def one_coding(node: Json) -> list[Coding]:
@@ -102,13 +112,13 @@ def status_code(node: Json, key: str, system: str) -> str:
 
 def extensions(node: object, url: str) -> Iterator[Json]:
     """The extensions of an element with exactly this url."""
-    for extension in items(node, "extension"):
-        if text(extension, "url") == url:
-            yield extension
+    return (part for part in items(node, "extension") if text(part, "url") == url)
 
 
 def extension(node: object, url: str) -> Json:
     """The first extension with this url; an empty object where there is none."""
+    if not isinstance(node, dict) or "extension" not in node:  # most elements have none
+        return {}
     return next(extensions(node, url), {})
 
 

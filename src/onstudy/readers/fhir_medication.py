@@ -5,18 +5,19 @@ An active order counts as taken from the day it was written. Plans, proposals an
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from onstudy.readers.dates import spanning
-from onstudy.readers.fhir_chart import Chart, Meaning, meanings, named
+from onstudy.readers.drugs import AGENT, ORDINARY, ROUTE, TREATMENT, NamedDrug
+from onstudy.readers.fhir_chart import Chart, named
 from onstudy.readers.fhir_entries import Entry
-from onstudy.readers.fhir_json import Json, codings, flag, items, obj, references, text, words
+from onstudy.readers.fhir_json import Coding, Json, codings, flag, items, obj, references, text, words
+from onstudy.readers.fhir_meaning import Meaning
 from onstudy.readers.fhir_value import read_concept
-from onstudy.readers.reading import slot_of
+from onstudy.readers.reading import clip, slot_of
 from onstudy.readers.timing import Times, reversed_period
+from onstudy.readers.unrecognised import Unrecognised
 from onstudy.record.patient import Fact, Value
-
-TREATMENT, AGENT = "treatment", "agent"
 
 _STATUSES: dict[str, dict[str, bool | None]] = {
     "MedicationStatement": {
@@ -58,50 +59,111 @@ def read_medication(chart: Chart, entry: Entry) -> list[Fact]:
     if status not in _STATUSES[entry.type]:
         chart.say(entry, "has a status that is not known: its end is taken as not known")
     times = _times(chart, entry, status)
-    concept = _medication(chart, entry)
-    found = exposures(chart, entry, concept)
-    if not found:
-        return chart.unmapped(entry, concept, times)
-    return named([_exposure(chart, entry, meaning, times) for meaning in found])
+    facts: list[Fact] = []
+    for concept in _medications(chart, entry):
+        exposure = exposures(chart, entry, concept)
+        facts += [_exposure(chart, entry, meaning, times, concept) for meaning in exposure.meanings]
+        if not exposure.whole:
+            chart.unrecognised.append(Unrecognised(_called(concept), times, entry.where))
+        if not exposure.meanings:
+            facts += chart.unused(entry, concept, times)
+    return named(facts)
 
 
-def _medication(chart: Chart, entry: Entry) -> Json:
-    """The concept of the drug, its own or that of the Medication it refers to."""
+def _medications(chart: Chart, entry: Entry) -> list[Json]:
+    """The concepts of the drug: its own, or that of the Medication it refers to, or those of its ingredients."""
     concept = obj(entry.resource, "medicationCodeableConcept")
     if concept:
-        return concept
+        return [concept]
     for target in chart.index.all(references(entry.resource, "medicationReference"), entry):
-        return obj(target.resource, "code")
-    return {}
+        code = obj(target.resource, "code")
+        if codings(code) or words(code):
+            return [code]
+        ingredients = [obj(part, "itemCodeableConcept") for part in items(target.resource, "ingredient")]
+        if ingredients:
+            return ingredients
+    display = text(obj(entry.resource, "medicationReference"), "display")
+    return [{"text": display} if display else {}]
 
 
-def exposures(chart: Chart, entry: Entry, concept: Json) -> list[Meaning]:
-    """The kinds a drug or procedure names: treatment with its agent, and any kind with that very code."""
+def _called(concept: Json) -> str:
+    """What a source calls a drug: in words, else by its first code."""
+    coded = (f"{coding.code.system.rpartition('/')[2]} {coding.code.code}" for coding in codings(concept))
+    return next(iter([*words(concept), *coded]), "a drug without a name")
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """The kinds a drug or procedure is. `whole`: nothing was given beside these that is not known."""
+
+    meanings: tuple[Meaning, ...]
+    whole: bool
+
+
+def exposures(chart: Chart, entry: Entry, concept: Json) -> Exposure:
+    """The kinds a drug or procedure names: treatment with its agent, and any kind with that very code.
+
+    By its codes, which its words may narrow; where no code is known, by its words alone.
+    """
     found = codings(concept)
     kinds = {meaning.kind.name: meaning for meaning in chart.means(entry, found)}
+    spoken = _spoken(chart, concept)
+    by_code = _by_code(chart, entry, found)
+    if by_code is not None:
+        kinds[TREATMENT] = _narrowed(chart, entry, by_code, spoken)
+    if kinds:
+        return Exposure(tuple(kinds.values()), True)
+    if spoken.agents:
+        chart.expected[id(entry)].append(TREATMENT)
+    stated = {ROUTE: spoken.route} if spoken.route else {}
+    meanings = [Meaning(chart.catalogue.kinds[TREATMENT], sets={**stated, AGENT: agent}) for agent in spoken.agents]
+    ordinary = any(chart.catalogue.member(ORDINARY, coding.code) for coding in found)
+    return Exposure(tuple(meanings), spoken.whole or ordinary)
+
+
+def _by_code(chart: Chart, entry: Entry, found: list[Coding]) -> Meaning | None:
+    """A treatment with the agent that codes name; None where none of them names one."""
     values = chart.catalogue.codes_of(TREATMENT, AGENT)
     assert values is not None, "the agents of treatments are a value set"
-    members = [(member, coding) for coding in found if (member := chart.catalogue.member(values.name, coding.code))]
-    if members:
-        meant = [values.meaning(name) for (name, _), _ in members]
-        agents = frozenset.intersection(*meant) or frozenset().union(*meant)
-        statuses = [use.status for (_, use), _ in members]
-        status = "" if any(s in ("V", "own") for s in statuses) else min(statuses)
-        chart.expected[id(entry)].update(chart.catalogue.attributes(TREATMENT))
-        kinds[TREATMENT] = Meaning(chart.catalogue.kinds[TREATMENT], status, sets={AGENT: agents})
-    return list(kinds.values())
+    members = [member for coding in found if (member := chart.catalogue.member(values.name, coding.code))]
+    if not members:
+        return None
+    meant = [values.meaning(name) for name, _ in members]
+    agents = frozenset.intersection(*meant) or frozenset().union(*meant)
+    statuses = [use.status for _, use in members]
+    status = "" if any(s in ("V", "own") for s in statuses) else min(statuses)
+    chart.expected[id(entry)].append(TREATMENT)
+    return Meaning(chart.catalogue.kinds[TREATMENT], status, sets={AGENT: agents})
 
 
-def _exposure(chart: Chart, entry: Entry, meaning: Meaning, times: Times) -> Fact:
+def _spoken(chart: Chart, concept: Json) -> NamedDrug:
+    """What the words of a concept name: the first that are wholly known, else the first that name an agent."""
+    read = [chart.vocabulary.drugs.read(said) for said in words(concept)]
+    whole = (drug for drug in read if drug.whole)
+    return next(whole, None) or next((drug for drug in read if drug.agents), NamedDrug())
+
+
+def _narrowed(chart: Chart, entry: Entry, meaning: Meaning, spoken: NamedDrug) -> Meaning:
+    """The treatment of a code, its agent narrowed by the one its words name; either, where they exclude each other."""
+    coded = meaning.sets[AGENT]
+    if len(spoken.agents) != 1 or not isinstance(coded, frozenset) or coded <= spoken.agents[0]:
+        return meaning
+    said = spoken.agents[0]
+    if not coded & said:
+        chart.say(entry, "its code and its words name different drugs: it may be either")
+    return replace(meaning, sets={**meaning.sets, AGENT: coded & said or coded | said})
+
+
+def _exposure(chart: Chart, entry: Entry, meaning: Meaning, times: Times, concept: Json) -> Fact:
     known = chart.catalogue.attributes(meaning.kind.name)
     attributes: dict[str, Value] = {}
-    if "route" in known:
+    if ROUTE in known:
         attributes |= _route(chart, entry)
     if "intent" in known:
         attributes |= intent(chart, entry)
     fact = chart.positive(entry, meaning, times, attributes)
-    shown = ", ".join(words(_medication(chart, entry))[:1])
-    return replace(fact, shown=shown[:120] or _name_of(fact))
+    shown = clip(", ".join(words(concept)[:1]))
+    return replace(fact, shown=shown or _name_of(fact))
 
 
 def _name_of(fact: Fact) -> str:
@@ -156,18 +218,18 @@ def _stopped(chart: Chart, entry: Entry, times: Times) -> Times:
 
 def _route(chart: Chart, entry: Entry) -> dict[str, Value]:
     """The route of all dosages: one of them, where they differ; unknown where it is no word known here."""
-    attribute = chart.catalogue.attribute(TREATMENT, "route")
+    attribute = chart.catalogue.attribute(TREATMENT, ROUTE)
     assert attribute is not None
     slot = slot_of(attribute, chart.catalogue)
     dosages = [*items(entry.resource, "dosage"), *items(entry.resource, "dosageInstruction")]
     concepts = [route for dosage in dosages if (route := obj(dosage, "route"))]
     found: set[str] = set()
     for concept in concepts:
-        reading = read_concept(slot, codings(concept), words(concept), "route", chart.catalogue)
+        reading = read_concept(slot, codings(concept), words(concept), ROUTE, chart.catalogue)
         if not isinstance(reading.value, frozenset):
-            return {"route": None}
+            return {ROUTE: None}
         found |= reading.value
-    return {"route": frozenset(found)} if found else {}
+    return {ROUTE: frozenset(found)} if found else {}
 
 
 def intent(chart: Chart, entry: Entry) -> dict[str, Value]:
@@ -186,7 +248,7 @@ def intent(chart: Chart, entry: Entry) -> dict[str, Value]:
         if own:
             found |= values.meaning(own[0][0])
             continue
-        meant = [_reason(meaning) for meaning in meanings(codings(concept), chart.catalogue)]
+        meant = [_reason(meaning) for meaning in chart.vocabulary.meanings(codings(concept))]
         if not any(meant):
             return {"intent": None} if found else {}
         found |= {name for name in meant if name}

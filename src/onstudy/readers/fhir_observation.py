@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from onstudy.readers.dates import spanning
-from onstudy.readers.fhir_chart import Chart, Meaning, meanings, named
+from onstudy.readers.fhir_chart import Chart, named, valued, without_value
 from onstudy.readers.fhir_entries import Entry
 from onstudy.readers.fhir_json import (
     Json,
@@ -20,25 +21,22 @@ from onstudy.readers.fhir_json import (
     references,
     text,
 )
+from onstudy.readers.fhir_meaning import Meaning
 from onstudy.readers.fhir_own import ABSENT_REASON, ONE_OF, ONGOING
-from onstudy.readers.fhir_value import interpreted, read_element, read_quantity, unit_of
+from onstudy.readers.fhir_range import NO_LIMITS, Limits
+from onstudy.readers.fhir_value import interpreted, read_element, unit_of
 from onstudy.readers.reading import (
     CONFLICT,
     LACKS,
     NOT_STATED,
     PENDING,
     Reading,
-    Slot,
-    read_limit,
-    slot_of,
 )
 from onstudy.readers.timing import Times
-from onstudy.record.catalogue import COUNT, NO, NONE, QUANTITY, YES, Kind
+from onstudy.record.catalogue import COUNT, NO, NONE, QUANTITY, YES, Catalogue, Kind
 from onstudy.record.patient import Fact, Value
 from onstudy.values.calendar import UNDATED
 from onstudy.values.codes import ONSTUDY
-from onstudy.values.interval import Interval
-from onstudy.values.quantity import UnitError, parse_quantity
 
 _FINAL = ("final", "amended", "corrected", "appended", "")
 _OPEN = ("registered", "preliminary", "partial")
@@ -63,17 +61,22 @@ def read_observation(chart: Chart, entry: Entry) -> list[Fact]:
         chart.say(entry, "has a status that is not known, so its value is not")
         resource = {key: value for key, value in resource.items() if not key.startswith("value")}
     times = _times(chart, entry)
-    found = chart.means(entry, codings(obj(resource, "code")))
+    meant = chart.means(entry, codings(obj(resource, "code")))
+    measured = chart.measured(entry, meant, resource.get("code"))
+    found = measured.meanings
     facts = [fact for meaning in found for fact in _of_meaning(chart, entry, resource, meaning, times)]
+    facts = [without_value(fact) for fact in facts] if measured.doubtful else facts
     composite = any(meaning.kind.components for meaning in found)
     facts += [] if composite else _loose_components(chart, entry, found, times)
     if facts or found or references(resource, "hasMember"):
         return named(facts)
-    return chart.unmapped(entry, resource.get("code"), times)
+    return (chart.unused if meant else chart.unmapped)(entry, resource.get("code"), times)
 
 
 def _about_another(chart: Chart, entry: Entry) -> bool:
     """Whether the focus is another person or thing; a condition or procedure of the patient's is none."""
+    if "focus" not in entry.resource:
+        return False
     for reference in references(entry.resource, "focus"):
         target = chart.index.find(reference, entry)
         kind = target.type if target is not None else reference.split("/")[-2:][0]
@@ -83,7 +86,8 @@ def _about_another(chart: Chart, entry: Entry) -> bool:
 
 
 def _absent(node: Json) -> str:
-    return code_in(node.get("dataAbsentReason"), ABSENT_REASON)
+    reason = node.get("dataAbsentReason")
+    return code_in(reason, ABSENT_REASON) if reason is not None else ""
 
 
 def _times(chart: Chart, entry: Entry) -> Times:
@@ -93,7 +97,7 @@ def _times(chart: Chart, entry: Entry) -> Times:
         chart.say(entry, "has no effective date: it is dated by its issue")
         return Times(on=chart.date(entry, entry.resource, "issued"), recorded=recorded)
     going = True if flag(extension(entry.resource, ONGOING), "valueBoolean") is True else None
-    return replace(times, recorded=recorded, going=going)
+    return Times(times.on, times.start, times.end, going, recorded)
 
 
 def _of_meaning(chart: Chart, entry: Entry, resource: Json, meaning: Meaning, times: Times) -> list[Fact]:
@@ -104,8 +108,8 @@ def _of_meaning(chart: Chart, entry: Entry, resource: Json, meaning: Meaning, ti
     if kind.value == NONE:
         return _presence(chart, entry, meaning, times, reading)
     times = _moment(times)
-    fact = chart.valued(chart.positive(entry, meaning, times), kind, reading, meaning)
-    return [_qualified(chart, entry, fact, kind, resource, reading)]
+    attributes = chart.attributes(entry, kind, meaning.sets)
+    return [chart.frame(entry, meaning, times, **_result(chart, entry, meaning, resource, reading, attributes))]
 
 
 def _moment(times: Times) -> Times:
@@ -124,7 +128,7 @@ def _reading(chart: Chart, entry: Entry, kind: Kind, node: Json, meaning: Meanin
     if reading is None:
         reading = _no_value(chart, entry, kind, node, meaning)
     word = interpreted(items(node, "interpretation"))
-    slot = slot_of(kind, chart.catalogue)
+    slot = chart.vocabulary.slot(kind)
     if word and slot.values is not None and word in slot.values.members:
         return _with_interpretation(chart, entry, reading, slot.values.meaning(word))
     if word and slot.results is not None:
@@ -133,7 +137,7 @@ def _reading(chart: Chart, entry: Entry, kind: Kind, node: Json, meaning: Meanin
 
 
 def _either(chart: Chart, entry: Entry, kind: Kind, nodes: list[Json]) -> Reading:
-    slot = slot_of(kind, chart.catalogue)
+    slot = chart.vocabulary.slot(kind)
     readings = [read_element(slot, node, "value", chart.catalogue) for node in nodes]
     codes = [r.value for r in readings if r is not None and isinstance(r.value, frozenset)]
     if len(codes) < len(readings):
@@ -190,14 +194,21 @@ def _presence(chart: Chart, entry: Entry, meaning: Meaning, times: Times, readin
 # Limits and detection -----------------------------------------------------------------------------------
 
 
-def _qualified(chart: Chart, entry: Entry, fact: Fact, kind: Kind, node: Json, reading: Reading | None) -> Fact:
-    """The result with its laboratory's limits and whether anything was detected."""
-    if kind.value in (QUANTITY, COUNT):
-        low, high = _limits(chart, entry, slot_of(kind, chart.catalogue), node)
-        fact = replace(fact, uln=high, lln=low)
-    if reading is None or not reading.detected:
-        return fact
-    return replace(fact, attributes=_detection(chart, entry, fact.attributes, reading.detected))
+def _result(
+    chart: Chart,
+    entry: Entry,
+    meaning: Meaning,
+    node: Json,
+    reading: Reading | None,
+    attributes: Mapping[str, Value],
+) -> dict[str, Any]:
+    """The fields of a result: its value, its laboratory's limits, its attributes with whether it was detected."""
+    fields = valued(reading, meaning)
+    if meaning.kind.value in (QUANTITY, COUNT):
+        fields["uln"], fields["lln"] = _limits(chart, entry, meaning.kind, node)
+    if reading is not None and reading.detected:
+        attributes = _detection(chart, entry, attributes, reading.detected)
+    return {**fields, "attributes": attributes}
 
 
 def _detection(chart: Chart, entry: Entry, attributes: Mapping[str, Value], said: str) -> dict[str, Value]:
@@ -208,56 +219,14 @@ def _detection(chart: Chart, entry: Entry, attributes: Mapping[str, Value], said
     return {**attributes, "detected": stated}
 
 
-def _limits(chart: Chart, entry: Entry, slot: Slot, node: Json) -> tuple[Interval | None, Interval | None]:
-    """Lower and upper limit of normal, in the slot's unit; none where ranges for different people differ."""
-    unit = unit_of(obj(node, "valueQuantity"))
-    found: set[tuple[Interval | None, Interval | None]] = set()
-    for part in items(node, "referenceRange"):
-        if part.get("type") and not _of_the_healthy(part):
-            continue
-        low = _limit(chart, entry, slot, part, "low", unit)
-        high = _limit(chart, entry, slot, part, "high", unit)
-        if low is None and high is None:
-            low, high = _limits_in_words(slot, text(part, "text"), unit)
-        if low is not None or high is not None:
-            found.add((low, high))
-    if len(found) > 1:
-        chart.say(entry, "has several reference ranges that differ: none is used")
-        return None, None
-    return found.pop() if found else (None, None)
-
-
-def _of_the_healthy(part: Json) -> bool:
-    """Whether a range that states its type is the normal one; a type that is not understood gives no limit."""
-    kinds = {coding.code.code for coding in codings(part.get("type"))}
-    said = text(obj(part, "type"), "text").strip().lower()
-    return "normal" in kinds or (not kinds and said in ("normal", "normal range", "reference range"))
-
-
-def _limit(chart: Chart, entry: Entry, slot: Slot, part: Json, side: str, unit: str) -> Interval | None:
-    element = obj(part, side)
-    if not element:
-        return None
-    reading = read_quantity(replace(slot, results=None), element, f"referenceRange.{side}", unit)
-    if reading.wrong:
-        chart.say(entry, f"referenceRange.{side} {reading.wrong}")
-    return reading.value if isinstance(reading.value, Interval) and reading.value.exact else None
-
-
-def _limits_in_words(slot: Slot, said: str, unit: str) -> tuple[Interval | None, Interval | None]:
-    """A range that is only text, such as "0.2-1.2 mg/dL" or "<40 U/L"."""
-    try:
-        quantity = parse_quantity(said) if said else None
-    except UnitError:
-        quantity = None
-    if quantity is None or quantity.interval.exact:
-        return None, None
-    own = quantity.unit or unit
-    bounds = []
-    for bound in (quantity.interval.low, quantity.interval.high):
-        value = read_limit(slot, f"{bound!r}", own).value if bound is not None else None
-        bounds.append(value if isinstance(value, Interval) else None)
-    return bounds[0], bounds[1]
+def _limits(chart: Chart, entry: Entry, kind: Kind, node: Json) -> Limits:
+    """Upper and lower limit of normal of a result; a problem where they cannot be used."""
+    if not node.get("referenceRange"):
+        return NO_LIMITS
+    limits, wrong = chart.ranges.limits(kind, items(node, "referenceRange"), unit_of(obj(node, "valueQuantity")))
+    for what in wrong:
+        chart.say(entry, what)
+    return limits
 
 
 # Components ---------------------------------------------------------------------------------------------
@@ -285,21 +254,41 @@ def _composite(chart: Chart, entry: Entry, resource: Json, meaning: Meaning, tim
 
 def _components(chart: Chart, entry: Entry, kind: Kind) -> dict[str, tuple[Meaning, Json]]:
     names = {component: name for name, component in kind.components.items()}
+    names |= _as_other_specimens(kind, chart.catalogue)
     attributes = chart.catalogue.attributes(kind.name)
     found: dict[str, tuple[Meaning, Json]] = {}
     for component in items(entry.resource, "component"):
         known = codings(component.get("code"))
         if any(c.code.system == ONSTUDY and c.code.code in attributes for c in known):
             continue
-        meant = [m for m in meanings(known, chart.catalogue) if m.kind.name in names]
+        meant = [m for m in chart.vocabulary.meanings(known) if m.kind.name in names]
         if not meant:
             chart.unknown(known, f"{entry.where} component")
         for meaning in meant:
-            if names[meaning.kind.name] in found:
-                chart.say(entry, f"has {meaning.kind.name} twice: the first counts", kept=False)
+            name = names[meaning.kind.name]
+            if name in found:
+                chart.say(entry, f"has {kind.components[name]} twice: the first counts", kept=False)
                 continue
-            found[names[meaning.kind.name]] = (meaning, component)
+            found[name] = (_as(chart, entry, meaning, kind.components[name]), component)
     return found
+
+
+def _as_other_specimens(kind: Kind, catalogue: Catalogue) -> dict[str, str]:
+    """The components that codes of other kinds mean where the composite says what was examined."""
+    names = {component: name for name, component in kind.components.items()}
+    return {
+        other.name: names[component]
+        for other in catalogue
+        for specimen, component in other.elsewhere.items()
+        if component in names and specimen in kind.specimens
+    }
+
+
+def _as(chart: Chart, entry: Entry, meaning: Meaning, component: str) -> Meaning:
+    if meaning.kind.name == component:
+        return meaning
+    chart.gather(f"its code is that of {meaning.kind.name}: read as {component}", entry.where)
+    return replace(meaning, kind=chart.catalogue.kinds[component], sets={})
 
 
 def _part(chart: Chart, entry: Entry, whole: Fact, meaning: Meaning, component: Json) -> Fact | None:
@@ -308,7 +297,7 @@ def _part(chart: Chart, entry: Entry, whole: Fact, meaning: Meaning, component: 
         chart.say(entry, f"there is no result of {meaning.kind.name} (dataAbsentReason {absent})", kept=False)
         return None
     reading = _reading(chart, entry, meaning.kind, component, meaning)
-    part = Fact(
+    return Fact(
         id=whole.id,
         kind=meaning.kind.name,
         start=whole.start,
@@ -316,26 +305,28 @@ def _part(chart: Chart, entry: Entry, whole: Fact, meaning: Meaning, component: 
         recorded=chart.recorded_beside(entry, component) or whole.recorded,
         sample=whole.sample,
         source=whole.source,
-        attributes=dict(meaning.sets),
         code_status=meaning.code_status,
+        **_result(chart, entry, meaning, component, reading, dict(meaning.sets)),
     )
-    part = chart.valued(part, meaning.kind, reading, meaning)
-    return _qualified(chart, entry, part, meaning.kind, component, reading)
 
 
-def _loose_components(chart: Chart, entry: Entry, found: list[Meaning], times: Times) -> list[Fact]:
+def _loose_components(chart: Chart, entry: Entry, found: Sequence[Meaning], times: Times) -> list[Fact]:
     """Components of an Observation that is no composite itself: results of one sample, which it names."""
+    if "component" not in entry.resource:
+        return []
     attributes = {name for meaning in found for name in chart.catalogue.attributes(meaning.kind.name)}
     facts: list[Fact] = []
     for number, component in enumerate(items(entry.resource, "component")):
         known = codings(component.get("code"))
         if any(c.code.system == ONSTUDY and c.code.code in attributes for c in known):
             continue
-        meant = [m for m in meanings(known, chart.catalogue) if m.kind.value != NONE]
-        for meaning in meant:
+        meant = tuple(m for m in chart.vocabulary.meanings(known) if m.kind.value != NONE)
+        measured = chart.measured(entry, meant, component.get("code"))
+        for meaning in measured.meanings:
             whole = chart.frame(entry, meaning, _moment(times))
             part = _part(chart, entry, replace(whole, sample=whole.sample or entry.where), meaning, component)
             if part is not None:
+                part = without_value(part) if measured.doubtful else part
                 facts.append(replace(part, id=f"{whole.id}.component[{number}]"))
         if not meant:
             chart.unknown(known, f"{entry.where} component[{number}]")

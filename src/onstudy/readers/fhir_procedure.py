@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from onstudy.readers.dates import spanning
-from onstudy.readers.fhir_chart import Chart, Meaning, named
+from onstudy.readers.fhir_chart import Chart, named, valued, without_value
 from onstudy.readers.fhir_entries import Entry
 from onstudy.readers.fhir_json import codings, items, obj, references, text, words
+from onstudy.readers.fhir_meaning import Meaning
 from onstudy.readers.fhir_medication import exposures, intent
 from onstudy.readers.fhir_value import read_concept
 from onstudy.readers.reading import NOT_STATED, PENDING, clip, slot_of
@@ -46,7 +47,7 @@ def read_procedure(chart: Chart, entry: Entry) -> list[Fact]:
     if reversed_period(times):
         chart.say(entry, "it ends before it begins: its dates are not used")
         times = Times(going=times.going, recorded=times.recorded)
-    found = exposures(chart, entry, concept)
+    found = exposures(chart, entry, concept).meanings
     if not found:
         return chart.unmapped(entry, concept, times)
     return named([_done(chart, entry, meaning, times) for meaning in found])
@@ -59,7 +60,7 @@ def _done(chart: Chart, entry: Entry, meaning: Meaning, times: Times) -> Fact:
     attributes = intent(chart, entry) if "intent" in known else {}
     fact = chart.positive(entry, meaning, times, attributes)
     if meaning.kind.value != NONE:
-        return chart.valued(fact, meaning.kind, None, meaning)
+        return replace(fact, **valued(None, meaning))
     return replace(fact, shown=clip(", ".join(words(entry.resource.get("code"))[:1])))
 
 
@@ -83,7 +84,6 @@ def read_report(chart: Chart, entry: Entry) -> list[Fact]:
     """A report: its results are Observations of their own; without any, what it is a report of is awaited."""
     resource = entry.resource
     status = text(resource, "status")
-    found = [m for m in chart.means(entry, codings(obj(resource, "code"))) if m.kind.value != NONE]
     if references(resource, "result"):
         return []
     if status in _NO_REPORT:
@@ -91,9 +91,13 @@ def read_report(chart: Chart, entry: Entry) -> list[Fact]:
     times = chart.timing(entry, "effective")
     on = times.on or (spanning(times.start or UNDATED, times.end) if times != Times() else None)
     times = Times(on=on, recorded=chart.recorded(entry, "issued"))
-    if not found:
-        return chart.unmapped(entry, resource.get("code"), times)
-    return named([_concluded(chart, entry, meaning, times, status in _AWAITED) for meaning in found])
+    meant = tuple(m for m in chart.means(entry, codings(obj(resource, "code"))) if m.kind.value != NONE)
+    measured = chart.measured(entry, meant, resource.get("code"))
+    if not measured.meanings:
+        unread = chart.unused if meant else chart.unmapped
+        return unread(entry, resource.get("code"), times)
+    facts = named([_concluded(chart, entry, meaning, times, status in _AWAITED) for meaning in measured.meanings])
+    return [without_value(fact) for fact in facts] if measured.doubtful else facts
 
 
 def _concluded(chart: Chart, entry: Entry, meaning: Meaning, times: Times, awaited: bool) -> Fact:
@@ -104,7 +108,7 @@ def _concluded(chart: Chart, entry: Entry, meaning: Meaning, times: Times, await
     if slot.values is not None and len(concepts) == 1:
         reading = read_concept(slot, codings(concepts[0]), words(concepts[0]), "conclusionCode", chart.catalogue)
         if not reading.wrong:
-            return chart.valued(fact, meaning.kind, reading, meaning)
+            return replace(fact, **valued(reading, meaning))
     if not awaited:
         chart.say(entry, f"has no result of {meaning.kind.name} that can be read")
     return replace(fact, lacks=PENDING if awaited else NOT_STATED)

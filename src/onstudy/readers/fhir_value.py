@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from onstudy.readers.dates import read_when, write_when
@@ -73,8 +74,12 @@ def number_of(value: object) -> float | None:
 
 def unit_of(node: Json) -> str:
     """The unit of a Quantity: its UCUM code, else what is written for people."""
-    code, unit = text(node, "code"), text(node, "unit")
-    if code and canonical_system(text(node, "system")) == UCUM:
+    return _unit(text(node, "code"), text(node, "system"), text(node, "unit"))
+
+
+@lru_cache(maxsize=4096)
+def _unit(code: str, system: str, unit: str) -> str:
+    if code and canonical_system(system) == UCUM:
         return normalise_unit(code)
     return normalise_unit(unit or code)
 
@@ -252,14 +257,28 @@ def date_of(node: Json, key: str) -> tuple[When | None, str]:
 
     The project's own extension on the element says it exactly; else the element's own text counts.
     """
-    exact = text(extension(obj(node, f"_{key}"), WHEN), "valueString")
-    written = text(node, key)
+    beside = node.get(f"_{key}")
+    exact = text(extension(beside, WHEN), "valueString") if beside is not None else ""
     if not exact and node.get(key) is None:
         return None, ""
+    when = _read_when(exact) if exact else _parse_when(text(node, key))
+    return when, "" if when is not None else f"{key} is not a date"
+
+
+@lru_cache(maxsize=8192)
+def _parse_when(written: str) -> When | None:
+    """The moment a FHIR date means; many results of a record share theirs. None where it is no date."""
     try:
-        return (read_when(exact) if exact else parse_when(written)), ""
+        return parse_when(written)
     except DateError:
-        return None, f"{key} is not a date"
+        return None
+
+
+def _read_when(written: str) -> When | None:
+    try:
+        return read_when(written)
+    except DateError:
+        return None
 
 
 def _date(slot: Slot, node: Json, key: str, catalogue: Catalogue) -> Reading:

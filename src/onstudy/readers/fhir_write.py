@@ -290,7 +290,10 @@ class _Writer:
         A kind such as an antiviral therapy has its own code alone: its drug's would be a treatment as well.
         """
         concept = self.said(_AGENT) if kind.name == _TREATMENT else None
-        return concept if concept is not None else {"coding": [own_coding(kind.name, kind.label)]}
+        if concept is not None:
+            return concept
+        shown = {"text": self.fact.shown} if self.fact.shown else {}
+        return {"coding": [own_coding(kind.name, kind.label)], **shown}
 
     def said(self, name: str) -> Json | None:
         """An attribute as a concept, taken from those that go into extensions; None where it is not one code."""

@@ -10,9 +10,9 @@ import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from onstudy.errors import InvalidFile, Problem
+from onstudy.errors import InvalidFile, Problem, nearest
 from onstudy.readers.dates import read_when
-from onstudy.readers.reading import clip, nearest, plain
+from onstudy.readers.reading import clip, plain
 from onstudy.readers.source import Content, refuse
 from onstudy.readers.statement import Statement, Written
 from onstudy.record.assemble import make_patient
@@ -103,7 +103,7 @@ def patient_from(entry: Mapping[str, object], name: str, catalogue: Catalogue) -
     written = entry if isinstance(entry, Located) else as_written(entry)
     assert isinstance(written, dict)
     problems = [
-        Problem(f"{clip(key, 60)!r} is no part of a patient{nearest(key, KEYS)}", _at(written, name), True)
+        Problem(f"{clip(key, 60)!r} is no part of a patient{nearest(key.lower(), KEYS)}", _at(written, name), True)
         for key in written
         if key not in KEYS and key != "patients"
     ]

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 
-from onstudy.errors import nearest as _nearest
+from onstudy.errors import nearest
 from onstudy.readers.dates import read_when, write_when
 from onstudy.record.catalogue import (
     CODE,
@@ -29,8 +28,8 @@ from onstudy.record.catalogue import (
 )
 from onstudy.record.patient import Value
 from onstudy.values.calendar import DateError
-from onstudy.values.interval import Interval
-from onstudy.values.quantity import Quantity, UnitError, convert_interval, parse_quantity
+from onstudy.values.interval import Interval, point
+from onstudy.values.quantity import Quantity, UnitError, convert, convert_interval, parse_quantity
 
 PENDING, NO_UNIT, NOT_STATED = "pending_result", "no_unit_or_limit", "not_stated"
 IMPRECISE, CONFLICT, UNSUPPORTED = "imprecise_value", "conflict", "unsupported"
@@ -85,13 +84,17 @@ def slot_of(entry: Kind | Attribute, catalogue: Catalogue) -> Slot:
 def clip(text: str, most: int = SHOWN) -> str:
     """Text short enough to show, on one line, without control characters."""
     line = " ".join(text[: 4 * most].split())
-    line = "".join(letter for letter in line if letter.isprintable())
+    if not line.isprintable():
+        line = "".join(letter for letter in line if letter.isprintable())
     return line if len(line) <= most else line[: most - 1] + "…"
 
 
-def nearest(word: str, names: Iterable[str]) -> str:
-    """The nearest right word as the end of a message, or nothing."""
-    return _nearest(word[:60].lower(), names)
+_QUOTABLE = frozenset(" .,;:+-/()[]%&'_#*")
+
+
+def quoted(text: str, most: int = SHOWN) -> str:
+    """What a record calls something, fit to stand in a message: short, on one line, letters, digits and few signs."""
+    return clip("".join(letter for letter in text[: 4 * most] if letter.isalnum() or letter in _QUOTABLE), most)
 
 
 def plain(text: str) -> str:
@@ -144,10 +147,9 @@ def read_word(slot: Slot, text: str) -> Reading:
 
 
 def _near_member(values: ValueSet, text: str) -> str:
-    words = {plain(word): m.name for m in values.members.values() for word in (m.name, m.label, *m.synonyms)}
-    found = get_close_matches(plain(text)[:60], list(words), n=1, cutoff=0.75)
-    if found:
-        return f"; did you mean {words[found[0]]}?"
+    words = [word.lower() for m in values.members.values() for word in (m.name, m.label, *m.synonyms)]
+    if near := nearest(text.lower(), words):
+        return near
     return ' (write "other" for what is none of them)' if values.open else f" ({', '.join(values.members)})"
 
 
@@ -205,10 +207,17 @@ def measure(slot: Slot, quantity: Quantity, shown: str) -> Reading:
         return Reading(None, NO_UNIT, wrong, detected, clip(shown))
     try:
         unit = slot.spelling(quantity.unit) or "1"
-        value = convert_interval(quantity.interval, unit, slot.unit or "1", slot.molar_mass)
+        value = _converted(quantity.interval, unit, slot)
     except (UnitError, ValueError, OverflowError) as error:
         return Reading(None, NO_UNIT, f"has a unit that cannot be used: {error}", detected, clip(shown))
-    return Reading(_floats(value), detected=detected, shown=clip(shown))
+    return Reading(value, detected=detected, shown=clip(shown))
+
+
+def _converted(interval: Interval, unit: str, slot: Slot) -> Interval:
+    """The interval in the unit of the slot; a number is converted once, not as two bounds."""
+    if interval.exact and interval.low is not None:
+        return point(convert(interval.low, unit, slot.unit or "1", slot.molar_mass))
+    return convert_interval(interval, unit, slot.unit or "1", slot.molar_mass)
 
 
 def _detected(quantity: Quantity) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from onstudy.errors import Problem
+from onstudy.errors import Problem, nearest
 from onstudy.readers.dates import read_when, spanning
 from onstudy.readers.reading import (
     CONFLICT,
@@ -19,7 +19,6 @@ from onstudy.readers.reading import (
     Reading,
     Slot,
     clip,
-    nearest,
     plain,
     read_limit,
     read_value,
@@ -119,7 +118,7 @@ class Statement:
         if kind is None:
             words = [*self.catalogue.kinds, *(k.label for k in self.catalogue)]
             labels = {k.label.lower(): k.name for k in self.catalogue}
-            near = nearest(name, [labels.get(word.lower(), word) for word in words])
+            near = nearest(name.lower(), [labels.get(word.lower(), word) for word in words])
             same = labels.get(name.lower()) or self._synonym(name)
             near = f"; did you mean {same}?" if same else near
             self.drop(f"there is no kind {clip(name, 60)!r}{near}")
@@ -148,7 +147,7 @@ class Statement:
         for key, value in self.entry.items():
             if key not in allowed and not _blank(value):
                 self._misspelt = True
-                self.say(f"{clip(key, 60)!r} is no part of {kind.name}{nearest(key, sorted(allowed))}")
+                self.say(f"{clip(key, 60)!r} is no part of {kind.name}{nearest(key.lower(), sorted(allowed))}")
 
     # When it was ------------------------------------------------------------------------------------------
 
@@ -386,7 +385,7 @@ class Statement:
         entry: Mapping[str, Written] = written if isinstance(written, dict) else {"value": written}
         for key in entry:
             if key not in _PART_KEYS:
-                self.say(f"{clip(key, 60)!r} is no part of the component {name}{nearest(key, _PART_KEYS)}")
+                self.say(f"{clip(key, 60)!r} is no part of the component {name}{nearest(key.lower(), _PART_KEYS)}")
         status = plain(str(entry.get("status") or ""))
         if status in _NO_RESULT or (status and status not in _STATUSES):
             self.drop(f"the component {name} has a status that is no result")

@@ -14,6 +14,7 @@ from onstudy.record.catalogue import Catalogue
 from onstudy.record.checks import check
 from onstudy.record.derived import derive
 from onstudy.record.ends import end_superseded
+from onstudy.record.impossible import possible_birth, without_impossible
 from onstudy.record.patient import Coverage, Fact, Patient
 from onstudy.record.samples import explode, group, restated
 from onstudy.values.calendar import EARLIEST_YEAR, When, parse_when
@@ -33,6 +34,8 @@ def make_patient(
 ) -> Patient:
     """The patient of the facts a reader yields; `sex` is a word for male or female, if stated."""
     found, noted = list(facts), list(problems)
+    born, wrong = possible_birth(born, found)
+    noted += wrong
     if sex:
         stated = _sex(sex, born, catalogue)
         if stated is None:
@@ -44,12 +47,13 @@ def make_patient(
         patient_id,
         born,
         tuple(assembled),
-        tuple(sorted(set(coverage), key=_coverage_key)),
+        tuple(sorted(set(coverage), key=coverage_key)),
         tuple(dict.fromkeys([*noted, *more])),
     )
 
 
-def _coverage_key(cover: Coverage) -> tuple[str, int, int, str]:
+def coverage_key(cover: Coverage) -> tuple[str, int, int, str]:
+    """What the coverage of a patient is ordered by."""
     return cover.kind, cover.first or 0, cover.last or 0, cover.source
 
 
@@ -68,11 +72,12 @@ def assemble(facts: Iterable[Fact], catalogue: Catalogue, born: When) -> tuple[l
 
     Facts that were assembled before are first taken apart again, so assembling twice changes nothing.
     """
-    single = restated(_distinct(facts), catalogue)
+    possible, wrong = without_impossible(facts, catalogue)
+    single = restated(_distinct(possible), catalogue)
     together = group(single, catalogue)
     derived = derive(together, catalogue, born)
     whole = end_superseded(explode(derived), catalogue)
-    return sorted(whole, key=order), check(whole, catalogue)
+    return sorted(whole, key=order), [*dict.fromkeys(wrong), *check(whole, catalogue, born)]
 
 
 def order(fact: Fact) -> tuple[float, float, str, str]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
 
+from onstudy.record.plain import NOTHING_PLAIN, Plain
 from onstudy.values.codes import ICD10CM, Code, icd10cm_key
 
 #: How a kind's absence is read: `assumable` may be taken as "no" until confirmed, `never` may not.
@@ -29,6 +30,8 @@ RESERVED_FIELDS = frozenset(
     "kind value unit on from to start end uln lln recorded status suspected id sample active".split()
 )
 YES, NO = "yes", "no"
+#: The value set of what a result is measured in.
+SPECIMEN = "specimen"
 #: What a formula may use of the patient beside measured inputs: completed years on the day of the sample, and
 #: the factor of Cockcroft and Gault (1 for a man, 0.85 for a woman).
 AGE, SEX_FACTOR = "age", "sex_factor"
@@ -194,7 +197,10 @@ class Kind:
     silence: str | None = None  # for components: the value where a composite lacks it; None is unknown
     supersedes: str = ""  # a newer record with the same value of this attribute ends the earlier one
     plausible: tuple[float, float] | None = None
+    specimens: tuple[str, ...] = ()  # what it is measured in, of the value set specimen; empty: not said
+    elsewhere: Mapping[str, str] = field(default_factory=dict)  # what the same measurement in another specimen is
     question: str = ""
+    plain: Plain = NOTHING_PLAIN
     synonyms: tuple[str, ...] = ()
     note: str = ""
 

@@ -25,6 +25,7 @@ from onstudy.record.catalogue import (
     QUANTITY,
     RESERVED_FIELDS,
     SEX_FACTOR,
+    SPECIMEN,
     TOPICS,
     VALUE_TYPES,
     Attribute,
@@ -43,6 +44,7 @@ from onstudy.record.code_checks import (
     groups_above,
 )
 from onstudy.record.formula import parse_formula
+from onstudy.record.plain import check_plain
 from onstudy.values.quantity import convert, dimension
 
 
@@ -78,6 +80,7 @@ def _kind(kind: Kind, catalogue: Catalogue) -> Iterator[Problem]:
         yield from check_names([value] if value else [], allowed, name, f"{where}.{name}")
     yield from _values(kind.value, kind.values, catalogue, where)
     yield from _measure(kind, where)
+    yield from _measured_in(kind, catalogue, where)
     yield from _groups(kind, catalogue, where)
     yield from _silence_of_kind(kind, catalogue, where)
     yield from _policies(kind, catalogue, where)
@@ -86,9 +89,17 @@ def _kind(kind: Kind, catalogue: Catalogue) -> Iterator[Problem]:
     yield from _composite(kind, catalogue, where)
     for place, derivation in enumerate(kind.derive):
         yield from _derivation(derivation, kind, catalogue, f"{where}.derive[{place}]")
+    yield from check_plain(kind.plain, catalogue.kinds, _codes_of(kind, catalogue), f"{where}.plain")
     for use in kind.codes:
         yield from check_code(use, kind.name, where)
         yield from _said_by_code(use, kind, catalogue, where)
+
+
+def _codes_of(kind: Kind, catalogue: Catalogue) -> dict[str, frozenset[str]]:
+    """The codes a kind ("") and each of its own attributes may have."""
+    sets = {"": kind.values, **{name: a.values for name, a in kind.attributes.items()}}
+    known = catalogue.value_sets
+    return {name: known[values].universe if values in known else frozenset() for name, values in sets.items()}
 
 
 def _values(type_: str, name: str, catalogue: Catalogue, where: str) -> Iterator[Problem]:
@@ -120,6 +131,22 @@ def _measure(kind: Kind, where: str) -> Iterator[Problem]:
             convert(1.0, unit, kind.unit, kind.molar_mass)
         except OnstudyError as error:
             yield Problem(str(error), f"{where}.units")
+
+
+def _measured_in(kind: Kind, catalogue: Catalogue, where: str) -> Iterator[Problem]:
+    """Specimens only of what is measured, and the same measurement in another one is a kind with such a unit."""
+    if kind.specimens and not (kind.measured or kind.components):
+        yield Problem("only what is measured has a specimen", f"{where}.specimens")
+    known = catalogue.value_sets[SPECIMEN].members if SPECIMEN in catalogue.value_sets else {}
+    yield from check_names(kind.specimens, known, "specimen", f"{where}.specimens")
+    yield from check_names(kind.elsewhere, known, "specimen", f"{where}.elsewhere")
+    yield from check_names(kind.elsewhere.values(), catalogue.kinds, "kind", f"{where}.elsewhere")
+    for specimen, name in kind.elsewhere.items():
+        other = catalogue.kinds.get(name)
+        if specimen in kind.specimens or (other is not None and specimen not in other.specimens):
+            yield Problem(f"{name} is measured in {specimen}, and {kind.name} is not", f"{where}.elsewhere")
+        if other is not None and (other.value, other.unit) != (kind.value, kind.unit):
+            yield Problem(f"{name} is not measured as {kind.name} is", f"{where}.elsewhere")
 
 
 def _unit(unit: str, where: str) -> Iterator[Problem]:

@@ -28,6 +28,7 @@ from onstudy.record.catalogue import (
     Member,
     ValueSet,
 )
+from onstudy.record.plain import read_plain
 from onstudy.record.toml_entry import Entry, placed
 from onstudy.values.codes import ONSTUDY, Code, canonical_system
 
@@ -196,7 +197,10 @@ def _kind(name: str, entry: Entry, systems: Mapping[str, str]) -> Kind:
         silence=entry.optional("silence"),
         supersedes=entry.text("supersedes"),
         plausible=entry.pair("plausible"),
+        specimens=entry.texts("specimens"),
+        elsewhere=entry.mapping("elsewhere"),
         question=entry.text("question", required=True),
+        plain=read_plain(entry),
         synonyms=entry.texts("synonyms"),
         note=entry.text("note"),
     )

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from onstudy.errors import Problem
 from onstudy.record.catalogue import Catalogue
 from onstudy.record.patient import Fact
+from onstudy.values.calendar import UNDATED, When
 from onstudy.values.interval import Interval, Op, compare, point, subtract
 from onstudy.values.truth import TRUE
 
@@ -14,9 +15,9 @@ from onstudy.values.truth import TRUE
 QTCF_TOLERANCE = 10.0
 
 
-def check(facts: Sequence[Fact], catalogue: Catalogue) -> list[Problem]:
-    """Impossible values and contradictions, in the order of the facts."""
-    found = [*_implausible(facts, catalogue), *_qtcf(facts), *_menses(facts)]
+def check(facts: Sequence[Fact], catalogue: Catalogue, born: When = UNDATED) -> list[Problem]:
+    """Values outside what is possible, and contradictions; sorted."""
+    found = [*_implausible(facts, catalogue), *_qtcf(facts), *_menses(facts), *_before_birth(facts, born)]
     return [Problem(what, where, fact_kept=True) for what, where in sorted(set(found))]
 
 
@@ -26,6 +27,9 @@ def _implausible(facts: Sequence[Fact], catalogue: Catalogue) -> Iterator[tuple[
         if kind is None or kind.plausible is None or not isinstance(fact.value, Interval):
             continue
         low, high = kind.plausible
+        least, most = fact.value.low, fact.value.high
+        if least is not None and most is not None and low <= least and most <= high:
+            continue  # as nearly all are
         below = compare(Op.LT, fact.value, point(float(low))) is TRUE
         if below or compare(Op.GT, fact.value, point(float(high))) is TRUE:
             unit = f" {kind.unit}" if kind.unit else ""
@@ -68,9 +72,23 @@ def _fridericia(ecg: Fact) -> Interval | None:
 
 
 def _menses(facts: Sequence[Fact]) -> Iterator[tuple[str, str]]:
-    removed = [f for f in facts if f.kind == "hysterectomy" and not f.negative and f.lacks is None]
+    removed = [
+        fact.start.days.high
+        for fact in facts
+        if fact.kind == "hysterectomy" and not fact.negative and fact.lacks is None and fact.start.days.high is not None
+    ]
+    first = min(removed, default=None)
     for fact in facts:
-        if fact.kind != "menses" or fact.negative:
+        if first is None or fact.kind != "menses" or fact.negative:
             continue
-        if any(compare(Op.GT, fact.start.days, op.start.days) is TRUE for op in removed):
+        if compare(Op.GT, fact.start.days, point(first)) is TRUE:
             yield "a menstrual period is recorded after a hysterectomy", fact.source
+
+
+def _before_birth(facts: Sequence[Fact], born: When) -> Iterator[tuple[str, str]]:
+    """One problem for all facts that certainly lie before the birth; a "no" may speak of a time before it."""
+    early = (fact for fact in facts if not fact.negative and compare(Op.LT, fact.start.days, born.days) is TRUE)
+    places = list(dict.fromkeys(fact.source for fact in early))
+    if places:
+        more = f", and {len(places) - 1} more" if len(places) > 1 else ""
+        yield "is dated before the date of birth: check both", places[0] + more

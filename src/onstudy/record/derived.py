@@ -10,16 +10,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from onstudy.record.catalogue import Catalogue, Derivation, Kind
+from onstudy.record.catalogue import AGE, SEX_FACTOR, Catalogue, Derivation, Kind
 from onstudy.record.formula import Formula, parse_formula
+from onstudy.record.newest import Results
 from onstudy.record.patient import Fact
 from onstudy.values.calendar import When, age
-from onstudy.values.interval import Interval, Op, compare, hull, point
-from onstudy.values.truth import TRUE
+from onstudy.values.interval import Interval, hull, point
 
 #: Cockcroft and Gault: the clearance of a woman is 0.85 of a man's.
 SEX_FACTORS = {"male": 1.0, "female": 0.85}
-NO_RECORD, IMPRECISE = "no_record", "imprecise_value"
+NO_RECORD, IMPRECISE, IMPRECISE_DATE = "no_record", "imprecise_value", "imprecise_date"
 
 
 _formula = lru_cache(parse_formula)
@@ -99,10 +99,11 @@ def _derived(kind: Kind, of: Fact, formula: Formula, inputs: Mapping[str, _Input
     value = formula.evaluate({name: entry.value for name, entry in inputs.items()})
     if not value.known:
         return replace(fact, lacks=IMPRECISE)
-    return replace(fact, value=value, shown=_shown(value, kind.unit))
+    return replace(fact, value=value, shown=shown_value(value, kind.unit))
 
 
-def _shown(value: Interval, unit: str) -> str:
+def shown_value(value: Interval, unit: str) -> str:
+    """A value that was worked out, as it is shown."""
     low, high = ("" if bound is None else f"{bound:.6g}" for bound in (value.low, value.high))
     return f"{low if low == high else f'{low}..{high}'} {unit}".strip()
 
@@ -113,26 +114,43 @@ def _shown(value: Interval, unit: str) -> str:
 def _beside(kind: Kind, rule: Derivation, facts: list[Fact], born: When) -> list[Fact]:
     formula = _formula(rule.formula)
     reported = {fact.start.day for fact in facts if fact.kind == kind.name and not fact.negative}
+    inputs = _Inputs(rule, facts, born)
     found: list[Fact] = []
     for of in facts:
         if of.kind != rule.of or of.negative or (of.start.day is not None and of.start.day in reported):
             continue
-        inputs = {name: _input(name, rule, of, facts, born) for name in formula.names}
-        fact = _derived(kind, of, formula, inputs)
+        fact = _derived(kind, of, formula, {name: inputs.of(name, of) for name in formula.names})
         if fact is not None:
             found.append(fact)
     return found
 
 
-def _input(name: str, rule: Derivation, of: Fact, facts: list[Fact], born: When) -> _Input:
-    if name == rule.of:
-        return _of_fact(of)
-    if name == "age":
-        years = age(born.days, of.start.days)
-        return _Input(years) if years.known else _Input(None, "imprecise_date" if born.known else NO_RECORD)
-    if name == "sex_factor":
-        return _sex_factor(facts)
-    return _newest([fact for fact in facts if fact.kind == rule.inputs[name] and not fact.negative], of.start)
+class _Inputs:
+    """What a formula takes beside the result it rests on: the newest of other kinds, and what the patient is."""
+
+    def __init__(self, rule: Derivation, facts: list[Fact], born: When) -> None:
+        self._rule, self._born = rule, born
+        self._sex_factor = _sex_factor(facts)
+        by_kind: dict[str, list[Fact]] = {name: [] for name in rule.inputs.values()}
+        for fact in facts:
+            if fact.kind in by_kind and not fact.negative:
+                by_kind[fact.kind].append(fact)
+        self._results = {name: Results(by_kind[kind]) for name, kind in rule.inputs.items()}
+        self._known: dict[tuple[str, Interval], _Input] = {}  # many results of a day have the same inputs
+
+    def of(self, name: str, of: Fact) -> _Input:
+        """The input of a name for a result."""
+        if name == self._rule.of:
+            return _of_fact(of)
+        if name == AGE:
+            years = age(self._born.days, of.start.days)
+            return _Input(years) if years.known else _Input(None, IMPRECISE_DATE if self._born.known else NO_RECORD)
+        if name == SEX_FACTOR:
+            return self._sex_factor
+        key = name, of.start.days
+        if key not in self._known:
+            self._known[key] = _hull(self._results[name].newest(of.start))
+        return self._known[key]
 
 
 def _sex_factor(facts: list[Fact]) -> _Input:
@@ -141,45 +159,11 @@ def _sex_factor(facts: list[Fact]) -> _Input:
     return _Input(hull([point(factor) for factor in factors])) if factors else _Input(None, NO_RECORD)
 
 
-def _newest(facts: list[Fact], at: When) -> _Input:
-    """The newest value on or before the day; where there is none, the first after it. Its hull if unsure."""
-    candidates = _candidates(facts, at)
+def _hull(candidates: list[Fact]) -> _Input:
+    """The value of results of which each may be the one: their hull, unknown where one of them is."""
     if not candidates:
         return _Input(None, NO_RECORD)
     lacking = sorted(fact.lacks or IMPRECISE for fact in candidates if not isinstance(fact.value, Interval))
     if lacking:
         return _Input(None, lacking[0])
     return _Input(hull([fact.value for fact in candidates if isinstance(fact.value, Interval)]))
-
-
-def _candidates(facts: list[Fact], at: When) -> list[Fact]:
-    """Those that could be the newest on or before the day, or else the first after it."""
-    later = [fact for fact in facts if compare(Op.GT, fact.start.days, at.days) is TRUE]
-    possible = [fact for fact in facts if fact not in later]
-    sure = [fact for fact in possible if compare(Op.LE, fact.start.days, at.days) is TRUE]
-    if not sure:
-        return [*possible, *_first(later)]
-    newest = max((fact.start.span.low for fact in sure if fact.start.span.low is not None), default=None)
-    if newest is None:
-        return possible
-    return [fact for fact in possible if not _ends_before(fact.start.span, newest)]
-
-
-def _first(facts: list[Fact]) -> list[Fact]:
-    """Those of which each could be the first."""
-    ends = [fact.start.span for fact in facts if fact.start.span.high is not None]
-    if not ends:
-        return list(facts)
-    first = min(ends, key=lambda span: span.high or 0)
-    assert first.high is not None
-    return [
-        fact
-        for fact in facts
-        if fact.start.span.low is None
-        or fact.start.span.low < first.high
-        or (fact.start.span.low == first.high and not first.high_open)
-    ]
-
-
-def _ends_before(span: Interval, moment: float) -> bool:
-    return span.high is not None and (span.high < moment or (span.high == moment and span.high_open))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import accumulate
+from math import inf
 
+from onstudy.record.catalogue import DAY as ON_THE_DAY
 from onstudy.record.catalogue import PERIOD, Catalogue
 from onstudy.record.patient import Fact
 from onstudy.values.calendar import DAY, When, on_day
-from onstudy.values.interval import Interval, Op, compare
-from onstudy.values.truth import TRUE, UNKNOWN
+from onstudy.values.interval import Interval
 
 
 def end_superseded(facts: Sequence[Fact], catalogue: Catalogue) -> list[Fact]:
@@ -19,12 +22,22 @@ def end_superseded(facts: Sequence[Fact], catalogue: Catalogue) -> list[Fact]:
     Where a record only may be newer, the period only may be over: its end has no upper bound.
     """
     open_ones = [fact for fact in facts if _open(fact, catalogue)]
-    enders, doubtful = _by_newer_record(facts, open_ones, catalogue)
-    for denial in facts:
-        if denial.negative and denial.kind in catalogue.kinds and catalogue.kinds[denial.kind].negative == "day":
-            for fact in open_ones:
-                if fact.kind in catalogue.families[denial.kind] and _denied(denial, fact):
-                    _note(enders, fact, _day_of(denial), exact=False)
+    if not open_ones:
+        return list(facts)
+    enders: _Enders = {}
+    doubtful: set[str] = set()
+    lines = _lines(facts, catalogue)
+    denials = _denials(facts, catalogue)
+    for fact in open_ones:
+        key = _line(fact, catalogue)
+        line = lines.get(key) if key is not None else None
+        if line is not None:
+            _note(enders, fact, line.next_after(fact))
+            if line.may_follow(fact):
+                doubtful.add(fact.id)
+        for (kind, narrowed), days in denials.items():
+            if fact.kind in catalogue.families[kind] and _concerns(narrowed, fact):
+                _note(enders, fact, _first_after(days, fact))
     return [_closed(fact, enders.get(fact.id), fact.id in doubtful) for fact in facts]
 
 
@@ -37,7 +50,11 @@ def _closed(fact: Fact, ender: tuple[int, bool] | None, doubtful: bool) -> Fact:
     return replace(fact, end=When(Interval(fact.start.span.low, None)), ongoing=False, opened=opened)
 
 
-_Enders = dict[str, tuple[int, bool]]
+#: The day by which something newer ended a period, and whether it began on that very day.
+_Ender = tuple[int, bool]
+_Enders = dict[str, _Ender]
+#: A kind, and the value of its superseding attribute.
+_Key = tuple[str, str]
 
 
 def _open(fact: Fact, catalogue: Catalogue) -> bool:
@@ -47,31 +64,43 @@ def _open(fact: Fact, catalogue: Catalogue) -> bool:
     return fact.ongoing or fact.end is None or fact.end.span.high is None
 
 
-def _by_newer_record(
-    facts: Sequence[Fact], open_ones: Sequence[Fact], catalogue: Catalogue
-) -> tuple[_Enders, set[str]]:
-    """The day by which the next record with the same value of the attribute that supersedes has begun, and the
-    periods that a record may, but need not, follow.
-    """
-    lines: dict[tuple[str, str], list[Fact]] = defaultdict(list)
+class _Line:
+    """The records of one line, each of which ends the one before it, laid out to find the next by search."""
+
+    def __init__(self, facts: Sequence[Fact]) -> None:
+        by_start = sorted(facts, key=lambda fact: _first(fact.start))
+        self._ids = {fact.id for fact in facts}
+        self._starts = [_first(fact.start) for fact in by_start]
+        self._ends = sorted(_last(fact.start) for fact in facts)
+        begun = [(_last(fact.start), fact.start.day is None) for fact in by_start]
+        self._next = list(accumulate(reversed(begun), min))[::-1]
+
+    def next_after(self, fact: Fact) -> _Ender | None:
+        """The day by which the next record has begun, and whether it is that very day; None where none follows."""
+        place = bisect_right(self._starts, _last(fact.start))
+        if place == len(self._starts) or self._next[place][0] == inf:
+            return None
+        day, inexact = self._next[place]
+        return int(day), not inexact
+
+    def may_follow(self, fact: Fact) -> bool:
+        """Whether another record may, but need not, be newer."""
+        possible = bisect_right(self._starts, _last(fact.start)) - bisect_right(self._ends, _first(fact.start))
+        itself = fact.id in self._ids and _last(fact.start) > _first(fact.start)
+        return possible > itself
+
+
+def _lines(facts: Sequence[Fact], catalogue: Catalogue) -> dict[_Key, _Line]:
+    """The records of each line: of one kind, with the same value of the attribute that supersedes."""
+    lines: dict[_Key, list[Fact]] = defaultdict(list)
     for fact in facts:
         line = _line(fact, catalogue)
         if line is not None and fact.certain and fact.lacks is None:
             lines[line].append(fact)
-    enders: _Enders = {}
-    doubtful: set[str] = set()
-    for fact in open_ones:
-        line = _line(fact, catalogue)
-        for newer in lines[line] if line is not None else ():
-            later = compare(Op.GT, newer.start.days, fact.start.days)
-            if later is TRUE:
-                _note(enders, fact, newer.start.days.high, exact=newer.start.day is not None)
-            elif later is UNKNOWN and newer.id != fact.id:
-                doubtful.add(fact.id)
-    return enders, doubtful
+    return {key: _Line(members) for key, members in lines.items()}
 
 
-def _line(fact: Fact, catalogue: Catalogue) -> tuple[str, str] | None:
+def _line(fact: Fact, catalogue: Catalogue) -> _Key | None:
     """The kind and the one value of its superseding attribute; None where there is no such value."""
     kind = catalogue.kinds.get(fact.kind)
     if kind is None or not kind.supersedes or fact.negative:
@@ -82,28 +111,46 @@ def _line(fact: Fact, catalogue: Catalogue) -> tuple[str, str] | None:
     return fact.kind, next(iter(value))
 
 
-def _denied(denial: Fact, fact: Fact) -> bool:
-    """Whether "none on that day" says that this open period is over by then."""
-    day = _day_of(denial)
-    if day is None or fact.start.days.high is None or fact.start.days.high >= day:
-        return False
-    if denial.narrowed is None:
+_Narrowed = tuple[str, frozenset[str]] | None
+
+
+def _denials(facts: Sequence[Fact], catalogue: Catalogue) -> dict[tuple[str, _Narrowed], list[int]]:
+    """The days on which there was nothing, by what was denied; of kinds whose "no" speaks of its day."""
+    days: dict[tuple[str, _Narrowed], list[int]] = defaultdict(list)
+    for fact in facts:
+        if not fact.negative or fact.end is None or fact.end.day is None:
+            continue
+        if fact.kind in catalogue.kinds and catalogue.kinds[fact.kind].negative == ON_THE_DAY:
+            days[fact.kind, fact.narrowed].append(fact.end.day)
+    return {denied: sorted(found) for denied, found in days.items()}
+
+
+def _concerns(narrowed: _Narrowed, fact: Fact) -> bool:
+    """Whether a "no" denies such a fact."""
+    if narrowed is None:
         return True
-    name, codes = denial.narrowed
-    value = fact.attributes.get(name)
-    return isinstance(value, frozenset) and value <= codes
+    value = fact.attributes.get(narrowed[0])
+    return isinstance(value, frozenset) and value <= narrowed[1]
 
 
-def _day_of(denial: Fact) -> int | None:
-    return denial.end.day if denial.end is not None else None
+def _first_after(days: Sequence[int], fact: Fact) -> _Ender | None:
+    """The first of the days on which an open period had certainly begun before; that it is over by then."""
+    place = bisect_right(days, _last(fact.start))
+    return (days[place], False) if place < len(days) else None
 
 
-def _note(enders: _Enders, fact: Fact, day: float | None, exact: bool) -> None:
-    if day is None:
-        return
+def _first(when: When) -> float:
+    return -inf if when.days.low is None else when.days.low
+
+
+def _last(when: When) -> float:
+    return inf if when.days.high is None else when.days.high
+
+
+def _note(enders: _Enders, fact: Fact, ender: _Ender | None) -> None:
     known = enders.get(fact.id)
-    if known is None or (int(day), not exact) < (known[0], not known[1]):
-        enders[fact.id] = (int(day), exact)
+    if ender is not None and (known is None or (ender[0], not ender[1]) < (known[0], not known[1])):
+        enders[fact.id] = ender
 
 
 def _ended(fact: Fact, ender: tuple[int, bool]) -> Fact:

@@ -41,6 +41,8 @@ SYSTEM_NAMES = {
     ONSTUDY: "onstudy",
     "https://www.meddra.org": "MedDRA",
     "http://hl7.org/fhir/sid/cvx": "CVX",
+    "http://terminology.hl7.org/CodeSystem/v2-0487": "HL7 v2 table 0487",
+    "http://terminology.hl7.org/CodeSystem/v3-SpecimenType": "HL7 v3 SpecimenType",
 }
 #: Value sets of more words than this are listed at the end of the page only.
 FEW = 8
@@ -102,6 +104,7 @@ def _facets(kind: Kind, catalogue: Catalogue) -> Iterator[tuple[str, str]]:
     for name, part in kind.components.items():
         yield f"Component `{name}`", _component(catalogue.kinds[part], part, catalogue)
     yield "Makes such a record", _any_of(kind.identifying)
+    yield "Measured in", _measured_in(kind)
     for attribute in catalogue.attributes(kind.name).values():
         yield f"Attribute `{attribute.name}`", _attribute(attribute, catalogue)
     yield "Part of", _listed(_part_of(kind, catalogue))
@@ -118,6 +121,7 @@ def _facets(kind: Kind, catalogue: Catalogue) -> Iterator[tuple[str, str]]:
     yield "Codes", _codes(kind.codes)
     yield "Also called", ", ".join(kind.synonyms)
     yield "Asked as", kind.question
+    yield "Asked of a patient as", kind.plain.ask
 
 
 def _value(kind: Kind, catalogue: Catalogue) -> str:
@@ -142,7 +146,7 @@ def _number(value: float) -> str:
 def _typed(type_: str, unit: str, values: str, catalogue: Catalogue) -> str:
     """What may be written in a place of this type."""
     if type_ == QUANTITY:
-        return f"a quantity in `{unit}`"
+        return "a number without a unit (`1`)" if unit == "1" else f"a quantity in `{unit}`"
     if type_ == COUNT:
         return "a whole number"
     if type_ == DATE:
@@ -183,6 +187,11 @@ def _attribute(attribute: Attribute, catalogue: Catalogue) -> str:
     return f"{attribute.label}; {typed}; not stated: {silence}"
 
 
+def _measured_in(kind: Kind) -> str:
+    others = [f"the same in `{specimen}` is [`{name}`](#{name})" for specimen, name in kind.elsewhere.items()]
+    return "; ".join([_listed(kind.specimens), *others]) if kind.specimens else ""
+
+
 def _part_of(kind: Kind, catalogue: Catalogue) -> list[str]:
     return [catalogue.composites[kind.name][0]] if kind.name in catalogue.composites else []
 
@@ -191,9 +200,14 @@ def _no(kind: Kind) -> str:
     """What a "no" of the kind speaks of; measured kinds have none."""
     if kind.measured or kind.components:
         return ""
-    if kind.negative == DAY:
-        return "that day only"
-    return "that it does not hold, from that day on" if kind.extent == STATE else "everything up to that day"
+    if kind.extent == STATE:
+        return "that it does not hold, from that day on until a newer statement"
+    what = (
+        "nothing on that day, and nothing is said of the days before it"
+        if kind.negative == DAY
+        else ("nothing ever, up to that day")
+    )
+    return f"{what}; it holds on later days until a newer record"
 
 
 def _computed(rule: Derivation) -> str:

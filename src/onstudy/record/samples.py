@@ -6,7 +6,7 @@ here, from results that share a sample or a moment, refers to parts that stay fa
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
@@ -124,10 +124,10 @@ def _joined(stated: list[Fact], loose: list[tuple[str, Fact]]) -> tuple[list[Fac
     parts = dict(first.parts)
     for fact in rest:
         parts.update(fact.parts)
-    counts = [name for name, _ in loose]
+    counts = Counter(name for name, _ in loose)
     joined: set[str] = set()
     for name, fact in loose:
-        if name not in parts and counts.count(name) == 1:
+        if name not in parts and counts[name] == 1:
             parts[name] = fact
             joined.add(fact.id)
     if len(parts) == len(first.parts):

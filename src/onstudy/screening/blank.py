@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from onstudy.criteria import expr as e
 from onstudy.criteria.trial import Criterion, Trial
 from onstudy.record.catalogue import Catalogue
-from onstudy.screening.explain import label
 from onstudy.screening.rows import SEVERITY_WORDS
+from onstudy.screening.wording import label
 
 REGISTRATION = "registration"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from onstudy.criteria import expr as e
@@ -10,28 +9,27 @@ from onstudy.criteria.expr import Expr
 from onstudy.criteria.finding import Finding, Reason
 from onstudy.language.unparse import plain, unparse
 from onstudy.record.catalogue import Catalogue
-from onstudy.record.patient import Fact, Value
+from onstudy.record.patient import Fact
+from onstudy.screening.wording import (
+    NOTHING_ELSE,
+    brief,
+    fact_text,
+    in_words,
+    label,
+    members,
+    phrases,
+    range_text,
+    stated,
+    subject,
+    terms,
+    value_text,
+)
 from onstudy.values.calendar import When, show
 from onstudy.values.interval import Interval, Op
 from onstudy.values.truth import FALSE, TRUE, UNKNOWN, Truth
 
-_NAMING = ("agent", "type", "term")  # attributes that say which record it is, so that their name need not be said
 _AT_MOST = 4  # sentences of one criterion before the rest is only counted
-
-PHRASES: Mapping[Reason, str] = {
-    Reason.NO_RECORD: "nothing is recorded",
-    Reason.STALE: "the record is older than the window allows",
-    Reason.LATER: "it is recorded only after the registration date",
-    Reason.PENDING_RESULT: "the result is pending",
-    Reason.NO_UNIT_OR_LIMIT: "the unit or the limit of normal is lacking",
-    Reason.IMPRECISE_DATE: "the date is not precise enough",
-    Reason.IMPRECISE_VALUE: "the value recorded leaves it open",
-    Reason.NOT_STATED: "a detail is not stated",
-    Reason.PENDING_ANCHOR: "the date it is counted from is not set",
-    Reason.NOT_ATTESTED: "no investigator has attested it",
-    Reason.CONFLICT: "records contradict each other",
-    Reason.UNSUPPORTED: "the record is of a form that cannot be judged",
-}
+_LISTED = 3  # records of one sentence before the rest is only counted
 _OPS = {
     Op.LE: "at most", Op.LT: "below", Op.GE: "at least", Op.GT: "above", Op.EQ: "exactly", Op.NE: "other than",
 }  # fmt: skip
@@ -142,10 +140,10 @@ def sentence(finding: Finding, catalogue: Catalogue) -> str:
             ]
             return _led(finding, said, catalogue)
         case e.Member():
-            known = [part for part in finding.parts if part.result is not None]
-            said = [f"{_subject(part, node.value, catalogue)} is {value_text(part, catalogue)}" for part in known]
-            wanted = " or ".join(_code_label(name, node.value.type.values, catalogue) for name in node.names)
-            return _led(finding, said, catalogue) + ("" if finding.truth is TRUE else f" (asked: {wanted})")
+            known = [part for part in finding.parts if part.result is not None and not _lacking(part)]
+            said = [f"{subject(p, node.value, catalogue)} is {value_text(p, node.value, catalogue)}" for p in known]
+            asked = "" if finding.truth is TRUE else f" (asked: {members(node, catalogue)})"
+            return _led(finding, said, catalogue) + asked
         case e.Timing():
             said = [
                 f"{_owner(part, catalogue)}{text}" for part in finding.parts if (text := _interval_text(node, part))
@@ -154,174 +152,115 @@ def sentence(finding: Finding, catalogue: Catalogue) -> str:
     return _led(finding, [], catalogue)
 
 
+def _lacking(part: Finding) -> bool:
+    """Whether the fact has no value, so that any of its codes is possible."""
+    return part.about is not None and part.about.lacks is not None and part.about.value is None
+
+
 def _led(finding: Finding, said: list[str], catalogue: Catalogue) -> str:
     """What is known, then, where that does not settle it, why not."""
     known = ", or ".join(dict.fromkeys(said))
     if finding.truth is not UNKNOWN:
-        return known or _in_words(unparse(finding.expr))
-    why = reasons_text(finding)
+        return known or in_words(unparse(finding.expr))
+    why = phrases(finding.reasons)
     return f"{known} - {why}" if known else f"{_asked_label(finding, catalogue)}: {why}"
-
-
-def reasons_text(finding: Finding) -> str:
-    """The causes of an unknown, for people."""
-    return ", ".join(PHRASES[reason] for reason in sorted(finding.reasons))
 
 
 def _asked_label(finding: Finding, catalogue: Catalogue) -> str:
     kinds = list(dict.fromkeys(ask.kind for ask in finding.asks))
     if not kinds:
-        return _in_words(unparse(finding.expr))
+        return in_words(unparse(finding.expr))
     fields = {ask.kind: ask.field for ask in finding.asks if ask.field}
     return ", ".join(
         label(kind, catalogue) + (f" ({fields[kind].replace('_', ' ')})" if kind in fields else "") for kind in kinds
     )
 
 
-def label(kind: str, catalogue: Catalogue) -> str:
-    """The name of a kind for people."""
-    entry = catalogue.kinds.get(kind)
-    if kind == "born":
-        return "Date of birth"
-    return entry.label if entry is not None else kind.replace("_", " ")
+# Records ------------------------------------------------------------------------------------------------
 
 
 def _about_records(finding: Finding, records: e.Records, catalogue: Catalogue) -> str:
+    name = _asked_of(records, catalogue)
+    facts = [fact for fact in finding.evidence if not fact.negative]
+    listed = _listed(facts, records.kind, catalogue)
+    every = isinstance(finding.expr, e.Every)
+    if finding.truth is UNKNOWN:
+        held = [part.about for part in finding.parts if part.truth is TRUE and part.about not in (None, *facts)]
+        fine = _listed([fact for fact in held if fact is not None], records.kind, catalogue) if every else ""
+        why = _unknown(finding, listed, others=bool(facts or held))
+        return f"{name}: {why}" + (f"; {fine} - each satisfies it" if fine else "")
+    if not listed:
+        return _none(finding, name, catalogue)
+    if every:
+        holds = f"each satisfies it{_no_other(finding)}" if finding.truth is TRUE else "does not satisfy it"
+        return f"{name}: {listed} - {holds}"
+    return f"{name}: {listed}"
+
+
+def _unknown(finding: Finding, listed: str, others: bool) -> str:
+    """Why it is unknown, with the records that may be meant; then whether there may be others."""
+    of_those = finding.reasons - {Reason.NO_RECORD} if others else finding.reasons
+    said = [phrases(of_those) + (f" ({listed})" if listed else "")] if of_those else []
+    return ", ".join([*said, NOTHING_ELSE] if of_those != finding.reasons else said)
+
+
+def _asked_of(records: e.Records, catalogue: Catalogue) -> str:
+    """A kind with what is asked of its records, and in which window."""
     name = label(records.kind, catalogue)
     if records.where is not None:
-        name += f" where {_in_words(unparse(records.where))}"
+        name += f" where {terms(records.where, catalogue)}"
     if records.lookback is not None:
         back, span = records.lookback, records.lookback.span
         said = back if span is None else replace(back, span=e.Span(span.duration))
         window = unparse(e.Any(e.Records(records.kind, None, said)))
-        name += " " + _in_words(window.removeprefix(f"any {records.kind} "))
-    facts = [fact_text(fact, catalogue) for fact in finding.evidence if not fact.negative]
-    listed = ", ".join(facts[:3]) + (f" and {len(facts) - 3} more" if len(facts) > 3 else "")
-    if finding.truth is UNKNOWN:
-        return f"{name}: {reasons_text(finding)}" + (f" ({listed})" if listed else "")
-    if isinstance(finding.expr, e.Every):
-        holds = "each satisfies it" if finding.truth is TRUE else "does not satisfy it"
-        return f"{name}: {listed} - {holds}" if listed else _none(finding, name)
-    return f"{name}: {listed}" if finding.truth is TRUE else _none(finding, name)
+        name += " " + in_words(window.removeprefix(f"any {records.kind} "))
+    return name
 
 
-def _none(finding: Finding, name: str) -> str:
-    name = name if name[1:2].isupper() else name[:1].lower() + name[1:]
+def _listed(facts: list[Fact], kind: str, catalogue: Catalogue) -> str:
+    shown = ", ".join(fact_text(fact, catalogue, within=kind) for fact in facts[:_LISTED])
+    return shown + (f" and {len(facts) - _LISTED} more" if len(facts) > _LISTED else "")
+
+
+def _no_other(finding: Finding) -> str:
+    """On what it rests that there is no other record than those listed."""
     if finding.assumed:
-        return f"no {name}: assumed, not recorded"
+        return "; that there is no other is assumed, not recorded"
+    return "; no other by record" if any(fact.negative for fact in finding.evidence) else ""
+
+
+def _none(finding: Finding, name: str, catalogue: Catalogue) -> str:
+    """That there is nothing of a kind, and how that is known."""
     denied = [fact for fact in finding.evidence if fact.negative]
-    if denied:
-        when = denied[0].end or denied[0].recorded
-        return f"no {name}: recorded as none" + (f" on {show(when)}" if when is not None and when.known else "")
-    return f"no {name}: none recorded, and the record is complete"
+    if finding.assumed:
+        how = "assumed absent, not recorded"
+    elif denied:
+        how = f"recorded as none{_denied(denied, catalogue)}"
+    elif isinstance(finding.expr, e.Any) and finding.expr.closed:
+        how = "none on record, and only what is known counts"
+    else:
+        how = "none recorded, and the record is complete"
+    return f"{name}: {how}"
 
 
-def fact_text(fact: Fact, catalogue: Catalogue) -> str:
-    """A fact in a few words: what, value, when."""
-    return " ".join(word for word in (label(fact.kind, catalogue), _brief(fact, catalogue), when_text(fact)) if word)
-
-
-def _brief(fact: Fact, catalogue: Catalogue) -> str:
-    """The value, or what names the record among its like: the agent, the type, the term."""
-    if fact.negative or (fact.shown and fact.shown not in ("yes", "no")):
-        return shown_of(fact, catalogue)
-    return ", ".join(
-        _stated(fact, n, v, catalogue) for n, v in fact.attributes.items() if n in _NAMING and v is not None
-    )
-
-
-def shown_of(fact: Fact, catalogue: Catalogue) -> str:
-    """The value as recorded or, for a record that is itself the fact, what is stated of it."""
-    if fact.negative:
-        return "none" if fact.narrowed is None else f"none: {_stated(fact, *fact.narrowed, catalogue)}"
-    if fact.kind not in catalogue.kinds:  # the date of birth is no kind
-        return fact.shown
-    if fact.shown and fact.shown not in ("yes", "no"):
-        values = catalogue.codes_of(fact.kind)
-        member = values.members.get(fact.shown) if values is not None else None
-        return fact.shown if member is None else member.label
-    said = [_stated(fact, name, value, catalogue) for name, value in fact.attributes.items() if value is not None]
-    said += [f"{name.replace('_', ' ')} {part.shown}" for name, part in fact.parts.items() if part.shown]
-    return ", ".join(said)
-
-
-def _stated(fact: Fact, name: str, value: Value, catalogue: Catalogue) -> str:
-    """One attribute in words: a member or group by its label, a number with its unit."""
-    values, attribute = catalogue.codes_of(fact.kind, name), catalogue.attribute(fact.kind, name)
-    named = values.label_of(value) if values is not None and isinstance(value, frozenset) else None
-    unit = f" {attribute.unit}" if attribute is not None and attribute.unit and isinstance(value, Interval) else ""
-    said = (named or written(value)) + unit
-    return said if name in _NAMING else f"{name.replace('_', ' ')} {said}"
-
-
-def when_text(fact: Fact) -> str:
-    """When a fact was, as it is known."""
-    if fact.negative:
-        return show(fact.end or fact.recorded or fact.start)
-    if fact.ongoing:
-        return f"{show(fact.start)} and still active" if fact.start.known else "active"
-    if fact.end is not None and fact.end != fact.start:
-        return f"{show(fact.start)} to {show(fact.end)}"
-    return show(fact.start)
+def _denied(denials: list[Fact], catalogue: Catalogue) -> str:
+    """The day of the recorded "no" of the whole kind, else what the narrower ones deny."""
+    whole = next((fact for fact in denials if fact.narrowed is None), None)
+    if whole is None:
+        parts = [stated(fact, *fact.narrowed, catalogue) for fact in denials if fact.narrowed is not None]
+        return f" ({', '.join(dict.fromkeys(parts))})"
+    when = whole.end or whole.recorded
+    return f" on {show(when)}" if when is not None and when.known else ""
 
 
 # Values and limits --------------------------------------------------------------------------------------
-
-
-def _subject(part: Finding, value: e.ValueExpr, catalogue: Catalogue) -> str:
-    fact = part.about
-    if fact is None:
-        return unparse(value)
-    if isinstance(value, e.Field) and value.name not in ("value", *catalogue.kinds):
-        return f"{fact_text(fact, catalogue)}: {value.name.replace('_', ' ')}"
-    return f"{label(fact.kind, catalogue)} on {when_text(fact)}" if fact.start.known else label(fact.kind, catalogue)
-
-
-def _code_label(name: str, values: str, catalogue: Catalogue) -> str:
-    member = catalogue.value_sets[values].members.get(name)
-    return _in_words(name) if member is None else member.label
-
-
-def _in_words(text: str) -> str:
-    """Rule text for people: names without underscores and signs."""
-    return text.replace("_", " ").replace("$", "")
-
-
-def value_text(part: Finding, catalogue: Catalogue) -> str:
-    """The value of a case: as recorded where it is the fact's own value, else written out."""
-    fact, value = part.about, part.result
-    if fact is not None and value is fact.value and (shown := shown_of(fact, catalogue)):
-        return shown
-    return written(value)
-
-
-def written(value: Truth | Value) -> str:
-    """A value for people."""
-    if isinstance(value, Interval):
-        return _range_text(value)
-    if isinstance(value, When):
-        return show(value)
-    if isinstance(value, frozenset):
-        return " or ".join(sorted(code.replace("_", " ") for code in value)[:4]) + (" ..." if len(value) > 4 else "")
-    return "not known"
-
-
-def _range_text(value: Interval) -> str:
-    low, high = value.low, value.high
-    if low is not None and low == high:
-        return plain(float(low))
-    if low is None:
-        return "not known" if high is None else f"{'below' if value.high_open else 'at most'} {plain(float(high))}"
-    if high is None:
-        return f"{'above' if value.low_open else 'at least'} {plain(float(low))}"
-    return f"{plain(float(low))} to {plain(float(high))}"
 
 
 def _named(node: e.ValueExpr, part: Finding, catalogue: Catalogue) -> str:
     """What a compared value is a value of."""
     if isinstance(node, e.Age):
         return "age"
-    return _in_words(unparse(node)) if isinstance(node, (e.Count, e.Arithmetic)) else _subject(part, node, catalogue)
+    return in_words(unparse(node)) if isinstance(node, (e.Count, e.Arithmetic)) else subject(part, node, catalogue)
 
 
 def _distance(node: e.Compare, part: Finding) -> str:
@@ -330,7 +269,7 @@ def _distance(node: e.Compare, part: Finding) -> str:
         return ""
     fact, shown = part.about, _measured(node.left, part)
     if not isinstance(node.right, e.Limit):
-        limit = node.right.written if isinstance(node.right, e.Number) else _in_words(unparse(node.right))
+        limit = node.right.written if isinstance(node.right, e.Number) else in_words(unparse(node.right))
         return f"{shown}, limit {_OPS[node.op]} {limit}{_short_by(node, part.result)}"
     times = f"{plain(node.right.factor)} x {node.right.limit}"
     normal = None if fact is None else (fact.uln if node.right.limit == "ULN" else fact.lln)
@@ -346,12 +285,12 @@ def _measured(node: e.ValueExpr, part: Finding) -> str:
     if own and fact is not None and fact.shown and not fact.computed:
         return fact.shown
     assert isinstance(part.result, Interval)
-    number = _rounded(part.result) if own else _range_text(part.result)
+    number = _rounded(part.result) if own else range_text(part.result)
     return f"{number} {unit}".strip() + (" (computed)" if own and fact is not None and fact.computed else "")
 
 
 def _rounded(value: Interval) -> str:
-    return f"{float(value.low):.6g}" if value.low is not None and value.exact else _range_text(value)
+    return f"{float(value.low):.6g}" if value.low is not None and value.exact else range_text(value)
 
 
 def _short_by(node: e.Compare, value: Interval) -> str:
@@ -367,10 +306,19 @@ def _short_by(node: e.Compare, value: Interval) -> str:
 
 def _interval_text(node: e.Timing, part: Finding) -> str:
     """A date beside the date it is counted from."""
-    asked = node.relation.value.format(node.span.duration if node.span else "") + f" {_in_words(unparse(node.anchor))}"
+    asked = node.relation.value.format(node.span.duration if node.span else "") + f" {in_words(unparse(node.anchor))}"
     if not isinstance(part.result, When) or not part.result.known:
         return ""
-    return f"{_in_words(unparse(node.event))} {show(part.result)}, asked {asked}"
+    return f"{_dated(node.event, part)}{show(part.result)}, asked {asked}"
+
+
+def _dated(event: e.ValueExpr, part: Finding) -> str:
+    """Which date of a record it is; nothing where it has only one."""
+    if not isinstance(event, e.Field):
+        return f"{in_words(unparse(event))} "
+    fact = part.about
+    moment = fact is not None and fact.end is None and not fact.ongoing
+    return "" if moment and event.name in ("start", "end") else f"{event.name.replace('_', ' ')} "
 
 
 def _owner(part: Finding, catalogue: Catalogue) -> str:
@@ -378,5 +326,5 @@ def _owner(part: Finding, catalogue: Catalogue) -> str:
     return (
         ""
         if fact is None or fact.kind not in catalogue.kinds
-        else f"{label(fact.kind, catalogue)} {_brief(fact, catalogue)}".strip() + ": "
+        else f"{label(fact.kind, catalogue)} {brief(fact, catalogue)}".strip() + ": "
     )

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from onstudy.criteria import expr as e
 from onstudy.criteria.finding import Ask, AskClass, Finding
-from onstudy.record.catalogue import Catalogue
+from onstudy.record.catalogue import NONE, STATE, Catalogue
+from onstudy.record.patient import Fact, Patient
 from onstudy.values.truth import UNKNOWN
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class Question:
     ask: str
     fields: tuple[str, ...] = ()  # the attributes or components that are not stated
     about: tuple[str, ...] = ()  # ids of the facts concerned
+    unrecorded: bool = True  # whether it is also, or only, about what is not on record
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,17 @@ def _question(kind: str, found: list[tuple[str, Ask]], catalogue: Catalogue) -> 
         ask=_wording(kind, catalogue),
         fields=tuple(dict.fromkeys(ask.field for _, ask in found if ask.field)),
         about=tuple(dict.fromkeys(ask.about for _, ask in found if ask.about)),
+        unrecorded=any(not ask.about for _, ask in found),
     )
+
+
+def others_on_record(question: Question, patient: Patient, catalogue: Catalogue) -> list[Fact]:
+    """The records of a kind, where what is asked is whether there are others; empty where there are none."""
+    kind = catalogue.kinds.get(question.kind)
+    if kind is None or kind.value != NONE or kind.components or kind.extent == STATE or not question.unrecorded:
+        return []
+    family = catalogue.families[kind.name]
+    return [fact for fact in patient.facts if fact.kind in family and not fact.negative]
 
 
 def _wording(kind: str, catalogue: Catalogue) -> str:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from onstudy.criteria.finding import Reason
 from onstudy.criteria.trial import Severity
-from onstudy.screening.explain import PHRASES, because, fact_text, label
-from onstudy.screening.missing import Question
+from onstudy.screening.explain import because
+from onstudy.screening.missing import Question, others_on_record
 from onstudy.screening.rows import anchors, improves
 from onstudy.screening.screen import (
     ELIGIBLE,
@@ -22,12 +22,14 @@ from onstudy.screening.screen import (
     Screening,
 )  # fmt: skip
 from onstudy.screening.timeline import VERDICT_WORDS
+from onstudy.screening.wording import fact_text, label, phrases
 from onstudy.values.calendar import show_day
 
 _REASONS_SHOWN, _UNKNOWN_SHOWN, _SETS_SHOWN, _LONGEST_SET = 6, 12, 3, 6
+_CLASSES = ("missing", "to_do", "to_confirm")
 _OBTAIN = "Somebody must find or measure this."
 _DO = "Joining the trial brings this about."
-_CONFIRM = "Nothing is recorded. Once it is confirmed that there is none, it no longer stands in the way."
+_CONFIRM = "The record does not settle it. Once it is confirmed that there is none, or no other, it no longer counts."
 
 
 def headline(s: Screening) -> str:
@@ -44,7 +46,9 @@ def headline(s: Screening) -> str:
     if not opening:
         return f"Ineligible for every cohort on every day until {s.until}, if nothing new is recorded."
     day, name = min(opening)
-    return f"Ineligible for every cohort on {s.on}; {name} opens on {show_day(day)}, if nothing new is recorded."
+    needs = any(getattr(c.opening, cls) for c in s.cohorts if c.opening is not None for cls in _CLASSES)
+    until = "; what is open until then is listed below" if needs else ""
+    return f"Ineligible for every cohort on {s.on}; {name} opens on {show_day(day)}, if nothing new is recorded{until}."
 
 
 def _listed(names: list[str]) -> str:
@@ -176,13 +180,22 @@ class TaskList:
 
 
 def tasks(s: Screening) -> list[TaskList]:
-    """What is open in the cohorts that are still possible, by the class of work; empty lists are left out."""
+    """What is open in the cohorts that are possible, now or by time alone, by the class of work; no empty lists."""
     made = [
-        TaskList("obtain", "To obtain", _OBTAIN, tuple(_merged(((c.id, c.missing) for c in s.cohorts), s))),
-        TaskList("do", "To do", _DO, tuple(_merged(((c.id, c.to_do) for c in s.cohorts), s))),
-        TaskList("confirm", "To confirm", _CONFIRM, tuple(_merged(((c.id, c.to_confirm) for c in s.cohorts), s))),
+        TaskList("obtain", "To obtain", _OBTAIN, tuple(_merged(_open(s, "missing"), s))),
+        TaskList("do", "To do", _DO, tuple(_merged(_open(s, "to_do"), s))),
+        TaskList("confirm", "To confirm", _CONFIRM, tuple(_merged(_open(s, "to_confirm"), s))),
     ]
     return [one for one in made if one.tasks]
+
+
+def _open(s: Screening, cls: str) -> Iterator[tuple[str, tuple[Question, ...]]]:
+    """The questions of a class for each cohort, those of the day on which a closed one opens last."""
+    for cohort in s.cohorts:
+        yield cohort.id, getattr(cohort, cls)
+    for cohort in s.cohorts:
+        if cohort.opening is not None:
+            yield f"{cohort.id} from {show_day(cohort.opening.day)}", getattr(cohort.opening, cls)
 
 
 def _merged(asked: Iterable[tuple[str, tuple[Question, ...]]], s: Screening) -> Iterator[Task]:
@@ -198,7 +211,8 @@ def _merged(asked: Iterable[tuple[str, tuple[Question, ...]]], s: Screening) -> 
 def _task(kind: str, cohorts: tuple[str, ...], questions: list[Question], s: Screening) -> Task:
     at = anchors(s.trial)
     facts = {fact.id: fact for fact in s.patient.facts}
-    why = ", ".join(PHRASES[Reason(reason)] for reason in _each(one.reasons for one in questions))
+    others = any(others_on_record(one, s.patient, s.catalogue) for one in questions)
+    why = phrases(map(Reason, _each(one.reasons for one in questions)), others)
     fields = ", ".join(field.replace("_", " ") for field in _each(one.fields for one in questions))
     about = [facts[name] for name in _each(one.about for one in questions) if name in facts]
     return Task(

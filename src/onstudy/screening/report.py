@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from onstudy.criteria.trial import Severity
 from onstudy.record.catalogue import Catalogue
 from onstudy.record.patient import Fact
-from onstudy.screening.explain import because, evidence_of, near, shown_of, when_text
+from onstudy.screening.explain import because, evidence_of, near
 from onstudy.screening.missing import Question
 from onstudy.screening.screen import (
     ELIGIBLE,
@@ -22,8 +22,10 @@ from onstudy.screening.screen import (
     UNKNOWN_STATUS,
     CohortResult,
     CriterionResult,
+    Opening,
     Screening,
 )  # fmt: skip
+from onstudy.screening.wording import shown_of, when_text
 from onstudy.values.calendar import show, show_day
 
 WIDTH = 80
@@ -203,15 +205,26 @@ def _cohort_text(cohort: CohortResult, s: Screening) -> list[str]:
         lines += _wrapped(f"eligible from {show_day(cohort.earliest)}, if nothing else changes", "    ")
     elif cohort.earliest_if_confirmed and cohort.earliest_if_confirmed > s.on.toordinal():
         lines += _wrapped(f"from {show_day(cohort.earliest_if_confirmed)}, once confirmed", "    ")
-    for title, asked in (("get", cohort.missing), ("do", cohort.to_do), ("confirm", cohort.to_confirm)):
-        for question in asked:
-            reasons = ", ".join(reason.replace("_", " ") for reason in question.reasons)
-            lines += _wrapped(
-                f"{question.kind} ({', '.join(question.criteria)}: {reasons})", f"    {title}: ", "      "
-            )
+    lines += _open_text(cohort)
+    opening = cohort.opening
+    if opening is not None and (then := _open_text(opening)):
+        verdict = VERDICT_WORDS[opening.verdict].lower()
+        lines += _wrapped(f"{verdict} from {show_day(opening.day)}, if nothing new is recorded; until then:", "    ")
+        lines += then
     ends = next((w.last for w in cohort.windows[:1] if len(cohort.windows) > 1 and w.verdict != INELIGIBLE), None)
     if ends is not None:
         lines += _wrapped(f"this verdict holds until {show_day(ends)}, if nothing new is recorded", "    ")
+    return lines
+
+
+def _open_text(asked: CohortResult | Opening) -> list[str]:
+    """What is open, by the class of work."""
+    lines: list[str] = []
+    for title, questions in (("get", asked.missing), ("do", asked.to_do), ("confirm", asked.to_confirm)):
+        for question in questions:
+            reasons = ", ".join(reason.replace("_", " ") for reason in question.reasons)
+            asks = f"{question.kind} ({', '.join(question.criteria)}: {reasons})"
+            lines += _wrapped(asks, f"    {title}: ", "      ")
     return lines
 
 

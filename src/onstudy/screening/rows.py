@@ -10,8 +10,9 @@ from onstudy.criteria.finding import Finding, Reason, Window
 from onstudy.criteria.trial import Criterion, Severity, Trial
 from onstudy.record.catalogue import Catalogue
 from onstudy.record.patient import Fact
-from onstudy.screening.explain import PHRASES, because, evidence_of, label, near, shown_of, when_text
+from onstudy.screening.explain import because, evidence_of, near
 from onstudy.screening.screen import MET, NOT_APPLICABLE, NOT_MET, UNKNOWN_STATUS, CriterionResult, Screening, too_old
+from onstudy.screening.wording import PHRASES, label, shown_of, when_text
 from onstudy.values.calendar import show_day
 from onstudy.values.truth import FALSE, TRUE, UNKNOWN, Truth
 

@@ -64,8 +64,23 @@ class CohortWindow:
 
 
 @dataclass(frozen=True)
+class Opening:
+    """The first day on which a cohort that is closed today no longer is, and what will be open then."""
+
+    day: int
+    verdict: str
+    to_confirm: tuple[Question, ...]
+    to_do: tuple[Question, ...]
+    missing: tuple[Question, ...]
+
+
+@dataclass(frozen=True)
 class CohortResult:
-    """The verdict of one cohort, what decides it, and what would settle it."""
+    """The verdict of one cohort, what decides it, and what would settle it.
+
+    An ineligible cohort has no open questions today: no answer changes its verdict. Where it opens by time alone,
+    `opening` says what somebody has to find out until then.
+    """
 
     id: str
     title: str
@@ -78,6 +93,7 @@ class CohortResult:
     windows: tuple[CohortWindow, ...]
     earliest: int | None
     earliest_if_confirmed: int | None
+    opening: Opening | None = None
 
 
 @dataclass(frozen=True)
@@ -279,7 +295,22 @@ class _Work:
             windows=stretches,
             earliest=next((w.first for w in stretches if w.verdict == ELIGIBLE), None),
             earliest_if_confirmed=next((w.first for w in stretches if ELIGIBLE in (w.verdict, w.if_confirmed)), None),
+            opening=self.opening(required, stretches) if verdict == INELIGIBLE else None,
         )
+
+    def opening(self, rows: list[CriterionResult], stretches: tuple[CohortWindow, ...]) -> Opening | None:
+        """When a closed cohort opens by time alone, with the questions of that day."""
+        first = next((window for window in stretches if window.verdict != INELIGIBLE), None)
+        if first is None:
+            return None
+        then = [self.on_day(row.criterion, first.first) for row in rows]
+        asked = questions([row for row in then if row.truth is UNKNOWN], self.view.catalogue)
+        return Opening(first.first, first.verdict, asked.to_confirm, asked.to_do, asked.missing)
+
+    def on_day(self, criterion: Criterion, day: int) -> CriterionResult:
+        assert criterion.rule is not None
+        recorded, confirmed = self.both(criterion.rule, day)
+        return CriterionResult(criterion, _status(recorded), _status(confirmed), recorded, confirmed)
 
 
 def _status(finding: Finding) -> str:

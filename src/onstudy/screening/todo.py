@@ -1,15 +1,12 @@
-"""Screen, fill, screen again: what is open as a patient file with empty answers, and the answers put back."""
+"""What is open as a patient file with empty answers: filled in, it goes back with `--add` (answers.py)."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from onstudy.criteria import expr as e
 from onstudy.criteria.finding import Reason
-from onstudy.errors import OnstudyError, Problem
-from onstudy.record.assemble import make_patient
 from onstudy.record.catalogue import (
     BOOLEAN,
     COUNT,
@@ -20,50 +17,99 @@ from onstudy.record.catalogue import (
     STATE,
     Attribute,
     Catalogue,
+    Derivation,
     Kind,
 )
-from onstudy.record.patient import Fact, Patient
-from onstudy.screening.explain import PHRASES, label
-from onstudy.screening.missing import Question
-from onstudy.screening.screen import Screening
-from onstudy.values.calendar import show
+from onstudy.record.formula import parse_formula
+from onstudy.record.patient import Fact
+from onstudy.screening.missing import Question, others_on_record
+from onstudy.screening.screen import CohortResult, Opening, Screening
+from onstudy.screening.wording import fact_text, phrases
+from onstudy.values.calendar import show_day
+from onstudy.values.interval import Interval
 
-_UNNAMED = re.compile(r"facts\[\d+\]")
 _TITLES = (("missing", "to find or measure"), ("to_do", "to do for the study"), ("to_confirm", "to confirm"))
+_SHOWN = 4  # records named before the rest is only counted
+_PERSON = {"born": "YYYY-MM-DD", "sex": "male or female"}  # what is said of a patient once, not as a fact
+_PERSONAL = {"age": "born", "sex_factor": "sex"}  # the inputs of formulas that are of the person
+
+_Entry = tuple[str, ...]
 
 
 def todo_file(screening: Screening) -> str:
     """A patient file with a blank `value` for everything the verdicts of this screening wait for.
 
-    What is left blank is no answer. An entry with the `id` of a fact completes that fact.
+    What is left blank is no answer. An entry with the `id` of a fact completes that fact. Of a kind that is on
+    record already, a "no" would deny what is recorded: there the file asks whether that is all (`complete`).
     """
     s = screening
-    lines = [
-        f"# What {s.trial.id} still needs to know, registration on {s.on.isoformat()}.",
-        "# Fill in what you know and leave the rest blank; then: onstudy screen ... --add THIS_FILE",
-        f"patient: {_quoted(s.patient.id)}",
-        "facts:",
-    ]
+    blank = _Blank(s)
+    complete: list[str] = []
+    facts: list[str] = []
+    for title, question in _asked(s):
+        if question.kind in _PERSON:
+            blank.person[question.kind] = [line.strip() for line in _header(title, question, blank)]
+            continue
+        others = blank.on_record(question)
+        if others:
+            complete += [*_header(title, question, blank), *blank.complete(question.kind, others)]
+        entries = blank.entries(question, bool(others))
+        if entries:
+            facts += [*_header(title, question, blank), *(line for entry in entries for line in entry)]
+    return "\n".join(
+        [
+            f"# What {s.trial.id} still needs to know, registration on {s.on.isoformat()}.",
+            "# Fill in what you know and leave the rest blank; then: onstudy screen ... --add THIS_FILE",
+            f"patient: {_quoted(s.patient.id)}",
+            *(line for key, header in blank.person.items() for line in (*header, f"{key}:  # {_PERSON[key]}")),
+            *(["complete:", *complete] if complete else []),
+            "facts:",
+            *(facts or ["  []"]),
+            "",
+        ]
+    )
+
+
+def _asked(s: Screening) -> list[tuple[str, Question]]:
+    """Every question of a kind once, for all cohorts it matters to."""
     asked: dict[tuple[str, str], tuple[str, Question]] = {}
-    for cohort in s.cohorts:
+    for source, when in _sources(s):
         for cls, title in _TITLES:
-            for question in getattr(cohort, cls):
+            for question in getattr(source, cls):
                 known = asked.get((cls, question.kind))
                 merged = question if known is None else _merged(known[1], question)
-                asked[(cls, question.kind)] = (title, merged)
-    limited = _kinds_with_limits(s)
-    entries = [line for title, question in asked.values() for line in _entry(title, question, s, limited)]
-    return "\n".join([*lines, *(entries or ["  []"])]) + "\n"
+                asked[(cls, question.kind)] = (known[0] if known else title + when, merged)
+    return list(asked.values())
+
+
+def _sources(s: Screening) -> Iterator[tuple[CohortResult | Opening, str]]:
+    """Where questions come from: the cohorts that are open, then those that open by time alone."""
+    yield from ((cohort, "") for cohort in s.cohorts)
+    for cohort in s.cohorts:
+        if cohort.opening is not None:
+            yield cohort.opening, f" until {cohort.id} opens on {show_day(cohort.opening.day)}"
 
 
 def _merged(one: Question, other: Question) -> Question:
     def both(name: str) -> tuple[str, ...]:
         return tuple(dict.fromkeys((*getattr(one, name), *getattr(other, name))))
 
-    return replace(one, criteria=both("criteria"), reasons=both("reasons"), fields=both("fields"), about=both("about"))
+    return replace(
+        one,
+        criteria=both("criteria"),
+        reasons=both("reasons"),
+        fields=both("fields"),
+        about=both("about"),
+        unrecorded=one.unrecorded or other.unrecorded,
+    )
 
 
-def _kinds_with_limits(s: Screening) -> set[str]:
+def _header(title: str, question: Question, blank: _Blank) -> list[str]:
+    why = phrases(map(Reason, question.reasons), others=bool(blank.on_record(question)))
+    return [f"  # {', '.join(question.criteria)}, {title}: {why}.", f"  # {question.ask}"]
+
+
+def _limited(s: Screening) -> set[str]:
     """Kinds whose results a rule compares with a multiple of the limit of normal."""
     found = set()
     for row in s.criteria:
@@ -75,49 +121,179 @@ def _kinds_with_limits(s: Screening) -> set[str]:
     return found
 
 
-def _entry(title: str, question: Question, s: Screening, limited: set[str]) -> list[str]:
-    why = ", ".join(PHRASES[Reason(reason)] for reason in question.reasons)
-    lines = [f"  # {', '.join(question.criteria)}, {title}: {why}.", f"  # {question.ask}"]
-    kind = s.catalogue.kinds.get(question.kind)
-    if kind is None:
-        how = "--therapy-start" if question.kind == "therapy_start" else f"--anchor {question.kind}=DATETIME"
+class _Blank:
+    """Empty answers to the questions of one screening."""
+
+    def __init__(self, s: Screening) -> None:
+        self.s, self.catalogue, self.limited = s, s.catalogue, _limited(s)
+        self.facts = {fact.id: fact for fact in s.patient.facts}
+        self.written: set[_Entry] = set()
+        self.person: dict[str, list[str]] = {}  # what is to be said of the patient, with the lines above it
+
+    def on_record(self, question: Question) -> list[Fact]:
+        return others_on_record(question, self.s.patient, self.catalogue)
+
+    def complete(self, kind: str, others: list[Fact]) -> list[str]:
+        """The line that declares a kind complete, for a person to uncover."""
+        named = [fact_text(fact, self.catalogue) for fact in others[:_SHOWN]]
+        more = f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
         return [
-            *lines,
-            "  # "
-            + (
-                "the patient's date of birth: add it to the record"
-                if question.kind == "born"
-                else f"give it with {how}"
-            ),
+            f"  # On record: {', '.join(named)}{more}.",
+            "  # If that is all, take away the # before the next line; if not, add the others below.",
+            f"  # - {kind}",
         ]
-    facts = {fact.id: fact for fact in s.patient.facts}
-    about = [facts[name] for name in question.about if name in facts and not facts[name].computed]
-    lacking = [_lacking(fact, question.fields, question.kind in limited, s.catalogue) for fact in about]
-    if about and all(lacking):
-        return [
-            *lines,
-            *(row for fact, blanks in zip(about, lacking, strict=True) for row in _completion(fact, blanks, s)),
-        ]
-    return [*lines, *_blank(kind, question.kind in limited, s.catalogue)]
+
+    def entries(self, question: Question, others: bool) -> list[_Entry]:
+        """What there is to fill in for a question; nothing that was written for another one."""
+        kind = self.catalogue.kinds.get(question.kind)
+        if kind is None:
+            return [_by_option(question.kind)]
+        about = [self.facts[name] for name in question.about if name in self.facts]
+        found = [entry for fact in about for entry in self.completing(fact, question)]
+        if question.reasons == (Reason.CONFLICT.value,) and kind.value == NONE and kind.extent != STATE:
+            found = [("  # No further fact settles this: correct the records where they were made.",)]
+        elif question.unrecorded or not found:
+            found.append(self.another(kind) if others else self.new(kind))
+        fresh = [entry for entry in dict.fromkeys(found) if entry not in self.written]
+        self.written.update(fresh)
+        return fresh
+
+    # A fact that lacks something ------------------------------------------------------------------------
+
+    def completing(self, fact: Fact, question: Question) -> list[_Entry]:
+        if fact.computed:
+            return self.inputs(fact)
+        blanks = list(self.lacking(fact, question))
+        return [self.completion(fact, blanks)] if blanks else []
+
+    def completion(self, fact: Fact, blanks: Iterable[str]) -> _Entry:
+        """An entry that completes a fact already there."""
+        head = (f"  - kind: {fact.kind}", f"    id: {_quoted(fact.id)}  # {fact_text(fact, self.catalogue)}")
+        once = {blank.partition(":")[0]: blank for blank in reversed(list(blanks))}  # the first of each key
+        return (*head, *(f"    {blank}" for blank in reversed(once.values())))
+
+    def lacking(self, fact: Fact, question: Question) -> Iterator[str]:
+        """The keys of a patient file that would complete a fact: its value, limit, dates or what is not stated."""
+        found = [*self._lacking_value(fact), *self._lacking_fields(fact, question.fields)]
+        yield from found or self._lacking_date(fact)
+
+    def _lacking_value(self, fact: Fact) -> Iterator[str]:
+        kind = self.catalogue.kinds[fact.kind]
+        if kind.measured and fact.value is None:
+            yield f"value:  # {_value_choices(kind, self.catalogue)}"
+        if not kind.measured and not kind.components and (fact.lacks is not None or not fact.certain):
+            yield "value:  # yes, if it was so; no, if it was ruled out"
+            yield self._recorded()
+        if fact.kind in self.limited and fact.uln is None:
+            yield _limit(kind)
+
+    def _lacking_fields(self, fact: Fact, fields: Iterable[str]) -> Iterator[str]:
+        kind = self.catalogue.kinds[fact.kind]
+        for name in fields:
+            attribute, stated = self.catalogue.attribute(fact.kind, name), fact.attributes.get(name)
+            if name in ("start", "end"):
+                yield f"{_date_key(kind, name)}:  # YYYY-MM-DD, with Thh:mm where hours matter"
+            elif attribute is not None and (stated is None or (isinstance(stated, frozenset) and len(stated) > 1)):
+                yield f"{name}:  # {_choices(attribute, self.catalogue)}"
+            elif name in kind.components:
+                yield from self._lacking_component(fact, kind, name)
+
+    def _lacking_component(self, whole: Fact, kind: Kind, name: str) -> Iterator[str]:
+        """A component that is not stated, or what it would be computed from."""
+        part = self.catalogue.kinds[kind.components[name]]
+        yield f"{name}:  # {_value_choices(part, self.catalogue)}"
+        for rule in part.derive:
+            for other in sorted(parse_formula(rule.formula).names - whole.parts.keys()) if rule.of == kind.name else ():
+                choices = _value_choices(self.catalogue.kinds[kind.components[other]], self.catalogue)
+                yield f"{other}:  # {choices}; {name} is then computed"
+
+    def _lacking_date(self, fact: Fact) -> Iterator[str]:
+        kind = self.catalogue.kinds[fact.kind]
+        if fact.start.day is None:
+            yield f"{_date_key(kind, 'start')}:  # YYYY-MM-DD"
+        if kind.extent == PERIOD and not fact.negative and (fact.end is None or fact.end.day is None):
+            yield f"{_date_key(kind, 'end')}:  # YYYY-MM-DD, the last day" + (", if it is over" if fact.ongoing else "")
+
+    # What a computed value waits for ----------------------------------------------------------------------
+
+    def inputs(self, fact: Fact) -> list[_Entry]:
+        """Blanks for what a computed value waits for: each by the id of the fact that lacks it."""
+        found = [entry for rule in self.catalogue.kinds[fact.kind].derive for entry in self._inputs_by(rule, fact)]
+        return list(dict.fromkeys(found))
+
+    def _inputs_by(self, rule: Derivation, fact: Fact) -> Iterator[_Entry]:
+        names = sorted(parse_formula(rule.formula).names)
+        if self.catalogue.kinds[rule.of].components:
+            whole = next(one for one in self.facts.values() if fact.id in {part.id for part in one.parts.values()})
+            parts = [whole.parts[name] for name in names if name in whole.parts]
+            if len(parts) == len(names):
+                yield from self._waiting(parts)
+            return
+        for name in names:
+            kind = rule.of if name == rule.of else rule.inputs.get(name, "")
+            if not kind:
+                self._of_the_person(_PERSONAL[name])
+                continue
+            of = fact.id.removesuffix(f":{fact.kind}") if name == rule.of else ""
+            known = [one for one in self.facts.values() if one.kind == kind and not one.negative and of in ("", one.id)]
+            yield from self._waiting(known) if known else [self.new(self.catalogue.kinds[kind])]
+
+    def _waiting(self, facts: Iterable[Fact]) -> Iterator[_Entry]:
+        for fact in facts:
+            if not isinstance(fact.value, Interval) and not fact.computed:
+                yield self.completion(fact, self._lacking_value(fact))
+
+    def _of_the_person(self, key: str) -> None:
+        known = self.s.patient.born.known if key == "born" else any(f.kind == "sex" for f in self.facts.values())
+        if not known:
+            self.person.setdefault(key, [])
+
+    # A fact that is not there -------------------------------------------------------------------------------
+
+    def new(self, kind: Kind) -> _Entry:
+        """An entry for a first record of a kind, or for the answer that there is none."""
+        if kind.components:
+            parts = ((name, self.catalogue.kinds[part]) for name, part in kind.components.items())
+            rows = [f"{name}:  # {_value_choices(part, self.catalogue)}" for name, part in parts]
+            return _entry(kind, ["on:  # YYYY-MM-DD", *rows])
+        if kind.value != NONE:
+            return _entry(
+                kind,
+                ["on:  # YYYY-MM-DD", f"value:  # {_value_choices(kind, self.catalogue)}", *self._details(kind)],
+            )
+        if kind.extent == STATE:
+            dates = [f"on: {self.s.on.isoformat()}  # the day it was so"]
+        else:
+            dates = [self._recorded(), _when(kind, "for yes: ")]
+        return _entry(kind, ["value:  # yes or no", *dates, *self._details(kind)])
+
+    def another(self, kind: Kind) -> _Entry:
+        """An entry for one more record of a kind."""
+        return _entry(kind, ["value:  # yes, if there is one more", _when(kind, ""), *self._details(kind)])
+
+    def _recorded(self) -> str:
+        return f"recorded: {self.s.on.isoformat()}  # for no: the day it was recorded"
+
+    def _details(self, kind: Kind) -> Iterator[str]:
+        if kind.name in self.limited:
+            yield _limit(kind)
+        for attribute in self.catalogue.attributes(kind.name).values():
+            if attribute.silence is None:
+                yield f"{attribute.name}:  # {_choices(attribute, self.catalogue)}"
 
 
-def _lacking(fact: Fact, fields: Iterable[str], limited: bool, catalogue: Catalogue) -> list[str]:
-    """The keys of a patient file that would complete a fact: its value, limit, dates or what is not stated."""
-    kind = catalogue.kinds[fact.kind]
-    blanks = [f"value:  # {_value_choices(kind, catalogue)}"] if kind.measured and fact.value is None else []
-    if limited and fact.uln is None:
-        blanks.append(f"uln:  # upper limit of normal of that laboratory, in {kind.unit}")
-    for name in fields:
-        attribute = catalogue.attribute(fact.kind, name)
-        if name in ("start", "end"):
-            blanks.append(f"{_date_key(kind, name)}:  # YYYY-MM-DD, with Thh:mm where hours matter")
-        elif attribute is not None:
-            blanks.append(f"{name}:  # {_choices(attribute, catalogue)}")
-        elif name in kind.components:
-            blanks.append(f"{name}:  # {_value_choices(catalogue.kinds[kind.components[name]], catalogue)}")
-    if not blanks and fact.start.day is None:
-        blanks.append(f"{_date_key(kind, 'start')}:  # YYYY-MM-DD")
-    return blanks
+def _by_option(name: str) -> _Entry:
+    """An anchor is no fact: it is given beside the record."""
+    how = "--therapy-start DATETIME" if name == "therapy_start" else f"--anchor {name}=DATETIME"
+    return (f"  # give it with {how}",)
+
+
+def _entry(kind: Kind, rows: Iterable[str]) -> _Entry:
+    return (f"  - kind: {kind.name}", *(f"    {row}" for row in rows))
+
+
+def _when(kind: Kind, whose: str) -> str:
+    return f"{_date_key(kind, 'start')}:  # {whose}YYYY-MM-DD"
 
 
 def _date_key(kind: Kind, name: str) -> str:
@@ -126,38 +302,14 @@ def _date_key(kind: Kind, name: str) -> str:
     return "from" if kind.extent == PERIOD else "on"
 
 
-def _completion(fact: Fact, blanks: list[str], s: Screening) -> list[str]:
-    """An entry that completes a fact already there."""
-    about = f"{label(fact.kind, s.catalogue)} {show(fact.start)}"
-    return [f"  - kind: {fact.kind}", f"    id: {_quoted(fact.id)}  # {about}", *(f"    {blank}" for blank in blanks)]
-
-
-def _blank(kind: Kind, limited: bool, catalogue: Catalogue) -> list[str]:
-    lines = [f"  - kind: {kind.name}"]
-    if kind.components:
-        lines.append("    on:  # YYYY-MM-DD")
-        for name, part in kind.components.items():
-            lines.append(f"    {name}:  # {_value_choices(catalogue.kinds[part], catalogue)}")
-        return lines
-    if kind.value == NONE:
-        lines.append("    value:  # yes or no")
-        lines.append("    recorded:  # for no: the day it was recorded; blank is the registration date")
-        dated = "    from:  # for yes: YYYY-MM-DD" if kind.extent == PERIOD else "    on:  # for yes: YYYY-MM-DD"
-        lines += [dated] if kind.extent != STATE else ["    on:  # YYYY-MM-DD"]
-        lines = lines if kind.extent != STATE else [line for line in lines if "recorded:" not in line]
-    else:
-        lines += ["    on:  # YYYY-MM-DD", f"    value:  # {_value_choices(kind, catalogue)}"]
-    if limited:
-        lines.append(f"    uln:  # upper limit of normal of that laboratory, in {kind.unit}")
-    for attribute in catalogue.attributes(kind.name).values():
-        if attribute.silence is None:
-            lines.append(f"    {attribute.name}:  # {_choices(attribute, catalogue)}")
-    return lines
+def _limit(kind: Kind) -> str:
+    unit = "" if kind.unit == "1" else f", in {kind.unit}"
+    return f"uln:  # upper limit of normal of that laboratory{unit}"
 
 
 def _value_choices(kind: Kind, catalogue: Catalogue) -> str:
     if kind.value == QUANTITY:
-        return f"a number with its unit, as in {kind.unit}"
+        return "a number without a unit" if kind.unit == "1" else f"a number with its unit, as in {kind.unit}"
     if kind.value in (COUNT, DATE):
         return "a number" if kind.value == COUNT else "YYYY-MM-DD"
     return _listed(kind.values, catalogue)
@@ -178,92 +330,3 @@ def _listed(name: str, catalogue: Catalogue) -> str:
 
 def _quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def with_added(patient: Patient, more: Patient, source: str, catalogue: Catalogue) -> Patient:
-    """The patient with further facts, each showing where it came from; an entry with the id of a fact of
-    the record completes it. Raises `OnstudyError` where the further facts are another patient's.
-    """
-    if more.id != patient.id:
-        raise OnstudyError(
-            f"{source}: holds facts of another patient than the one screened; its 'patient:' must be the same"
-        )
-    known = {fact.id: fact for fact in patient.facts if not fact.computed}
-    valueless = {fact.kind: fact for fact in known.values() if fact.lacks is not None}
-    problems = [*patient.problems, *more.problems]
-    for given in more.facts:
-        if given.computed or given.kind == "sex":
-            continue
-        fact = _told_apart(given, source)
-        before = known.get(fact.id)
-        if before is not None and before.kind != fact.kind:
-            fact = replace(fact, id=f"{source} {fact.id}")
-        elif before is not None:
-            known[fact.id] = _completed(before, fact)
-            if lost := _contradicted(before, fact):
-                what = f"{fact.id} is on record with another {lost}; what is recorded was kept"
-                problems.append(Problem(what, fact.source, fact_kept=True))
-            continue
-        known[fact.id] = fact
-        if fact.kind in valueless and not fact.negative:
-            what = (
-                f"{fact.kind} was added, but {valueless[fact.kind].id} still has no value; an answer to it has its id"
-            )
-            problems.append(Problem(what, fact.source, fact_kept=True))
-    plain = [fact for fact in known.values() if fact.kind != "sex"]
-    sexes = [_sex_of(patient), _sex_of(more)]
-    code = next((sex for sex in sexes if sex is not None), None)
-    if None not in sexes and sexes[0] != sexes[1]:
-        problems.append(Problem("the sex differs from the one on record, which was kept", source, fact_kept=True))
-    if patient.born.known and more.born.known and patient.born != more.born:
-        problems.append(Problem("born differs from the date on record, which was kept", source, fact_kept=True))
-    born = patient.born if patient.born.known else more.born
-    return make_patient(patient.id, born, code, plain, (*patient.coverage, *more.coverage), problems, catalogue)
-
-
-def _told_apart(fact: Fact, source: str) -> Fact:
-    """A fact that was given no id carries its place in its file, which another file has as well."""
-    if not _UNNAMED.match(fact.id):
-        return fact
-    sample = fact.sample if fact.sample is None or not _UNNAMED.match(fact.sample) else f"{source} {fact.sample}"
-    parts = {name: _told_apart(part, source) for name, part in fact.parts.items()}
-    return replace(fact, id=f"{source} {fact.id}", sample=sample, parts=parts)
-
-
-def _sex_of(patient: Patient) -> str | None:
-    stated = (fact.value for fact in patient.facts if fact.kind == "sex")
-    return next((code for value in stated if isinstance(value, frozenset) for code in value), None)
-
-
-def _contradicted(before: Fact, more: Fact) -> str:
-    """What two statements of one fact say differently; "" where one only adds to the other."""
-    pairs = {
-        "value": (before.value, more.value),
-        "uln": (before.uln, more.uln),
-        "lln": (before.lln, more.lln),
-        **{name: (before.attributes.get(name), value) for name, value in more.attributes.items()},
-    }
-    differing = [name for name, (old, new) in pairs.items() if None not in (old, new) and old != new]
-    if before.start.day is not None and more.start.day is not None and before.start.day != more.start.day:
-        differing.append("date")
-    return ", ".join(differing)
-
-
-def _completed(before: Fact, more: Fact) -> Fact:
-    """A fact with what was not stated of it filled in; what is stated stays."""
-    unset = before.value is None and more.value is not None
-    stated = {name: value for name, value in before.attributes.items() if value is not None}
-    vague = before.start.day is None and more.start.known
-    return replace(
-        before,
-        attributes={**more.attributes, **stated},
-        value=more.value if unset else before.value,
-        lacks=None if unset else before.lacks,
-        shown=more.shown if unset else before.shown,
-        uln=before.uln if before.uln is not None else more.uln,
-        lln=before.lln if before.lln is not None else more.lln,
-        start=more.start if vague else before.start,
-        end=more.end if more.end is not None and (before.end is None or before.ongoing) else before.end,
-        ongoing=before.ongoing and more.end is None,
-        source=f"{before.source} + {more.source}",
-    )

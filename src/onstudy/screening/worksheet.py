@@ -19,7 +19,7 @@ from onstudy.record.catalogue import Catalogue
 from onstudy.record.patient import Fact
 from onstudy.screening import overview, rows
 from onstudy.screening.blank import BlankRow
-from onstudy.screening.explain import evidence_of, label
+from onstudy.screening.explain import evidence_of
 from onstudy.screening.screen import (
     ALL,
     ELIGIBLE,
@@ -33,11 +33,14 @@ from onstudy.screening.screen import (
     Screening,
 )  # fmt: skip
 from onstudy.screening.timeline import VERDICT_WORDS, WIDTH, timeline
+from onstudy.screening.wording import label
 from onstudy.values.calendar import on_day, show, show_day
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+#: Where the style of the worksheet lies, in the package.
+STYLE = ("onstudy.screening", "templates/worksheet.css")
 MOST_PROBLEMS = 200  # shown on the page; `onstudy facts` lists them all
 
 #: The icon of each status and verdict; the word always stands beside it.
@@ -55,25 +58,37 @@ def worksheet(screening: Screening) -> str:
     return _page(
         "worksheet.html",
         running=f"{s.trial.id}, patient {s.patient.id}, registration {s.on}",
-        s=s,
-        trial=s.trial,
-        moments=[(s.trial.anchors[name].label, show(w) if w else "not planned") for name, w in s.anchors.items()],
-        headline=overview.headline(s),
-        counts=rows.counted(result.status for result in s.criteria),
-        cards=[overview.card(cohort, s) for cohort in s.cohorts],
-        tasks=overview.tasks(s),
-        warnings=overview.warnings(s),
-        expiring=rows.expiring(s),
-        clearing=rows.clearing(s),
-        line=timeline(s),
-        line_width=WIDTH,
-        groups=rows.groups(s),
-        verdicts={cohort.id: cohort.verdict for cohort in s.cohorts},
-        cautions=_cautions(s),
-        problems=_problems(s),
-        data_date=data_date(s),
-        digest=digest(s),
+        layout="base.html",
+        **_shown(s),
     )
+
+
+def worksheet_sections(screening: Screening) -> str:
+    """The sections of the worksheet without the page around them, for a page that has one. Their style is `STYLE`."""
+    return _environment().get_template("worksheet.html").render(layout="sections.html", **_shown(screening))
+
+
+def _shown(s: Screening) -> dict[str, object]:
+    return {
+        "s": s,
+        "trial": s.trial,
+        "moments": [(s.trial.anchors[name].label, show(w) if w else "not planned") for name, w in s.anchors.items()],
+        "headline": overview.headline(s),
+        "counts": rows.counted(result.status for result in s.criteria),
+        "cards": [overview.card(cohort, s) for cohort in s.cohorts],
+        "tasks": overview.tasks(s),
+        "warnings": overview.warnings(s),
+        "expiring": rows.expiring(s),
+        "clearing": rows.clearing(s),
+        "line": timeline(s),
+        "line_width": WIDTH,
+        "groups": rows.groups(s),
+        "verdicts": {cohort.id: cohort.verdict for cohort in s.cohorts},
+        "cautions": _cautions(s),
+        "problems": _problems(s),
+        "data_date": data_date(s),
+        "digest": digest(s),
+    }
 
 
 def blank_worksheet(trial: Trial, catalogue: Catalogue) -> str:

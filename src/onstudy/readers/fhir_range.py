@@ -1,0 +1,93 @@
+"""referenceRange: the limits of normal of the laboratory that produced a result, in the unit of its kind.
+
+A laboratory states the same range with each result of a kind, so each range is worked out once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from onstudy.readers.fhir_json import Json, codings, obj, text
+from onstudy.readers.fhir_meaning import Vocabulary
+from onstudy.readers.fhir_value import read_quantity
+from onstudy.readers.reading import Slot, read_limit
+from onstudy.record.catalogue import Kind
+from onstudy.values.interval import Interval
+from onstudy.values.quantity import UnitError, parse_quantity
+
+#: Upper and lower limit of normal, as far as they are known.
+Limits = tuple[Interval | None, Interval | None]
+NO_LIMITS: Limits = (None, None)
+
+_MOST = 4096  # ranges kept of one source
+
+
+class Ranges:
+    """The ranges of one source, read."""
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self._vocabulary = vocabulary
+        self._known: dict[tuple[str, str, str], tuple[Limits, tuple[str, ...]]] = {}
+
+    def limits(self, kind: Kind, parts: list[Json], unit: str) -> tuple[Limits, tuple[str, ...]]:
+        """The limits that the ranges of a result of a kind state, `unit` being the result's; and what is wrong.
+
+        None where ranges for different people differ.
+        """
+        key = kind.name, unit, repr(parts)
+        found = self._known.get(key)
+        if found is None:
+            found = _limits(self._vocabulary.slot(kind), parts, unit)
+            if len(self._known) < _MOST:
+                self._known[key] = found
+        return found
+
+
+def _limits(slot: Slot, parts: list[Json], unit: str) -> tuple[Limits, tuple[str, ...]]:
+    plain = replace(slot, results=None)  # a limit says nothing of detection
+    found: set[Limits] = set()
+    wrong: list[str] = []
+    for part in parts:
+        if part.get("type") and not _of_the_healthy(part):
+            continue
+        low, high = (_limit(plain, part, side, unit, wrong) for side in ("low", "high"))
+        if low is None and high is None:
+            low, high = _in_words(slot, text(part, "text"), unit)
+        if low is not None or high is not None:
+            found.add((high, low))
+    if len(found) > 1:
+        return NO_LIMITS, (*wrong, "has several reference ranges that differ: none is used")
+    return found.pop() if found else NO_LIMITS, tuple(wrong)
+
+
+def _of_the_healthy(part: Json) -> bool:
+    """Whether a range that states its type is the normal one; a type that is not understood gives no limit."""
+    kinds = {coding.code.code for coding in codings(part.get("type"))}
+    said = text(obj(part, "type"), "text").strip().lower()
+    return "normal" in kinds or (not kinds and said in ("normal", "normal range", "reference range"))
+
+
+def _limit(slot: Slot, part: Json, side: str, unit: str, wrong: list[str]) -> Interval | None:
+    element = obj(part, side)
+    if not element:
+        return None
+    reading = read_quantity(slot, element, f"referenceRange.{side}", unit)
+    if reading.wrong:
+        wrong.append(f"referenceRange.{side} {reading.wrong}")
+    return reading.value if isinstance(reading.value, Interval) and reading.value.exact else None
+
+
+def _in_words(slot: Slot, said: str, unit: str) -> tuple[Interval | None, Interval | None]:
+    """Lower and upper limit of a range that is only text, such as "0.2-1.2 mg/dL" or "<40 U/L"."""
+    try:
+        quantity = parse_quantity(said) if said else None
+    except UnitError:
+        quantity = None
+    if quantity is None or quantity.interval.exact:
+        return None, None
+    own = quantity.unit or unit
+    bounds = []
+    for bound in (quantity.interval.low, quantity.interval.high):
+        value = read_limit(slot, f"{bound!r}", own).value if bound is not None else None
+        bounds.append(value if isinstance(value, Interval) else None)
+    return bounds[0], bounds[1]

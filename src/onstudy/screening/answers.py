@@ -1,0 +1,179 @@
+"""The answers to what was open, put back: further facts beside the record, and what completes a fact of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from onstudy.errors import OnstudyError, Problem
+from onstudy.record.assemble import make_patient
+from onstudy.record.catalogue import STATE, Catalogue
+from onstudy.record.patient import Fact, Patient, Value
+from onstudy.values.calendar import When
+from onstudy.values.interval import Op, compare
+from onstudy.values.truth import TRUE
+
+_UNNAMED = re.compile(r"facts\[\d+\]")
+
+
+def with_added(patient: Patient, more: Patient, source: str, catalogue: Catalogue) -> Patient:
+    """The patient with further facts, each showing where it came from; an entry with the id of a fact of
+    the record completes it. Raises `OnstudyError` where the further facts are another patient's.
+    """
+    if more.id != patient.id:
+        raise OnstudyError(
+            f"{source}: holds facts of another patient than the one screened; its 'patient:' must be the same"
+        )
+    known = {fact.id: fact for fact in patient.facts if not fact.computed and fact.kind != "sex"}
+    problems = [*patient.problems, *more.problems]
+    added: list[Fact] = []
+    for given in more.facts:
+        if given.computed or given.kind == "sex":
+            continue
+        fact = given if given.id in known else _told_apart(given, source)
+        before = known.get(fact.id)
+        if before is not None and before.kind == fact.kind:
+            known[fact.id] = _completed(before, fact)
+            problems += _contradictions(before, fact)
+            continue
+        fact = fact if before is None else replace(fact, id=f"{source} {fact.id}")
+        problems += _denied(fact, known, catalogue)
+        known[fact.id] = fact
+        added.append(fact)
+    problems += _still_open(added, known)
+    problems += _other_person(patient, more, source)
+    return make_patient(
+        patient.id,
+        patient.born if patient.born.known else more.born,
+        _sex_of(patient) or _sex_of(more),
+        known.values(),
+        (*patient.coverage, *more.coverage),
+        problems,
+        catalogue,
+    )
+
+
+def _told_apart(fact: Fact, source: str) -> Fact:
+    """A fact that was given no id carries its place in its file, which another file has as well."""
+    if not _UNNAMED.match(fact.id):
+        return fact
+    sample = fact.sample if fact.sample is None or not _UNNAMED.match(fact.sample) else f"{source} {fact.sample}"
+    parts = {name: _told_apart(part, source) for name, part in fact.parts.items()}
+    return replace(fact, id=f"{source} {fact.id}", sample=sample, parts=parts)
+
+
+# What completes a fact -----------------------------------------------------------------------------------
+
+
+def _completed(before: Fact, more: Fact) -> Fact:
+    """A fact with what was not stated of it filled in; what is stated stays.
+
+    One that was only suspected, or whose outcome was pending, is affirmed by a "yes" and refuted by a "no".
+    """
+    source = f"{before.source} + {more.source}"
+    if more.negative:
+        begun = before.start if before.start.known else more.start  # it denies this one, and nothing before it
+        return replace(more, start=begun, source=source) if _undecided(before) else before
+    affirmed = more.shown == "yes"
+    unset = before.value is None and more.value is not None
+    ends = more.end is not None and (before.end is None or before.ongoing or _narrows(more.end, before.end))
+    return replace(
+        before,
+        attributes={**more.attributes, **{name: _filled(v, more, name) for name, v in before.attributes.items()}},
+        value=more.value if unset else before.value,
+        lacks=None if unset or affirmed or more.parts else before.lacks,
+        certain=before.certain or affirmed,
+        shown=more.shown if unset else before.shown,
+        uln=before.uln if before.uln is not None else more.uln,
+        lln=before.lln if before.lln is not None else more.lln,
+        start=more.start if _narrows(more.start, before.start) else before.start,
+        end=more.end if ends else before.end,
+        ongoing=before.ongoing and not ends,
+        source=source,
+    )
+
+
+def _undecided(fact: Fact) -> bool:
+    return not fact.negative and (not fact.certain or fact.lacks is not None)
+
+
+def _filled(stated: Value, more: Fact, name: str) -> Value:
+    """A detail as it was stated, or the narrower or first statement of it."""
+    new = more.attributes.get(name)
+    narrower = isinstance(stated, frozenset) and isinstance(new, frozenset) and new < stated
+    return new if stated is None or narrower else stated
+
+
+def _narrows(new: When, old: When) -> bool:
+    """Whether a date says more than another and nothing else."""
+    if not new.known or new == old:
+        return False
+    a, b = new.span, old.span
+    return (b.low is None or (a.low is not None and a.low >= b.low)) and (
+        b.high is None or (a.high is not None and a.high <= b.high)
+    )
+
+
+# What does not go together ---------------------------------------------------------------------------------
+
+
+def _contradictions(before: Fact, more: Fact) -> Iterator[Problem]:
+    """What two statements of one fact say differently; nothing where one only adds to the other."""
+    if more.negative:
+        differing = [] if _undecided(before) or before.negative else ["answer"]
+    else:
+        pairs: Mapping[str, tuple[Value, Value]] = {
+            "value": (before.value, more.value),
+            "uln": (before.uln, more.uln),
+            "lln": (before.lln, more.lln),
+            **{name: (before.attributes.get(name), value) for name, value in more.attributes.items()},
+        }
+        differing = [name for name, (old, new) in pairs.items() if _apart(old, new)]
+        if more.start.known and compare(Op.EQ, more.start.days, before.start.days) is not TRUE:
+            differing += [] if _narrows(more.start, before.start) or _narrows(before.start, more.start) else ["date"]
+    if differing:
+        what = f"{more.id} is on record with another {', '.join(differing)}; what is recorded was kept"
+        yield Problem(what, more.source, fact_kept=True)
+
+
+def _apart(old: Value, new: Value) -> bool:
+    if old is None or new is None:
+        return False
+    return not new <= old if isinstance(old, frozenset) and isinstance(new, frozenset) else old != new
+
+
+def _denied(fact: Fact, known: Mapping[str, Fact], catalogue: Catalogue) -> Iterator[Problem]:
+    """A "no" beside records of the very thing: what was meant is that there were no others."""
+    kind = catalogue.kinds.get(fact.kind)
+    if kind is None or not fact.negative or fact.narrowed is not None or kind.extent == STATE:
+        return
+    family = catalogue.families[fact.kind]
+    if any(other.kind in family and not other.negative for other in known.values()):
+        way = f"where there were no others, write 'complete: [{fact.kind}]' instead"
+        yield Problem(f"{fact.kind} is denied, and the record holds some; {way}", fact.source, fact_kept=True)
+
+
+def _still_open(added: list[Fact], known: Mapping[str, Fact]) -> Iterator[Problem]:
+    """Results that were added beside one of the same kind that still waits for its own value."""
+    waiting = {fact.kind: fact for fact in known.values() if fact.lacks is not None}
+    for fact in added:
+        other = waiting.get(fact.kind)
+        if other is None or fact.negative or other.id == fact.id:
+            continue
+        if compare(Op.GT, fact.start.days, other.start.days) is not TRUE:
+            what = f"{fact.kind} was added, but {other.id} still has no value; an answer to it has its id"
+            yield Problem(what, fact.source, fact_kept=True)
+
+
+def _other_person(patient: Patient, more: Patient, source: str) -> Iterator[Problem]:
+    sexes = (_sex_of(patient), _sex_of(more))
+    if None not in sexes and sexes[0] != sexes[1]:
+        yield Problem("the sex differs from the one on record, which was kept", source, fact_kept=True)
+    if patient.born.known and more.born.known and patient.born != more.born:
+        yield Problem("born differs from the date on record, which was kept", source, fact_kept=True)
+
+
+def _sex_of(patient: Patient) -> str | None:
+    stated = (fact.value for fact in patient.facts if fact.kind == "sex")
+    return next((code for value in stated if isinstance(value, frozenset) for code in value), None)

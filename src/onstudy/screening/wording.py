@@ -1,0 +1,196 @@
+"""Facts, values and the terms of a rule in words: labels for names, dates as they are known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from onstudy.criteria import expr as e
+from onstudy.criteria.expr import Expr
+from onstudy.criteria.finding import Finding, Reason
+from onstudy.language.unparse import plain, unparse
+from onstudy.record.catalogue import Catalogue
+from onstudy.record.patient import Fact, Value
+from onstudy.values.calendar import When, show, show_day
+from onstudy.values.interval import Interval
+from onstudy.values.truth import Truth
+
+PHRASES: Mapping[Reason, str] = {
+    Reason.NO_RECORD: "nothing is recorded",
+    Reason.STALE: "the record is older than the window allows",
+    Reason.LATER: "it is recorded only after the registration date",
+    Reason.PENDING_RESULT: "the result is pending",
+    Reason.NO_UNIT_OR_LIMIT: "the unit or the limit of normal is lacking",
+    Reason.IMPRECISE_DATE: "the date is not precise enough",
+    Reason.IMPRECISE_VALUE: "the value recorded leaves it open",
+    Reason.NOT_STATED: "a detail is not stated",
+    Reason.PENDING_ANCHOR: "the date it is counted from is not set",
+    Reason.NOT_ATTESTED: "no investigator has attested it",
+    Reason.CONFLICT: "records contradict each other",
+    Reason.UNSUPPORTED: "the record is of a form that cannot be judged",
+}
+#: In place of "nothing is recorded", where something of the kind is.
+NOTHING_ELSE = "whether there was another is not recorded"
+
+_NAMING = ("agent", "type", "term")  # attributes that say which record it is, so that their name need not be said
+_TIMELESS = ("sex", "born")  # said of a person once; the day adds nothing
+
+
+def phrases(reasons: Iterable[Reason], others: bool = False) -> str:
+    """The causes of an unknown, for people; `others`: records of the kind are there, and do not settle it."""
+    said = [NOTHING_ELSE if others and r is Reason.NO_RECORD else PHRASES[r] for r in sorted(reasons)]
+    return ", ".join(said)
+
+
+# Kinds and facts ------------------------------------------------------------------------------------------
+
+
+def label(kind: str, catalogue: Catalogue) -> str:
+    """The name of a kind for people."""
+    entry = catalogue.kinds.get(kind)
+    if kind == "born":
+        return "Date of birth"
+    return entry.label if entry is not None else kind.replace("_", " ")
+
+
+def fact_text(fact: Fact, catalogue: Catalogue, within: str = "") -> str:
+    """A fact in a few words: what, value, when; without the "what" in a list of the kind `within`."""
+    what = "" if fact.kind == within else label(fact.kind, catalogue)
+    return " ".join(word for word in (what, brief(fact, catalogue), when_text(fact)) if word)
+
+
+def brief(fact: Fact, catalogue: Catalogue) -> str:
+    """The value, or what names the record among its like: the agent, the type, the term."""
+    if fact.negative or (fact.shown and fact.shown not in ("yes", "no")):
+        return shown_of(fact, catalogue)
+    return ", ".join(
+        stated(fact, n, v, catalogue) for n, v in fact.attributes.items() if n in _NAMING and v is not None
+    )
+
+
+def shown_of(fact: Fact, catalogue: Catalogue) -> str:
+    """The value as recorded or, for a record that is itself the fact, what is stated of it."""
+    if fact.negative:
+        return "none" if fact.narrowed is None else f"none: {stated(fact, *fact.narrowed, catalogue)}"
+    if fact.kind not in catalogue.kinds:  # the date of birth is no kind
+        return fact.shown
+    if fact.shown and fact.shown not in ("yes", "no"):
+        values = catalogue.codes_of(fact.kind)
+        member = values.members.get(fact.shown) if values is not None else None
+        return fact.shown if member is None else member.label
+    said = [stated(fact, name, value, catalogue) for name, value in fact.attributes.items() if value is not None]
+    said += [f"{name.replace('_', ' ')} {part.shown}" for name, part in fact.parts.items() if part.shown]
+    return ", ".join(said)
+
+
+def stated(fact: Fact, name: str, value: Value, catalogue: Catalogue) -> str:
+    """One attribute in words: a member or group by its label, a number with its unit."""
+    values, attribute = catalogue.codes_of(fact.kind, name), catalogue.attribute(fact.kind, name)
+    named = values.label_of(value) if values is not None and isinstance(value, frozenset) else None
+    unit = f" {attribute.unit}" if attribute is not None and attribute.unit and isinstance(value, Interval) else ""
+    said = (named or written(value)) + unit
+    return said if name in _NAMING else f"{name.replace('_', ' ')} {said}"
+
+
+def when_text(fact: Fact) -> str:
+    """When a fact was, as it is known."""
+    if fact.negative:
+        return show(fact.end or fact.recorded or fact.start)
+    begun = _begun(fact.start)
+    if fact.ongoing:
+        return f"{begun} and still active" if fact.start.known else "active"
+    if fact.end is None or fact.end == fact.start:
+        return begun
+    if fact.end.span.high is None:
+        return f"since {begun}, its end not known" if fact.start.known else "dates unknown"
+    return f"{begun} to {show(fact.end)}"
+
+
+def _begun(start: When) -> str:
+    """A start; one that is bounded above alone happened on some day up to that."""
+    if start.span.low is None and start.days.high is not None:
+        return f"on an unknown day, by {show_day(start.days.high)}"
+    return show(start)
+
+
+def subject(part: Finding, value: e.ValueExpr, catalogue: Catalogue) -> str:
+    """What a value is a value of: the record and its day, and the detail of it."""
+    fact = part.about
+    if fact is None:
+        return in_words(unparse(value))
+    named = label(fact.kind, catalogue)
+    if isinstance(value, e.Field) and value.name != "value" and part.result is not fact.value:
+        return f"{fact_text(fact, catalogue)}: {value.name.replace('_', ' ')}"
+    return f"{named} on {when_text(fact)}" if fact.start.known and fact.kind not in _TIMELESS else named
+
+
+# The terms of a rule --------------------------------------------------------------------------------------
+
+
+def in_words(text: str) -> str:
+    """Rule text for people: names without underscores and signs."""
+    return text.replace("_", " ").replace("$", "")
+
+
+def terms(node: Expr, catalogue: Catalogue) -> str:
+    """A statement of a rule in words, with the labels of codes."""
+    match node:
+        case e.And(parts):
+            return " and ".join(_enclosed(part, catalogue) for part in parts)
+        case e.Or(parts):
+            return " or ".join(_enclosed(part, catalogue) for part in parts)
+        case e.Not(e.Member() as member):
+            return f"{in_words(unparse(member.value))} is not {members(member, catalogue)}"
+        case e.Not(part):
+            return f"not {_enclosed(part, catalogue)}"
+        case e.Member():
+            return f"{in_words(unparse(node.value))} is {members(node, catalogue)}"
+    return in_words(unparse(node))
+
+
+def _enclosed(node: Expr, catalogue: Catalogue) -> str:
+    said = terms(node, catalogue)
+    return f"({said})" if isinstance(node, (e.And, e.Or)) else said
+
+
+def members(node: e.Member, catalogue: Catalogue) -> str:
+    """The codes a rule asks for."""
+    known = catalogue.value_sets[node.value.type.values].members
+    return " or ".join(known[name].label if name in known else in_words(name) for name in node.names)
+
+
+# Values ---------------------------------------------------------------------------------------------------
+
+
+def value_text(part: Finding, value: e.ValueExpr, catalogue: Catalogue) -> str:
+    """The value of a case: as recorded where it is the fact's own value, else in words."""
+    fact, found = part.about, part.result
+    if fact is not None and found is fact.value and (shown := shown_of(fact, catalogue)):
+        return shown
+    values = catalogue.value_sets.get(value.type.values)
+    named = values.label_of(found) if values is not None and isinstance(found, frozenset) else None
+    if named is None and isinstance(value, e.Field) and fact is not None and value.name not in fact.attributes:
+        return "not stated"
+    return named or written(found)
+
+
+def written(value: Truth | Value) -> str:
+    """A value for people."""
+    if isinstance(value, Interval):
+        return range_text(value)
+    if isinstance(value, When):
+        return show(value)
+    if isinstance(value, frozenset):
+        return " or ".join(sorted(code.replace("_", " ") for code in value)[:4]) + (" ..." if len(value) > 4 else "")
+    return "not known"
+
+
+def range_text(value: Interval) -> str:
+    """A number, or the bounds it lies between."""
+    low, high = value.low, value.high
+    if low is not None and low == high:
+        return plain(float(low))
+    if low is None:
+        return "not known" if high is None else f"{'below' if value.high_open else 'at most'} {plain(float(high))}"
+    if high is None:
+        return f"{'above' if value.low_open else 'at least'} {plain(float(low))}"
+    return f"{plain(float(low))} to {plain(float(high))}"

@@ -1,0 +1,138 @@
+"""What cannot be so is shown, kept in its place, and never used: a bilirubin of -1 is no normal one."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from tests.readers.build import BILIRUBIN, LOINC, MG_DL, bundle, concept, observation
+from tests.readers.canon import CATALOGUE, canon, of, only, read, said, written
+
+from onstudy.readers.fhir_write import to_bundle
+from onstudy.readers.patientfile_write import to_patient_file
+from onstudy.values.calendar import UNDATED, parse_when
+from onstudy.values.interval import Interval, point
+
+BILI = "kind: bilirubin_total, on: 2026-03-15, value: 1.8 mg/dL"
+
+
+@pytest.mark.parametrize(
+    ("fact", "kind"),
+    [
+        ("kind: bilirubin_total, on: 2026-03-15, value: -1 mg/dL, uln: 1.2 mg/dL", "bilirubin_total"),
+        ("kind: lvef, on: 2026-03-15, value: -5 %", "lvef"),
+        ('kind: blood_wbc, on: 2026-03-15, value: "< -2 /uL"', "blood_wbc"),
+        ("kind: csf_examination, on: 2026-03-15, wbc: -1 /uL, rbc: 0 /uL", "csf_wbc"),
+    ],
+)
+def test_a_result_below_zero_is_unknown(fact: str, kind: str) -> None:
+    patient = written(fact)
+    result = only(patient, kind)
+    assert (result.value, result.lacks) == (None, "unsupported")
+    assert f"the value of {kind} lies below zero, where it cannot be: it is not used [kept]" in said(patient)
+
+
+def test_it_stays_where_it_is_and_no_older_result_speaks_for_it() -> None:
+    patient = written(BILI.replace("03-15", "03-01"), BILI.replace("1.8", "-1.8"))
+    assert [fact.value for fact in of(patient, "bilirubin_total")] == [point(1.8), None]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("0 mg/dL", point(0.0)),
+        ("-1..0.5 mg/dL", Interval(-1.0, 0.5)),
+        ('"<0.1 mg/dL"', Interval(None, 0.1, high_open=True)),
+    ],
+)
+def test_zero_and_what_may_be_above_it_stay(value: str, expected: Interval) -> None:
+    assert only(written(f"kind: bilirubin_total, on: 2026-03-15, value: {value}"), "bilirubin_total").value == expected
+
+
+@pytest.mark.parametrize(
+    ("limits", "uln", "lln", "words"),
+    [
+        ("uln: 0 mg/dL", None, None, "the upper limit of normal of bilirubin_total is not above zero"),
+        ("uln: -1.2 mg/dL", None, None, "the upper limit of normal of bilirubin_total is not above zero"),
+        ("uln: 0 mg/dL, lln: 0 mg/dL", None, 0.0, "the upper limit of normal of bilirubin_total is not above zero"),
+        ("uln: 1.2 mg/dL, lln: 2 mg/dL", None, None, "lies below its lower one: neither is used"),
+        ("uln: 1.2 mg/dL, lln: -2 mg/dL", 1.2, None, "the lower limit of normal of bilirubin_total lies below zero"),
+        ("uln: 1.2 mg/dL, lln: 0 mg/dL", 1.2, 0.0, ""),
+        ("uln: 1.2 mg/dL, lln: 1.2 mg/dL", 1.2, 1.2, ""),
+    ],
+)
+def test_a_limit_that_is_none(limits: str, uln: float | None, lln: float | None, words: str) -> None:
+    patient = written(f"{BILI}, {limits}")
+    fact = only(patient, "bilirubin_total")
+    assert fact.value == point(1.8)
+    assert (fact.uln and fact.uln.low, fact.lln and fact.lln.low) == (uln, lln)
+    assert words in said(patient)
+    assert bool(patient.problems) == bool(words)
+
+
+def test_it_holds_for_every_format() -> None:
+    value = {**MG_DL, "value": -1.8}
+    ranges = [{"low": {"value": 3, "unit": "mg/dL"}, "high": {"value": 1.2, "unit": "mg/dL"}}]
+    patient = bundle(observation(BILIRUBIN, valueQuantity=value, referenceRange=ranges))
+    fact = only(patient, "bilirubin_total")
+    assert (fact.value, fact.lacks, fact.uln, fact.lln) == (None, "unsupported", None, None)
+    table = read("patient,kind,on,value,unit,uln\nP1,bilirubin_total,2026-03-15,-1.8,mg/dL,0\n", "p.csv")
+    assert only(table, "bilirubin_total").lacks == "unsupported"
+    assert len(table.problems) == 2  # the value and the limit
+
+
+@pytest.mark.parametrize("facts", [["kind: lvef, on: 2026-03-15, value: -5 %"], [f"{BILI}, uln: 0 mg/dL"]])
+def test_it_is_the_same_after_writing_and_reading(facts: list[str]) -> None:
+    patient = written(*facts)
+    assert canon(read(json.dumps(to_bundle(patient, CATALOGUE)), "b.json")) == canon(patient)
+    assert canon(read(to_patient_file(patient, CATALOGUE), "p.yaml")) == canon(patient)
+
+
+# Birth ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("born", "facts"),
+    [
+        ("2062-06-20", [BILI]),
+        ("2026-03-16", [BILI]),
+        ("2062", [BILI, "kind: ecog, value: 1, recorded: 2026-03-14", "kind: seizure"]),
+    ],
+)
+def test_a_birth_after_everything_recorded_is_none(born: str, facts: list[str]) -> None:
+    patient = written(*facts, born=born)
+    assert patient.born == UNDATED
+    assert "born: the date of birth lies after everything in the record: it is not used [kept]" in said(patient)
+
+
+@pytest.mark.parametrize(
+    ("born", "facts"),
+    [
+        ("1955-06-20", [BILI]),
+        ("2026-03-15", [BILI]),
+        ("2026", [BILI]),
+        ("2026-03-16", [BILI, "kind: seizure, value: no, recorded: 2026-03-17"]),
+        ("2062-06-20", []),
+        ("2062-06-20", ["kind: seizure"]),
+    ],
+)
+def test_a_birth_that_may_be_so_stays(born: str, facts: list[str]) -> None:
+    assert written(*facts, born=born).born == parse_when(born)
+
+
+def test_a_fact_before_the_birth_is_shown_and_kept() -> None:
+    early = "kind: stroke, on: 1950-01-01"
+    patient = written(BILI, early, "kind: seizure, value: no, from: 1940-01-01, recorded: 2026-03-10")
+    assert patient.born == parse_when("1955-06-20")
+    assert "facts[1]: is dated before the date of birth: check both [kept]" in said(patient)
+    assert len(patient.problems) == 1
+    assert len(of(patient, "stroke")) == 1
+
+
+def test_the_age_of_nobody_born_yet_decides_nothing() -> None:
+    patient = bundle(
+        observation(concept(LOINC, "2160-0"), valueQuantity={"value": 1.0, "unit": "mg/dL"}),
+        {**observation(concept(LOINC, "29463-7"), valueQuantity={"value": 60, "unit": "kg"}), "id": "x2"},
+        patient={"resourceType": "Patient", "id": "p1", "birthDate": "2062-01-01", "gender": "male"},
+    )
+    assert only(patient, "creatinine_clearance").lacks == "no_record"
