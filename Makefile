@@ -11,10 +11,15 @@ REQUIRE ?=
 # Further arguments for pytest: make test ARGS="-k quantity"
 ARGS ?=
 
-.PHONY: demo test test-generative check install system bench docs
+.PHONY: demo serve test test-generative check install system bench docs
 
 demo: .venv/.core
 	scripts/demo.sh
+
+# The web site on this machine; another port: make serve PORT=8080
+PORT ?= 8000
+serve: .venv/.run
+	.venv/bin/onstudy serve --port $(PORT)
 
 test: .venv/.dev node_modules/.installed
 	ONSTUDY_REQUIRE="$(REQUIRE)" .venv/bin/python -m pytest -n 2 --dist loadgroup $(ARGS)

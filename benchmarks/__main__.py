@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from benchmarks import screening
+from benchmarks import registry, screening, web
 
 
 def main() -> None:
     """Run and print."""
-    for part in (screening,):
+    for part in (screening, registry, web):
         print("\n".join(part.run()), flush=True)
 
 

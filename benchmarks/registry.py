@@ -46,7 +46,7 @@ def run() -> list[str]:
     """The lines of the report."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "trials.jsonl"
-        _multiply(file)
+        multiply(file)
         return [*_import(file, Path(folder) / "registry.sqlite"), *_search(Path(folder) / "registry.sqlite")]
 
 
@@ -58,7 +58,8 @@ def _records() -> list[bytes]:
         return [line.strip() for line in lines]
 
 
-def _multiply(file: Path) -> None:
+def multiply(file: Path) -> None:
+    """Write TRIALS records as JSON lines."""
     with file.open("wb") as out:
         for number, record in enumerate(islice(cycle(_records()), TRIALS)):
             found = NCT.search(record)

@@ -35,7 +35,10 @@ class InvalidFile(OnstudyError):
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
+_LONGEST_WORD = 60  # nothing longer is near any word, and comparing it would take long
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """Say `; did you mean X?` where a known word is near what was written, else nothing."""
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    close = difflib.get_close_matches(word[:_LONGEST_WORD], list(known), n=1, cutoff=0.6)
     return f"; did you mean {close[0]}?" if close else ""

@@ -58,15 +58,20 @@ OUTSIDE = {
     "screening": {"jinja2"},
     "analysis": {"numpy", "scipy", "matplotlib"},
     "registry": {"msgspec", "zipcodes", "httpx2"},
-    "population": {"duckdb", "pyarrow", "numpy"},
+    "population": {"duckdb", "msgspec", "numpy", "pyarrow"},
+    "population/report": {"jinja2"},
+    "population/omop_postgres": {"psycopg"},
     "population/spark": {"pyspark"},
     "faces": {"typer", "rich", "jinja2"},
     "faces/api": {"fastapi", "starlette", "pydantic", "uvicorn"},
-    "faces/web": {"fastapi", "starlette", "pydantic", "uvicorn", "itsdangerous", "python_multipart"},
+    "faces/web": {"fastapi", "starlette", "pydantic", "uvicorn", "itsdangerous", "markupsafe", "python_multipart"},
 }
 
 #: Two parts that must not reach each other, not even by way of a third: their agreement proves something.
-INDEPENDENT = [("engines/memory", "engines/vector")]
+INDEPENDENT = [
+    (f"engines/{part}", "engines/vector")
+    for part in ("memory", "view", "records", "cases", "timing", "counting", "candidates")
+]
 
 #: What only faces do: they alone know today's date, the environment, the terminal and the network.
 CLOCK = {"date.today", "datetime.today", "datetime.now", "datetime.utcnow", "time.time", "time.localtime"}

@@ -14,6 +14,8 @@ from onstudy.registry.search import Query
 
 CAN = {"RECRUITING", "ENROLLING_BY_INVITATION", "AVAILABLE"}
 MAY = {"UNKNOWN", "NOT_YET_RECRUITING", "SUSPENDED", "TEMPORARILY_NOT_AVAILABLE"}
+#: 90 days before the day that tests ask on, 2026-05-20.
+FRESH_FROM = "2026-02-19"
 
 
 @dataclass
@@ -22,6 +24,7 @@ class Trial:
 
     nct: str
     status: str
+    verified: str
     updated: str
     about: set[str]
     anywhere: set[str]
@@ -52,6 +55,7 @@ def trial(one: dict[str, Any]) -> Trial:
     return Trial(
         nct=part["identificationModule"]["nctId"],
         status=status,
+        verified=part["statusModule"]["statusVerifiedDate"],
         updated=part["statusModule"]["lastUpdatePostDateStruct"]["date"],
         about=about,
         anywhere=about | words(part["descriptionModule"]["briefSummary"]),
@@ -110,6 +114,14 @@ def meets(one: Trial, query: Query, leaving_out: str = "") -> bool:
     return all(one.facets[name] & set(values) for name, values in query.facets.items() if name != leaving_out)
 
 
+def tier(one: Trial) -> int:
+    """Can enrol; nobody can tell; may later; cannot. Verified "2026-05" is good to the end of May."""
+    if one.status in CAN:
+        fresh = min(one.verified + "-31", one.updated) >= FRESH_FROM
+        return 0 if fresh else 1
+    return 1 if one.status == "UNKNOWN" else 2 if one.status in MAY else 3
+
+
 def ranked(trials: list[Trial], query: Query) -> list[str]:
     """The ids of all that meet the query, in order; not for words without a place (their score is the index's)."""
     found = sorted((one for one in trials if meets(one, query)), key=lambda one: one.nct)
@@ -119,7 +131,7 @@ def ranked(trials: list[Trial], query: Query) -> list[str]:
         found.sort(key=lambda one: (far[one.nct] is None, far[one.nct] or 0.0))
     if query.words and query.sort != "newest":
         found.sort(key=lambda one: not words(query.words) <= one.about)
-    found.sort(key=lambda one: 0 if one.status in CAN else 1 if one.status in MAY else 2)
+    found.sort(key=tier)
     return [one.nct for one in found]
 
 

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from onstudy.registry.plain import lines, one_line, unescaped
+from onstudy.registry.record import SITES
 from onstudy.registry.v2 import decode_any
 
-_LONGEST, _NAME, _ENTRIES = 200_000, 600, 500
+#: The longest texts and lists that are shown; the original is kept whole.
+LONGEST, _NAME, _ENTRIES = 200_000, 600, 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +43,36 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
+class Contact:
+    """Somebody to ask; texts as they are written."""
+
+    name: str
+    role: str
+    phone: str
+    email: str
+    affiliation: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.name or self.phone or self.email)
+
+
+@dataclass(frozen=True, slots=True)
 class Details:
-    """Texts without the Markdown backslashes, line breaks kept; empty where the record says nothing."""
+    """Texts without the Markdown backslashes, line breaks kept; empty where the record says nothing.
+
+    `criteria` is the eligibility text as it stands in the record, for `outline`. `plain_title` and
+    `other_interventions` are of a page that a compiled record was put together from. `site_contacts` are in the
+    order of the sites.
+    """
 
     eligibility: str
+    criteria: str
+    plain_title: str
+    other_interventions: str
+    enrollment_type: str
+    contacts: tuple[Contact, ...]
+    officials: tuple[Contact, ...]
+    site_contacts: tuple[tuple[Contact, ...], ...]
     minimum_age: str
     maximum_age: str
     healthy_volunteers: bool | None
@@ -66,14 +94,22 @@ class Details:
 
 def read_details(raw: bytes) -> Details:
     """Read them out of a record's JSON. Raises `Refused` where it is none; a part of another type is empty."""
-    study = decode_any(raw)
-    protocol = _part(_part(study).get("protocolSection"))
+    study = _part(decode_any(raw))
+    protocol, own = _part(study.get("protocolSection")), _part(study.get("onstudy"))
     module = {name: _part(protocol.get(name)) for name in _MODULES}
     status, design = module["statusModule"], _part(module["designModule"].get("designInfo"))
     people, arms, outcomes = module["eligibilityModule"], module["armsInterventionsModule"], module["outcomesModule"]
-    volunteers = people.get("healthyVolunteers")
+    volunteers, places = people.get("healthyVolunteers"), module["contactsLocationsModule"]
+    criteria = people.get("eligibilityCriteria")
     return Details(
         eligibility=_long(people, "eligibilityCriteria"),
+        criteria=lines(criteria, LONGEST) if isinstance(criteria, str) else "",
+        plain_title=_short(own, "page_title"),
+        other_interventions=_short(own, "page_interventions"),
+        enrollment_type=_short(_part(module["designModule"].get("enrollmentInfo")), "type"),
+        contacts=_contacts(places.get("centralContacts")),
+        officials=_contacts(places.get("overallOfficials")),
+        site_contacts=tuple(_contacts(one.get("contacts")) for one in _parts(places.get("locations"), SITES)),
         minimum_age=_short(people, "minimumAge"),
         maximum_age=_short(people, "maximumAge"),
         healthy_volunteers=volunteers if isinstance(volunteers, bool) else None,
@@ -102,7 +138,7 @@ def read_details(raw: bytes) -> Details:
 
 _MODULES = (
     "statusModule", "designModule", "eligibilityModule", "armsInterventionsModule", "outcomesModule",
-    "descriptionModule",
+    "descriptionModule", "contactsLocationsModule",
 )  # fmt: skip
 
 
@@ -110,8 +146,8 @@ def _part(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _parts(value: Any) -> list[dict[str, Any]]:
-    return [one for one in value[:_ENTRIES] if isinstance(one, dict)] if isinstance(value, list) else []
+def _parts(value: Any, most: int = _ENTRIES) -> list[dict[str, Any]]:
+    return [one for one in value if isinstance(one, dict)][:most] if isinstance(value, list) else []
 
 
 def _short(holder: dict[str, Any], name: str) -> str:
@@ -121,7 +157,7 @@ def _short(holder: dict[str, Any], name: str) -> str:
 
 def _long(holder: dict[str, Any], name: str) -> str:
     value = holder.get(name)
-    return unescaped(lines(value, _LONGEST)) if isinstance(value, str) else ""
+    return unescaped(lines(value, LONGEST)) if isinstance(value, str) else ""
 
 
 def _texts(holder: dict[str, Any], name: str) -> tuple[str, ...]:
@@ -129,6 +165,20 @@ def _texts(holder: dict[str, Any], name: str) -> tuple[str, ...]:
     if not isinstance(value, list):
         return ()
     return tuple(unescaped(one_line(one, _NAME)) for one in value[:_ENTRIES] if isinstance(one, str))
+
+
+def _contacts(value: Any) -> tuple[Contact, ...]:
+    found = (
+        Contact(
+            _short(one, "name"),
+            _short(one, "role"),
+            " ".join(part for part in (_short(one, "phone"), _short(one, "phoneExt")) if part),
+            _short(one, "email"),
+            _short(one, "affiliation"),
+        )
+        for one in _parts(value)
+    )
+    return tuple(dict.fromkeys(one for one in found if one))
 
 
 def _date(holder: dict[str, Any], name: str) -> str:

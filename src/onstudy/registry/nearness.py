@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
+from math import inf
 
 from onstudy.registry import bits
 from onstudy.registry.geography import (
@@ -50,15 +51,16 @@ class Near:
     words: str
 
 
-_Place = tuple[str, str, str, float | None]  # city, state, country, miles
+_Place = tuple[str, str, str, float | None, float | None]  # city, state, country, degrees
 
 
 class Surroundings:
     """What lies how far from one origin, within one state of the store."""
 
-    def __init__(self, db: sqlite3.Connection, origin: Origin) -> None:
+    def __init__(self, store: Store, db: sqlite3.Connection, origin: Origin) -> None:
         self.db, self.origin = db, origin
-        self._places: dict[int, _Place] = {}
+        self._known: dict[int, _Place] = store.keep(("places",), dict)  # shared by all searches of this state
+        self._far: dict[int, float] = {}  # miles to places, infinite where nobody knows
 
     def within(self, radius: float, open_only: bool, most: int) -> int:
         """The trials with a site (one that is or may be open) within `radius` miles.
@@ -101,32 +103,46 @@ class Surroundings:
             return None
         standing = {status: Standing(status, said.stated, said.about) for status in {site[1] for site in sites}}
         reads = {status: openness(study, one, today, max_age) for status, one in standing.items()}
-        self._load(site[3] for site in sites)
-        far = [self._places[site[3]][3] for site in sites]
-        keys = [
-            (reads[site[1]] == CLOSED, one is None, one or 0.0, reads[site[1]] != OPEN, number)
-            for number, (site, one) in enumerate(zip(sites, far, strict=True))
-        ]
-        name, status, code, place = sites[min(keys)[-1]]
-        city, state, country, distance = self._places[place]
+        name, status, code, place = self._first(sites, reads)
+        city, state, country, _, _ = self._known[place]
+        distance = self._far[place]
         return Near(
             one_line(name, NAME), city, state, country, one_line(code, NAME),
-            None if distance is None else round(distance, 1), standing[status], reads[status],
+            None if distance == inf else round(distance, 1), standing[status], reads[status],
             site_words(study, standing[status], today, max_age),
         )  # fmt: skip
+
+    def _first(self, sites: list[tuple[str, str, str, int]], reads: dict[str, str]) -> tuple[str, str, str, int]:
+        """The site that comes first: not closed, then near, then open; a trial may have a thousand to look through."""
+        self._load(site[3] for site in sites)
+        known = self._far
+        ranks = {status: (word == CLOSED, word != OPEN) for status, word in reads.items()}
+        best, best_closed, best_far, best_doubt = sites[0], True, inf, True
+        for site in sites:
+            closed, doubt = ranks[site[1]]
+            if closed > best_closed:
+                continue
+            far = known[site[3]]
+            if closed < best_closed or far < best_far or (far == best_far and doubt < best_doubt):
+                best, best_closed, best_far, best_doubt = site, closed, far, doubt
+        return best
 
     # Distances ------------------------------------------------------------------------------------------
 
     def _load(self, ids: Iterable[int]) -> None:
-        """Know these places and how far they are."""
-        some = sorted(set(ids) - self._places.keys())
-        for start in range(0, len(some), 500):
-            part = some[start : start + 500]
+        """Know how far these places are."""
+        wanted = set(ids)
+        self._look_up(sorted(wanted - self._known.keys()))
+        for id in wanted - self._far.keys():
+            _, _, _, lat, lon = self._known[id]
+            self._far[id] = inf if lat is None or lon is None else miles(self.origin.lat, self.origin.lon, lat, lon)
+
+    def _look_up(self, ids: list[int]) -> None:
+        for start in range(0, len(ids), 500):
+            part = ids[start : start + 500]
             marks = ",".join("?" * len(part))
             rows = self.db.execute(f"SELECT id, city, state, country, lat, lon FROM place WHERE id IN ({marks})", part)
-            for id, city, state, country, lat, lon in rows:
-                far = None if lat is None else miles(self.origin.lat, self.origin.lon, lat, lon)
-                self._places[id] = (city, state, country, far)
+            self._known.update((row[0], row[1:]) for row in rows)
 
     def _ring(self, inner: float, outer: float) -> list[tuple[float, int]]:
         """The places more than `inner` and at most `outer` miles away, nearest first."""
@@ -139,7 +155,9 @@ class Surroundings:
                 (box.south, box.north, box.west, box.east),
             )
             for id, place_lat, place_lon in rows:
-                distance = miles(lat, lon, place_lat, place_lon)
+                distance = self._far.get(id)
+                if distance is None:
+                    distance = self._far[id] = miles(lat, lon, place_lat, place_lon)
                 if inner < distance <= outer:
                     found[id] = distance
         return sorted((distance, id) for id, distance in found.items())
@@ -179,8 +197,7 @@ class Surroundings:
 
     def _nearest_distance(self, status: str, sites: list[tuple[str, str, str, int]]) -> float:
         hopes = {site for site in {one[1] for one in sites} if hopeful(status, site)}
-        all_of_them = [(one[1] in hopes, self._places[one[3]][3]) for one in sites]
-        known = [(hope, far) for hope, far in all_of_them if far is not None]
+        known = [(one[1] in hopes, far) for one in sites if (far := self._far[one[3]]) != inf]
         return min([far for hope, far in known if hope] or [far for _, far in known])
 
     def _by_distance(self, reached: dict[int, float]) -> list[int]:

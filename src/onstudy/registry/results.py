@@ -10,6 +10,7 @@ from typing import Any
 from onstudy.registry.geography import Origin
 from onstudy.registry.nearness import Near
 from onstudy.registry.search import Hit, Query, Results
+from onstudy.registry.status import status_words
 from onstudy.registry.store import COMPILED, SHIPPED
 from onstudy.registry.writing import NOT_STATED
 
@@ -27,6 +28,38 @@ _PHASES = {
     "EARLY_PHASE1": "early phase 1", "PHASE1": "phase 1", "PHASE2": "phase 2", "PHASE3": "phase 3",
     "PHASE4": "phase 4", "NA": "phase not applicable",
 }  # fmt: skip
+
+
+#: Words for the values of facets, as the API lists them; others are written small.
+_VALUES = {
+    "type": {
+        "INTERVENTIONAL": "interventional (tests a treatment)",
+        "OBSERVATIONAL": "observational (watches, tests nothing)",
+        "EXPANDED_ACCESS": "expanded access (outside a trial)",
+    },
+    "age_group": {
+        "CHILD": "child (under 18)", "ADULT": "adult (18 to 64)", "OLDER_ADULT": "older adult (65 and over)",
+    },
+    "sponsor_class": {
+        "NIH": "U.S. National Institutes of Health (NIH)", "FED": "other U.S. federal agency",
+        "OTHER_GOV": "government",
+        "INDUSTRY": "industry", "NETWORK": "network", "INDIV": "individual", "OTHER": "university, hospital or other",
+    },
+    "sex": {"ALL": "all", "FEMALE": "female", "MALE": "male"},
+}  # fmt: skip
+
+
+def facet_words(facet: str, value: str) -> str:
+    """A facet's value for people."""
+    if value == NOT_STATED:
+        return "not stated"
+    if facet == "status":
+        return status_words(value)
+    if facet == "phase":
+        return phase_words(value)
+    if facet == "country":
+        return value
+    return _VALUES.get(facet, {}).get(value) or value.lower().replace("_", " ")
 
 
 def link(nct_id: str) -> str:

@@ -7,6 +7,7 @@ status every status is listed. Nothing typed is logged, kept, or read as syntax.
 from __future__ import annotations
 
 import sqlite3
+from array import array
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -16,8 +17,18 @@ from onstudy.registry import bits, words
 from onstudy.registry.geography import Origin
 from onstudy.registry.nearness import Near, Surroundings
 from onstudy.registry.record import NCT_ID, OLDEST
-from onstudy.registry.status import CAN, CANNOT, MAX_AGE, MAY, Standing, statement, study_words
-from onstudy.registry.store import COMPILED, Store, facet_bits, facet_values, newest_first
+from onstudy.registry.status import (
+    CAN,
+    CANNOT,
+    MAX_AGE,
+    MAY,
+    UNKNOWN,
+    Standing,
+    last_day,
+    statement,
+    study_words,
+)
+from onstudy.registry.store import COMPILED, Store, newest_first
 from onstudy.registry.writing import (
     AGE_FROM,
     AGE_TO,
@@ -113,38 +124,39 @@ class Results:
 def search(store: Store, query: Query, today: date, max_age: int = MAX_AGE) -> Results:
     """The trials that meet a query; statuses older than `max_age` days are not taken as the present ones."""
     with store.snapshot() as db:
-        return _Search(db, query, today, max_age).results()
+        return _Search(store, db, query, today, max_age).results()
 
 
 class _Search:
     """One search in one state of the store."""
 
-    def __init__(self, db: sqlite3.Connection, query: Query, today: date, max_age: int) -> None:
-        self.db, self.query, self.today, self.max_age = db, query, today, max_age
+    def __init__(self, store: Store, db: sqlite3.Connection, query: Query, today: date, max_age: int) -> None:
+        self.store, self.db, self.query, self.today, self.max_age = store, db, query, today, max_age
         self.notes: list[str] = []
-        self.around = Surroundings(db, query.origin) if query.origin is not None else None
-        self.everything = facet_bits(db, ALL, "")
+        self.around = Surroundings(store, db, query.origin) if query.origin is not None else None
+        self.everything = store.values(ALL).get("", 0)
 
     def results(self) -> Results:
         query = self.query
         anywhere = self._by_words() & self._by_person() & self._by_id()
         base = anywhere & self._by_place()
-        values = {name: facet_values(self.db, name) for name in SHOWN_FACETS}
+        values = {name: self.store.values(name) for name in SHOWN_FACETS}
         chosen = {name: self._chosen(name, values[name]) for name in query.facets}
         found = base
         for one in chosen.values():
             found &= one
-        groups = facet_values(self.db, STANDING)
+        standing = self.store.values(STANDING)
+        tiers = self._tiers(standing, values["status"].get(UNKNOWN, 0))
         total = found.bit_count()
-        hits = self._page(found, groups)
+        hits = self._page(found, tiers)
         beyond = None
         if not total and query.within is not None:
             for one in chosen.values():
                 anywhere &= one
-            beyond = self._beyond(anywhere, groups)
+            beyond = self._beyond(anywhere, tiers)
         return Results(
             total=total,
-            can_enrol=(found & groups.get(CAN, 0)).bit_count(),
+            can_enrol=(found & standing.get(CAN, 0)).bit_count(),
             hits=tuple(hits),
             facets={name: _counts(name, values[name], base, chosen) for name in SHOWN_FACETS},
             ranking=ranking(query),
@@ -163,7 +175,10 @@ class _Search:
         if not question:
             self.notes = ["what was typed holds no letter and no digit, so no trial matches it"]
             return 0
-        rows = self.db.execute("SELECT rowid FROM words WHERE words MATCH ?", (question,))
+        return self.store.keep(("words", question), lambda: self._having(question))
+
+    def _having(self, question: str) -> int:
+        rows = self.db.execute("SELECT rowid FROM words WHERE words MATCH ?", (question,)).fetchall()
         return bits.of((id for (id,) in rows), self.everything.bit_length())
 
     def _by_words(self) -> int:
@@ -195,7 +210,7 @@ class _Search:
 
     def _joined(self, facet: str, takes: Callable[[str], bool]) -> int:
         found = 0
-        for value, one in facet_values(self.db, facet).items():
+        for value, one in self.store.values(facet).items():
             if takes(value):
                 found |= one
         return found
@@ -203,9 +218,13 @@ class _Search:
     def _by_place(self) -> int:
         query = self.query
         if query.origin is None or query.within is None:
-            return facet_bits(self.db, HOPEFUL, "") if query.open_only else self.everything
-        assert self.around is not None
-        return self.around.within(query.within, query.open_only, self.everything.bit_length())
+            return self.store.values(HOPEFUL).get("", 0) if query.open_only else self.everything
+        around, radius = self.around, query.within
+        assert around is not None
+        return self.store.keep(
+            ("within", query.origin, radius, query.open_only),
+            lambda: around.within(radius, query.open_only, self.everything.bit_length()),
+        )
 
     def _chosen(self, name: str, values: Mapping[str, int]) -> int:
         found = 0
@@ -215,18 +234,40 @@ class _Search:
 
     # Ranking ----------------------------------------------------------------------------------------
 
-    def _page(self, found: int, groups: Mapping[str, int]) -> list[Hit]:
-        first = (self.query.page - 1) * self.query.size
-        return self._hits(self._ordered(found, groups, first, first + self.query.size))
+    def _tiers(self, standing: Mapping[str, int], unknown: int) -> list[int]:
+        """Those that can enrol, those of which nobody can tell, those not yet or for a time not, the others.
 
-    def _ordered(self, found: int, groups: Mapping[str, int], first: int, end: int) -> list[int]:
-        """The ids from place `first` to `end` of the ranking; groups that lie before are only counted."""
+        Nobody can tell where the status is unknown, or says "can enrol" and is too old to be the present one.
+        """
+        can = standing.get(CAN, 0)
+        least = self.today.toordinal() - self.max_age
+        fresh = can & self.store.keep(("lately", least), lambda: self._stated_since(least)) if can else 0
+        return [fresh, (can & ~fresh) | unknown, standing.get(MAY, 0) & ~unknown, standing.get(CANNOT, 0)]
+
+    def _stated_since(self, least: int) -> int:
+        """The trials whose status is of that day or later; dates are written out, so their texts are in order."""
+        year = str(date.fromordinal(max(least, 1)).year).zfill(4)
+        dates = [text for (text,) in self.db.execute("SELECT DISTINCT stated FROM study WHERE stated >= ?", (year,))]
+        lately = [text for text in dates if (last_day(text) or 0) >= least]
+        found: list[int] = []
+        for start in range(0, len(lately), 500):
+            some = lately[start : start + 500]
+            marks = ",".join("?" * len(some))
+            found += [id for (id,) in self.db.execute(f"SELECT id FROM study WHERE stated IN ({marks})", some)]
+        return bits.of(found, self.everything.bit_length())
+
+    def _page(self, found: int, tiers: list[int]) -> list[Hit]:
+        first = (self.query.page - 1) * self.query.size
+        return self._hits(self._ordered(found, tiers, first, first + self.query.size))
+
+    def _ordered(self, found: int, tiers: list[int], first: int, end: int) -> list[int]:
+        """The ids from place `first` to `end` of the ranking; buckets that lie before are only counted."""
         about = self._about() if self.query.words.strip() and self.query.sort != NEWEST else self.everything
         ids: list[int] = []
         before = 0
-        for group in (CAN, MAY, CANNOT):
-            for tier in (about, self.everything & ~about):
-                bucket = found & groups.get(group, 0) & tier
+        for tier in tiers:
+            for part in (about, self.everything & ~about):
+                bucket = found & tier & part
                 size = bucket.bit_count()
                 if size and before < end and before + size > first:
                     ids += self._sorted(bucket, end - before)[max(0, first - before) : end - before]
@@ -254,19 +295,27 @@ class _Search:
     def _by_score(self, bucket: int, need: int) -> list[int]:
         question = words.expression(self.query.words)
         held = bits.Held(bucket)
-        rows = self.db.execute(f"SELECT bm25(words, {_WEIGHTS}), rowid FROM words WHERE words MATCH ?", (question,))
-        scored = sorted((round(score, 6), id) for score, id in rows if id in held)
-        if len(scored) > need:
-            last = scored[need - 1][0]
-            scored = [pair for pair in scored if pair[0] <= last]
+        scored: list[tuple[float, int]] = []
+        scores, found = self.store.keep(("scores", question), lambda: self._scores(question), large=True)
+        for score, id in zip(scores, found, strict=True):
+            if len(scored) >= need and score > scored[-1][0]:
+                break
+            if id in held:
+                scored.append((score, id))
         newest = {id: place for place, id in enumerate(newest_first(self.db, [id for _, id in scored]))}
         return [id for _, id in sorted(scored, key=lambda pair: (pair[0], newest[pair[1]]))]
 
-    def _beyond(self, anywhere: int, groups: Mapping[str, int]) -> Hit | None:
+    def _scores(self, question: str) -> tuple[array[float], array[int]]:
+        """The scores of all trials with the words, best first, and the trials."""
+        rows = self.db.execute(f"SELECT bm25(words, {_WEIGHTS}), rowid FROM words WHERE words MATCH ?", (question,))
+        scored = sorted((round(score, 6), id) for score, id in rows)
+        return array("d", [score for score, _ in scored]), array("I", [id for _, id in scored])
+
+    def _beyond(self, anywhere: int, tiers: list[int]) -> Hit | None:
         """The nearest trial outside the distance, those that can enrol before the others."""
         assert self.around is not None
-        for group in (CAN, MAY, CANNOT):
-            bucket = anywhere & groups.get(group, 0)
+        for tier in tiers:
+            bucket = anywhere & tier
             if bucket:
                 hits = self._hits(self.around.ordered(bucket, 1)[:1])
                 if hits[0].nearest is not None:
@@ -312,7 +361,10 @@ def _counts(name: str, values: Mapping[str, int], base: int, chosen: Mapping[str
 
 def ranking(query: Query) -> str:
     """The order of the results in words."""
-    parts = ["trials that can enrol first, then those not yet or not known to, then the others"]
+    parts = [
+        "trials that can enrol first, then those of which nobody can tell (an old or unknown status), then those not "
+        "yet open or suspended, then the others"
+    ]
     if query.sort == NEWEST:
         parts.append("within each, the most recently updated first")
     else:

@@ -8,20 +8,25 @@ from __future__ import annotations
 
 import sqlite3
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import RLock
-from typing import Any
+from typing import Any, TypeVar
 
 from onstudy.errors import OnstudyError
 from onstudy.registry import bits
+from onstudy.registry.kept import Kept
 
 #: "onst" as SQLite's application id, and the version of the tables.
-APPLICATION, VERSION = 0x6F6E7374, 1
+APPLICATION, VERSION = 0x6F6E7374, 2
 #: Where a trial comes from: the registry itself; example data that ships; put together from several sources.
 REGISTRY, SHIPPED, COMPILED = "registry", "shipped", "compiled"
+
+#: Facets and sets of trials by word that are kept for the next search; each is some kilobytes.
+_MOST, _FEW = 400, 24
+_T = TypeVar("_T")
 
 SCHEMA = """
 CREATE TABLE about (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -43,6 +48,7 @@ CREATE TABLE study (
     sites BLOB NOT NULL
 );
 CREATE INDEX study_newest ON study (updated DESC, nct_id);
+CREATE INDEX study_stated ON study (stated);
 CREATE TABLE original (id INTEGER PRIMARY KEY, json BLOB NOT NULL);
 CREATE VIRTUAL TABLE words USING fts5 (
     title, conditions, interventions, keywords, ids, summary, sponsor, tokenize = 'porter unicode61 remove_diacritics 2'
@@ -78,6 +84,8 @@ class Store:
         self.db = db
         self.name = name
         self._turn = RLock()
+        self._state = (-1, -1)
+        self._kept, self._large = Kept(_MOST), Kept(_FEW)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -89,6 +97,7 @@ class Store:
         with self._turn:
             self.db.execute("BEGIN")
             try:
+                self._state = self._now()
                 yield self.db
             finally:
                 self.db.execute("ROLLBACK")
@@ -126,6 +135,22 @@ class Store:
         with self.snapshot() as db:
             row = db.execute("SELECT origin FROM study WHERE nct_id = ?", (nct_id,)).fetchone()
         return "" if row is None else str(row[0])
+
+    def state(self) -> Hashable:
+        """What changes whenever something is written to the store, here or by somebody else."""
+        with self._turn:
+            return self._now()
+
+    def _now(self) -> tuple[int, int]:
+        return int(self.db.execute("PRAGMA data_version").fetchone()[0]), self.db.total_changes
+
+    def keep(self, key: Hashable, make: Callable[[], _T], large: bool = False) -> _T:
+        """A result made of the store within a snapshot, kept until something is written; of large ones few are."""
+        return (self._large if large else self._kept).get(self._state, key, make)
+
+    def values(self, facet: str) -> dict[str, int]:
+        """Each value of a facet with its trials as bits, sorted by value; within a snapshot."""
+        return self.keep(("facet", facet), lambda: facet_values(self.db, facet))
 
     def counts(self) -> Counts:
         """How many trials there are, and how old what is known of them is."""

@@ -1,0 +1,26 @@
+"""Pages about the site itself, and the health endpoint."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import HTMLResponse, JSONResponse
+
+from onstudy.faces.web.pages import render
+from onstudy.faces.web.stock import Stock, stock_of
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/about")
+def about(request: Request) -> HTMLResponse:
+    """What this is, where its records come from, and what it keeps."""
+    return render(request, "about.html")
+
+
+@router.get("/health")
+def health(stock: Annotated[Stock, Depends(stock_of)]) -> JSONResponse:
+    """Whether the site can answer: the registry is asked a question."""
+    stock.registry.state()
+    return JSONResponse({"status": "ok", "trials": stock.counts.trials})

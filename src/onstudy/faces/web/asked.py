@@ -1,0 +1,235 @@
+"""The parameters of a search, as they stand in an address, to a query; what cannot be used is told beside its field.
+
+The same parameters give the same page, so an address can be kept and shared. Nothing raises: a field that cannot be
+used is left out of the query, and `errors` says why.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Protocol
+from urllib.parse import urlencode
+
+from onstudy.errors import OnstudyError
+from onstudy.registry.geography import Origin, zip_origin
+from onstudy.registry.nearness import city_origin
+from onstudy.registry.record import NCT_ID, OLDEST
+from onstudy.registry.search import BEST, LARGEST_PAGE, SORTS, Query
+from onstudy.registry.store import Store
+
+#: Facets a page shows, in this order; who asks says their own sex, so that is no facet of a page.
+FACETS = ("status", "phase", "age_group", "type", "country", "intervention_type", "sponsor_class")
+SIZE = 20
+#: Distances to choose from, in miles.
+DISTANCES = (10, 25, 50, 100, 250, 500)
+_TEXTS = ("q", "condition", "intervention", "sponsor", "zip", "age", "sex", "within")
+_LONGEST = 200
+_NUMBER = re.compile(r"\s*([0-9]{1,3})\s*(?:y|yr|yrs|years?(?: old)?)?\s*", re.IGNORECASE)
+
+
+class Params(Protocol):
+    """The parameters of an address, several values under one name allowed; Starlette's QueryParams."""
+
+    def getlist(self, key: str) -> list[str]:
+        """Every value under a name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A search as somebody asked it: the query, the fields as they were filled in, what was wrong by field.
+
+    `suggested` is the address of the same search with an age or a ZIP code taken out of the words, and why.
+    """
+
+    query: Query
+    fields: Mapping[str, str]
+    facets: Mapping[str, tuple[str, ...]]
+    errors: Mapping[str, str]
+    max_age: int | None
+
+    @property
+    def zip(self) -> str:
+        """What was given as the place, for links to a trial's page; empty where it cannot be used."""
+        return self.fields["zip"] if self.query.origin is not None else ""
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was asked at all."""
+        return not any(self.fields.values()) and not any(self.facets.values()) and not self.query.ids
+
+    def address(self, path: str = "/trials", **changes: object) -> str:
+        """The address of this search, in one fixed order; `changes` replace a parameter, None takes it out."""
+        return self.changed(changes, path)
+
+    def changed(self, changes: Mapping[str, object], path: str = "/trials") -> str:
+        """`address`, the changes as a mapping."""
+        query = self.query
+        given: dict[str, object] = {**self.fields, "id": query.ids, "open": "1" if query.open_only else ""}
+        given |= {**self.facets, "sort": "" if query.sort == BEST else query.sort}
+        given |= {"status_age": "" if self.max_age is None else self.max_age}
+        given |= {"page": "" if query.page == 1 else query.page, **changes}
+        pairs = [
+            (name, str(one))
+            for name, value in given.items()
+            for one in (value if isinstance(value, tuple | list) else (value,))
+            if one not in ("", None)
+        ]
+        return f"{path}?{urlencode(pairs)}" if pairs else path
+
+
+def asked(params: Params, store: Store, size: int = SIZE) -> Asked:
+    """Read the parameters of an address."""
+    return _Reader(params, store).read(size)
+
+
+class _Reader:
+    def __init__(self, params: Params, store: Store) -> None:
+        self.params, self.store = params, store
+        self.errors: dict[str, str] = {}
+
+    def read(self, size: int) -> Asked:
+        fields = {name: self.text(name) for name in _TEXTS}
+        fields["q"] = fields["q"] or self.text("words")
+        fields["zip"] = fields["zip"] or self.text("city")
+        origin = self.origin(fields["zip"])
+        facets = self.facets()
+        sort = self.text("sort") or BEST
+        query = Query(
+            words=fields["q"],
+            condition=fields["condition"],
+            intervention=fields["intervention"],
+            sponsor=fields["sponsor"],
+            ids=self.ids(),
+            facets=facets,
+            age=self.age(fields["age"]),
+            sex=self.sex(fields["sex"]),
+            origin=origin,
+            within=self.within(fields["within"], origin),
+            open_only=bool(self.text("open")),
+            sort=sort if sort in SORTS and (origin is not None or sort != "distance") else BEST,
+            page=self.whole("page", 1, 1, 100_000),
+            size=min(size, LARGEST_PAGE),
+        )
+        max_age = self.whole("status_age", -1, 0, 36_500)
+        return Asked(query, fields, facets, self.errors, None if max_age < 0 else max_age)
+
+    def text(self, name: str) -> str:
+        for value in self.params.getlist(name):
+            bare = " ".join(value[:_LONGEST].split())
+            if bare:
+                return bare
+        return ""
+
+    def origin(self, text: str) -> Origin | None:
+        if not text:
+            return None
+        try:
+            return zip_origin(text) if any(letter.isdigit() for letter in text) else city_origin(self.store, text)
+        except OnstudyError as error:
+            self.errors["zip"] = _sentence(str(error))
+            return None
+
+    def facets(self) -> dict[str, tuple[str, ...]]:
+        """The values chosen, each only where it is one there is; upper or lower case is the same."""
+        found: dict[str, tuple[str, ...]] = {}
+        for name in FACETS:
+            given = [value[:_LONGEST] for value in self.params.getlist(name)[:100] if value.strip()]
+            if not given:
+                continue
+            with self.store.snapshot():
+                known = {value.casefold(): value for value in self.store.values(name)}
+            kept = [known[value.casefold()] for value in given if value.casefold() in known]
+            found[name] = tuple(dict.fromkeys(kept or [given[0]]))
+        return found
+
+    def ids(self) -> tuple[str, ...]:
+        given = [part.upper() for value in self.params.getlist("id")[:200] for part in value[:4000].split()]
+        if any(not NCT_ID.fullmatch(one) for one in given):
+            self.errors["id"] = "A trial id is NCT and eight digits, such as NCT03739814."
+        return tuple(dict.fromkeys(one for one in given if NCT_ID.fullmatch(one)))
+
+    def age(self, text: str) -> int | None:
+        found = _NUMBER.fullmatch(text)
+        if found and int(found[1]) <= OLDEST:
+            return int(found[1])
+        if text:
+            self.errors["age"] = f"Write the age in years, 0 to {OLDEST}."
+        return None
+
+    def sex(self, text: str) -> str:
+        if text.casefold() in ("female", "male"):
+            return text.upper()
+        if text and text.casefold() != "all":
+            self.errors["sex"] = "Choose female, male, or any."
+        return ""
+
+    def within(self, text: str, origin: Origin | None) -> float | None:
+        if not text:
+            return None
+        try:
+            miles = float(text)
+        except ValueError:
+            miles = -1.0
+        if not 0 < miles < 20_000:
+            self.errors["within"] = "Write the distance in miles, above 0."
+            return None
+        if origin is None and "zip" not in self.errors:
+            self.errors["zip"] = "A distance needs a place to measure from: give a ZIP code or a city."
+        return miles if origin is not None else None
+
+    def whole(self, name: str, otherwise: int, least: int, most: int) -> int:
+        text = self.text(name)
+        return min(max(int(text), least), most) if text.isascii() and text.isdigit() and len(text) < 10 else otherwise
+
+
+def _sentence(text: str) -> str:
+    """A message as a sentence of a page."""
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "?", "!")) else ".")
+
+
+# What was probably meant -----------------------------------------------------------------------------------
+
+_ZIP_IN_WORDS = re.compile(r"(?:\bzip(?: ?code)?:? ?)?\b([0-9]{5})(?:-[0-9]{4})?\b", re.IGNORECASE)
+_AGE_IN_WORDS = re.compile(
+    r"(?<![\w-])(?:age[d:]? ?)?([0-9]{1,2}|1[0-2][0-9])(?: ?(?:y|yo|yr|yrs|years?)(?: old)?)?\b(?![-.]?\w)",
+    re.IGNORECASE,
+)
+
+
+def suggestion(search: Asked) -> tuple[str, str] | None:
+    """Where the words hold a ZIP code or an age: what they would find in their own fields, and the address of that."""
+    words, found = search.query.words, {}
+    zip_code = _ZIP_IN_WORDS.search(words)
+    if zip_code and not search.fields["zip"]:
+        found["zip"] = zip_code[1]
+        words = _without(words, zip_code)
+    age = _AGE_IN_WORDS.search(words)
+    if age and not search.fields["age"] and int(age[1]) <= OLDEST:
+        found["age"] = age[1]
+        words = _without(words, age)
+    if not found:
+        return None
+    said = [f"“{words}”"] if words else []
+    said += [f"age {found['age']}"] if "age" in found else []
+    said += [f"near ZIP code {found['zip']}"] if "zip" in found else []
+    first_page = replace(search, query=replace(search.query, page=1))
+    return ", ".join(said), first_page.changed({"q": words, **found})
+
+
+def _without(text: str, found: re.Match[str]) -> str:
+    return " ".join(f"{text[: found.start()]} {text[found.end() :]}".replace(",", " ").split())
+
+
+def chosen_words(search: Asked, words: Mapping[str, str]) -> Iterable[tuple[str, str]]:
+    """What was chosen, each with the address of the search without it; `words` names the facets' values."""
+    labels = {"q": "Words", "condition": "Condition", "intervention": "Treatment", "sponsor": "Sponsor", "zip": "Near",
+              "age": "Age", "sex": "Sex", "within": "Miles"}  # fmt: skip
+    for name, value in search.fields.items():
+        if value:
+            yield f"{labels[name]}: {value}", search.changed({name: None, "page": None})
+    for name, values in search.facets.items():
+        for value in values:
+            rest = tuple(one for one in values if one != value)
+            yield words.get(value, value), search.changed({name: rest, "page": None})

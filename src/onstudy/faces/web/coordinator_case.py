@@ -1,0 +1,234 @@
+"""One patient and one trial as a coordinator's form carries them: the record, the dates, what was added.
+
+The record lives for one request: each page carries it on in its form, in memory, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from functools import cached_property
+from importlib.resources import files
+from typing import Any
+
+from starlette.datastructures import FormData, UploadFile
+
+from onstudy.criteria.trial import Trial
+from onstudy.engines.view import REGISTRATION
+from onstudy.errors import OnstudyError
+from onstudy.faces.web.coordinator_answers import SOURCE, as_patient, read_added
+from onstudy.readers import read_patients
+from onstudy.record.catalogue import Catalogue
+from onstudy.record.patient import Patient
+from onstudy.screening.answers import with_added
+from onstudy.screening.rows import STATUS_WORDS
+from onstudy.screening.screen import ALL, Screening, screen
+from onstudy.screening.timeline import VERDICT_WORDS
+from onstudy.values.calendar import DateError, When, parse_when
+
+#: Bytes of a record that the pages take: the form carries it on with each request.
+LARGEST = 5 * 1024 * 1024
+_LONGEST = 100
+
+
+def examples() -> dict[str, str]:
+    """The example patients that ship: file name to what a person reads."""
+    names = sorted(one.name for one in files("onstudy").joinpath("examples").iterdir() if one.name.endswith(".json"))
+    return {name: name.removesuffix(".json").replace("-", " ") for name in names}
+
+
+def example(name: str) -> str:
+    """The record of an example. Raises `OnstudyError` where there is none of that name."""
+    if name not in examples():
+        raise OnstudyError("There is no such example. Choose one of the list.")
+    return files("onstudy").joinpath("examples", name).read_text(encoding="utf-8")
+
+
+def decoded(data: bytes) -> str:
+    """The text of an uploaded record, unpacked where it is packed. Raises `OnstudyError` with what to do."""
+    if data.startswith(b"\x1f\x8b"):
+        try:
+            with gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
+                data = stream.read(LARGEST + 1)
+        except (EOFError, zlib.error, OSError):
+            raise OnstudyError("The packed file is damaged or cut off. Get it again.") from None
+    if len(data) > LARGEST:
+        raise OnstudyError(f"A record may have at most {LARGEST >> 20} MB. Upload one patient at a time.")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise OnstudyError("The file is not text in UTF-8. Save it as UTF-8, as JSON, YAML or CSV.") from None
+    if not text.strip():
+        raise OnstudyError("The file is empty.")
+    return text
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What may be changed between two screenings: dates, what is assumed absent, what was added."""
+
+    on: str = ""
+    until: str = ""
+    anchors: Mapping[str, str] = field(default_factory=dict)
+    assume: tuple[str, ...] = ()
+    added: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_text(self) -> str:
+        """As a hidden field holds them."""
+        return json.dumps(
+            {"on": self.on, "until": self.until, "anchors": self.anchors, "assume": self.assume, "added": self.added},
+            ensure_ascii=False,
+            sort_keys=True,
+        )
+
+
+def read_settings(text: str) -> Settings | None:
+    """The settings a hidden field holds; None where it holds none."""
+    try:
+        found = json.loads(text) if text else None
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(found, dict):
+        return None
+    anchors, assume = found.get("anchors"), found.get("assume")
+    return Settings(
+        on=str(found.get("on", ""))[:_LONGEST],
+        until=str(found.get("until", ""))[:_LONGEST],
+        anchors={str(k)[:_LONGEST]: str(v)[:_LONGEST] for k, v in anchors.items()} if isinstance(anchors, dict) else {},
+        assume=tuple(str(kind)[:_LONGEST] for kind in assume[:_LONGEST]) if isinstance(assume, list) else (),
+        added=read_added(json.dumps(found.get("added"))),
+    )
+
+
+@dataclass(frozen=True)
+class Case:
+    """A patient, a trial and the settings of a screening."""
+
+    trial: Trial
+    record: str
+    name: str
+    who: int
+    settings: Settings
+    catalogue: Catalogue
+
+    @cached_property
+    def patients(self) -> list[Patient]:
+        """Everybody in the record. Raises `OnstudyError` where it cannot be read."""
+        return read_patients(self.name, self.record.encode("utf-8", "surrogatepass"), self.catalogue)
+
+    @property
+    def patient(self) -> Patient:
+        """The one who is screened."""
+        return self.patients[min(self.who, len(self.patients) - 1)]
+
+    def screened(self, settings: Settings | None = None) -> Screening:
+        """The screening. Raises `OnstudyError` for dates and kinds that cannot be."""
+        chosen = settings or self.settings
+        patient = self.patient
+        if chosen.added:
+            more = as_patient(chosen.added, patient.id, self.catalogue)
+            patient = with_added(patient, more, SOURCE, self.catalogue)
+        return screen(
+            self.trial,
+            patient,
+            day(chosen.on, "Registration"),
+            anchors={
+                name: moment(text, self.trial.anchors[name].label) for name, text in chosen.anchors.items() if text
+            },
+            until=day(chosen.until, "Look ahead until") if chosen.until else None,
+            assume_complete=chosen.assume,
+            catalogue=self.catalogue,
+        )
+
+    def with_settings(self, settings: Settings) -> Case:
+        """The same patient and trial under other settings."""
+        return replace(self, settings=settings)
+
+
+def day(text: str, label: str) -> date:
+    """A day of a form. Raises `OnstudyError` that names the field."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise OnstudyError(f"{label}: write a day as YYYY-MM-DD.") from None
+
+
+def moment(text: str, label: str) -> When:
+    """A day or time of a form. Raises `OnstudyError` that names the field."""
+    try:
+        return parse_when(text)
+    except DateError:
+        raise OnstudyError(f"{label}: write a day as YYYY-MM-DD, or with its time as YYYY-MM-DDThh:mm.") from None
+
+
+async def uploaded(form: FormData) -> tuple[str, str]:
+    """The record a form brings and the name of its file: a new file, an example, or what the page before carried."""
+    file, chosen = form.get("file"), _text(form, "example")
+    if isinstance(file, UploadFile) and file.filename:
+        return decoded(await file.read(LARGEST + 1)), file.filename.rpartition("/")[2][:80]
+    if chosen:
+        return example(chosen), chosen
+    return _text(form, "record", LARGEST), _text(form, "name") or "record"
+
+
+def settings_of(form: FormData, trial: Trial) -> Settings:
+    """The settings a form states. An anchor of the first page, without a name, is the trial's first one."""
+    names = [name for name in trial.anchors if name != REGISTRATION]
+    anchors = {name: _text(form, f"anchor.{name}") for name in names}
+    if names and not anchors[names[0]]:
+        anchors[names[0]] = _text(form, "start")
+    return Settings(
+        on=_text(form, "on"),
+        until=_text(form, "until"),
+        anchors=anchors,
+        assume=tuple(kind for kind in form.getlist("assume")[:_LONGEST] if isinstance(kind, str)),
+        added=read_added(_text(form, "added", LARGEST)),
+    )
+
+
+def _text(form: FormData, name: str, most: int = _LONGEST) -> str:
+    value = form.get(name, "")
+    return value[:most].strip() if isinstance(value, str) else ""
+
+
+# What changed -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Changed:
+    """A cohort or criterion that stands otherwise than before."""
+
+    what: str
+    before: str
+    after: str
+
+
+def changes(before: Screening, after: Screening) -> list[Changed]:
+    """What is different between two screenings of one patient for one trial: verdicts first, then criteria."""
+    found = [
+        Changed(f"Cohort {new.id}", VERDICT_WORDS[old.verdict], VERDICT_WORDS[new.verdict])
+        for old, new in zip(before.cohorts, after.cohorts, strict=True)
+        if old.verdict != new.verdict
+    ]
+    for one, other in zip(before.criteria, after.criteria, strict=True):
+        pair = (one.status, one.if_confirmed), (other.status, other.if_confirmed)
+        if pair[0] != pair[1]:
+            found.append(Changed(one.criterion.id, _both(*pair[0]), _both(*pair[1])))
+    return found
+
+
+def _both(status: str, if_confirmed: str) -> str:
+    words = STATUS_WORDS[status]
+    return words if status == if_confirmed else f"{words} (if confirmed: {STATUS_WORDS[if_confirmed].lower()})"
+
+
+def assumable(s: Screening) -> list[tuple[str, str]]:
+    """The kinds whose absence would settle something: to choose what is taken as absent."""
+    kinds: Iterable[str] = (question.kind for cohort in s.cohorts for question in cohort.to_confirm)
+    named = {**dict.fromkeys(kind for kind in s.assumed_complete if kind != ALL), **dict.fromkeys(kinds)}
+    return [(kind, s.catalogue.kinds[kind].label) for kind in named if kind in s.catalogue.kinds]

@@ -1,0 +1,305 @@
+"""The coordinator's page without a browser: record and trial to worksheet, answers put in, dates changed, files out."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import logging
+import re
+import tempfile
+from html import unescape
+from importlib.resources import files
+
+import pytest
+from fastapi.testclient import TestClient
+from httpx2 import Response
+from tests.web.pages import text
+
+from onstudy import load_trial, read_patients, screen
+from onstudy.faces.web.coordinator_answers import asked
+from onstudy.faces.web.coordinator_case import LARGEST, examples
+from onstudy.screening.todo import todo_file
+
+HERE = "/coordinator"
+DATES = {"trial": "NCT03739814", "on": "2026-03-16", "start": "2026-03-18T09:00"}
+PATIENT = "patient: P1\nborn: 1955-06-20\nsex: male\nfacts:\n  - {kind: ecog, on: 2026-03-14, value: 1}\n"
+
+
+def example(name: str) -> str:
+    return files("onstudy").joinpath("examples", name).read_text(encoding="utf-8")
+
+
+def first(client: TestClient, record: str | bytes = "", name: str = "record.json", **fields: str) -> Response:
+    """The first form, with a file unless an example is chosen."""
+    given = {**DATES, **fields}
+    upload = {"file": (name, record)} if record else {"file": ("", b"")}
+    return client.post(HERE, data=given, files=upload)
+
+
+def carried(html: str) -> dict[str, str]:
+    """All that a page's form holds: hidden fields, texts, dates, chosen options."""
+    found = dict(
+        re.findall(r'<input (?:type="hidden"|class="usa-input[^"]*") ?[^>]*?name="([^"]+)"[^>]*? value="([^"]*)"', html)
+    )
+    found |= dict(re.findall(r'<textarea name="([^"]+)" hidden>\n?(.*?)</textarea>', html, re.DOTALL))
+    return {name: unescape(value) for name, value in found.items()}
+
+
+def again(client: TestClient, html: str, to: str = HERE, **fields: str) -> Response:
+    return client.post(to, data={**carried(html), **fields})
+
+
+def changed(html: str) -> list[str]:
+    """The rows of "What changed"."""
+    part = html[html.index("What changed") : html.index("Worksheet (HTML)")]
+    return [text(row) for row in re.findall(r"<tr>(.*?)</tr>", part, re.DOTALL)[1:]]
+
+
+def field_of(html: str, kind: str, key: str) -> str:
+    """The name of a field of the entry that asks about a kind."""
+    found = re.search(rf'name="(e\.\d+)\.kind" value="{kind}"', html)
+    assert found is not None, kind
+    return f"{found[1]}.{key}"
+
+
+# To the worksheet -----------------------------------------------------------------------------------------------
+
+
+def test_the_first_page_asks_for_a_record_and_a_trial(client: TestClient) -> None:
+    page = client.get(f"{HERE}?trial=NCT06480136")
+    assert re.search(r'<option value="NCT06480136" selected', page.text)
+    assert 'type="file"' in page.text and 'value="2026-05-20"' in page.text
+    assert [name in page.text for name in examples()] == [True] * 12
+
+
+@pytest.mark.parametrize("name", sorted(examples()))
+def test_each_example_is_the_screening_of_the_command_line(client: TestClient, name: str) -> None:
+    from datetime import date
+
+    page = first(client, example=name)
+    [patient] = read_patients(name, example(name).encode())
+    s = screen(load_trial("NCT03739814"), patient, date(2026, 3, 16), therapy_start="2026-03-18T09:00")
+    assert page.status_code == 200
+    assert again(client, page.text, f"{HERE}/json").text == s.to_json() + "\n"
+
+
+@pytest.mark.parametrize(("name", "record"), [
+    ("patient.yaml", PATIENT.encode()),
+    ("patient.csv", b"patient,kind,on,value\nP1,ecog,2026-03-14,1\n"),
+    ("bundle.json.gz", gzip.compress(example("cohort-1-eligible.json").encode())),
+    ("bundle.json", b"\xef\xbb\xbf" + example("cohort-1-eligible.json").encode()),
+])  # fmt: skip
+def test_every_format_is_taken(client: TestClient, name: str, record: bytes) -> None:
+    page = first(client, record, name)
+    assert page.status_code == 200 and "Verdict for each cohort" in page.text
+    assert again(client, page.text).status_code == 200
+
+
+def test_the_worksheet_has_its_windows_as_a_time_line(client: TestClient) -> None:
+    page = first(client, example="in-four-days.json").text
+    assert '<svg class="time"' in page and "Windows: the verdict on each registration day" in page
+    assert " style=" not in page and "<script>" not in page
+
+
+@pytest.mark.parametrize(("fields", "record", "says"), [
+    ({}, "", "Choose a file, or one of the examples."),
+    ({"trial": "NCT00000000"}, PATIENT, "Choose a trial."),
+    ({"on": "soon"}, PATIENT, "Registration: write a day as YYYY-MM-DD."),
+    ({"start": "soon"}, PATIENT, "write a day as YYYY-MM-DD, or with its time"),
+    ({"start": "2026-03-01"}, PATIENT, "lies before registration"),
+    ({"example": "../../etc/passwd"}, "", "There is no such example."),
+    ({}, "<xml/>", "is XML"),
+    ({}, "{}", "holds no"),
+    ({}, "   ", "The file is empty."),
+    ({}, b"\xff\xfe\x00", "not text in UTF-8"),
+    ({}, b"\x1f\x8b\x00\x00", "damaged or cut off"),
+])  # fmt: skip
+def test_what_cannot_be_used_is_told_beside_its_field(
+    client: TestClient, fields: dict[str, str], record: str | bytes, says: str
+) -> None:
+    page = first(client, record, **fields)
+    assert page.status_code == 422 and says in text(page.text)
+    assert "Please look at this again" in page.text
+
+
+def test_a_record_may_have_five_megabytes(client: TestClient) -> None:
+    large = json.loads(example("cohort-1-eligible.json"))
+    large["entry"][0]["resource"]["text"] = {"status": "generated", "div": "x" * (LARGEST - 400_000)}
+    page = first(client, json.dumps(large))
+    assert page.status_code == 200 and again(client, page.text).status_code == 200
+    too_large = first(client, b"x" * (LARGEST + 1))
+    assert too_large.status_code == 422 and "at most 5 MB" in too_large.text
+
+
+def test_of_several_patients_one_is_chosen(client: TestClient) -> None:
+    both = PATIENT + "---\n" + PATIENT.replace("P1", "P2").replace("1955", "1990")
+    page = first(client, both, "two.yaml")
+    assert "<bdi>P1</bdi> for NCT03739814" in page.text and re.search(r'<option value="1"\s*>P2', page.text)
+    assert "<bdi>P2</bdi> for NCT03739814" in again(client, page.text, who="1").text
+
+
+# Answering --------------------------------------------------------------------------------------------------------
+
+
+def test_the_form_asks_what_the_todo_file_asks() -> None:
+    from datetime import date
+
+    [patient] = read_patients("x.json", example("data-missing.json").encode())
+    s = screen(load_trial("NCT03739814"), patient, date(2026, 3, 16))
+    entries = [one for _, several in asked(s) for one in several]
+    lines = todo_file(s)
+    assert len(entries) == lines.count("- kind: ") + lines.count("# - ")
+    assert sum(len(one.blanks) for one in entries) == len(re.findall(r"^    (?!id:)[a-z_0-9]+:", lines, re.MULTILINE))
+
+
+def test_answers_change_the_verdict_and_what_changed_is_listed(client: TestClient) -> None:
+    page = first(client, example="data-missing.json").text
+    answers = {
+        field_of(page, "bcr_abl1", "value"): "negative",
+        field_of(page, "lvef", "value"): "60",
+        field_of(page, "lvef", "on"): "2026-03-10",
+        field_of(page, "bilirubin_total", "uln"): "1.2",
+    }
+    page = again(client, page, **answers).text
+    rows = changed(page)
+    assert "Cohort C1 Undetermined Eligible" in rows and "S1-18 Unknown Met" in rows
+    assert "answers on the page" in page
+    nothing = again(client, page).text
+    assert "Nothing: every verdict and every criterion stands as before." in nothing
+    file = again(client, nothing, f"{HERE}/facts")
+    assert file.headers["content-disposition"] == 'attachment; filename="NCT03739814-facts-added.yaml"'
+    assert "{kind: lvef, " in file.text and "value: 60 %" in file.text
+
+
+def test_the_facts_added_go_back_in_with_add(client: TestClient) -> None:
+    """The file that is downloaded gives, with the record, what the page shows."""
+    from datetime import date
+
+    from onstudy.record.catalogue import load_catalogue
+    from onstudy.screening.answers import with_added
+
+    page = first(client, example="data-missing.json").text
+    page = again(client, page, **{field_of(page, "bcr_abl1", "value"): "negative"}).text
+    [record] = read_patients("x.json", example("data-missing.json").encode())
+    [more] = read_patients("added.yaml", again(client, page, f"{HERE}/facts").content)
+    patient = with_added(record, more, "added.yaml", load_catalogue())
+    s = screen(load_trial("NCT03739814"), patient, date(2026, 3, 16), therapy_start="2026-03-18T09:00")
+    shown = json.loads(again(client, page, f"{HERE}/json").text)
+    assert [c["verdict"] for c in shown["cohorts"]] == [c.verdict for c in s.cohorts]
+
+
+def test_that_there_was_no_other_is_an_answer(client: TestClient) -> None:
+    page = first(client, example="infarction-undated.json").text
+    page = again(
+        client, page, complete="myocardial_infarction", **{field_of(page, "myocardial_infarction", "on"): "2015-03-01"}
+    ).text
+    assert any(row.startswith("S1-17 ") and row.endswith(" Met") for row in changed(page))
+
+
+def test_an_answer_that_cannot_be_read_stays_where_it_was_written(client: TestClient) -> None:
+    page = first(client, example="data-missing.json").text
+    wrong = {field_of(page, "lvef", "value"): "sixty", field_of(page, "bcr_abl1", "value"): "negative"}
+    answer = again(client, page, **wrong)
+    assert answer.status_code == 422
+    assert 'value="sixty"' in answer.text and "not a number with a unit" in answer.text
+    assert "S1-04 Unknown Met" in changed(answer.text)
+
+
+def test_a_date_that_was_there_already_is_no_answer(client: TestClient) -> None:
+    """The day of record stands in the form; without an answer beside it nothing is said, and never a yes."""
+    page = first(client, example="eligible-if-confirmed.json").text
+    name = field_of(page, "angina", "recorded")
+    assert carried(page)[name] == "2026-03-16"
+    assert "Nothing: every verdict and every criterion stands as before." in again(client, page).text
+
+
+def test_a_bare_number_has_the_unit_beside_its_field_and_another_may_be_written(client: TestClient) -> None:
+    page = first(client, PATIENT, "p.yaml").text
+    name = field_of(page, "creatinine", "value")
+    assert carried(page)[f"{name}.unit"] == "mg/dL"
+    answers = {name: "88.4", f"{name}.unit": "umol/L", field_of(page, "creatinine", "uln"): "1.2 mg/dL"}
+    added = again(client, again(client, page, **answers).text, f"{HERE}/facts").text
+    assert "value: 88.4 umol/L" in added and "uln: 1.2 mg/dL" in added
+
+
+# Changing ---------------------------------------------------------------------------------------------------------
+
+
+def test_another_day_shows_what_it_changes(client: TestClient) -> None:
+    """The example says it: four days later it works."""
+    page = first(client, example="in-four-days.json").text
+    later = again(client, page, on="2026-03-20", **{"anchor.therapy_start": "2026-03-22T09:00"}).text
+    assert any("Ineligible Eligible" in row for row in changed(later))
+
+
+def test_what_is_assumed_absent_is_shown_as_assumed(client: TestClient) -> None:
+    page = first(client, example="eligible-if-confirmed.json").text
+    sure = again(client, page, assume="all").text
+    assert "Cohort C1 Eligible if confirmed Eligible" in changed(sure)
+    assert "Absences assumed" in sure
+
+
+@pytest.mark.parametrize("fields", [
+    {"on": "never"}, {"anchor.therapy_start": "never"}, {"until": "2020-01-01"}, {"assume": "lvef"},
+    {"on": "1500-01-01"},
+])  # fmt: skip
+def test_settings_that_cannot_be_leave_the_page_as_it_was(client: TestClient, fields: dict[str, str]) -> None:
+    page = first(client, example="cohort-1-eligible.json").text
+    answer = again(client, page, **fields)
+    assert answer.status_code == 422 and "Please look at this again" in answer.text
+    assert "Eligible for C1 as recorded." in text(answer.text)
+
+
+# To take away -------------------------------------------------------------------------------------------------------
+
+
+def test_the_downloads_are_those_of_the_command_line(client: TestClient) -> None:
+    page = first(client, example="cohort-1-eligible.json").text
+    sheet = again(client, page, f"{HERE}/worksheet")
+    assert sheet.headers["content-type"].startswith("text/html")
+    assert sheet.headers["content-disposition"].startswith("attachment")
+    assert sheet.text.lstrip().startswith("<!doctype html>") and "Content-Security-Policy" in sheet.text
+    assert json.loads(again(client, page, f"{HERE}/json").text)["patient"] == "cohort-1-eligible"
+
+
+@pytest.mark.parametrize("path", ["/worksheet", "/json", "/facts"])
+def test_nothing_is_downloaded_of_nothing(client: TestClient, path: str) -> None:
+    assert client.post(f"{HERE}{path}", data={"trial": "NCT03739814", "on": "2026-03-16"}).status_code == 422
+
+
+# Safe ----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_record_is_escaped(client: TestClient) -> None:
+    hostile = PATIENT.replace("P1", '"<img src=x onerror=alert(1)></textarea><script>alert(1)</script>"')
+    page = first(client, hostile, '"><script>.yaml').text
+    assert "<script>alert" not in page and "<img src=x" not in page
+    assert carried(page)["record"].replace("\r\n", "\n").strip() == hostile.strip()
+
+
+@pytest.mark.parametrize("fields", [
+    {"was": "[1,2]", "added": "x"}, {"was": '{"anchors": 3, "assume": "x", "added": {"facts": "y"}}'},
+    {"added": '{"facts": [{"kind": "<b>"}], "complete": 5}'}, {"who": "99999"}, {"who": "-1"},
+    {"e.0.kind": "no_such_kind", "e.0.value": "1"}, {"e.x.kind": "lvef"}, {"e.0": "x"}, {"e.0.value": "1"},
+    {"added": "[" * 5000}, {"was": '{"on": "x", "added": null}'},
+])  # fmt: skip
+def test_hostile_forms_give_a_page(client: TestClient, fields: dict[str, str]) -> None:
+    page = client.post(HERE, data={**DATES, "record": PATIENT, "name": "p.yaml", **fields})
+    assert page.status_code in (200, 422) and "<b>" not in page.text
+
+
+def test_the_record_is_in_no_log_no_address_and_no_file(
+    client: TestClient, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(*args: object, **kwargs: object) -> None:
+        raise AssertionError("a file was made")
+
+    caplog.set_level(logging.DEBUG)
+    for name in ("NamedTemporaryFile", "TemporaryFile", "mkstemp"):
+        monkeypatch.setattr(tempfile, name, forbidden)
+    large = PATIENT.replace("P1", "SECRET7").encode() + b"# " + b"x" * 3_000_000
+    page = first(client, large, "p.yaml")
+    assert page.status_code == 200 and "SECRET7" not in str(page.url)
+    assert again(client, page.text).status_code == 200
+    assert all("SECRET7" not in record.getMessage() for record in caplog.records)
+    assert page.headers["cache-control"] == "no-store"

@@ -1,0 +1,87 @@
+"""Upload to worksheet in Chromium: with JavaScript and without, narrow and wide."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+from tests.web.conftest import Site
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+HERE = "/coordinator"
+
+
+def upload(page: Page, name: str) -> None:
+    record = files("onstudy").joinpath("examples", name).read_bytes()
+    page.locator("#file").set_input_files({"name": name, "mimeType": "application/json", "buffer": record})
+    page.locator("#trial").select_option("NCT03739814")
+    page.locator("#on").fill("2026-03-16")
+    page.locator("#start").fill("2026-03-18T09:00")
+    page.get_by_role("button", name="Screen").click()
+
+
+def answer(page: Page, kind: str, **fields: str) -> None:
+    entry = page.locator(f'fieldset:has(input[value="{kind}"])')
+    for key, value in fields.items():
+        blank = entry.locator(f'[name$=".{key}"]')
+        if blank.evaluate("one => one.tagName") == "SELECT":
+            blank.select_option(value)
+        else:
+            blank.fill(value)
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_from_upload_to_worksheet_and_back(site: Site, javascript: bool) -> None:
+    visit = site.visit(HERE, javascript=javascript)
+    page = visit.page
+    upload(page, "data-missing.json")
+    expect(page.get_by_role("heading", level=1)).to_have_text("data-missing for NCT03739814")
+    expect(page.get_by_text("Not yet decided for C1").first).to_be_visible()
+    answer(page, "bcr_abl1", value="negative")
+    answer(page, "lvef", value="60", on="2026-03-10")
+    answer(page, "bilirubin_total", uln="1.2")
+    page.get_by_role("button", name="Screen again").last.click()
+    expect(page.get_by_role("row", name="Cohort C1 Undetermined Eligible")).to_be_visible()
+    expect(page.get_by_role("img", name="Verdict of each cohort by registration day")).to_be_visible()
+    page.get_by_text("Change dates, or what is taken as absent").click()
+    page.locator("#on").fill("2026-07-01")
+    page.locator('[name="anchor.therapy_start"]').fill("")
+    page.get_by_role("button", name="Screen again").first.click()
+    expect(page.get_by_role("heading", name="What changed")).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Facts added (3)").click()
+    assert "value: 60 %" in Path(download.value.path()).read_text()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Worksheet (HTML)").click()
+    assert Path(download.value.path()).read_text().lstrip().startswith("<!doctype html>")
+    assert page.url.endswith(HERE)
+    assert site.only_here(visit) and visit.messages == []
+
+
+@pytest.mark.parametrize("width", [320, 1280])
+def test_both_pages_are_accessible(site: Site, width: int) -> None:
+    page = site.visit(HERE, width=width).page
+    assert site.faults(page) == [] and site.overflow(page) == 0
+    page.get_by_role("button", name="Screen").click()
+    expect(page.locator("#errors")).to_be_focused()
+    assert site.faults(page) == [] and site.overflow(page) == 0
+    upload(page, "data-missing.json")
+    page.evaluate("document.querySelectorAll('details').forEach(part => { part.open = true })")
+    answer(page, "lvef", value="sixty")
+    page.get_by_role("button", name="Screen again").last.click()
+    page.evaluate("document.querySelectorAll('details').forEach(part => { part.open = true })")
+    expect(page.locator("#errors")).to_be_focused()
+    assert site.faults(page) == [] and site.overflow(page) == 0
+
+
+def test_the_worksheet_keeps_its_own_style_to_itself(site: Site) -> None:
+    """Its style is scoped: a badge has it, the page's own heading has not."""
+    page = site.visit(HERE).page
+    upload(page, "cohort-1-eligible.json")
+    badge = page.locator(".worksheet .badge").first
+    assert badge.evaluate("one => getComputedStyle(one).borderTopStyle") == "solid"
+    fonts = page.locator("h1, .worksheet h2").evaluate_all("all => all.map(one => getComputedStyle(one).fontFamily)")
+    assert len(set(fonts)) == 1

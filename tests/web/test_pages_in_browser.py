@@ -1,0 +1,188 @@
+"""Search to page to site in Chromium: with JavaScript and without, narrow and wide, by keyboard, on paper."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+from tests.registry.studies import site as place
+from tests.registry.studies import store_of, study
+from tests.web.conftest import TODAY, Site
+
+from onstudy.faces.web.stock import Stock
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+PAGES = {
+    "start": "/",
+    "search": "/trials?q=leukemia&age=67&zip=35294",
+    "errors": "/trials?id=NCT03739814&age=x&zip=1",
+    "nothing": "/trials?q=leukemia,+67,+ZIP+35294",
+    "chosen": "/trials?q=leukemia&phase=PHASE2&status=RECRUITING&within=100&zip=77030&open=1&page=1",
+    "trial": "/trials/NCT03739814?zip=35294",
+    "plain trial": "/trials/NCT01949129?zip=1",
+    "no sites": "/trials/NCT06480136",
+    "selected": "/trials/selected?id=NCT03739814&id=NCT05519384&zip=35294",
+    "about": "/about",
+    "missing": "/trials/NCT99999999",
+}
+
+
+def unfold(page: Page) -> None:
+    """Open everything that is folded, so that it is looked at too."""
+    page.evaluate("document.querySelectorAll('details').forEach(part => { part.open = true })")
+
+
+@pytest.mark.parametrize("width", [320, 1280])
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_is_accessible(site: Site, name: str, width: int) -> None:
+    visit = site.visit(PAGES[name], width)
+    assert site.overflow(visit.page) == 0
+    unfold(visit.page)
+    assert site.faults(visit.page) == []
+    assert site.overflow(visit.page) == 0
+    assert site.only_here(visit)
+    assert [said for said in visit.messages if "404" not in said] == []
+
+
+@pytest.mark.parametrize("name", ["search", "trial"])
+def test_enlarged_four_times_nobody_scrolls_sideways(site: Site, name: str) -> None:
+    visit = site.visit(PAGES[name], 320, device_scale_factor=4)
+    assert site.overflow(visit.page) == 0
+    unfold(visit.page)
+    assert site.overflow(visit.page) == 0
+
+
+def walk(site: Site, javascript: bool) -> None:
+    """From the start page to the nearest site of the flagship."""
+    page = site.visit("/", javascript=javascript).page
+    page.get_by_label("Condition, treatment or other words").fill("leukemia")
+    page.get_by_label("Age", exact=True).fill("67")
+    page.get_by_label("ZIP code or city").fill("35294")
+    page.get_by_role("button", name="Search").click()
+    expect(page.locator("#count")).to_contain_text("trials")
+    first = page.locator("article.hit").first
+    expect(first).to_contain_text("NCT03739814")
+    expect(first).to_contain_text("listed as open about 2021, ask the site")
+    first.get_by_role("link").first.click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Inotuzumab ozogamicin and blinatumomab")
+    nearest = page.locator(".nearest")
+    expect(nearest).to_contain_text("University of Alabama at Birmingham Cancer Center")
+    expect(nearest).to_contain_text("Listed as open about 2021, ask the site")
+    page.get_by_label("State or region").select_option("Nevada")
+    page.get_by_role("button", name="Show sites").click()
+    expect(page.locator("table.sites")).to_contain_text("Nevada")
+    expect(page.locator("table.sites")).not_to_contain_text("Alabama")
+    assert re.search(r"/trials/NCT03739814\?zip=35294&.*state=Nevada", page.url)
+
+
+@pytest.mark.parametrize("javascript", [True, False], ids=["with JavaScript", "without"])
+def test_search_to_page_to_site(site: Site, javascript: bool) -> None:
+    walk(site, javascript)
+
+
+def test_a_facet_is_applied_at_once_and_the_focus_stays(site: Site) -> None:
+    visit = site.visit("/trials?q=leukemia&zip=35294")
+    page = visit.page
+    before = page.locator("#count").inner_text()
+    page.get_by_label(re.compile(r"^phase 2 \(")).focus()
+    page.keyboard.press("Space")
+    expect(page.locator("#count")).not_to_have_text(before)
+    expect(page.locator("#phase-PHASE2")).to_be_checked()
+    expect(page.locator("#phase-PHASE2")).to_be_focused()
+    expect(page.locator("#said")).to_contain_text("trials")
+    assert page.url.endswith("/trials?q=leukemia&zip=35294&phase=PHASE2")
+    page.go_back()
+    expect(page.locator("#count")).to_have_text(before)
+    expect(page.locator("#phase-PHASE2")).not_to_be_checked()
+    assert visit.messages == []
+
+
+def test_facets_work_without_javascript(site: Site) -> None:
+    page = site.visit("/trials?q=leukemia", javascript=False).page
+    before = page.locator("#count").inner_text()
+    page.locator("label[for='phase-PHASE2']").click()
+    page.get_by_role("button", name="Apply").click()
+    expect(page.locator("#count")).not_to_have_text(before)
+    expect(page.locator("#phase-PHASE2")).to_be_checked()
+
+
+@pytest.mark.parametrize("javascript", [True, False], ids=["with JavaScript", "without"])
+def test_ticked_trials_are_printed(site: Site, javascript: bool) -> None:
+    page = site.visit("/trials?q=leukemia&zip=35294", javascript=javascript).page
+    page.locator("article.hit").nth(0).locator("label").click()
+    page.locator("article.hit").nth(2).locator("label").click()
+    page.get_by_role("button", name="Print selected").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Selected trials")
+    expect(page.locator("article.hit")).to_have_count(2)
+
+
+def test_errors_get_the_focus_and_lead_to_their_fields(site: Site) -> None:
+    page = site.visit("/trials?age=abc&zip=00000").page
+    expect(page.locator("#errors")).to_be_focused()
+    page.get_by_role("link", name="Write the age in years").click()
+    expect(page.locator("#age")).to_be_focused()
+
+
+def test_the_keyboard_reaches_everything(site: Site) -> None:
+    page = site.visit("/").page
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to main content")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#main")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.get_by_label("Condition, treatment or other words")).to_be_focused()
+    page.keyboard.type("leukemia")
+    page.keyboard.press("Enter")
+    expect(page.locator("#count")).to_contain_text("trials")
+
+
+def test_a_medical_word_leads_into_the_folded_glossary(site: Site) -> None:
+    page = site.visit("/trials/NCT03739814").page
+    page.locator("a.word").first.click()
+    expect(page.locator(".glossary dl > div:target")).to_be_visible()
+
+
+def test_a_cited_criterion_is_unfolded(site: Site) -> None:
+    page = site.visit("/trials/NCT03739814").page
+    page.get_by_role("link", name="C2-03").first.click()
+    expect(page.locator("#criterion-C2-03")).to_be_in_viewport()
+
+
+def test_on_paper_all_is_unfolded_and_controls_are_gone(site: Site) -> None:
+    page = site.visit("/trials/NCT03739814", javascript=True).page
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    page.emulate_media(media="print")
+    expect(page.locator("#criterion-C3-06")).to_be_visible()
+    expect(page.locator("header.top")).to_be_hidden()
+    expect(page.locator("form.where")).to_be_hidden()
+    page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    assert page.locator("details[open]").count() < 5
+
+
+def test_buttons_that_need_a_script_are_shown_only_with_one(site: Site) -> None:
+    expect(site.visit("/trials/NCT03739814").page.get_by_role("button", name="Print")).to_be_visible()
+    expect(site.visit("/trials/NCT03739814", javascript=False).page.get_by_role("button", name="Print")).to_be_hidden()
+
+
+def test_hostile_records_run_nothing(site_of: Callable[[Stock], Site], monkeypatch: pytest.MonkeyPatch) -> None:
+    evil = "<script>document.title='owned'</script><img src=/x onerror=document.title='owned'>\u202e"
+    sites = [place(evil, "RECRUITING", (39.0, -77.0), name=evil, state=evil)]
+    store = store_of(study(1, title=evil, conditions=[evil], summary=evil, sponsor=evil, sites=sites))
+    site = site_of(Stock(store, today=lambda: TODAY))
+    for path in ("/trials?zip=20892", "/trials/NCT00000001?zip=20892"):
+        visit = site.visit(path)
+        assert visit.page.title() != "owned"
+        assert visit.messages == [] and site.only_here(visit)
+        assert site.overflow(visit.page) == 0
+
+
+def test_many_sites_look_right(site_of: Callable[[Stock], Site]) -> None:
+    sites = [place(f"City {n}", point=(30 + n % 40 / 4, -110 + n / 40), state=f"State {n % 50}") for n in range(1400)]
+    site = site_of(Stock(store_of(study(1, title="x" * 500, sites=sites)), today=lambda: TODAY))
+    for width in (320, 1280):
+        visit = site.visit("/trials/NCT00000001?sites=all", width)
+        assert site.overflow(visit.page) == 0
+        expect(visit.page.locator("table.sites tbody tr")).to_have_count(1400)

@@ -1,0 +1,215 @@
+"""The questionnaire's pages without a browser: the form carries everything, nothing stands in an address or is kept."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from html import unescape
+
+import pytest
+from fastapi.testclient import TestClient
+from httpx2 import Response
+from tests.screening.test_questionnaire import NEW
+from tests.screening.test_questionnaire_reading import HIGHEST, grade
+from tests.web.conftest import TODAY
+from tests.web.pages import headings, text
+
+from onstudy import load_trial, read_patients, screen
+from onstudy.faces.web.questionnaire_state import FIELD
+
+HERE = "/trials/NCT03739814/questions"
+ONLY_LIMITS = "/trials/NCT01949129/questions"
+
+
+def hidden(html: str) -> dict[str, str]:
+    """The hidden fields of a page's form."""
+    found = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', html)
+    return {name: unescape(value) for name, value in found}
+
+
+def asked(html: str) -> list[str]:
+    """The keys of the questions on a page."""
+    return hidden(html).get("page", "").split(",")
+
+
+def filled(html: str) -> dict[str, str]:
+    """The answers that a page shows as given."""
+    boxes = re.findall(r'<input class="usa-radio__input[^>]*name="([^"]+)" value="([^"]*)" checked', html)
+    texts = re.findall(r'<input class="usa-input[^>]*name="([^"]+)" value="([^"]+)"', html)
+    months = re.findall(r'name="([^"]+\.month)">(?:(?!</select>).)*?value="(\d+)" selected', html, re.DOTALL)
+    return {name: unescape(value) for name, value in (*boxes, *texts, *months)}
+
+
+def send(client: TestClient, html: str, go: str, answers: dict[str, str] | None = None, to: str = HERE) -> Response:
+    given = {f"{FIELD}{name}": value for name, value in (answers or {}).items()}
+    return client.post(to, data={**hidden(html), **filled(html), **given, "go": go})
+
+
+def walk(client: TestClient, answers: dict[str, str], to: str = HERE) -> str:
+    """Answer page after page, "no" to what is not among the answers, up to the result."""
+    html = send(client, client.get(to).text, "next", to=to).text
+    for _ in range(60):
+        if "How this trial looks for you" in html:
+            return html
+        yes_or_no = dict.fromkeys(re.findall(rf'name="{FIELD}([^"]+)" value="no"', html), "no")
+        mine = {name: value for name, value in answers.items() if f'name="{FIELD}{name}"' in html}
+        html = send(client, html, "next", {**yes_or_no, **mine}, to=to).text
+    raise AssertionError("it does not come to an end")
+
+
+def test_it_begins_with_what_it_is(client: TestClient) -> None:
+    page = client.get(HERE)
+    assert page.status_code == 200 and headings(page.text, 1) == ["Could this trial be for me?"]
+    assert "is not kept" in text(page.text)
+    assert hidden(page.text) == {"trail": ""}
+
+
+def test_the_first_page_asks_about_the_person(client: TestClient) -> None:
+    page = send(client, client.get(HERE).text, "next")
+    assert asked(page.text) == ["born", "sex"]
+    assert "checked" not in page.text and " selected" not in page.text
+    assert page.text.count("I don&#39;t know") == 2
+
+
+def test_it_goes_to_the_result_and_the_page_for_the_doctor(client: TestClient) -> None:
+    result = walk(client, NEW)
+    assert [text(found) for found in headings(result)][:3] == ["Likely", "Unlikely", "Unlikely"]
+    assert "Group C1: Newly diagnosed, 60 years or older" in text(result)
+    assert "Only the doctors of the trial decide that" in text(result)
+    doctor = send(client, result, "", to=f"{HERE}/doctor")
+    assert headings(doctor.text, 1) == ["For the doctor: NCT03739814"]
+    said = text(doctor.text)
+    assert "Do your leukemia cells have the Philadelphia chromosome? No (Ph-negative)" in said
+    assert "May 20, 2026" in said and "Relapsed or refractory disease in salvage 1 or 2" in said
+    assert send(client, doctor.text, "result").text == result
+
+
+@pytest.mark.parametrize("word", ["eligible", "you qualify", "please wait"])
+def test_no_page_says_more_than_it_can(client: TestClient, word: str) -> None:
+    result = walk(client, NEW)
+    assert word not in re.sub(r"<q>.*?</q>", "", result, flags=re.DOTALL).lower()
+
+
+def test_the_result_is_easy_to_read(client: TestClient) -> None:
+    """All its own sentences; the words of the study plan are quoted, and the titles of groups and trial are its."""
+    page = re.sub(
+        r"<(q|ul|dl|h[1-6]|nav|header|footer)\b.*?</\1>|<p class=\"lead\">.*?</p>",
+        "",
+        walk(client, NEW),
+        flags=re.DOTALL,
+    )
+    sentences = [text(found) for found in re.findall(r"<p\b[^>]*>(.*?)</p>", page, re.DOTALL)]
+    start = re.findall(r"<(?:p|li)\b[^>]*>(.*?)</(?:p|li)>", client.get(HERE).text.split("<main")[1], re.DOTALL)
+    plain = [one for one in (*sentences, *map(text, start[2:])) if one and "endorse" not in one]
+    assert len(plain) > 10
+    assert {one: round(grade(one), 1) for one in plain if grade(one) > HIGHEST} == {}
+
+
+def test_what_is_wrong_stands_beside_its_question_and_keeps_what_was_written(client: TestClient) -> None:
+    first = send(client, client.get(HERE).text, "next").text
+    page = send(client, first, "next", {"born.year": "59", "sex": "male"})
+    assert page.status_code == 422
+    assert '<a href="#born">Write the year with four digits' in page.text
+    assert 'id="born-error"' in page.text and 'value="59"' in page.text
+    assert re.search(r'value="male" checked', page.text)
+    assert "Error:" in headings(page.text, 0) or "<title>Error: " in page.text
+
+
+def test_back_and_change_keep_every_answer(client: TestClient) -> None:
+    first = send(client, client.get(HERE).text, "next").text
+    second = send(client, first, "next", {"born.year": "1959", "born.month": "3", "sex": "male"}).text
+    assert "leukemia_diagnosis" in asked(second)
+    back = send(client, second, "back", {"bcr_abl1": "negative"}).text
+    assert asked(back) == ["born", "sex"] and 'value="1959"' in back and re.search(r'value="male" checked', back)
+    again = send(client, back, "next", {"born.year": "1959", "born.month": "3", "sex": "female"}).text
+    assert "leukemia_diagnosis" in asked(again) and re.search(r'value="negative" checked', again)
+    start = send(client, back, "back").text
+    assert headings(start, 1) == ["Could this trial be for me?"] and "Go on" in start
+    assert asked(send(client, start, "change-0").text) == ["born", "sex"]
+
+
+def test_a_changed_answer_leads_back_to_the_result_or_to_what_is_newly_open(client: TestClient) -> None:
+    result = walk(client, NEW)
+    place = re.search(r'value="(change-\d+)">Change<span class="usa-sr-only">: What type of leukemia', result)
+    assert place is not None
+    page = send(client, result, place[1]).text
+    assert "leukemia_diagnosis" in asked(page)
+    same = send(client, page, "next", {"leukemia_diagnosis": "precursor_b_all"}).text
+    assert headings(same, 1) == ["How this trial looks for you"]
+    other = send(client, page, "next", {"all_disease_status": "relapsed"}).text
+    assert "treatment.agent.cd19_directed" in asked(other)
+
+
+def test_one_may_stop_and_go_on(client: TestClient) -> None:
+    first = send(client, client.get(HERE).text, "next").text
+    second = send(client, first, "next", {"born.year": "1959"}).text
+    so_far = send(client, second, "result").text
+    assert "You have not seen all questions yet" in so_far
+    assert asked(send(client, so_far, "next").text) != [""]
+
+
+def test_without_a_trial_file_it_compares_age_and_sex_and_says_so(client: TestClient) -> None:
+    start = client.get(ONLY_LIMITS)
+    assert "Only age and sex are compared" in start.text
+    first = send(client, start.text, "next", to=ONLY_LIMITS).text
+    assert "born" in asked(first) and set(asked(first)) <= {"born", "sex"}
+    result = send(client, first, "next", {"born.year": "1980", "sex": "female"}, to=ONLY_LIMITS).text
+    assert "Only age and sex were compared" in result
+    assert headings(result)[:1] == ["Only age and sex were compared"]
+    assert "Likely" not in text(result)
+
+
+def test_unknown_trials_are_not_there(client: TestClient) -> None:
+    assert client.get("/trials/NCT99999999/questions").status_code == 404
+    assert client.post("/trials/NCT99999999/questions").status_code == 404
+
+
+# To take away ---------------------------------------------------------------------------------------------------
+
+
+def test_the_patient_file_can_be_screened_with(client: TestClient) -> None:
+    answer = send(client, walk(client, NEW), "", to=f"{HERE}/facts")
+    assert answer.headers["content-disposition"] == 'attachment; filename="NCT03739814-answers.yaml"'
+    [patient] = read_patients("answers.yaml", answer.content)
+    assert patient.problems == ()
+    found = screen(load_trial("NCT03739814"), patient, TODAY)
+    assert [cohort.verdict for cohort in found.cohorts] == ["undetermined", "ineligible", "ineligible"]
+
+
+def test_the_response_is_fhir(client: TestClient) -> None:
+    model = pytest.importorskip("fhir.resources.R4B.questionnaireresponse").QuestionnaireResponse
+    answer = send(client, walk(client, NEW), "", to=f"{HERE}/response")
+    assert answer.headers["content-type"].startswith("application/fhir+json")
+    model.model_validate(json.loads(answer.text))
+
+
+# Safe ---------------------------------------------------------------------------------------------------------------
+
+
+def test_no_answer_stands_in_an_address_a_cookie_or_a_log(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, logger="onstudy.web")
+    first = send(client, client.get(HERE).text, "next")
+    page = send(client, first.text, "next", {"born.year": "1959", "sex": "male", "ecog": "1"})
+    assert 'method="get"' not in page.text.lower() and "1959" not in str(page.url)
+    assert "set-cookie" not in page.headers and page.headers["cache-control"] == "no-store"
+    assert all("1959" not in record.getMessage() for record in caplog.records)
+
+
+@pytest.mark.parametrize("data", [
+    {"trail": ";;,,;" * 500, "page": "x" * 5000, "at": "99999", "go": "next"},
+    {"trail": "born,sex;<script>", "page": "born,<b>", "at": "-1", "go": "back"},
+    {"go": "change-99"}, {"go": "change-x"}, {"go": "\x00"},
+    {"q.born.year": "9" * 10_000, "page": "born", "go": "next"},
+    {"q.sex": "<script>alert(1)</script>", "go": "next"}, {"q.__class__": "x", "q..": "y", "q.": "z", "go": "result"},
+    {"trail": "treatment.intent.ALL.which.chemotherapy.end", "q.treatment.intent.ALL": "yes", "go": "change-0"},
+])  # fmt: skip
+def test_hostile_forms_give_a_page(client: TestClient, data: dict[str, str]) -> None:
+    page = client.post(HERE, data=data)
+    assert page.status_code in (200, 422)
+    assert "<script>alert" not in page.text and "<b>" not in page.text
+
+
+@pytest.mark.parametrize("path", ["", "/doctor", "/response", "/facts"])
+def test_an_empty_form_is_an_empty_questionnaire(client: TestClient, path: str) -> None:
+    assert client.post(f"{HERE}{path}").status_code == 200

@@ -1,0 +1,72 @@
+"""`onstudy serve`: it answers, says where, logs nothing of anybody, and ends when told to."""
+
+from __future__ import annotations
+
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+
+import httpx2
+import pytest
+
+Serve = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    running: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "onstudy.faces.cli", "serve", *arguments]
+        running.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+        return running[-1]
+
+    yield start
+    for one in running:
+        if one.poll() is None:
+            one.kill()
+        one.communicate()
+
+
+def address(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    found = re.fullmatch(r"onstudy serves on (http://127\.0\.0\.1:\d+)/\n", line)
+    assert found is not None, line
+    return found[1]
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_it_answers_and_logs_nothing_of_anybody(serve: Serve, workers: str) -> None:
+    process = serve("--port", "0", "--workers", workers)
+    where = address(process)
+    for _ in range(4):
+        assert httpx2.get(f"{where}/health").json() == {"status": "ok", "trials": 73}
+    page = httpx2.get(f"{where}/trials?q=secretdisease&zip=35294&age=67", headers={"Accept": "text/html"})
+    assert page.status_code == 200 and "secretdisease" in page.text
+    assert "server" not in page.headers
+    process.send_signal(signal.SIGTERM)
+    _, log = process.communicate(timeout=20)
+    assert log.count('{"method": "GET", "route": "/health", "status": 200') == 4
+    assert '"route": "/trials", "status": 200' in log
+    for word in ("secretdisease", "35294", "67,"):
+        assert word not in log
+
+
+def test_a_port_in_use_and_a_wrong_option_are_told(serve: Serve) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        process = serve("--port", str(taken.getsockname()[1]))
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert re.fullmatch(r"onstudy: cannot listen on 127\.0\.0\.1 port \d+: .*; choose another --port\n", said)
+    process = serve("--address", "trials.example")
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 2 and "does not begin with https://" in said
+    process = serve("--registry", "/nowhere/registry.sqlite")
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 2 and "there is no registry" in said
