@@ -15,7 +15,7 @@ from onstudy.readers.drugs import DrugNames
 from onstudy.readers.fhir_write import to_bundle
 from onstudy.record.catalogue import plain
 from onstudy.record.catalogue_file import extend
-from onstudy.record.patient import Patient
+from onstudy.record.patient import Fact, Patient
 from onstudy.screening.screen import CohortResult
 from onstudy.values.calendar import show
 
@@ -223,7 +223,8 @@ def test_drugs_that_are_not_recognised_are_one_treatment_of_an_unknown_agent() -
         {**given({"text": "Aspirin 81 MG Oral Tablet"}), "id": "d"},
     )
     fact = only(patient, "treatment")
-    assert (fact.id, fact.attributes, fact.ongoing) == ("unrecognised drugs", {}, False)
+    assert fact.id.startswith("unrecognised drugs ")
+    assert (fact.attributes, fact.ongoing) == ({}, False)
     assert (show(fact.start), show(fact.end) if fact.end else "") == ("2024-01-05..2026-02-01", "from 2024-03-01")
     assert {other.source for other in of(patient, "unmapped")} == {
         "MedicationStatement/a",
@@ -320,10 +321,11 @@ LONG_AGO: Json = {"effectivePeriod": {"start": "2024-01-01", "end": "2024-03-01"
 
 def test_c2_09_asks_which_drug_it_was() -> None:
     assert asked(cohort_2()).verdict == "eligible"
-    found = asked(cohort_2(given({"text": "XY-101 antibody"}, **LONG_AGO)))
+    patient = cohort_2(given({"text": "XY-101 antibody"}, **LONG_AGO))
+    found = asked(patient)
     assert (found.verdict, found.deciding) == ("undetermined", ("C2-09",))
     (question,) = found.missing
-    assert (question.kind, question.fields, question.about) == ("treatment", ("agent",), ("unrecognised drugs",))
+    assert (question.kind, question.fields, question.about) == ("treatment", ("agent",), (unrecognised(patient).id,))
     assert question.reasons == ("not_stated",)
 
 
@@ -345,14 +347,27 @@ def test_washouts_ask_for_a_drug_that_may_have_been_given_until_now() -> None:
 
 def test_one_answer_settles_all_drugs_nobody_knew() -> None:
     patient = cohort_2(given({"text": "XY-101"}, **LONG_AGO), given({"text": "XY-102"}, GIVEN, **LONG_AGO))
-    facts = [fact for fact in patient.facts if fact.id == "unrecognised drugs"]
-    assert len(facts) == 1
-    settled = answered(patient, "{kind: treatment, id: unrecognised drugs, agent: other}")
+    name = unrecognised(patient).id
+    settled = answered(patient, f"{{kind: treatment, id: {name}, agent: other}}")
     assert asked(settled).verdict == "eligible"
-    failed = answered(patient, "{kind: treatment, id: unrecognised drugs, agent: blinatumomab}")
+    failed = answered(patient, f"{{kind: treatment, id: {name}, agent: blinatumomab}}")
     assert asked(failed).deciding == ("C2-09",)
     denied = answered(patient, "{kind: treatment, agent: [cd19_directed], value: no, recorded: 2026-03-15}")
     assert asked(denied).verdict == "undetermined"
+
+
+def test_an_answer_for_some_drugs_is_none_for_others() -> None:
+    before = unrecognised(cohort_2(given({"text": "XY-101"}, **LONG_AGO))).id
+    same = cohort_2(given({"text": "xy-101"}, **LONG_AGO), given({"text": "XY-101"}, **LONG_AGO))
+    assert unrecognised(same).id == before
+    newer = cohort_2(given({"text": "XY-101"}, **LONG_AGO), given({"text": "XY-102"}, **LONG_AGO))
+    assert unrecognised(newer).id != before
+    assert asked(answered(newer, f"{{kind: treatment, id: {before}, agent: other}}")).verdict == "undetermined"
+
+
+def unrecognised(patient: Patient) -> Fact:
+    (fact,) = [fact for fact in patient.facts if fact.id.startswith("unrecognised drugs")]
+    return fact
 
 
 def answered(patient: Patient, line: str) -> Patient:

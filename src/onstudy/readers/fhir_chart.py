@@ -27,7 +27,7 @@ from onstudy.readers.fhir_own import ATTRIBUTE, FACT_ID, RECORDED, SAMPLE, SUSPE
 from onstudy.readers.fhir_range import Ranges
 from onstudy.readers.fhir_specimen import Measured, Specimens
 from onstudy.readers.fhir_value import date_of, number_of, read_element
-from onstudy.readers.reading import NOT_STATED, UNSUPPORTED, Reading, clip, slot_of
+from onstudy.readers.reading import NOT_STATED, UNSUPPORTED, Reading, clip, quoted, slot_of
 from onstudy.readers.statement import UNMAPPED
 from onstudy.readers.timing import Times, place, place_negative
 from onstudy.readers.unrecognised import Unrecognised
@@ -306,7 +306,7 @@ class Chart:
 
     def unknown(self, found: list[Coding], where: str) -> None:
         """Note a code that the catalogue does not know."""
-        code = clip(str(found[0].code)) if found else "no code at all"
+        code = quoted(str(found[0].code)) if found else "no code at all"
         self.gather(f"{code} is not in the catalogue: kept and not used", where)
 
     def gather(self, what: str, where: str) -> None:

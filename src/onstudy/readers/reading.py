@@ -89,7 +89,7 @@ def clip(text: str, most: int = SHOWN) -> str:
     return line if len(line) <= most else line[: most - 1] + "…"
 
 
-_QUOTABLE = frozenset(" .,;:+-/()[]%&'_#*")
+_QUOTABLE = frozenset(" .,;:+-/()[]%&'_#*|")
 
 
 def quoted(text: str, most: int = SHOWN) -> str:

@@ -6,6 +6,7 @@ of one a drug: `agent: other` answers that none of them is an agent of the catal
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,7 +19,7 @@ from onstudy.record.patient import Fact
 from onstudy.values.calendar import UNDATED, When
 from onstudy.values.interval import Interval, hull
 
-FACT_ID = "unrecognised drugs"
+NAME = "unrecognised drugs"
 _NAME, _NAMES = 60, 260  # characters shown of one name, and of all
 
 
@@ -43,7 +44,7 @@ def unrecognised_drugs(found: Sequence[Unrecognised], catalogue: Catalogue) -> t
     names = list({drug.called.lower(): quoted(drug.called, _NAME) for drug in reversed(found)}.values())
     shown = f"{len(names)} not recognised: {_listed(names)}"
     fact = Fact(
-        id=FACT_ID,
+        id=f"{NAME} {_checksum(found)}",
         kind=TREATMENT,
         start=_between([one.start for one in placed]),
         end=None if all(ongoing) else _between(ends),
@@ -55,6 +56,12 @@ def unrecognised_drugs(found: Sequence[Unrecognised], catalogue: Catalogue) -> t
     drugs = "drug was" if len(names) == 1 else "drugs were"
     what = f"{len(names)} {drugs} not recognised, so it is not known which treatment was given: {_listed(names)}"
     return fact, Problem(what, fact.source, fact_kept=True)
+
+
+def _checksum(found: Sequence[Unrecognised]) -> str:
+    """Tells one set of names from another, so that an answer given for some drugs is none for others."""
+    names = sorted({drug.called.lower() for drug in found})
+    return f"{zlib.crc32(chr(10).join(names).encode('utf-8', 'surrogatepass')):08x}"
 
 
 def _between(moments: list[When]) -> When:
