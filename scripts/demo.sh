@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Screens the example patients against NCT03739814, writes the worksheets, and shows screen, fill, screen again.
+# Screens the example patients against NCT03739814, writes the worksheets, shows screen, fill, screen again, and
+# prescreens ten thousand generated patients.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 onstudy=.venv/bin/onstudy
@@ -26,6 +27,15 @@ echo "   filled in (scripts/demo-answers.yaml does that for you), it goes back w
 echo
 "$onstudy" screen NCT03739814 examples/data-missing.json "${dates[@]}" --add scripts/demo-answers.yaml | sed -n '5,/^$/p'
 
-echo "3. Your own file (a FHIR bundle, NDJSON, a patient file as docs/kinds.md describes it, or CSV):"
+echo "3. The same trial asked of 10,000 invented patients:"
+echo
+"$onstudy" generate patients --n 10000 --store "$out/store"
+"$onstudy" prescreen NCT03739814 --store "$out/store" --on 2026-03-16 --out "$out/prescreening" | sed '/^results in/,$d'
+echo "   candidates, attrition, what is missing, what each limit costs: $out/prescreening/report.html"
+echo
+
+echo "4. Pages to find a trial, for patients and coordinators: make serve"
+echo
+echo "5. Your own file (a FHIR bundle, NDJSON, a patient file as docs/kinds.md describes it, or CSV):"
 echo
 echo "   $onstudy screen NCT03739814 YOUR_FILE --on \$(date +%F)"

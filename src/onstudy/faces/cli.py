@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from onstudy.errors import OnstudyError
-from onstudy.faces import registry_cli
+from onstudy.faces import generate_cli, prescreen_cli, registry_cli, web_cli
 
 app = typer.Typer(
     name="onstudy",
@@ -29,6 +29,10 @@ app = typer.Typer(
 TrialName = Annotated[str, typer.Argument(metavar="TRIAL", help="An id that ships, a path to a trial file, or 'all'.")]
 Patients = Annotated[
     list[str], typer.Argument(metavar="PATIENT...", help="FHIR, patient or CSV files; - is standard input.")
+]
+SomePatients = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="PATIENT...", help="FHIR, patient or CSV files; - is standard input; or see --store."),
 ]
 
 
@@ -48,7 +52,7 @@ def main() -> None:
 @app.command()
 def screen(
     trial: TrialName,
-    patient: Patients,
+    source: SomePatients = None,
     on: Annotated[str, typer.Option(help="Registration date, YYYY-MM-DD; today unless given.")] = "",
     therapy_start: Annotated[str, typer.Option(help="Planned start of therapy, YYYY-MM-DDThh:mm.")] = "",
     anchor: Annotated[list[str] | None, typer.Option(help="Another anchor, NAME=DATETIME.")] = None,
@@ -60,6 +64,8 @@ def screen(
     default_uln: Annotated[
         list[str] | None, typer.Option(help="KIND=VALUE, for results without a limit of normal.")
     ] = None,
+    store: Annotated[str, typer.Option(help="A store of `onstudy build`; name its patients with --patient.")] = "",
+    patient: Annotated[list[str] | None, typer.Option(help="The id of a patient of the store.")] = None,
     add: Annotated[list[str] | None, typer.Option(help="Further facts of the one patient screened.")] = None,
     todo: Annotated[str, typer.Option(help="Write what is open as a patient file with empty answers.")] = "",
     format: Annotated[str, typer.Option(help="text, json or html.")] = "text",
@@ -69,7 +75,7 @@ def screen(
     from onstudy.faces import api, inputs, output
 
     output.check_format(format, ("text", "json", "html"))
-    trials, patients = inputs.read_all(trial, patient, add or [])
+    trials, patients = inputs.read_all(trial, source or [], add or [], store, patient or [])
     anchors = inputs.anchors(therapy_start, anchor or [])
     day = inputs.day(on, "--on") if on else date.today()
     found = []
@@ -157,7 +163,10 @@ def worksheet(
 
 
 app.add_typer(registry_cli.app, name="registry")
+app.add_typer(generate_cli.app, name="generate")
 app.command()(registry_cli.find)
+app.command()(prescreen_cli.prescreen)
+app.command()(web_cli.serve)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,13 +38,33 @@ class _Gathered:
     problems: list[Problem] = field(default_factory=list)
 
 
+#: What a row states, beside the place it stands at.
+Row = tuple[str, dict[str, Written]]
+
+
+@dataclass
+class Statements:
+    """The rows of a file by the patient they are about, and what is wrong with the file itself."""
+
+    people: dict[str, list[Row]] = field(default_factory=dict)
+    loose: list[Problem] = field(default_factory=list)
+
+
 def read_csv(content: Content, catalogue: Catalogue) -> list[Patient]:
     """All patients of a CSV file. Raises `InvalidFile` where it has no usable header or nobody in it."""
+    found = statements_of(content, catalogue)
+    if not found.people:
+        raise refuse(content.path, "holds no patient")
+    return [patient_of_rows(name, rows, found.loose, catalogue) for name, rows in found.people.items()]
+
+
+def statements_of(content: Content, catalogue: Catalogue) -> Statements:
+    """The rows of a CSV file, each patient's in their order. Raises `InvalidFile` where it has no usable header."""
     rows = _rows(content)
     header = _header(content, rows, catalogue)
-    people: dict[str, _Gathered] = {}
     unknown = dict(_unknown_columns(header, catalogue))
-    loose: list[Problem] = [
+    found = Statements()
+    found.loose += [
         Problem(f"the column {clip(name, 40)!r} is not read{near}", f"{content.name}:1", True)
         for name, near in unknown.items()
     ]
@@ -53,7 +73,7 @@ def read_csv(content: Content, catalogue: Catalogue) -> list[Patient]:
     for line, cells, fault in rows:
         where = f"{content.name}:{line}"
         if fault or len(cells) > len(header):
-            loose.append(Problem(fault or "the row has more cells than the header", where))
+            found.loose.append(Problem(fault or "the row has more cells than the header", where))
             continue
         entry: dict[str, Written] = {
             key: cell.strip()
@@ -65,12 +85,19 @@ def read_csv(content: Content, catalogue: Catalogue) -> list[Patient]:
         named = entry.pop(PATIENT, None) if PATIENT in header else Path(content.name).stem
         name = clip(named) if isinstance(named, str) else ""
         if not name:
-            loose.append(Problem("the row names no patient", where))
+            found.loose.append(Problem("the row names no patient", where))
             continue
-        _take(people.setdefault(name, _Gathered()), entry, where, catalogue)
-    if not people:
-        raise refuse(content.path, "holds no patient")
-    return [_patient(name, rows_of, loose, catalogue) for name, rows_of in people.items()]
+        found.people.setdefault(name, []).append((where, entry))
+    return found
+
+
+def patient_of_rows(name: str, rows: Iterable[Row], loose: Sequence[Problem], catalogue: Catalogue) -> Patient:
+    """The patient that rows are about; `loose` are problems of the file they stand in."""
+    gathered = _Gathered()
+    for where, entry in rows:
+        _take(gathered, entry, where, catalogue)
+    problems = [*loose, *gathered.problems]
+    return make_patient(name, gathered.born, gathered.sex, gathered.facts, gathered.coverage, problems, catalogue)
 
 
 def _rows(content: Content) -> Iterator[tuple[int, list[str], str]]:
@@ -147,8 +174,3 @@ def _born(person: _Gathered, text: str, where: str) -> None:
         person.problems.append(Problem("another birth date is stated here: the first counts", where))
     else:
         person.born = born
-
-
-def _patient(name: str, rows: _Gathered, loose: list[Problem], catalogue: Catalogue) -> Patient:
-    problems = [*loose, *rows.problems]
-    return make_patient(name, rows.born, rows.sex, rows.facts, rows.coverage, problems, catalogue)

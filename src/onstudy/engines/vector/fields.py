@@ -1,0 +1,201 @@
+"""What a record says of itself: its value, an attribute, a component, and what not stating one means."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from onstudy.criteria.expr import Type
+from onstudy.engines.vector import codes, moments, numbers
+from onstudy.engines.vector.arrays import Mask
+from onstudy.engines.vector.codes import Codes, Word
+from onstudy.engines.vector.denials import remaining_codes
+from onstudy.engines.vector.moments import UNBOUNDED, Moments
+from onstudy.engines.vector.numbers import Numbers
+from onstudy.engines.vector.places import Places
+from onstudy.engines.vector.rowsets import Family
+from onstudy.engines.vector.subjects import Imagined, Recorded, Subjects
+from onstudy.record.catalogue import BOOLEAN, Catalogue
+from onstudy.record.shard import NONE
+
+Values = Numbers | Moments | Codes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Read:
+    """Values read off records, and the places they stand at (`None`: records nobody made)."""
+
+    values: Values
+    places: Places | None
+
+
+def stated(values: Values) -> Mask:
+    """Where there is a value at all (one entry where all are alike)."""
+    if isinstance(values, Codes):
+        return values.stated
+    if isinstance(values, Moments):
+        return values.known
+    return np.array([True]) if values.stated is None else values.stated
+
+
+def nothing(base: str) -> Values:
+    """No value, in all rows."""
+    if base == "number":
+        return numbers.nothing()
+    if base == "code":
+        return codes.nothing()
+    return Moments(UNBOUNDED.first, UNBOUNDED.last, stated=np.array([False]))
+
+
+def concat(parts: Sequence[Values], sizes: Sequence[int]) -> Values:
+    """Values of one sort, one after another; `sizes` says of how many rows each part is."""
+    if isinstance(parts[0], Numbers):
+        return numbers.concat([part for part in parts if isinstance(part, Numbers)], sizes)
+    if isinstance(parts[0], Codes):
+        return codes.concat([part for part in parts if isinstance(part, Codes)], sizes)
+    return moments.concat([part for part in parts if isinstance(part, Moments)], sizes)
+
+
+def read(subjects: Subjects, name: str, kind: Type) -> Read:
+    """A field of each record: start, end, value, an attribute or a component."""
+    if name == "start":
+        return Read(subjects.start, subjects.places if isinstance(subjects, Recorded) else None)
+    if name == "end":
+        return Read(subjects.end, subjects.places if isinstance(subjects, Recorded) else None)
+    if isinstance(subjects, Imagined):
+        left = subjects.left.get(name) if kind.base == "code" else None
+        return Read(nothing(kind.base) if left is None else left, None)
+    assert isinstance(subjects, Recorded)
+    key = (name, kind.base)
+    if key not in subjects.memo:
+        subjects.memo[key] = _read(subjects, name, kind.base)
+    found = subjects.memo[key]
+    assert isinstance(found, Read)
+    return found
+
+
+def _read(subjects: Recorded, name: str, base: str) -> Read:
+    places, kinds = subjects.places, subjects.family.catalogue.kinds
+    if name == "value":
+        return Read(slot(places, "value", base), places)
+    owners = [name in kinds[kind].components for kind in places.kinds]
+    if not any(owners):
+        return Read(attribute(subjects, name, base), places)
+    if all(owners) and len(owners) == 1:
+        return component(places, name, base, subjects.family)
+    return _mixed(subjects, name, base, owners)
+
+
+def _mixed(subjects: Recorded, name: str, base: str, owners: Sequence[bool]) -> Read:
+    """Kinds of one family, for some of which the name is a component."""
+    places = subjects.places
+    parts: list[Values] = []
+    whose: list[Places] = []
+    rows = []
+    for number, owner in enumerate(owners):
+        mine = np.flatnonzero(places.piece == number)
+        if not len(mine):
+            continue
+        own = subjects.of_one_kind(number, mine)
+        alone = own.places
+        found = component(alone, name, base, subjects.family) if owner else None
+        parts.append(attribute(own, name, base) if found is None else found.values)
+        whose.append(alone if found is None or found.places is None else found.places)
+        rows.append(mine)
+    sizes = [len(mine) for mine in rows]
+    order = np.argsort(np.concatenate(rows))
+    piece = np.repeat(np.arange(len(whose), dtype=np.int16), sizes)[order]
+    row = np.concatenate([part.row if part.row is not None else np.arange(len(part)) for part in whose])[order]
+    together = Places([part.tables[0] for part in whose], piece, row)
+    return Read(concat(parts, sizes).take(order), together)
+
+
+def slot(places: Places, name: str, base: str) -> Values:
+    """What is written under a name, as far as it is of the sort asked for."""
+    if base == "number":
+        return places.numbers(name)
+    if base == "code":
+        return places.codes(f"{name}.code") if places.has(f"{name}.code") else codes.nothing()
+    return places.moment(f"{name}.at")
+
+
+def component(places: Places, name: str, base: str, family: Family) -> Read:
+    """A result that was taken together with others, and what it means that it is not there."""
+    kind = family.catalogue.kinds[places.kinds[0]].components[name]
+    column = f"p.{name}.{kind}"
+    row = places.get(column).astype(np.intp) if places.has(column) else np.full(len(places), NONE)
+    parts = Places([family.shard.table(kind)], None, row)
+    values = slot(parts, "value", base)
+    silence = family.catalogue.kinds[kind].silence
+    if silence is not None and isinstance(values, Codes):
+        values = values.filled(row < 0, frozenset({silence}))
+    return Read(values, parts)
+
+
+# Attributes -----------------------------------------------------------------------------------------------
+
+
+def attribute(subjects: Recorded, name: str, base: str) -> Values:
+    """An attribute as recorded, or what silence means; at last what the negatives of it leave."""
+    places, catalogue = subjects.places, subjects.family.catalogue
+    values = slot(places, f"a.{name}", base)
+    silent = unsaid(places, f"a.{name}")
+    if not silent.any():
+        return values
+    for kind in places.kinds:
+        meant = said_by_silence(catalogue, kind, name)
+        if meant is not None:
+            rows = silent & places.among([kind])
+            values, silent = _filled(values, rows, meant), silent & ~rows
+    if isinstance(values, Codes) and not subjects.plain and silent.any():
+        values = _with_what_is_left(values, subjects, name, silent)
+    return values
+
+
+def unsaid(places: Places, name: str) -> Mask:
+    """Where nothing is written under a name, not even that it is unknown (one entry where all are alike)."""
+    return ~places.named(name) & valueless(places, name)
+
+
+def valueless(places: Places, name: str) -> Mask:
+    """Where no value of any sort is written under a name (one entry where all are alike)."""
+    found = np.ones(1, np.bool_)
+    if places.has(f"{name}.code"):
+        found = found & ~places.codes(f"{name}.code").stated
+    if places.has(f"{name}.low") or places.has(f"{name}.flags"):
+        found = found & ~stated(places.numbers(name))
+    if places.owns(f"{name}.at"):
+        found = found & ~places.moment(f"{name}.at").known
+    return found
+
+
+def said_by_silence(catalogue: Catalogue, kind: str, name: str) -> Word | float | None:
+    """What it means that a record of a kind does not state an attribute."""
+    entry = catalogue.attribute(kind, name)
+    if entry is None or entry.silence is None:
+        return None
+    if entry.type == BOOLEAN:
+        return frozenset({entry.silence})
+    values = catalogue.value_sets.get(entry.values)
+    return values.meaning(entry.silence) if values is not None else float(entry.silence)
+
+
+def _filled(values: Values, rows: Mask, meant: Word | float) -> Values:
+    if isinstance(values, Codes) and isinstance(meant, frozenset):
+        return values.filled(rows, meant)
+    if isinstance(values, Numbers) and isinstance(meant, float):
+        return numbers.filled(values, rows, meant)
+    return values
+
+
+def _with_what_is_left(values: Codes, subjects: Recorded, name: str, silent: Mask) -> Codes:
+    left = remaining_codes(subjects, name, silent)
+    if left is None:
+        return values
+    size = len(left)
+    rows = left.stated
+    both = codes.concat([left, values], [size, size])
+    places = np.arange(size)
+    return both.take(np.where(rows, places, places + size))

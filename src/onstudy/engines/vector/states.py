@@ -1,0 +1,90 @@
+"""States: the newest statement on or before the index date, yes or no, holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from onstudy.criteria import expr as e
+from onstudy.engines.vector import moments
+from onstudy.engines.vector.arrays import ALL_TRUE, FALSE, TRUE, Index, Mask, Truths, whole
+from onstudy.engines.vector.denials import Denials
+from onstudy.engines.vector.frames import Frame, Records
+from onstudy.engines.vector.moments import Moments
+from onstudy.engines.vector.picking import outermost
+from onstudy.engines.vector.places import Places
+from onstudy.engines.vector.queries import Evaluator, examined, until_index
+from onstudy.record.catalogue import Kind
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Statements:
+    """Statements of a state: the row of each, whether it was made by the index date, and what it says."""
+
+    at: Index
+    made: Truths
+    says: Truths
+    when: Moments
+    places: Places
+    records: Records | None = None  # None: they say no
+
+    def take(self, rows: Index) -> Statements:
+        """Some of them."""
+        return Statements(
+            self.at[rows], self.made[rows], self.says[rows], self.when.take(rows), self.places.take(rows), self.records
+        )
+
+
+def newest(node: e.Any, kind: Kind, frame: Frame, ask: Evaluator) -> list[tuple[Statements, Index]]:
+    """The statements that could be the newest, with which of their set they are."""
+    sets = [_said(part, node, kind, ask) for part in frame.records(kind.name)]
+    denied = _denied(kind, frame)
+    if denied is not None:
+        sets.append(denied)
+    if not sets:
+        return []
+    sizes = [len(part.at) for part in sets]
+    at = np.concatenate([part.at for part in sets])
+    made = np.concatenate([part.made for part in sets])
+    kept = outermost(made, moments.concat([part.when for part in sets], sizes), at, frame.rows, newest=True)
+    kept &= made != FALSE
+    found = []
+    for part, mine in zip(sets, np.split(kept, np.cumsum(sizes)[:-1]), strict=True):
+        rows = np.flatnonzero(mine)
+        if len(rows):
+            found.append((part.take(rows), rows))
+    return found
+
+
+def _said(part: Records, node: e.Any, kind: Kind, ask: Evaluator) -> Statements:
+    subjects = part.subjects
+    rows = part.frame.rows
+    own = ~subjects.family.unspecified(subjects.places)
+    made = whole(np.where(own, until_index(subjects.start, subjects.index), FALSE), rows)
+    says = examined(part, ALL_TRUE, node.records, kind, ask)
+    return Statements(part.at, made, says, subjects.start, subjects.places, part)
+
+
+def _denied(kind: Kind, frame: Frame) -> Statements | None:
+    family = frame.setting.family(kind.name)
+    negatives = family.negatives
+    if not len(negatives):
+        return None
+    mine = np.flatnonzero(whole(negatives.among(family.itself_and_above), len(negatives)))
+    negatives = negatives.only(mine)
+    at, rows = negatives.of(frame.patient)
+    places, pair = negatives.take(rows), frame.to_pairs(at)
+    when = Denials(places, frame.setting, pair).statement
+    made = whole(until_index(when, frame.setting.index.take(pair)), len(at))
+    return Statements(at, made, np.full(len(at), FALSE), when, places)
+
+
+def sure(found: Sequence[tuple[Statements, Index]], rows: int) -> tuple[Mask, Mask]:
+    """The rows that have a statement that could be the newest, and those of which one was surely made in time."""
+    some, certain = np.zeros(rows, np.bool_), np.zeros(rows, np.bool_)
+    for statements, _ in found:
+        some[statements.at] = True
+        certain[statements.at[statements.made == TRUE]] = True
+    return some, certain

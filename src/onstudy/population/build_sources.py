@@ -1,0 +1,318 @@
+"""What a store is built from: the parts of a source, and the pieces of work that reading them is.
+
+`find_source` tells what lies at a path or address. A part is what is hashed, and read again when its hash changes: a
+file, a table. A task is about a second's work of reading one; tasks of one part are the same every time.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+import re
+import stat
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Protocol
+
+import pyarrow as pa
+
+from onstudy.errors import InvalidFile, OnstudyError, Problem
+from onstudy.population.bulk_fhir import BUNDLE, Intake, Tally, blocks
+from onstudy.population.bulk_fhir_reading import ClusterReader, Record, read_whole
+from onstudy.readers.reading import clip
+from onstudy.readers.source import LARGEST, decode, json_fault
+from onstudy.record.catalogue import Catalogue
+from onstudy.record.patient import Patient
+
+#: Bytes of text that one task reads.
+BLOCK = 16 << 20
+#: Of an estimate: bytes looked at from the beginning of each file.
+_SAMPLE = 1 << 18
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a source: its name there, its size, and a hash of what it holds."""
+
+    name: str
+    path: str
+    size: int
+    digest: str
+    sort: str = ""
+    blocks: tuple[tuple[int, int, int], ...] = ()  # of a text file: first byte, bytes, number of the first line
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A piece of a part: which it is, and its bytes, or where they lie."""
+
+    part: Part
+    number: int
+    offset: int = 0
+    length: int = 0
+    first: int = 1
+    data: bytes | None = None
+
+
+class Source(Protocol):
+    """What a store can be built from. It is sent to worker processes, so it holds no open file."""
+
+    sort: str
+
+    def parts(self) -> list[Part]:
+        """All parts, in order, with their hashes."""
+        ...
+
+    def estimate(self, parts: Sequence[Part]) -> tuple[int, int]:
+        """About how many patients and records there are; it decides the number of shards and nothing else."""
+        ...
+
+    def tasks(self, part: Part) -> Iterator[Task]:
+        """The pieces of a part, in order; asked for in the main process."""
+        ...
+
+    def rows(self, task: Task, catalogue: Catalogue) -> tuple[pa.Table, Tally]:
+        """The rows of a piece (see `bulk_rows`); asked for in a worker. Raises `OnstudyError` where it cannot be read."""
+        ...
+
+    def reader(self, catalogue: Catalogue) -> ClusterReader:
+        """What reads one record."""
+        ...
+
+    def together(self, records: Sequence[Record], catalogue: Catalogue) -> list[tuple[str, Patient]]:
+        """What reads all records of a patient together: key and patient."""
+        ...
+
+
+# FHIR ---------------------------------------------------------------------------------------------------------
+
+_NDJSON = re.compile(r"\.(?:ndjson|jsonl)(?:\.gz)?$", re.IGNORECASE)
+_JSON = re.compile(r"\.json(?:\.gz)?$", re.IGNORECASE)
+LINES, DOCUMENT = "lines", "document"
+
+
+@dataclass(frozen=True)
+class FhirSource:
+    """FHIR R4: files of NDJSON, however resources are split over them, and bundles; plain or packed with gzip."""
+
+    files: tuple[tuple[str, str], ...]  # (name within the source, path)
+    sort: str = "fhir"
+
+    def parts(self) -> list[Part]:
+        """All files, with their hashes and where their lines begin."""
+        with ThreadPoolExecutor(2) as pool:
+            return list(pool.map(lambda file: _hashed(*file), self.files))
+
+    def estimate(self, parts: Sequence[Part]) -> tuple[int, int]:
+        """Patients and resources, from the beginning of each file."""
+        patients = records = 0
+        for part in parts:
+            sample, whole = _sampled(part)
+            lines = max(sample.count(b"\n"), 1)
+            share = whole / max(len(sample), 1)
+            people = sample.count(b'"resourceType":"Patient"') + sample.count(b'"resourceType": "Patient"')
+            patients += int(people * share)
+            records += int(lines * share)
+        return patients, records
+
+    def tasks(self, part: Part) -> Iterator[Task]:
+        """Blocks of whole lines; a document is one piece."""
+        if part.sort == DOCUMENT:
+            yield Task(part, 0, 0, part.size)
+        elif part.blocks or not part.size:
+            for number, (offset, length, first) in enumerate(part.blocks):
+                yield Task(part, number, offset, length, first)
+        else:
+            yield from self._unpacked(part)
+
+    def _unpacked(self, part: Part) -> Iterator[Task]:
+        with opened(part.path) as file:
+            lines = blocks(lambda size: _read(file, size, part.name), BLOCK, Tally())
+            for number, (data, first) in enumerate(lines):
+                yield Task(part, number, 0, len(data), first, data)
+
+    def rows(self, task: Task, catalogue: Catalogue) -> tuple[pa.Table, Tally]:
+        """The rows of some lines, or of a document."""
+        intake = Intake()
+        data = _bytes_of(task)
+        if task.number == 0:
+            data = data.removeprefix(b"\xef\xbb\xbf")
+        if task.part.sort == DOCUMENT:
+            _take_document(intake, data, task.part.name)
+        else:
+            intake.lines(data, task.first)
+        return intake.rows()
+
+    def reader(self, catalogue: Catalogue) -> ClusterReader:
+        """The readers of resources."""
+        return ClusterReader(catalogue)
+
+    def together(self, records: Sequence[Record], catalogue: Catalogue) -> list[tuple[str, Patient]]:
+        """The reader of bundles."""
+        return read_whole(records, catalogue)
+
+
+def opened(path: str) -> IO[bytes]:
+    """A file for reading, unpacked where it is packed."""
+    file = open(path, "rb")  # noqa: SIM115 - the caller closes it
+    magic = file.read(2)
+    file.seek(0)
+    return gzip.GzipFile(fileobj=file) if magic == b"\x1f\x8b" else file  # type: ignore[return-value]
+
+
+def _read(file: IO[bytes], size: int, name: str) -> bytes:
+    try:
+        return file.read(size)
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        raise refuse(name, "the gzip file is damaged or cut off; get it again") from None
+    except OSError as error:
+        raise refuse(name, f"cannot be read: {error.strerror or 'the device failed'}") from None
+
+
+def refuse(name: str, what: str) -> InvalidFile:
+    """The error of a file that cannot be read."""
+    return InvalidFile([Problem(what, clip(name, 400))])
+
+
+def _hashed(name: str, path: str) -> Part:
+    """A file with its hash; of plain text also where its blocks of lines begin."""
+    sort = DOCUMENT if _is_document(path) else LINES
+    digest = hashlib.blake2b(digest_size=16)
+    size, packed = 0, False
+    found: list[tuple[int, int, int]] = []
+    start, line = 0, 1
+    try:
+        with open(path, "rb") as file:
+            while block := file.read(BLOCK):
+                packed = packed or (size == 0 and block.startswith(b"\x1f\x8b"))
+                digest.update(block)
+                end = size + block.rfind(b"\n") + 1
+                if not packed and end > size:
+                    found.append((start, end - start, line))
+                    line += block.count(b"\n")
+                    start = end
+                size += len(block)
+    except OSError as error:
+        raise refuse(name, f"cannot be read: {error.strerror}") from None
+    if not packed and start < size:
+        found.append((start, size - start, line))
+    return Part(name, path, size, digest.hexdigest(), sort, () if packed or sort == DOCUMENT else tuple(found))
+
+
+def _is_document(path: str) -> bool:
+    """Whether a file is one JSON document, not a resource a line: told by its name, else by how it goes on."""
+    if _NDJSON.search(path):
+        return False
+    with opened(path) as file:
+        start = _read(file, _SAMPLE, path)
+    first, newline, rest = start.lstrip().partition(b"\n")
+    if not newline or not rest.strip():
+        return True
+    try:
+        decode(first.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        return True
+    return False
+
+
+def _sampled(part: Part) -> tuple[bytes, int]:
+    """The beginning of a file, and about how many bytes it has unpacked."""
+    with opened(part.path) as file:
+        sample = file.read(_SAMPLE)
+        if len(sample) < _SAMPLE:
+            return sample, len(sample)
+        read = file.fileobj.tell() if isinstance(file, gzip.GzipFile) and file.fileobj is not None else _SAMPLE
+    return sample, int(part.size * _SAMPLE / max(read, 1))
+
+
+def _bytes_of(task: Task) -> bytes:
+    if task.data is not None:
+        return task.data
+    name = task.part.name
+    try:
+        with opened(task.part.path) as file:
+            file.seek(task.offset)
+            data = _read(file, LARGEST + 1 if task.part.sort == DOCUMENT else task.length, name)
+    except OSError as error:
+        raise refuse(name, f"cannot be read: {error.strerror}") from None
+    if len(data) > LARGEST:
+        raise refuse(name, "unpacks to more than 1 GiB; export it as NDJSON")
+    return data
+
+
+def _take_document(intake: Intake, data: bytes, name: str) -> None:
+    """A bundle or a resource that is a file of its own."""
+    try:
+        document = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise refuse(name, f"is not UTF-8 text (byte {error.start}); save it as UTF-8") from None
+    if re.match(rb'\s*\{\s*"resourceType"\s*:\s*"' + BUNDLE.encode() + rb'"', data):
+        intake.bundle(data, 0)
+        return
+    try:
+        node = decode(document)
+    except RecursionError:
+        raise refuse(name, "is nested too deeply to be a record") from None
+    except ValueError as error:
+        raise refuse(name, f"is no whole JSON document: {json_fault(error)}") from None
+    intake.document(node, data, 0)
+
+
+# Telling what lies at a path --------------------------------------------------------------------------------------
+
+
+def files_below(folder: Path, beside: Path) -> list[tuple[str, str]]:
+    """All files of a folder and its folders, by name; links to folders are not followed, nor is the store read."""
+    found = []
+    for place, folders, names in os.walk(folder, followlinks=False):
+        folders[:] = sorted(one for one in folders if not _same(Path(place) / one, beside))
+        found += [(os.path.relpath(os.path.join(place, name), folder), os.path.join(place, name)) for name in names]
+    return sorted(file for file in found if _is_plain(file[1]))
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.resolve() == other.resolve()
+
+
+def _is_plain(path: str) -> bool:
+    """Whether a path is a file, and no device or pipe."""
+    try:
+        return stat.S_ISREG(os.stat(path).st_mode)
+    except OSError:
+        return False
+
+
+Finder = Callable[[Sequence[tuple[str, str]]], Source]
+
+
+def find_source(source: str, store: Path, finders: Sequence[tuple[str, Finder]]) -> Source:
+    """What lies at a path. `finders` are patterns of names and what reads files of such names.
+
+    Raises `OnstudyError` where there is nothing, nothing that is known, or files of several sorts.
+    """
+    path = Path(source)
+    if not path.exists():
+        raise OnstudyError(f"{clip(source, 400)}: there is no such file or folder")
+    if path.is_file():
+        files = [(path.name, str(path))]
+    else:
+        files = files_below(path, store)
+    chosen: list[tuple[str, Finder, list[tuple[str, str]]]] = []
+    for pattern, finder in finders:
+        some = [file for file in files if re.search(pattern, file[0], re.IGNORECASE)]
+        if some:
+            chosen.append((pattern, finder, some))
+    if not chosen:
+        raise OnstudyError(
+            f"{clip(source, 400)}: holds nothing that can be read; it may be FHIR R4 (.ndjson, .json, also .gz), "
+            "an OMOP CDM, CSV with a column `kind`, or patient files (.yaml)"
+        )
+    if len(chosen) > 1:
+        names = " and ".join(some[0][0] for _, _, some in chosen)
+        raise OnstudyError(f"{clip(source, 400)}: holds files of several sorts, such as {names}; build from one sort")
+    _, finder, some = chosen[0]
+    return finder(some)

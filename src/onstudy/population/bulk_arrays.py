@@ -1,0 +1,373 @@
+"""Patients put together as arrays: all their facts at once, with what belongs together, what follows and what is wrong.
+
+It does for many what `readers/fhir.py` and `record/assemble.py` do for one, in the same order. Patients of whom
+anything is not the usual case are told (`Fast.odd`) and left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from onstudy.errors import Problem
+from onstudy.population.bulk_checks import Record, checked, with_ends
+from onstudy.population.bulk_classes import Contents, factorised
+from onstudy.population.bulk_derive import SEX, Known, derived
+from onstudy.population.bulk_facts import (
+    Bases,
+    Components,
+    Expanded,
+    Facts,
+    component_names,
+    expand,
+    from_facts,
+    join_components,
+    join_facts,
+    no_numbers,
+)
+from onstudy.population.bulk_forms import CONSTANT, FactForm, Form, MomentForm, Pattern, Probe
+from onstudy.population.bulk_groups import composed
+from onstudy.population.bulk_match import Matched
+from onstudy.population.bulk_moments import Moments, from_whens, joined, none
+from onstudy.population.bulk_person import coverage_of, sorted_coverage
+from onstudy.population.bulk_problems import Said, problems_table
+from onstudy.population.bulk_related import Clusters
+from onstudy.population.bulk_rows import Ints
+from onstudy.population.bulk_tables import tables_of, text_of
+from onstudy.readers.timing import Times
+from onstudy.readers.unrecognised import Unrecognised, unrecognised_drugs
+from onstudy.record.catalogue import Catalogue
+from onstudy.record.patient import Coverage, Fact
+from onstudy.record.shard import NO_INSTANT, Cells, Shard, Table, without_defaults
+from onstudy.values.calendar import EARLIEST_YEAR, When, parse_when
+from onstudy.values.interval import Interval
+
+
+@dataclass(frozen=True, eq=False)
+class Arrays:
+    """The rows to put together: those of persons, and all others, in the order of the source."""
+
+    rows: Ints
+    people: Ints
+    patient: Ints
+    patients: int
+    matched: Matched
+    contents: Contents
+    clusters: Clusters
+    catalogue: Catalogue
+
+
+@dataclass(frozen=True, eq=False)
+class Fast:
+    """The shard of the patients that could be put together so, their ids in its order; and those that could not."""
+
+    shard: Shard
+    ids: list[str]
+    odd: Ints
+
+
+def arrays(given: Arrays) -> Fast:
+    """Put patients together as arrays."""
+    return _Assembly(given).put_together()
+
+
+@dataclass
+class _Assembly:
+    given: Arrays
+    bases: Bases = field(default_factory=Bases)
+    odd: list[Ints] = field(default_factory=list)
+
+    def put_together(self) -> Fast:
+        given = self.given
+        people = self._people()
+        read = self._expanded(given.rows, lambda form: form.facts)
+        self.odd.append(given.patient[given.rows[np.isin(given.matched.form[given.rows], list(read.unfit))]])
+        drugs = self._drugs()
+        sexes = self._sexes(people)
+        facts = join_facts([read.facts, drugs.facts, sexes])
+        record = self._assembled(facts, read.parts, people.facts.start)
+        return self._finished(people, record, self._said(people, drugs.problems, record))
+
+    def _expanded(self, rows: Ints, of: Callable[[Form], tuple[FactForm, ...]]) -> Expanded:
+        """What `of` takes from the form of each row, with the contents of the row in it."""
+        given = self.given
+        forms = [Form(of(form)) for form in given.matched.forms]
+        some = np.array([bool(form.facts) for form in forms], bool)
+        rows = rows[some[given.matched.form[rows]]] if len(rows) else rows
+        matched = replace(given.matched, forms=forms)
+        clusters = given.clusters
+        names = component_names(given.catalogue)
+        return expand(rows, given.patient, matched, given.contents, clusters.related, clusters.out, self.bases, names)
+
+    # Persons ------------------------------------------------------------------------------------------------
+
+    def _people(self) -> Expanded:
+        """Of each person id (as `id`), sex (as `shown`) and birth date (as `start`)."""
+        return self._expanded(self.given.people, _as_person)
+
+    def _sexes(self, people: Expanded) -> Facts:
+        """Sex as a fact that holds from birth on, or from before any birth where that is not known."""
+        words = people.facts.shown.dictionary_encode()
+        values = self.given.catalogue.value_sets[SEX]
+        bases = [
+            self.bases.place(Fact("", SEX, value=values.meaning(word))) if word else -1
+            for word in words.dictionary.to_pylist()
+        ]
+        base = np.array(bases, np.int64)[words.indices.to_numpy(zero_copy_only=False)]
+        some = np.flatnonzero(base >= 0)
+        start = people.facts.start.take(some)
+        unknown = (start.low == NO_INSTANT) & (start.high == NO_INSTANT)
+        ever = from_whens([When(Interval(None, parse_when(f"{EARLIEST_YEAR}-01-01").span.low))])
+        start = _where(unknown, ever.take(np.zeros(len(some), np.int64)), start)
+        empty, rows = no_numbers(len(some)), len(some)
+        called = pa.array([SEX], pa.string()).take(pa.array(np.zeros(rows, np.int64)))
+        return Facts(
+            people.facts.patient[some], base[some], start, none(rows), none(rows), empty, empty, empty,
+            called, called, people.facts.shown.take(pa.array(some)), pa.nulls(rows, pa.string()),
+        )  # fmt: skip
+
+    # Drugs that are not known -----------------------------------------------------------------------------------
+
+    def _drugs(self) -> _Drugs:
+        """One treatment a patient for all drugs that were not recognised."""
+        found = self._expanded(self.given.rows, _as_drugs)
+        facts, row = found.facts, found.row
+        patients: dict[int, list[Unrecognised]] = {}
+        called = self._called(row)
+        where = facts.source.to_pylist()
+        for place, patient in enumerate(facts.patient.tolist()):
+            name, going, on = called[place]
+            start = facts.start.at(place)
+            times = Times(
+                start if on else None, None if on else start, facts.end.at(place), going, facts.recorded.at(place)
+            )
+            patients.setdefault(patient, []).append(Unrecognised(name, times, where[place]))
+        made = {patient: unrecognised_drugs(some, self.given.catalogue) for patient, some in patients.items()}
+        whose = np.array(list(made), np.int64)
+        return _Drugs(
+            from_facts(whose, [fact for fact, _ in made.values()], self.bases),
+            [(patient, problem) for patient, (_, problem) in made.items()],
+        )
+
+    def _called(self, row: Ints) -> list[tuple[str, bool | None, bool]]:
+        """Of each unknown drug of the rows its name, whether it goes on, and whether its one date is a moment."""
+        forms = self.given.matched.forms
+        per_form = {
+            number: [(one.called, one.going, "on" in one.times) for one in form.drugs]
+            for number, form in enumerate(forms)
+            if form.drugs
+        }
+        numbers = self.given.matched.form[np.asarray(list(dict.fromkeys(row.tolist())), np.int64)]
+        return [one for number in numbers.tolist() for one in per_form[number]]
+
+    # Putting together -------------------------------------------------------------------------------------------
+
+    def _assembled(
+        self, facts: Facts, parts: Components, born: Moments
+    ) -> Record:
+        """All facts with composites, with what follows, and with their ends."""
+        given, bases = self.given, self.bases
+        kinds = [*given.catalogue.kinds]
+        kinds += sorted({base.kind for base in bases.facts} - set(kinds))
+        inner = np.zeros(len(facts), bool)
+        inner[parts.parts] = True
+        grouped = composed(facts, _kinds_of(facts, bases, kinds), kinds, inner, bases, given.catalogue)
+        self.odd.append(grouped.odd)
+        facts = join_facts([facts, grouped.made])
+        parts = join_components([parts, grouped.parts])
+        birth = _by_patient(born, self._whose_birth, given.patients)
+        known = Known(facts, _kinds_of(facts, bases, kinds), kinds, parts, birth, bases)
+        more = derived(known, given.catalogue)
+        self.odd.append(more.odd)
+        facts = join_facts([facts, more.made])
+        parts = join_components([parts, more.parts])
+        record = Record(facts, _kinds_of(facts, bases, kinds), kinds, bases, parts, given.catalogue, given.patients)
+        record = replace(record, facts=with_ends(record))
+        self.odd.append(_twice(facts))
+        return record
+
+    @property
+    def _whose_birth(self) -> Ints:
+        return self.given.patient[self.given.people]
+
+    # Problems -----------------------------------------------------------------------------------------------------
+
+    def _said(self, people: Expanded, drugs: Sequence[tuple[int, Problem]], record: Record) -> list[Said]:
+        """All that is wrong, sort by sort in the order in which a patient's problems stand."""
+        given = self.given
+        own = self._expanded(given.people, _as_problems)
+        others = self._expanded(given.rows, _as_problems)
+        shared = self._expanded(given.rows, _as_shared)
+        return [
+            Said.of_facts(own.facts, self.bases),
+            Said.of_facts(others.facts, self.bases),
+            Said.shared(shared.facts),
+            Said.unread(*self._unread()),
+            Said.of_problems(drugs),
+            checked(record),
+        ]
+
+    def _unread(self) -> tuple[Ints, list[str]]:
+        """Patient and type of every record that is not read."""
+        given = self.given
+        kinds = [form.unread for form in given.matched.forms]
+        some = np.array([bool(one) for one in kinds], bool)
+        rows = given.rows[some[given.matched.form[given.rows]]] if len(given.rows) else given.rows
+        pairs = [
+            (patient, kind)
+            for patient, number in zip(given.patient[rows].tolist(), given.matched.form[rows].tolist(), strict=True)
+            for kind in kinds[number]
+        ]
+        return np.array([patient for patient, _ in pairs], np.int64), [kind for _, kind in pairs]
+
+    # The shard --------------------------------------------------------------------------------------------------
+
+    def _finished(self, people: Expanded, record: Record, said: Sequence[Said]) -> Fast:
+        odd = np.unique(np.concatenate(self.odd))
+        good = np.ones(self.given.patients + 1, bool)
+        good[odd] = False
+        place = np.full(self.given.patients, -1, np.int64)
+        mine = np.flatnonzero(good[people.facts.patient])
+        place[people.facts.patient[mine]] = np.arange(len(mine))
+        facts, kind, parts = _of_patients(record.facts, record.kind, record.parts, place)
+        ids = people.facts.id.take(pa.array(mine))
+        patients = {"id": text_of(ids), **people.facts.start.take(mine).columns("born")}
+        shard = Shard(
+            Table("patients", len(mine), without_defaults(patients)),
+            self._coverage(mine, people),
+            problems_table(said, place),
+            tables_of(facts, kind, record.kinds, self.bases, parts, component_names(self.given.catalogue)),
+        )
+        return Fast(shard, ids.to_pylist(), odd)
+
+    def _coverage(self, mine: Ints, people: Expanded) -> Table:
+        """What the records of the patients hold completely."""
+        given = self.given
+        stating = np.array([form.person is not None and bool(form.person.coverage) for form in given.matched.forms], bool)
+        rows = people.row[mine]
+        found: list[tuple[int, Coverage]] = []
+        for number in np.flatnonzero(stating[given.matched.form[rows]]).tolist():
+            row = int(rows[number])
+            form = given.matched.forms[int(given.matched.form[row])].person
+            if form is not None:
+                probe = Probe(given.contents.names.texts(row))
+                found += [(number, cover) for cover in sorted_coverage(coverage_of(form, probe))]
+        return coverage_table(found)
+
+
+@dataclass(frozen=True, eq=False)
+class _Drugs:
+    facts: Facts
+    problems: list[tuple[int, Problem]]
+
+
+# Forms looked at as facts, so that their places are filled in alike ---------------------------------------------
+
+
+def _as_person(form: Form) -> tuple[FactForm, ...]:
+    person = form.person
+    return () if person is None else (_said_as(Fact("", SEX), person.id, ("",), (person.sex,), start=person.born),)
+
+
+def _as_problems(form: Form) -> tuple[FactForm, ...]:
+    """What as the id, where as the source; `negative` where no fact was kept."""
+    return tuple(_said_as(Fact("", "problem", negative=not kept), what, where) for what, where, kept in form.problems)
+
+
+def _as_shared(form: Form) -> tuple[FactForm, ...]:
+    return tuple(_said_as(Fact("", "problem"), (what,), where) for what, where in form.shared)
+
+
+def _as_drugs(form: Form) -> tuple[FactForm, ...]:
+    found = []
+    for drug in form.drugs:
+        times = drug.times
+        start = times.get("on") or times.get("start") or _NEVER
+        one = _said_as(Fact("", "problem"), ("",), drug.where, start=start)
+        found.append(replace(one, end=times.get("end"), recorded=times.get("recorded")))
+    return tuple(found)
+
+
+_NEVER = MomentForm(CONSTANT)
+
+
+def _said_as(
+    base: Fact, called: Pattern, source: Pattern, shown: Pattern = ("",), start: MomentForm = _NEVER
+) -> FactForm:
+    return FactForm(base, called, source, shown, None, start, None, None, None, None, None)
+
+
+# Arrays ---------------------------------------------------------------------------------------------------------
+
+
+def _kinds_of(facts: Facts, bases: Bases, kinds: Sequence[str]) -> NDArray[np.int32]:
+    """The place of each fact's kind in `kinds`."""
+    places = {name: number for number, name in enumerate(kinds)}
+    return np.array([places[base.kind] for base in bases.facts], np.int32)[facts.base]
+
+
+def _where(which: NDArray[np.bool_], one: Moments, other: Moments) -> Moments:
+    """The moments of `one` where `which` is true, else those of `other`."""
+    return Moments(
+        np.where(which, one.low, other.low),
+        np.where(which, one.high, other.high),
+        np.where(which, one.flags, other.flags).astype(np.int8),
+        np.where(which, one.offset, other.offset).astype(np.int16),
+        np.where(which, one.stated, other.stated),
+    )
+
+
+def _by_patient(moments: Moments, whose: Ints, patients: int) -> Moments:
+    """The moments of some patients as those of all."""
+    place = np.full(patients, len(moments), np.int64)
+    place[whose] = np.arange(len(moments))
+    return joined([moments, none(1)]).take(place)
+
+
+def _twice(facts: Facts) -> Ints:
+    """Patients with two facts of one id: the usual case is that each id is there once."""
+    coded = facts.id.dictionary_encode()
+    if len(coded.dictionary) == len(facts):
+        return np.zeros(0, np.int64)
+    codes = coded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    pair = factorised(facts.patient, codes)
+    many = np.bincount(pair)
+    return np.unique(facts.patient[many[pair] > 1])
+
+
+def _of_patients(
+    facts: Facts, kind: NDArray[np.int32], parts: Components, place: Ints
+) -> tuple[Facts, NDArray[np.int32], Components]:
+    """The facts of the patients that have a place, under that number."""
+    kept = place[facts.patient] >= 0
+    if kept.all():
+        moved = replace(facts, patient=place[facts.patient])
+        return moved, kind, parts
+    rows = np.flatnonzero(kept)
+    new = np.full(len(facts), -1, np.int64)
+    new[rows] = np.arange(len(rows))
+    some = np.flatnonzero(kept[parts.wholes]) if len(parts.wholes) else parts.wholes
+    left = facts.take(rows)
+    return (
+        replace(left, patient=place[left.patient]),
+        kind[rows],
+        Components(new[parts.wholes[some]], new[parts.parts[some]], parts.names[some]),
+    )
+
+
+def coverage_table(found: Sequence[tuple[int, Coverage]]) -> Table:
+    """The coverage of patients by their number, as the table of a shard."""
+    cells = Cells("coverage")
+    for patient, cover in found:
+        row = cells.row()
+        cells.set(row, "patient", patient)
+        cells.say(row, "kind", cover.kind)
+        cells.say(row, "source", cover.source)
+        for name, day in (("first", cover.first), ("last", cover.last)):
+            if day is not None:
+                cells.set(row, name, day)
+    return cells.table()

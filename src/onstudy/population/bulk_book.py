@@ -1,0 +1,66 @@
+"""The book of forms: which form each record has, made the first time a record like it is met.
+
+A record like no other, or one whose form cannot be told, is read by itself; one that cannot be told without all of
+its patient has no form at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+from onstudy.population.bulk_forms import Form, Probe, Read, constant_form, form_of
+from onstudy.record.catalogue import Catalogue
+
+#: Making a form costs three readings: fewer records than this are read one by one.
+WORTH_A_FORM = 3
+#: A book with more entries is begun anew.
+_THICKEST = 200_000
+
+ClusterT = TypeVar("ClusterT", bound=Hashable)
+_Cluster = TypeVar("_Cluster", bound=Hashable, contravariant=True)
+
+
+class Reads(Protocol[_Cluster]):
+    """What reads one record: `cluster` is all that is the same in records of its shape, `probe` what is its own."""
+
+    def read(self, cluster: _Cluster, probe: Probe) -> Read | None:
+        """What is made of it; None where that cannot be told without the rest of the patient."""
+        ...
+
+
+@dataclass
+class Book:
+    """Forms of records, by what the records of a form have in common."""
+
+    reader: Reads[Hashable]
+    catalogue: Catalogue
+    _known: dict[Hashable, Form | None] = field(default_factory=dict)
+
+    def knows(self, key: Hashable) -> bool:
+        """Whether it is known already what form records with this key have, or that they have none."""
+        return key in self._known
+
+    def form(
+        self,
+        key: Hashable,
+        cluster: Hashable,
+        example: Probe,
+        pinned: frozenset[int] = frozenset(),
+        odd: frozenset[int] = frozenset(),
+        own: tuple[int, int] | None = None,
+    ) -> Form | None:
+        """The form of all records with a key, made from one of them; None where there is none."""
+        if key not in self._known:
+            if len(self._known) > _THICKEST:
+                self._known.clear()
+            self._known[key] = form_of(
+                lambda probe: self.reader.read(cluster, probe), example, self.catalogue, pinned, odd, own
+            )
+        return self._known[key]
+
+    def alone(self, cluster: Hashable, probe: Probe) -> Form | None:
+        """The form of one record only; None where it cannot be told without the rest of the patient."""
+        found = self.reader.read(cluster, probe)
+        return None if found is None else constant_form(found)

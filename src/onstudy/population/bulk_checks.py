@@ -1,0 +1,196 @@
+"""What cannot be right in the records of many patients: `record/checks.py`, and whose periods `record/ends.py` ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onstudy.population.bulk_facts import Bases, Components, Facts, Flags, component_names, put
+from onstudy.population.bulk_moments import from_whens
+from onstudy.population.bulk_problems import Said
+from onstudy.population.bulk_rows import Ints
+from onstudy.record.catalogue import DAY, PERIOD, Catalogue
+from onstudy.record.checks import check
+from onstudy.record.ends import end_superseded
+from onstudy.record.patient import Fact
+from onstudy.record.shard import NO_INSTANT
+from onstudy.values.interval import Interval
+
+#: A value this near to the bounds of its kind is looked at by `check` itself.
+_NEAR = 1e-6
+#: Kinds of which a patient's facts are checked against each other, and components of one composite.
+_AGAINST = ("menses", "hysterectomy")
+_ECG, _REPORTED, _MEASURED = "ecg", "qtcf", "qt"
+
+_Found = set[tuple[int, str, str]]
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """All facts of some patients, the kind of each, and their components."""
+
+    facts: Facts
+    kind: NDArray[np.int32]
+    kinds: Sequence[str]
+    bases: Bases
+    parts: Components
+    catalogue: Catalogue
+    patients: int
+
+    def base(self, place: int) -> Fact:
+        """What a fact has in common with those of its form."""
+        return self.bases.facts[int(self.facts.base[place])]
+
+    def value(self, place: int) -> Interval | None:
+        """The number of a fact."""
+        low, high = float(self.facts.value.low[place]), float(self.facts.value.high[place])
+        span = Interval(None if low != low else low, None if high != high else high)
+        return span if span.known else None
+
+    def flags(self, name: str) -> Flags:
+        """A flag of each fact."""
+        return np.array([bool(getattr(base, name)) for base in self.bases.facts], bool)[self.facts.base]
+
+    def of(self, name: str) -> Flags:
+        """Which facts are of a kind."""
+        return np.asarray(self.kind == self.kinds.index(name)) if name in self.kinds else np.zeros(len(self.kind), bool)
+
+    def having(self, some: Flags) -> Flags:
+        """Which patients have any of these facts."""
+        found = np.zeros(self.patients, bool)
+        found[self.facts.patient[some]] = True
+        return found
+
+
+def checked(record: Record) -> Said:
+    """Impossible values and contradictions, as `check` tells of them."""
+    found: _Found = set()
+    _implausible(record, found)
+    _tracings(record, found)
+    _menses(record, found)
+    return Said.listed(sorted(found), kept=True)
+
+
+def _implausible(record: Record, found: _Found) -> None:
+    low, high = _limits(record.kinds, record.catalogue)
+    value = record.facts.value
+    with np.errstate(invalid="ignore"):
+        below = value.high < (low + np.abs(low) * _NEAR)[record.kind]
+        above = value.low > (high - np.abs(high) * _NEAR)[record.kind]
+    for place in np.flatnonzero(below | above).tolist():
+        base = record.base(place)
+        fact = Fact("", base.kind, value=record.value(place), computed=base.computed, source=_source(record, place))
+        _look(record, place, [fact], found)
+
+
+def _limits(kinds: Sequence[str], catalogue: Catalogue) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The bounds within which the values of each kind lie; NaN where there are none."""
+    known = (catalogue.kinds.get(name) for name in kinds)
+    pairs = [(np.nan, np.nan) if kind is None or kind.plausible is None else kind.plausible for kind in known]
+    return np.array([low for low, _ in pairs], np.float64), np.array([high for _, high in pairs], np.float64)
+
+
+def _tracings(record: Record, found: _Found) -> None:
+    """Tracings of which both the corrected interval and what it follows from are reported."""
+    names, parts = component_names(record.catalogue), record.parts
+    having = [parts.wholes[parts.named(names.index(name))] for name in (_REPORTED, _MEASURED) if name in names]
+    both = np.intersect1d(*having) if len(having) == 2 else np.zeros(0, np.int64)
+    both = both[record.of(_ECG)[both]]
+    inside: dict[int, dict[str, Fact]] = {whole: {} for whole in both.tolist()}
+    for place in np.flatnonzero(np.isin(parts.wholes, both)).tolist() if len(both) else ():
+        part = int(parts.parts[place])
+        base = record.base(part)
+        fact = Fact("", base.kind, value=record.value(part), computed=base.computed)
+        inside[int(parts.wholes[place])][names[int(parts.names[place])]] = fact
+    for whole, own in inside.items():
+        _look(record, whole, [Fact("", _ECG, parts=own, source=_source(record, whole))], found)
+
+
+def _menses(record: Record, found: _Found) -> None:
+    some = [record.of(name) for name in _AGAINST]
+    both = np.logical_and.reduce([record.having(one) for one in some])
+    for own in _by_patient(record, np.flatnonzero(np.logical_or.reduce(some) & both[record.facts.patient])):
+        _look(record, own[0], [_dated(record, place) for place in own], found)
+
+
+def _by_patient(record: Record, places: Ints) -> Iterable[list[int]]:
+    """The places of facts, those of one patient together."""
+    found: dict[int, list[int]] = {}
+    for place, patient in zip(places.tolist(), record.facts.patient[places].tolist(), strict=True):
+        found.setdefault(patient, []).append(place)
+    return found.values()
+
+
+def _look(record: Record, place: int, facts: list[Fact], found: _Found) -> None:
+    patient = int(record.facts.patient[place])
+    found.update((patient, said.what, said.where) for said in check(facts, record.catalogue))
+
+
+def _source(record: Record, place: int) -> str:
+    return str(record.facts.source[place].as_py())
+
+
+def _dated(record: Record, place: int) -> Fact:
+    """A fact with its dates, under its place as its id."""
+    start = record.facts.start.at(place)
+    assert start is not None, "a fact has a start"
+    return replace(
+        record.base(place), id=str(place), start=start, end=record.facts.end.at(place), source=_source(record, place)
+    )
+
+
+# Periods that something newer ends ------------------------------------------------------------------------------
+
+
+def with_ends(record: Record) -> Facts:
+    """The facts, with each open period ended that something newer says to be over, as `end_superseded` ends it."""
+    facts, bases = record.facts, record.bases
+    base, moments = facts.base.copy(), {}
+    places = np.flatnonzero(_may_end(record)[facts.patient] & _concerned(record)[record.kind])
+    for own in _by_patient(record, places):
+        for fact in end_superseded([_dated(record, place) for place in own], record.catalogue):
+            if fact.opened is not None:
+                place = int(fact.id)
+                changed = replace(record.base(place), ongoing=fact.ongoing, opened=fact.opened)
+                base[place], moments[place] = bases.place(changed), fact.end
+    if not moments:
+        return facts
+    end = facts.end.take(np.arange(len(facts)))
+    put(end, np.array(list(moments), np.int64), from_whens(list(moments.values())))
+    return replace(facts, base=base, end=end)
+
+
+def _concerned(record: Record) -> Flags:
+    """The kinds that end others or that may be ended."""
+    names: set[str] = set()
+    for kind in record.catalogue:
+        if kind.negative == DAY:
+            names |= record.catalogue.families[kind.name]
+        if kind.supersedes:
+            names.add(kind.name)
+    return np.array([name in names for name in record.kinds], bool)
+
+
+def _may_end(record: Record) -> Flags:
+    """Patients with a period that is open, and something that may end it."""
+    facts, catalogue = record.facts, record.catalogue
+    negative, ongoing = record.flags("negative"), record.flags("ongoing")
+    periods = [name in catalogue.kinds and catalogue.kinds[name].extent == PERIOD for name in record.kinds]
+    open_ended = ongoing | ~facts.end.stated | (facts.end.high == NO_INSTANT)
+    open_ones = np.array(periods, bool)[record.kind] & ~negative & open_ended
+    found = np.zeros(record.patients, bool)
+    for name in record.kinds:
+        entry = catalogue.kinds.get(name)
+        if entry is None:
+            continue
+        mine = record.of(name)
+        if entry.negative == DAY:
+            family = np.array([one in catalogue.families[name] for one in record.kinds], bool)[record.kind]
+            found |= record.having(mine & negative) & record.having(family & open_ones)
+        if entry.supersedes:
+            many = np.bincount(facts.patient[mine & ~negative], minlength=record.patients) > 1
+            found |= many & record.having(mine & open_ones)
+    return found

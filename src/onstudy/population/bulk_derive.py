@@ -1,0 +1,396 @@
+"""Facts that follow from others, many at once: `record/derived.py` for the usual case.
+
+Usual is that every input is one number on one day, or is not there at all. The patients of every other case are
+told, to be put together one by one. Formulas are worked out operation by operation as `record/formula.py` does.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from onstudy.population.bulk_facts import (
+    NO_COMPONENTS,
+    Bases,
+    Components,
+    Facts,
+    Flags,
+    Floats,
+    Numbers,
+    component_names,
+    from_intervals,
+    join_facts,
+    no_numbers,
+)
+from onstudy.population.bulk_moments import Moments, none
+from onstudy.population.bulk_rows import Ints
+from onstudy.record.catalogue import AGE, SEX_FACTOR, Catalogue, Derivation, Kind
+from onstudy.record.derived import IMPRECISE, NO_RECORD, SEX_FACTORS, shown_value
+from onstudy.record.formula import parse_formula
+from onstudy.record.patient import Fact
+from onstudy.record.shard import HIGH_OPEN, LOW_OPEN, NO_DAY, UNBOUNDED
+from onstudy.values.interval import Interval, point
+
+SEX = "sex"
+#: Day 0 of numpy's calendar as an ordinal.
+_EPOCH = 719163
+
+
+@dataclass(frozen=True, eq=False)
+class Derived:
+    """Facts that were worked out, after those there are; components among them with their wholes."""
+
+    made: Facts
+    parts: Components
+    odd: Ints  # patients of whom something is not the usual case
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What is known when facts are worked out: all facts, the kind of each, components, and dates of birth."""
+
+    facts: Facts
+    kind: NDArray[np.int32]
+    kinds: list[str]
+    parts: Components
+    born: Moments  # of each patient
+    bases: Bases
+
+    def of(self, name: str) -> Ints:
+        """The places of all facts of a kind that are no negatives."""
+        if name not in self.kinds:
+            return np.zeros(0, np.int64)
+        negative = np.array([base.negative for base in self.bases.facts], bool)
+        found = np.flatnonzero(self.kind == self.kinds.index(name))
+        return found[~negative[self.facts.base[found]]]
+
+    def lacks(self, places: Ints) -> list[str | None]:
+        """Why there is no number, of each."""
+        value = self.facts.value.take(places)
+        there = ~np.isnan(value.low) | ~np.isnan(value.high) | (value.flags != 0)
+        bases = self.facts.base[places].tolist()
+        return [
+            None if one else self.bases.facts[base].lacks or IMPRECISE
+            for base, one in zip(bases, there.tolist(), strict=True)
+        ]
+
+
+def derived(known: Known, catalogue: Catalogue) -> Derived:
+    """All that follows from the facts by the formulas of the catalogue."""
+    rules = [(kind, rule) for kind in catalogue for rule in kind.derive]
+    inside = _Completion(known, catalogue)
+    for kind, rule in rules:
+        if catalogue.kinds[rule.of].components:
+            inside.complete(kind, rule)
+    beside = [_beside(known, kind, rule) for kind, rule in rules if not catalogue.kinds[rule.of].components]
+    found = inside.found()
+    made = [found.made, *(one.made for one in beside)]
+    odd = np.concatenate([found.odd, *(one.odd for one in beside)])
+    return Derived(join_facts(made), found.parts, odd)
+
+
+# Formulas over numbers ----------------------------------------------------------------------------------------
+
+
+def evaluated(formula: str, inputs: Mapping[str, Floats], rows: int) -> tuple[Floats, Flags]:
+    """The results for inputs that are each one number, and where there is one."""
+    good = np.ones(rows, bool)
+    with np.errstate(all="ignore"):
+        found = _step(ast.parse(formula.strip(), mode="eval").body, inputs, good)
+    values = np.broadcast_to(np.asarray(found, np.float64), (rows,))
+    return values, good & np.isfinite(values)
+
+
+def _step(node: ast.expr, inputs: Mapping[str, Floats], good: Flags) -> Any:
+    if isinstance(node, ast.Name):
+        return inputs[node.id]
+    if isinstance(node, ast.Constant):
+        return float(node.value)  # type: ignore[arg-type]
+    if isinstance(node, ast.UnaryOp):
+        return -_step(node.operand, inputs, good)
+    assert isinstance(node, ast.BinOp), "a formula holds numbers, names and arithmetic"
+    left = _step(node.left, inputs, good)
+    if isinstance(node.op, ast.Pow):
+        return _power(np.broadcast_to(left, good.shape), float(_step(node.right, {}, good)), good)
+    right = _step(node.right, inputs, good)
+    if isinstance(node.op, ast.Div):
+        good &= np.asarray(right > 0)
+        return left * (1.0 / right)
+    ways: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+        ast.Add: lambda a, b: a + b, ast.Sub: lambda a, b: a - b, ast.Mult: lambda a, b: a * b,
+    }  # fmt: skip
+    return ways[type(node.op)](left, right)
+
+
+def _power(base: Floats, exponent: float, good: Flags) -> Floats:
+    """Python's own power, one by one: that of arrays may differ in the last digit."""
+    good &= np.asarray(base >= 0)
+    return np.array([value**exponent if value >= 0 else 0.0 for value in base.tolist()], np.float64)
+
+
+# Inside composites --------------------------------------------------------------------------------------------
+
+
+class _Completion:
+    """Components that follow from the others of their composite."""
+
+    def __init__(self, known: Known, catalogue: Catalogue) -> None:
+        self.known, self.catalogue = known, catalogue
+        self.odd: list[Ints] = [np.zeros(0, np.int64)]
+        self.made: list[Facts] = []
+        self.parts: list[tuple[Ints, int]] = []
+        self._names = component_names(catalogue)
+        self._have: dict[tuple[str, str], NDArray[np.int64]] = {}
+
+    def complete(self, kind: Kind, rule: Derivation) -> None:
+        """Work out a component wherever its composite has the inputs and lacks it."""
+        known = self.known
+        name = next((n for n, part in self.catalogue.kinds[rule.of].components.items() if part == kind.name), None)
+        wholes = known.of(rule.of)
+        if name is None or not len(wholes):
+            return
+        needed = sorted(parse_formula(rule.formula).names)
+        places = {one: self._component(rule.of, one, wholes) for one in needed}
+        there = np.logical_and.reduce([place >= 0 for place in places.values()])
+        there &= self._component(rule.of, name, wholes) == -1
+        some = np.flatnonzero(there)
+        inputs = {one: known.facts.value.take(place[some]) for one, place in places.items()}
+        exact = np.logical_and.reduce([one.exact for one in inputs.values()])
+        values, good = evaluated(rule.formula, {one: n.low for one, n in inputs.items()}, len(some))
+        usual = exact & good
+        results = _Results(values, [None] * len(some))
+        for place in np.flatnonzero(~usual).tolist():
+            spans = {one: _span(known, int(at[some[place]])) for one, at in places.items()}
+            results.put(place, *_worked_out(rule.formula, spans))
+        again = len([one for one in kind.derive if one.of == rule.of]) > 1
+        self.odd.append(known.facts.patient[wholes[some[~usual]]] if again else np.zeros(0, np.int64))
+        self._component(rule.of, name, wholes)[some] = -2
+        if len(some):
+            self.made.append(results.resting(known, wholes[some], kind))
+            self.parts.append((wholes[some], self._names.index(name)))
+
+    def _component(self, composite: str, name: str, wholes: Ints) -> NDArray[np.int64]:
+        """The place of a component of each composite; -1 where it has none, -2 where it was worked out."""
+        key = composite, name
+        if key not in self._have:
+            at = np.full(len(self.known.facts), -1, np.int64)
+            parts = self.known.parts
+            some = parts.named(self._names.index(name))
+            at[parts.wholes[some]] = parts.parts[some]
+            self._have[key] = at[wholes]
+        return self._have[key]
+
+    def found(self) -> Derived:
+        """All that was worked out."""
+        made = join_facts(self.made) if self.made else _nothing(self.known.facts)
+        wholes = np.concatenate([np.zeros(0, np.int64), *(wholes for wholes, _ in self.parts)])
+        names = np.repeat([name for _, name in self.parts], [len(wholes) for wholes, _ in self.parts])
+        parts = Components(wholes, np.arange(len(wholes)) + len(self.known.facts), names.astype(np.int64))
+        return Derived(made, parts, np.concatenate(self.odd))
+
+
+def _nothing(facts: Facts) -> Facts:
+    return facts.take(np.zeros(0, np.int64))
+
+
+class _Results:
+    """What formulas gave, row by row: mostly one number, else an interval, or why there is none."""
+
+    def __init__(self, values: Floats, lacks: list[str | None]) -> None:
+        self.value = Numbers(values.copy(), values.copy(), np.zeros(len(values), np.int8))
+        self.lacks = lacks
+        self._spans: dict[int, Interval] = {}
+
+    def put(self, row: int, span: Interval | None, lacks: str | None) -> None:
+        """Another result for a row."""
+        self.lacks[row] = lacks
+        if span is not None:
+            self._spans[row] = span
+
+    def resting(self, known: Known, on: Ints, kind: Kind) -> Facts:
+        """The results as facts that rest each on one other: its date, sample, certainty and source."""
+        facts, rows = known.facts, len(on)
+        base = [
+            known.bases.place(Fact("", kind.name, certain=known.bases.facts[b].certain, computed=True, lacks=why))
+            for b, why in zip(facts.base[on].tolist(), self.lacks, strict=True)
+        ]
+        place = pa.array(on)
+        return Facts(
+            facts.patient[on], np.array(base, np.int64), facts.start.take(on), none(rows), facts.recorded.take(on),
+            self._numbers(), no_numbers(rows), no_numbers(rows),
+            pc.binary_join_element_wise(facts.id.take(place), f":{kind.name}", ""), facts.source.take(place),
+            pa.array(self._shown(kind.unit), pa.string()), facts.sample.take(place),
+        )  # fmt: skip
+
+    def _numbers(self) -> Numbers:
+        there = np.array([why is None for why in self.lacks], bool)
+        found = Numbers(
+            np.where(there, self.value.low, np.nan), np.where(there, self.value.high, np.nan), self.value.flags
+        )
+        for row, span in self._spans.items():
+            one = from_intervals([span])
+            found.low[row], found.high[row], found.flags[row] = one.low[0], one.high[0], one.flags[0]
+        return found
+
+    def _shown(self, unit: str) -> list[str]:
+        texts = [
+            "" if why is not None else f"{value:.6g} {unit}".strip()
+            for value, why in zip(self.value.low.tolist(), self.lacks, strict=True)
+        ]
+        for row, span in self._spans.items():
+            texts[row] = shown_value(span, unit)
+        return texts
+
+
+def _worked_out(formula: str, inputs: Mapping[str, Interval | str]) -> tuple[Interval | None, str | None]:
+    """The result for inputs that are intervals, or reasons why there is none; and why there is none of it."""
+    lacks = next((inputs[name] for name in sorted(inputs) if isinstance(inputs[name], str)), None)
+    if lacks is not None:
+        return None, str(lacks)
+    value = parse_formula(formula).evaluate({name: one for name, one in inputs.items() if isinstance(one, Interval)})
+    return (value, None) if value.known else (None, IMPRECISE)
+
+
+def _span(known: Known, place: int) -> Interval | str:
+    """The value of a fact, or why there is none."""
+    value = known.facts.value
+    low, high, flags = float(value.low[place]), float(value.high[place]), int(value.flags[place])
+    if low != low and high != high and not flags & UNBOUNDED:
+        return known.bases.facts[int(known.facts.base[place])].lacks or IMPRECISE
+    bounds = (None if low != low else low, None if high != high else high)
+    return Interval(bounds[0], bounds[1], bool(flags & LOW_OPEN), bool(flags & HIGH_OPEN))
+
+
+# Beside results -----------------------------------------------------------------------------------------------
+
+
+def _beside(known: Known, kind: Kind, rule: Derivation) -> Derived:
+    """Facts that follow from each result of a kind, and the newest of others on its day."""
+    on = known.of(rule.of)
+    facts = known.facts
+    first, last = (days[on] for days in facts.start.days)
+    day = np.where(first == last, first, NO_DAY)
+    on, day = _unreported(known, kind, on, day)
+    inputs = _Inputs(known, rule, on, day)
+    names = sorted(parse_formula(rule.formula).names)
+    numbers = {name: inputs.of(name) for name in names}
+    values, good = evaluated(rule.formula, {name: number for name, (number, _) in numbers.items()}, len(on))
+    lacks: list[str | None] = [None] * len(on)
+    for name in reversed(names):
+        lacks = [why or later for why, later in zip(numbers[name][1], lacks, strict=True)]
+    results = _Results(values, lacks)
+    inexact = ~facts.value.take(on).exact
+    for row in np.flatnonzero((inexact | ~good) & np.array([why is None for why in lacks], bool)).tolist():
+        spans: dict[str, Interval | str] = {name: point(float(number[row])) for name, (number, _) in numbers.items()}
+        results.put(row, *_worked_out(rule.formula, spans | {rule.of: _span(known, int(on[row]))}))
+    odd = inputs.odd | (day == NO_DAY)
+    kept = np.flatnonzero(~odd)
+    made = results.resting(known, on, kind).take(kept)
+    return Derived(made, NO_COMPONENTS, facts.patient[on[odd]])
+
+
+def _unreported(known: Known, kind: Kind, on: Ints, day: Ints) -> tuple[Ints, Ints]:
+    """The results on whose day no value of the kind was reported."""
+    reported = known.of(kind.name)
+    first, last = (days[reported] for days in known.facts.start.days)
+    whole = first == last
+    taken = known.facts.patient[reported[whole]] * (1 << 32) + first[whole]
+    free = (day == NO_DAY) | ~np.isin(known.facts.patient[on] * (1 << 32) + day, taken)
+    return on[free], day[free]
+
+
+class _Inputs:
+    """The inputs of a formula for results `on`, each on one day; `odd` are those that are not one number or none."""
+
+    def __init__(self, known: Known, rule: Derivation, on: Ints, day: Ints) -> None:
+        self.known, self.rule, self.on, self.day = known, rule, on, day
+        self.odd = np.zeros(len(on), bool)
+
+    def of(self, name: str) -> tuple[Floats, list[str | None]]:
+        """The numbers of one input, and why there is none."""
+        if name == self.rule.of:
+            return self._own()
+        if name == AGE:
+            return self._age()
+        if name == SEX_FACTOR:
+            return self._sex_factor()
+        return self._newest(self.known.of(self.rule.inputs[name]))
+
+    def _own(self) -> tuple[Floats, list[str | None]]:
+        value, lacks = self.known.facts.value.take(self.on), self.known.lacks(self.on)
+        return np.where(value.exact, value.low, 1.0), lacks
+
+    def _age(self) -> tuple[Floats, list[str | None]]:
+        born = self.known.born.take(self.known.facts.patient[self.on])
+        first, last = born.days
+        known = (first != NO_DAY) | (last != NO_DAY)
+        self.odd |= known & (first != last)
+        years = _completed_years(np.where(first == last, first, _EPOCH), np.where(self.day == NO_DAY, _EPOCH, self.day))
+        return years.astype(np.float64), [None if there else NO_RECORD for there in known.tolist()]
+
+    def _sex_factor(self) -> tuple[Floats, list[str | None]]:
+        patients = len(self.known.born)
+        low, high = np.full(patients, np.inf), np.full(patients, -np.inf)
+        places = self.known.of(SEX)
+        for place, base in zip(places.tolist(), self.known.facts.base[places].tolist(), strict=True):
+            codes = self.known.bases.facts[base].value
+            for code in codes if isinstance(codes, frozenset) else ():
+                if code in SEX_FACTORS:
+                    whose = self.known.facts.patient[place]
+                    low[whose], high[whose] = min(low[whose], SEX_FACTORS[code]), max(high[whose], SEX_FACTORS[code])
+        whose = self.known.facts.patient[self.on]
+        there = np.isfinite(low[whose])
+        self.odd |= there & (low[whose] != high[whose])
+        return np.where(there, low[whose], 1.0), [None if one else NO_RECORD for one in there.tolist()]
+
+    def _newest(self, results: Ints) -> tuple[Floats, list[str | None]]:
+        """The newest result on or before each day; where there is none, the first after it."""
+        facts = self.known.facts
+        start, whose = facts.start.take(results), facts.patient[results]
+        order = np.lexsort((start.low, whose))
+        results, start, whose = results[order], start.take(order), whose[order]
+        first, last = start.days
+        doubtful = np.zeros(len(self.known.born), bool)
+        doubtful[whose[(first != last) | (first == NO_DAY)]] = True
+        doubtful[whose[self._tied(whose, first, start)]] = True
+        wanted = self.known.facts.patient[self.on]
+        self.odd |= doubtful[wanted]
+        key = whose * (1 << 32) + first
+        before = np.searchsorted(key, wanted * (1 << 32) + self.day, side="right") - 1
+        found = np.where((before >= 0) & (np.append(whose, -1)[before] == wanted), before, before + 1)
+        there = np.append(whose, -1)[np.minimum(found, len(whose))] == wanted
+        place = np.append(results, 0)[np.where(there, found, len(results))]
+        value = facts.value.take(place)
+        self.odd |= there & ~value.exact
+        return np.where(there & value.exact, value.low, 1.0), [None if one else NO_RECORD for one in there.tolist()]
+
+    def _tied(self, whose: Ints, day: Ints, start: Moments) -> Flags:
+        """Results of one patient and day of which each could be the newer one."""
+        if len(whose) < 2:
+            return np.zeros(len(whose), bool)
+        same = (np.diff(whose) == 0) & (np.diff(day) == 0)
+        instant = start.low == start.high
+        tied = same & ~(instant[1:] & instant[:-1] & (np.diff(start.low) > 0))
+        return np.append(tied, False) | np.append(False, tied)
+
+
+def _completed_years(born: Ints, on: Ints) -> Ints:
+    """`values.calendar.completed_years` of each."""
+    years, before = _parts(on), _parts(born)
+    return np.asarray(years[0] - before[0] - (years[1] < before[1]))
+
+
+def _parts(ordinal: Ints) -> tuple[Ints, Ints]:
+    """The year of each day, and a number that orders the days within a year."""
+    days = (ordinal - _EPOCH).astype("datetime64[D]")
+    months = days.astype("datetime64[M]")
+    of_month = (days - months).astype(np.int64)
+    number = months.astype(np.int64)
+    return number // 12 + 1970, (number % 12) * 32 + of_month

@@ -1,0 +1,434 @@
+"""FHIR R4 resources on their way into the store: NDJSON lines and bundles, taken apart into rows.
+
+What cannot be taken apart is kept as it is and read together with all of its patient; what cannot be read at all is
+counted. `readers/source.py` and `readers/fhir.py` say what a line or a bundle means; a test holds both to the same.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+from msgspec import UNSET, Raw
+
+from onstudy.population.bulk_elements import (
+    MARK,
+    NOTHING,
+    NUMBER_MARK,
+    Element,
+    Meta,
+    Quantity,
+    Reference,
+    Resource,
+    Taking,
+    Text,
+    UsualObservation,
+    counted,
+    decoded,
+    encoded,
+    shape_of,
+    usual_observation,
+    walk,
+)
+from onstudy.population.bulk_rows import Builder
+from onstudy.readers.fhir import ADMINISTRATIVE, READ
+from onstudy.readers.fhir_json import is_id, items, references, resource_type, text
+from onstudy.readers.fhir_own import FACT_ID, FHIR_BASE, PATIENT_ID
+from onstudy.readers.source import decode
+
+PATIENT, BUNDLE, OUTCOME = "Patient", "Bundle", "OperationOutcome"
+#: A line longer than this is no resource of a record; it is refused and counted.
+LONGEST_LINE = 32 << 20
+#: Types that are about nobody and are looked at for the sake of others.
+SHARED = frozenset({"Medication"})
+#: Why something in a source was left out: what is counted in the report.
+DAMAGED = "lines that are no whole JSON"
+TOO_LONG = f"lines longer than {LONGEST_LINE >> 20} MiB"
+NO_TYPE = "objects without a resourceType"
+NOT_READ = "resources of a type that is not read"
+NOBODY = "resources whose subject is not named as a patient"
+
+_TYPE = re.compile(rb'\s*\{\s*"resourceType"\s*:\s*"([A-Za-z]{1,64})"')
+_DRUGS = frozenset({"MedicationStatement", "MedicationRequest", "MedicationAdministration"})
+_OWN_NAMES = (FACT_ID, PATIENT_ID)
+_OBSERVATION = b'{"resourceType":"Observation",'
+_SUBJECT = Reference(MARK)
+_BOM = b"\xef\xbb\xbf"
+
+
+@dataclass
+class Tally:
+    """What was met in a source: resources by type, and what was left out by reason and type."""
+
+    read: Counter[str] = field(default_factory=Counter)
+    left: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def add(self, other: Tally) -> None:
+        """Both together."""
+        self.read.update(other.read)
+        self.left.update(other.left)
+
+
+class Intake:
+    """Takes resources in, one JSON text at a time, and gathers the rows of them."""
+
+    def __init__(self) -> None:
+        self.builder, self.tally = Builder(_counts), Tally()
+        self.observations = 0  # those taken in by the short way
+        into = self.builder
+        self._hand = Taking(into.names, into.dates, into.numbers, into.links)
+
+    def rows(self) -> tuple[pa.Table, Tally]:
+        """What was taken in, and the count of it."""
+        if self.observations:
+            self.tally.read["Observation"] += self.observations
+            self.observations = 0
+        return self.builder.table(), self.tally
+
+    def lines(self, block: bytes, first: int) -> None:
+        """Every line of a block of NDJSON; `first` is the number of its first line."""
+        sound = _is_utf8(block)
+        for number, line in enumerate(block.split(b"\n"), start=first):
+            if not line or line.isspace():
+                continue
+            if sound or _is_utf8(line):
+                self.line(line, number)
+            else:
+                self.tally.left[DAMAGED, ""] += 1
+
+    def line(self, line: bytes, number: int) -> None:
+        """One resource; `number` is its place in the source."""
+        if line.startswith(_OBSERVATION):
+            try:
+                observation = usual_observation(line)
+            except (msgspec.MsgspecError, RecursionError):
+                self._resource(line, number)
+            else:
+                if not self._usual(observation, number):
+                    self._resource(line, number)
+        else:
+            self._resource(line, number)
+
+    def _usual(self, one: UsualObservation, number: int) -> bool:
+        """Take in a usual Observation; false, with nothing taken, where it is none after all."""
+        subject, name = one.subject, one.id
+        if subject is UNSET or subject.reference is UNSET or not is_id(name) or one.resourceType != "Observation":
+            return False
+        key = patient_named(subject.reference)
+        into = self.builder
+        into.names.append(name)
+        one.id = MARK
+        if one.effectiveDateTime is not UNSET:
+            into.dates.append(one.effectiveDateTime)
+            one.effectiveDateTime = MARK
+        if one.issued is not UNSET:
+            into.dates.append(one.issued)
+            one.issued = MARK
+        if one.extension is not UNSET:
+            self._usual_extensions(one, into.dates)
+        _take_number(one.valueQuantity, into.numbers)
+        if one.referenceRange is not UNSET:
+            for part in one.referenceRange:
+                _take_number(part.low, into.numbers)
+                _take_number(part.high, into.numbers)
+        specimen = one.specimen
+        if specimen is not UNSET and specimen.reference is not UNSET:
+            into.links.append(specimen.reference)
+            specimen.reference = MARK
+        one.subject = _SUBJECT
+        into.add(key, number, shape_of(one), None if one.meta is UNSET else _stamp(one.meta))
+        self.observations += 1
+        return True
+
+    def _usual_extensions(self, one: UsualObservation, dates: list[str]) -> None:
+        assert one.extension is not UNSET, "asked only where there are some"
+        kept = [part for part in one.extension if part.url.strip().startswith(FHIR_BASE)]
+        for part in kept:
+            if part.valueDateTime is not UNSET:
+                dates.append(part.valueDateTime)
+                part.valueDateTime = MARK
+        one.extension = kept or UNSET
+
+    def _resource(self, line: bytes, number: int) -> None:
+        """A resource of any type."""
+        named = _TYPE.match(line)
+        if named is None:
+            self._odd(line, number)
+            return
+        kind = named[1].decode()
+        try:
+            resource = decoded(line, kind)
+        except (msgspec.MsgspecError, RecursionError):
+            self._odd(line, number)
+            return
+        if resource.resourceType != kind:  # named twice
+            self._odd(line, number)
+        elif kind in READ or kind == PATIENT or kind in SHARED:
+            self._take(resource, kind, line, number)
+        elif kind == BUNDLE:
+            self.bundle(line, number)
+        else:
+            self._pass(resource, kind, line, number)
+
+    def _take(self, resource: Resource, kind: str, line: bytes, number: int) -> None:
+        """A resource that says something of a patient, or that others refer to."""
+        name = resource.id
+        self.tally.read[kind] += 1
+        key = (name or None) if kind == PATIENT else None if kind in SHARED else _subject(resource)
+        if name is UNSET or not is_id(name):
+            self.builder.whole(key if key else None, number, line)
+            return
+        stamp = None if resource.meta is UNSET else _stamp(resource.meta)
+        _trim(resource, kind)
+        walk(resource, self._hand)
+        if self._hand.results:
+            self.builder.members[len(self.builder)] = self._hand.results
+            self._hand.results = []
+        self.builder.add(key, number, encoded(resource), stamp)
+
+    def _pass(self, resource: Resource, kind: str, line: bytes, number: int) -> None:
+        """A resource that is not read: what it is about is noted, so that the patient's record can say so."""
+        self.tally.read[kind] += 1
+        kinds = [kind]
+        if resource.contained is not NOTHING:
+            kinds += _inner(resource.contained)
+        if any(one == PATIENT or one in READ for one in kinds):
+            self._odd(line, number)
+            return
+        key = None
+        for one in kinds:
+            if one and one not in ADMINISTRATIVE:
+                key = key or _subject(resource)
+                self.tally.left[NOT_READ, one] += 1
+                if key:
+                    self.builder.add(key, number, b'{"resourceType":"%b"}' % one.encode())
+
+    # What is not as it should be ------------------------------------------------------------------------------
+
+    def _odd(self, line: bytes, number: int) -> None:
+        """A line that cannot be taken apart: kept whole where it is a resource, else counted."""
+        try:
+            node = decode(line.decode("utf-8-sig" if line.startswith(_BOM) else "utf-8"))
+        except (ValueError, RecursionError):
+            self.tally.left[DAMAGED, ""] += 1
+            return
+        self.document(node, line, number)
+
+    def document(self, node: Any, data: bytes, number: int) -> None:
+        """A resource, a bundle or a list of resources, kept whole for each patient in it."""
+        found = list(_resources(node))
+        if not found:
+            self.tally.left[NO_TYPE, ""] += 1
+            return
+        self.tally.read.update(resource_type(one) for one in found)
+        keys = {key: None for one in found if (key := _key_of(one)) is not None}
+        if resource_type(node) == BUNDLE or isinstance(node, list):
+            own = [text(one, "id") for one in found if resource_type(one) == PATIENT]
+            keys = dict.fromkeys(own) or keys
+        for key in keys:
+            self.builder.whole(key, number, data)
+        if not keys:
+            self.tally.left[NOBODY, resource_type(found[0])] += 1
+
+    # Bundles -----------------------------------------------------------------------------------------------
+
+    def bundle(self, data: bytes, number: int) -> None:
+        """A bundle: its resources one by one, where their references can be told without it."""
+        try:
+            bundle = _BUNDLES.decode(data)
+            parts = list(_parts(bundle))
+        except (msgspec.MsgspecError, RecursionError, ValueError):
+            self._odd(data, number)
+            return
+        for place, part in enumerate(parts):
+            self.line(part, number + place)
+
+
+def _inner(contained: Raw) -> list[str]:
+    """The types of contained resources."""
+    return [resource_type(one) for one in items({"contained": decode(bytes(contained).decode())}, "contained")]
+
+
+def _counts(shape: bytes) -> tuple[int, int, int, int]:
+    found = counted(shape)
+    return found.names, found.dates, found.numbers, found.links
+
+
+def _take_number(quantity: Quantity | msgspec.UnsetType, numbers: list[bytes]) -> None:
+    if quantity is not UNSET and quantity.value is not NOTHING:
+        numbers.append(bytes(quantity.value))
+        quantity.value = NUMBER_MARK
+
+
+def _is_utf8(data: bytes) -> bool:
+    if data.isascii():
+        return True
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _trim(resource: Resource, kind: str) -> None:
+    """Leave out what no reader looks at: others' extensions and identifiers, when a server changed it."""
+    if resource.identifier is not UNSET:
+        own = [one for one in resource.identifier if one.system is not UNSET and one.system.strip() in _OWN_NAMES]
+        resource.identifier = own or UNSET
+    if resource.extension is not UNSET:
+        kept = [one for one in resource.extension if one.url is not UNSET and one.url.strip().startswith(FHIR_BASE)]
+        resource.extension = kept or UNSET
+    if resource.meta is not UNSET:
+        resource.meta.versionId = UNSET
+        if kind not in _DRUGS:
+            resource.meta = UNSET
+
+
+def _stamp(meta: Meta) -> str | None:
+    """When a resource was changed last and its version, as far as it says so."""
+    updated, version = meta.lastUpdated or "", meta.versionId or ""
+    return f"{updated} {version}" if updated or version else None
+
+
+# Whom a resource is about ---------------------------------------------------------------------------------
+
+
+def _subject(resource: Resource) -> str | None:
+    """The id of the patient a resource names; its reference is replaced by a mark. None where it names none."""
+    for about in (resource.subject, resource.patient, resource.beneficiary):
+        if about is not UNSET and about.reference is not UNSET:
+            key = patient_named(about.reference)
+            about.reference = MARK
+            about.display = UNSET
+            about.type = about.identifier = about.coding = about.text = NOTHING
+            return key
+    return None
+
+
+def patient_named(reference: str) -> str | None:
+    """The id of the patient that a reference names, as `Index.find` reads it; None for anything else."""
+    if reference.startswith("Patient/") and reference.count("/") == 1:
+        return reference[8:].strip() or None
+    plain = reference.strip().partition("/_history/")[0].rstrip("/")
+    if plain.lower().startswith("urn:uuid:"):
+        return plain[9:]
+    parts = plain.split("/")[-2:]
+    return parts[1] if len(parts) == 2 and parts[0] == PATIENT else None
+
+
+def _key_of(node: Any) -> str | None:
+    """The patient that a decoded resource is or names."""
+    if resource_type(node) == PATIENT:
+        return text(node, "id") or None
+    for key in ("subject", "patient", "beneficiary"):
+        for reference in references(node, key):
+            return patient_named(reference)
+    return None
+
+
+def _resources(node: Any, depth: int = 0) -> Iterator[Any]:
+    """All resources of a document, those of bundles in it too."""
+    if isinstance(node, list) and depth < _DEEPEST:
+        for part in node:
+            yield from _resources(part, depth + 1)
+    elif resource_type(node) == BUNDLE and depth < _DEEPEST:
+        for entry in items(node, "entry"):
+            yield from _resources(entry.get("resource"), depth + 1)
+    elif resource_type(node):
+        yield node
+
+
+_DEEPEST = 16
+
+
+class _Request(Element):
+    method: Text = UNSET
+
+
+class _Entry(Element):
+    fullUrl: Text = UNSET
+    resource: Raw = Raw(b"")
+    request: _Request | msgspec.UnsetType = UNSET
+
+
+class _Bundle(Element):
+    resourceType: str
+    entry: list[_Entry] | msgspec.UnsetType = UNSET
+
+
+class _Named(Element):
+    resourceType: str
+    id: str
+    subject: Reference | msgspec.UnsetType = UNSET
+    patient: Reference | msgspec.UnsetType = UNSET
+
+
+_BUNDLES = msgspec.json.Decoder(_Bundle)
+_NAMED = msgspec.json.Decoder(_Named)
+_REFERENCE = re.compile(rb'("reference"\s*:\s*")((?:urn:|https?:)[^"\\]*)(")')
+
+
+def _parts(bundle: _Bundle) -> Iterator[bytes]:
+    """The resources of a bundle as lines of their own, referring to each other by type and id.
+
+    Raises `ValueError` where that could change what a reference leads to.
+    """
+    entries = [] if bundle.entry is UNSET else bundle.entry
+    names: dict[bytes, bytes] = {}
+    taken: set[bytes] = set()
+    for entry in entries:
+        named = _NAMED.decode(entry.resource)
+        name = f"{named.resourceType}/{named.id}".encode()
+        deleted = entry.request is not UNSET and entry.request.method is not UNSET
+        about = named.subject or named.patient
+        alone = named.resourceType in READ and (about is UNSET or about.reference is UNSET)
+        if not is_id(named.id) or name in taken or named.resourceType == BUNDLE or deleted or alone:
+            raise ValueError("the bundle is read as a whole")
+        taken.add(name)
+        if entry.fullUrl is not UNSET and names.setdefault(entry.fullUrl.encode(), name) != name:
+            raise ValueError("two resources have one url")
+
+    def renamed(found: re.Match[bytes]) -> bytes:
+        return found[1] + names.get(found[2], found[2]) + found[3]
+
+    for entry in entries:
+        yield _REFERENCE.sub(renamed, bytes(entry.resource)).replace(b"\n", b" ")
+
+
+# Blocks of lines -------------------------------------------------------------------------------------------
+
+
+def blocks(read: Callable[[int], bytes], size: int, tally: Tally) -> Iterator[tuple[bytes, int]]:
+    """Whole lines of a file, about `size` bytes at a time, with the number of the first. Lines too long are left out.
+
+    `read` gives the next bytes, none at the end.
+    """
+    rest, number, skipping = b"", 1, False
+    while piece := read(size):
+        if skipping:
+            _, newline, piece = piece.partition(b"\n")
+            if not newline:
+                continue
+            skipping, number = False, number + 1
+        head, newline, rest = (rest + piece).rpartition(b"\n")
+        if newline:
+            yield head, number
+            number += head.count(b"\n") + 1
+        elif len(rest) > LONGEST_LINE:
+            tally.left[TOO_LONG, ""] += 1
+            rest, skipping = b"", True
+    if rest:
+        yield rest, number
+
+
+def rows_of(lines: Iterable[tuple[bytes, int]]) -> tuple[pa.Table, Tally]:
+    """The rows of blocks of lines."""
+    intake = Intake()
+    for block, first in lines:
+        intake.lines(block, first)
+    return intake.rows()

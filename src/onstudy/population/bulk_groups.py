@@ -1,0 +1,218 @@
+"""Results of one sample put together, many at once: `record/samples.py` for the usual case.
+
+Usual is that every component of a sample is there once, on one date, and that the source did not put them together
+itself. The patients of every other sample are told, to be put together one by one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from onstudy.population.bulk_classes import factorised
+from onstudy.population.bulk_facts import Bases, Components, Facts, Flags, component_names, no_numbers
+from onstudy.population.bulk_moments import ONE_DAY, Moments, kept, none
+from onstudy.population.bulk_rows import Ints
+from onstudy.record.catalogue import Catalogue
+from onstudy.record.patient import Fact
+from onstudy.record.shard import NO_DAY, NO_INSTANT
+from onstudy.values.calendar import show, show_day
+
+#: How it is told which results are of one sample: by its name, by the moment, by the day; or not at all.
+_SAMPLE, _MOMENT, _DAY, _ALONE = range(4)
+
+
+@dataclass(frozen=True, eq=False)
+class Grouped:
+    """Composites made of loose results: they follow the facts they were made of, whose places stay."""
+
+    made: Facts
+    parts: Components  # the wholes by their places when they stand after all other facts
+    odd: Ints  # patients whose samples are not the usual ones
+
+
+def composed(facts: Facts, kind: NDArray[np.int32], kinds: list[str], inner: Flags, bases: Bases, catalogue: Catalogue) -> Grouped:
+    """The composites of all loose components. `kind` is the place of each fact's kind in `kinds`, `inner` tells the
+    components that a source put together itself.
+    """
+    home = np.array([_home(name, catalogue) for name in kinds], np.int32)
+    negative = np.array([base.negative for base in bases.facts], bool)[facts.base]
+    loose = np.flatnonzero((home[kind] >= 0) & ~inner & ~negative)
+    composites = [entry.name for entry in catalogue if entry.components]
+    keys = _Keys(facts)
+    stated = np.flatnonzero(np.isin(kind, [n for n, name in enumerate(kinds) if name in composites]))
+    return _Composer(facts, kind, kinds, home, composites, bases, catalogue, keys).made(loose, stated)
+
+
+def _home(kind: str, catalogue: Catalogue) -> int:
+    composites = [entry.name for entry in catalogue if entry.components]
+    found = catalogue.composites.get(kind)
+    return -1 if found is None else composites.index(found[0])
+
+
+class _Keys:
+    """What results of one sample have in common, as numbers: the sort of key, and two values."""
+
+    def __init__(self, facts: Facts) -> None:
+        start = facts.start
+        first, last = start.days
+        self.day = np.where(first == last, first, NO_DAY)
+        named = ~facts.sample.is_null().to_numpy(zero_copy_only=False)
+        exact = (start.low == start.high) & (start.low != NO_INSTANT)
+        self.sort = np.select([named, exact, self.day != NO_DAY], [_SAMPLE, _MOMENT, _DAY], _ALONE).astype(np.int64)
+        sample = facts.sample.dictionary_encode().indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+        self.one = np.select(
+            [named, exact, self.day != NO_DAY], [sample, start.low, self.day], np.arange(len(facts))
+        ).astype(np.int64)
+        self.other = np.where(named, self.day, np.where(exact, start.offset, 0)).astype(np.int64)
+
+
+class _Composer:
+    """Makes composites of the loose components of one shard."""
+
+    def __init__(
+        self, facts: Facts, kind: NDArray[np.int32], kinds: list[str], home: NDArray[np.int32], composites: list[str],
+        bases: Bases, catalogue: Catalogue, keys: _Keys,
+    ) -> None:  # fmt: skip
+        self.facts, self.kind, self.kinds, self.home = facts, kind, kinds, home
+        self.composites, self.bases, self.catalogue, self.keys = composites, bases, catalogue, keys
+
+    def made(self, loose: Ints, stated: Ints) -> Grouped:
+        """The composites of loose results, beside those that are stated."""
+        whose = self.home[self.kind[loose]].astype(np.int64)
+        own = np.array([self.composites.index(self.kinds[k]) for k in self.kind[stated].tolist()], np.int64)
+        every = np.concatenate([loose, stated])
+        group = factorised(
+            self.facts.patient[every], np.concatenate([whose, own]),
+            self.keys.sort[every], self.keys.one[every], self.keys.other[every],
+        )  # fmt: skip
+        odd = [self._odd_stated(stated, group[len(loose) :], group[: len(loose)])]
+        group = group[: len(loose)]
+        order = np.lexsort((self.kind[loose], group))
+        loose, group = loose[order], group[order]
+        first = np.flatnonzero(np.diff(group, prepend=-1))
+        count = np.diff([*first.tolist(), len(group)])
+        twice = (np.diff(group, prepend=-1) == 0) & (np.diff(self.kind[loose], prepend=-1) == 0)
+        apart = self._apart(loose, first, count)
+        odd.append(self.facts.patient[loose[twice | np.repeat(apart, count)]])
+        wanted = self._identified(loose, first, count)
+        members = loose[np.repeat(wanted, count)]
+        first, count = _begins(count[wanted]), count[wanted]
+        facts = self._wholes(members, first, count)
+        wholes = np.repeat(np.arange(len(first)) + len(self.facts), count)
+        numbers = np.array([self._number(name) for name in self.kinds], np.int64)
+        parts = Components(wholes, members, numbers[self.kind[members]])
+        return Grouped(facts, parts, np.unique(np.concatenate(odd)))
+
+    def _number(self, kind: str) -> int:
+        """The number of the name a kind has as a component."""
+        home = self.catalogue.composites.get(kind)
+        return -1 if home is None else component_names(self.catalogue).index(home[1])
+
+    def _odd_stated(self, stated: Ints, own: Ints, loose: Ints) -> Ints:
+        """Patients with two composites of one sample, or with loose results beside one."""
+        _, place, many = np.unique(own, return_inverse=True, return_counts=True)
+        double = many[place] > 1 if len(own) else np.zeros(0, bool)
+        return self.facts.patient[stated[double | np.isin(own, loose)]]
+
+    def _apart(self, loose: Ints, first: Ints, count: Ints) -> Flags:
+        """Groups whose results do not all have one date, or whose days of record cannot be put in order."""
+        start, recorded = self.facts.start.take(loose), self.facts.recorded.take(loose)
+        same = np.ones(len(loose), bool)
+        for column in (start.low, start.high, start.flags, start.offset):
+            same &= column == np.repeat(column[first], count)
+        both = recorded.stated & np.repeat(recorded.stated[first], count)
+        same &= ~both | (recorded.offset == np.repeat(recorded.offset[first], count))
+        return ~np.logical_and.reduceat(same, first) if len(first) else np.zeros(0, bool)
+
+    def _identified(self, loose: Ints, first: Ints, count: Ints) -> Flags:
+        """Groups that make a composite: with a component that tells what it is."""
+        telling = np.array([self._tells(name) for name in self.kinds], bool)[self.kind[loose]]
+        return np.logical_or.reduceat(telling, first) if len(first) else np.zeros(0, bool)
+
+    def _tells(self, kind: str) -> bool:
+        home = self.catalogue.composites.get(kind)
+        if home is None:
+            return False
+        identifying = self.catalogue.kinds[home[0]].identifying
+        return not identifying or home[1] in identifying
+
+    def _wholes(self, members: Ints, first: Ints, count: Ints) -> Facts:
+        """The composites, each of `count` members from `first` on."""
+        facts = self.facts
+        head = members[first]
+        certain = np.array([base.certain for base in self.bases.facts], bool)[facts.base[members]]
+        sure = np.logical_and.reduceat(certain, first) if len(first) else np.zeros(0, bool)
+        plain = {name: [self.bases.place(Fact("", name, certain=yes)) for yes in (False, True)] for name in self.composites}
+        whose = self.home[self.kind[head]]
+        base = np.array([plain[self.composites[k]][int(yes)] for k, yes in zip(whose.tolist(), sure.tolist(), strict=True)], np.int64)
+        start = facts.start.take(head)
+        empty = no_numbers(len(head))
+        return Facts(
+            facts.patient[head], base, start, none(len(head)), _latest(facts.recorded.take(members), first, count),
+            empty, empty, empty,
+            self._ids(head, whose), _joined(facts.source.take(pa.array(members)), first, count),
+            pa.array([""], pa.string()).take(pa.array(np.zeros(len(head), np.int64))),
+            facts.sample.take(pa.array(head)),
+        )  # fmt: skip
+
+    def _ids(self, head: Ints, whose: NDArray[np.int32]) -> pa.Array:
+        """`composite@sample/day`, or the moment, the day, or the one result in place of the sample."""
+        names = pa.array(self.composites, pa.string()).take(pa.array(whose))
+        sort, day = self.keys.sort[head], self.keys.day[head]
+        when = _shown(self.facts.start.take(head), day)
+        number = pa.array(np.where(day == NO_DAY, 0, day)).cast(pa.string())
+        number = pc.if_else(pa.array(day == NO_DAY), "", number)
+        sample = pc.binary_join_element_wise(self.facts.sample.take(pa.array(head)), number, "/")
+        key = pc.if_else(pa.array(sort == _SAMPLE), sample, when)
+        key = pc.if_else(pa.array(sort == _ALONE), self.facts.id.take(pa.array(head)), key)
+        return pc.binary_join_element_wise(names, key, "@")
+
+
+def _begins(count: Ints) -> Ints:
+    return np.cumsum(count) - count
+
+
+def _shown(start: Moments, day: Ints) -> pa.Array:
+    """The moments as they are shown; each different one is shown once."""
+    whole = start.classes == ONE_DAY
+    codes = factorised(start.low, start.high, start.offset.astype(np.int64))
+    texts: dict[int, str] = {}
+    for row in np.unique(codes, return_index=True)[1].tolist():
+        when = start.at(row)
+        assert when is not None
+        texts[int(codes[row])] = (show_day(int(day[row])) or "") if whole[row] else show(when)
+    listed = pa.array([texts[code] for code in range(len(texts))], pa.string())
+    return listed.take(pa.array(codes))
+
+
+def _latest(recorded: Moments, first: Ints, count: Ints) -> Moments:
+    """The latest day of record of each group; none where one of its results has none."""
+    if not len(first):
+        return none(0)
+    known = recorded.stated & (recorded.high != NO_INSTANT)
+    group = np.repeat(np.arange(len(first)), count)
+    low = np.where(recorded.low == NO_INSTANT, 0, recorded.low)
+    order = np.lexsort((-np.arange(len(group)), low, np.where(known, recorded.high, NO_INSTANT), group))
+    last = order[np.cumsum(count) - 1]
+    return kept(recorded.take(last), np.logical_and.reduceat(known, first))
+
+
+def _joined(texts: pa.Array, first: Ints, count: Ints) -> pa.Array:
+    """The different texts of each group, sorted and listed."""
+    group = np.repeat(np.arange(len(first)), count)
+    table = pa.table({"group": pa.array(group), "text": texts})
+    order = pc.sort_indices(table, sort_keys=[("group", "ascending"), ("text", "ascending")])
+    ordered = texts.take(order)
+    offsets = np.append(first, len(group)).astype(np.int32)
+    if len(ordered) > 1:
+        same = pc.equal(ordered.slice(1), ordered.slice(0, len(ordered) - 1)).to_numpy(zero_copy_only=False)
+        same = np.append([False], same) & (np.diff(group, prepend=-1) == 0)
+        if same.any():
+            ordered = ordered.filter(pa.array(~same))
+            offsets = np.append(0, np.cumsum(np.bincount(group[~same], minlength=len(first)))).astype(np.int32)
+    return pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets), ordered), ", ")

@@ -1,0 +1,137 @@
+"""Each row of a shard matched with its form: by what records of its class have in common, or by reading it alone."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onstudy.population.bulk_book import WORTH_A_FORM, Book
+from onstudy.population.bulk_classes import Classes, Contents, factorised
+from onstudy.population.bulk_fhir_reading import Cluster, ClusterReader
+from onstudy.population.bulk_forms import Form, Probe
+from onstudy.population.bulk_numbers import IRREGULAR
+from onstudy.population.bulk_related import Clusters
+from onstudy.population.bulk_rows import Ints
+from onstudy.values.calendar import UNDATED, When
+
+#: A row without a form: its patient is read as a whole.
+NO_FORM = -1
+
+
+@dataclass
+class Matched:
+    """The form of each row by its number among `forms`, and whose names stand in the slots of each form."""
+
+    form: NDArray[np.int32]
+    forms: list[Form] = field(default_factory=list)
+    #: For each form, of its names: (place in the cluster, slot); place -1 is a name that leads nowhere.
+    names: list[tuple[tuple[int, int], ...]] = field(default_factory=list)
+
+    def add(self, form: Form | None, names: tuple[tuple[int, int], ...]) -> int:
+        """The number of a form; `NO_FORM` for none."""
+        if form is None:
+            return NO_FORM
+        self.forms.append(form)
+        self.names.append(names)
+        return len(self.forms) - 1
+
+
+class Matcher:
+    """Finds the forms of the rows of a shard. `born` is the date of birth of each patient, by number."""
+
+    def __init__(
+        self, contents: Contents, classes: Classes, clusters: Clusters, book: Book, reader: ClusterReader
+    ) -> None:
+        self.contents, self.classes, self.clusters, self.book, self.reader = contents, classes, clusters, book, reader
+        self.found = Matched(np.full(len(clusters.number), NO_FORM, np.int32))
+        self.patient = np.zeros(0, np.int64)
+        self.born: Sequence[When] = ()
+
+    def match(self, rows: Ints) -> None:
+        """Find the forms of some rows; those of `strange` have none."""
+        strange = np.fromiter(self.clusters.strange, np.int64, len(self.clusters.strange))
+        rows = rows[~np.isin(rows, strange)]
+        if not len(rows):
+            return
+        keys = factorised(self.clusters.number[rows], self.classes.code[rows])
+        order = np.argsort(keys, kind="stable")
+        ends = np.flatnonzero(np.diff(keys[order], append=-1)) + 1
+        start = 0
+        for end in ends.tolist():
+            self._one_class(rows[order[start:end]])
+            start = end
+
+    def _one_class(self, rows: Ints) -> None:
+        """Rows of one cluster and class."""
+        first = int(rows[0])
+        cluster = self.clusters.clusters[int(self.clusters.number[first])]
+        key = (cluster, self._class_of(first))
+        usual = not self.classes.alone[rows].any()
+        if usual and (len(rows) >= WORTH_A_FORM or self.book.knows(key)):
+            form = self.book.form(key, cluster, self.probe(first), odd=self._odd(first), own=self._own(first))
+            if form is None:
+                self._by_numbers(rows, cluster, key)
+            else:
+                self.found.form[rows] = self.found.add(form, self._layout(cluster))
+            return
+        for row in rows.tolist():
+            self._alone(row, cluster)
+
+    def _by_numbers(self, rows: Ints, cluster: Cluster, key: Hashable) -> None:
+        """Rows whose numbers, or words in their place, are more than amounts: those with the same ones are alike."""
+        groups: dict[tuple[str, ...], list[int]] = {}
+        for row in rows.tolist():
+            groups.setdefault(self.contents.numbers.texts(row), []).append(row)
+        for numbers, some in groups.items():
+            exact = (key, numbers)
+            form = None
+            if numbers and (len(some) >= WORTH_A_FORM or self.book.knows(exact)):
+                pinned, own = frozenset(range(len(numbers))), self._own(some[0])
+                form = self.book.form(exact, cluster, self.probe(some[0]), pinned, self._odd(some[0]) - pinned, own)
+            if form is not None:
+                self.found.form[some] = self.found.add(form, self._layout(cluster))
+            else:
+                for row in some:
+                    self._alone(row, cluster)
+
+    def _alone(self, row: int, cluster: Cluster) -> None:
+        born = self.born[int(self.patient[row])] if len(self.born) else UNDATED
+        probe = replace(self.probe(row), born=born)
+        self.found.form[row] = self.found.add(self.book.alone(cluster, probe), ())
+
+    # What stands in a row -------------------------------------------------------------------------------------
+
+    def _rows(self, row: int) -> tuple[int, ...]:
+        """The row and those of the resources it is read with."""
+        return (row, *self.clusters.related.get(row, ()))
+
+    def _own(self, row: int) -> tuple[int, int]:
+        """How many dates and numbers the row itself has."""
+        return int(self.contents.dates.count[row]), int(self.contents.numbers.count[row])
+
+    def probe(self, row: int) -> Probe:
+        """What stands in the slots of a row and of the resources it is read with."""
+        rows = self._rows(row)
+        names, dates, numbers = (
+            tuple(text for one in rows for text in slots.texts(one))
+            for slots in (self.contents.names, self.contents.dates, self.contents.numbers)
+        )
+        return Probe((*names, *self.clusters.out.get(row, ())), dates, numbers)
+
+    def _class_of(self, row: int) -> tuple[int, ...]:
+        """What the classes of the row's dates and numbers are, by themselves: the same in every shard."""
+        return self.classes.signature(row)
+
+    def _odd(self, row: int) -> frozenset[int]:
+        """The numbers of the cluster that are no plain amounts; those of related resources among them."""
+        count = int(self.contents.numbers.count[row])
+        places = self.contents.numbers.start[row] + np.arange(count) * self.contents.numbers.step
+        own = {slot for slot, place in enumerate(places.tolist()) if self.contents.sorts[place] == IRREGULAR}
+        others = sum(int(self.contents.numbers.count[one]) for one in self._rows(row)[1:])
+        return frozenset(own | set(range(count, count + others)))
+
+    def _layout(self, cluster: Cluster) -> tuple[tuple[int, int], ...]:
+        return tuple(self.reader.names(cluster))

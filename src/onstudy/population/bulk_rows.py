@@ -1,0 +1,237 @@
+"""Rows: records of a source taken apart, many at once, and the files they wait in until their patients are put together.
+
+A record is its shape, which many share, and the texts in its slots. Rows travel as Arrow tables with the columns
+
+=========  =========================================  ======================================================
+`patient`  string                                     the key of the patient the record is about; null: nobody
+`seq`      int64                                      the place of the record in its part of the source
+`shape`    dictionary of binary                       null where there is none: then `payload` is the record
+`names`    list of string                             what stands in the slots, in the order of the shape: its own
+`dates`    (each also as single columns `names0`,     name first; dates as ISO text; numbers as they are written
+`numbers`  `names1` ..., null where there is none)    in JSON
+`links`    list of string                             references whose target is looked at
+`members`  list of string                             references to the results of a report or panel
+`payload`  binary                                     a record that is read as a whole, with all of its patient's
+`stamp`    string                                     when it was changed last, and its version
+=========  =========================================  ======================================================
+
+All but the first three may be left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from onstudy.population.store_files import settle, whole
+
+Ints = NDArray[np.int64]
+
+NAMES, DATES, NUMBERS, LINKS, MEMBERS = "names", "dates", "numbers", "links", "members"
+SLOTS = (NAMES, DATES, NUMBERS, LINKS, MEMBERS)
+_TEXTS = pa.list_(pa.string())
+TYPES: Mapping[str, pa.DataType] = {
+    "patient": pa.string(),
+    "seq": pa.int64(),
+    "shape": pa.dictionary(pa.int32(), pa.binary()),
+    **dict.fromkeys(SLOTS, _TEXTS),
+    "payload": pa.binary(),
+    "stamp": pa.string(),
+}
+#: Where the file of rows says which of its batches belong to which shard.
+_PLACES = b"onstudy:shards"
+
+
+@dataclass(frozen=True, eq=False)
+class Slots:
+    """What stands in the slots of one sort: slot j of row r is `values[start[r] + j * step]`, for j below `count[r]`."""
+
+    values: pa.Array
+    start: Ints
+    step: int
+    count: Ints
+
+    @cached_property
+    def listed(self) -> list[str | None]:
+        """All values as Python's own, made when the first is asked for."""
+        found: list[str | None] = self.values.to_pylist()
+        return found
+
+    def places(self, rows: NDArray[Any], slot: int) -> Ints:
+        """Where a slot of some rows stands in `values`; -1 where a row has no such slot."""
+        return np.where(slot < self.count[rows], self.start[rows] + slot * self.step, -1)
+
+    def texts(self, row: int) -> tuple[str, ...]:
+        """All of one row; "" for what a column leaves out."""
+        start, count = int(self.start[row]), int(self.count[row])
+        return tuple(text or "" for text in self.listed[start : start + count * self.step : self.step])
+
+    @property
+    def most(self) -> int:
+        """The largest number of slots a row has."""
+        return int(self.count.max()) if len(self.count) else 0
+
+
+def slots_of(table: pa.Table, sort: str) -> Slots:
+    """The slots of one sort of a table of rows, however they are held."""
+    rows = table.num_rows
+    if sort in table.column_names:
+        lists = _one(table.column(sort)).fill_null([])
+        offsets = lists.offsets.to_numpy().astype(np.int64)
+        return Slots(lists.values, offsets[:-1], 1, np.diff(offsets))
+    single = [name for name in (f"{sort}{place}" for place in range(64)) if name in table.column_names]
+    arrays = [_one(table.column(name)) for name in single]
+    values = pa.concat_arrays(arrays) if arrays else pa.array([], pa.string())
+    return Slots(values, np.arange(rows, dtype=np.int64), rows, np.full(rows, len(single), np.int64))
+
+
+def _one(column: pa.ChunkedArray) -> pa.Array:
+    found = column.combine_chunks()
+    return found if isinstance(found, pa.Array) else pa.concat_arrays(found.chunks)
+
+
+class Builder:
+    """Rows gathered record by record; `table` gives what was gathered.
+
+    What stands in the slots of a record is added to the lists of texts just before the record itself. How many texts
+    of each sort a shape has is asked of `counts`, once for each shape.
+    """
+
+    def __init__(self, counts: Callable[[bytes], Sequence[int]]) -> None:
+        self._counts = counts
+        self.patient: list[str | None] = []
+        self.seq: list[int] = []
+        self.shape: list[int | None] = []
+        self.stamp: list[str | None] = []
+        self.names: list[str] = []
+        self.dates: list[str] = []
+        self.numbers: list[bytes] = []
+        self.links: list[str] = []
+        self.shapes: dict[bytes, int] = {}
+        self.members: dict[int, list[str]] = {}
+        self.payload: dict[int, bytes] = {}
+
+    def __len__(self) -> int:
+        return len(self.seq)
+
+    def add(self, patient: str | None, seq: int, shape: bytes, stamp: str | None = None) -> None:
+        """A record whose slots were added to the texts."""
+        number = self.shapes.get(shape)
+        if number is None:
+            number = self.shapes[shape] = len(self.shapes)
+        self.patient.append(patient)
+        self.seq.append(seq)
+        self.shape.append(number)
+        self.stamp.append(stamp)
+
+    def whole(self, patient: str | None, seq: int, payload: bytes) -> None:
+        """A record that is kept as it is."""
+        self.payload[len(self.seq)] = payload
+        self.patient.append(patient)
+        self.seq.append(seq)
+        self.shape.append(None)
+        self.stamp.append(None)
+
+    def table(self) -> pa.Table:
+        """What was gathered, as rows."""
+        index = pa.array(self.shape, pa.int32())
+        columns: dict[str, pa.Array] = {
+            "patient": pa.array(self.patient, pa.string()),
+            "seq": pa.array(self.seq, pa.int64()),
+            "shape": pa.DictionaryArray.from_arrays(index, pa.array(list(self.shapes), pa.binary())),
+        }
+        if any(self.stamp):
+            columns["stamp"] = pa.array(self.stamp, pa.string())
+        counts = np.array([*(self._counts(shape) for shape in self.shapes), (0, 0, 0, 0)], np.int64)
+        of_rows = counts[index.fill_null(-1).to_numpy(zero_copy_only=False)]
+        for number, sort in enumerate((NAMES, DATES, NUMBERS, LINKS)):
+            if texts := getattr(self, sort):
+                columns[sort] = _lists(of_rows[:, number], pa.array(texts).cast(pa.string()))
+        if self.members:
+            many = np.zeros(len(self), np.int64)
+            many[list(self.members)] = [len(some) for some in self.members.values()]
+            columns[MEMBERS] = _lists(many, pa.array([one for some in self.members.values() for one in some]))
+        if self.payload:
+            columns["payload"] = pa.array([self.payload.get(row) for row in range(len(self))], pa.binary())
+        return pa.table(columns)
+
+
+def _lists(many: Ints, values: pa.Array) -> pa.Array:
+    ends = np.concatenate([[0], np.cumsum(many)]).astype(np.int32)
+    assert ends[-1] == len(values), "every text belongs to a slot"
+    return pa.ListArray.from_arrays(pa.array(ends), values)
+
+
+# Files of rows --------------------------------------------------------------------------------------------
+
+
+def write_rows(path: Path, table: pa.Table, shards: NDArray[np.int32]) -> None:
+    """Write rows, those of one shard together; `shards` says where each belongs. Whole or not at all."""
+    order = np.argsort(shards, kind="stable")
+    numbers, first = np.unique(shards[order], return_index=True)
+    ends = [*first[1:].tolist(), len(order)]
+    sorted_rows = table.take(pa.array(order)).combine_chunks()
+    schema = sorted_rows.schema.with_metadata({_PLACES: " ".join(map(str, numbers.tolist())).encode()})
+    options = pa.ipc.IpcWriteOptions(compression="lz4", unify_dictionaries=True)
+    with whole(path.parent) as (file, written):
+        with pa.ipc.new_file(file, schema, options=options) as writer:
+            for start, end in zip(first.tolist(), ends, strict=True):
+                for batch in sorted_rows.slice(start, end - start).replace_schema_metadata(None).to_batches():
+                    writer.write_batch(batch)
+    settle(written, path)
+
+
+def read_rows(path: Path, shard: int) -> pa.Table | None:
+    """The rows of one shard in a file; None where there are none."""
+    with pa.memory_map(str(path)) as file:
+        reader = pa.ipc.open_file(file)
+        numbers = [int(number) for number in (reader.schema.metadata or {}).get(_PLACES, b"").split()]
+        if shard not in numbers:
+            return None
+        return pa.Table.from_batches([reader.get_batch(numbers.index(shard))])
+
+
+def shards_in(path: Path) -> list[int]:
+    """The shards a file has rows of."""
+    with pa.memory_map(str(path)) as file:
+        return [int(n) for n in (pa.ipc.open_file(file).schema.metadata or {}).get(_PLACES, b"").split()]
+
+
+def join_rows(tables: Iterable[pa.Table]) -> pa.Table:
+    """Rows of several files one after another, whatever columns each has."""
+    return pa.concat_tables(list(tables), promote_options="default").unify_dictionaries().combine_chunks()
+
+
+def batches(tables: Iterable[pa.Table], rows: int) -> Iterator[pa.Table]:
+    """Tables of at least so many rows, put together of smaller ones."""
+    waiting: list[pa.Table] = []
+    count = 0
+    for table in tables:
+        waiting.append(table)
+        count += table.num_rows
+        if count >= rows:
+            yield join_rows(waiting)
+            waiting, count = [], 0
+    if waiting:
+        yield join_rows(waiting)
+
+
+def distinct(values: Sequence[str | None]) -> list[str]:
+    """The different texts, in order."""
+    return sorted({value for value in values if value is not None})
+
+
+def hashed(patients: pa.Array, count: int, number: Any) -> NDArray[np.int32]:
+    """The shard of each row by its patient; -1 of rows about nobody. `number` gives the shard of one key."""
+    coded = patients.dictionary_encode()
+    numbers = np.array([number(key, count) for key in coded.dictionary.to_pylist()] + [-1], np.int32)
+    place = pc.fill_null(coded.indices, len(numbers) - 1).to_numpy(zero_copy_only=False)
+    return np.asarray(numbers[place], np.int32)

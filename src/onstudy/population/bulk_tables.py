@@ -1,0 +1,248 @@
+"""Arrays of facts as the tables of a shard, and tables of several shards of the same patients made one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from onstudy.population.bulk_facts import Bases, Facts, from_intervals
+from onstudy.population.bulk_moments import from_whens
+from onstudy.population.bulk_moments import from_whens
+from onstudy.population.bulk_rows import Ints
+from onstudy.population.store_shard import DIFFERENT, Words, arrow_text
+from onstudy.record.shard import (
+    EMPTY,
+    NO_INSTANT,
+    NONE,
+    Array,
+    Column,
+    Shard,
+    Table,
+    Text,
+    code_word,
+    default_of,
+    is_text,
+    without_defaults,
+)
+from onstudy.values.calendar import When
+from onstudy.values.interval import Interval
+
+_LAST = np.iinfo(np.int64).max
+
+
+def tables_of(
+    facts: Facts, kind: NDArray[np.int32], kinds: Sequence[str], bases: Bases, parts: Components, names: Sequence[str]
+) -> dict[str, Table]:
+    """A table for each kind that has facts. `kind` is the place of each fact's kind in `kinds`."""
+    order = _sorted(facts, kind)
+    place = np.empty(len(order), np.int64)
+    ordered_kinds = kind[order]
+    bounds = np.searchsorted(ordered_kinds, np.arange(len(kinds) + 1))
+    place[order] = np.arange(len(order)) - bounds[ordered_kinds]
+    said = _Said(bases)
+    sorted_facts = facts.take(order)
+    references = _references(parts, kind, kinds, names, place)
+    found = {}
+    for number, name in enumerate(kinds):
+        first, end = int(bounds[number]), int(bounds[number + 1])
+        if end > first:
+            rows = np.arange(first, end)
+            columns = _columns(sorted_facts, first, end, said, sorted_facts.base[rows])
+            for column, (wholes, rows_of_parts) in references.get(name, {}).items():
+                values = np.full(end - first, NONE, np.int32)
+                values[wholes] = rows_of_parts
+                columns[column] = values
+            found[name] = Table(name, end - first, without_defaults(columns))
+    return dict(sorted(found.items()))
+
+
+def _sorted(facts: Facts, kind: NDArray[np.int32]) -> Ints:
+    """The order in which facts lie: by kind, patient, start, end of the start, and id."""
+    low = facts.start.low
+    high = np.where(facts.start.high == NO_INSTANT, _LAST, facts.start.high)
+    whose = kind.astype(np.int64) * (1 << 32) + facts.patient
+    order = np.lexsort((high, low, whose))
+    same = np.ones(max(len(order) - 1, 0), bool)
+    for column in (whose, low, high):
+        same &= np.diff(column[order]) == 0
+    if not same.any():
+        return order
+    tied = np.flatnonzero(np.append(same, False) | np.append(False, same))
+    run = np.cumsum(np.append(True, ~same))[tied]
+    texts = facts.id.take(pa.array(order[tied]))
+    table = pa.table({"run": pa.array(run), "id": texts})
+    within = pc.sort_indices(table, sort_keys=[("run", "ascending"), ("id", "ascending")]).to_numpy()
+    order[tied] = order[tied][within]
+    return order
+
+
+def _references(
+    parts: Components, kind: NDArray[np.int32], kinds: Sequence[str], names: Sequence[str], place: Ints
+) -> dict[str, dict[str, tuple[Ints, Ints]]]:
+    """For each kind of whole its columns of components: the rows of the wholes, and those of the parts."""
+    found: dict[str, dict[str, tuple[Ints, Ints]]] = {}
+    key = (kind[parts.wholes].astype(np.int64) * len(kinds) + kind[parts.parts]) * len(names) + parts.names
+    for one in np.unique(key).tolist():
+        some = np.flatnonzero(key == one)
+        rest, name = divmod(one, len(names))
+        whole, part = divmod(rest, len(kinds))
+        column = f"p.{names[name]}.{kinds[part]}"
+        found.setdefault(kinds[whole], {})[column] = (place[parts.wholes[some]], place[parts.parts[some]])
+    return found
+
+
+class _Said:
+    """What is the same in all facts of a form, as arrays over the list of forms' facts."""
+
+    def __init__(self, bases: Bases) -> None:
+        self.facts = bases.facts
+        self._texts: dict[str, tuple[NDArray[np.int32], tuple[str, ...]]] = {}
+
+    def flag(self, of: str, base: Ints) -> Array:
+        """A flag of each fact."""
+        return np.array([_FLAGS[of](fact) for fact in self.facts], bool)[base]
+
+    def text(self, name: str, base: Ints) -> Text:
+        """A text of each fact; -1 where it has none."""
+        if name not in self._texts:
+            said = [_WORDS[name](fact) for fact in self.facts]
+            words = {word: place for place, word in enumerate(dict.fromkeys(word for word in said if word))}
+            self._texts[name] = (np.array([words.get(word or "", NONE) for word in said], np.int32), tuple(words))
+        index, known = self._texts[name]
+        return Text(index[base], known)
+
+    def opened(self, base: Ints) -> dict[str, Column]:
+        """How periods were stated that something newer ended."""
+        opened = [fact.opened for fact in self.facts]
+        if not any(opened[one] is not None for one in np.unique(base).tolist()):
+            return {}
+        ends = from_whens([None if one is None else one[0] for one in opened])
+        stated = np.array([one is not None for one in opened], bool)
+        going = np.array([one is not None and one[1] for one in opened], bool)
+        return {"opened.set": stated[base], "opened.ongoing": going[base], **ends.take(base).columns("opened")}
+
+    def attributes(self, base: Ints) -> dict[str, Column]:
+        """The columns of attributes of some facts."""
+        used = np.unique(base)
+        names = {name for one in used.tolist() for name in self.facts[one].attributes}
+        found: dict[str, Column] = {}
+        for name in sorted(names):
+            codes = [fact.attributes.get(name) for fact in self.facts]
+            words = [code_word(value) if isinstance(value, frozenset) else "" for value in codes]
+            places = {word: place for place, word in enumerate(dict.fromkeys(word for word in words if word))}
+            index = np.array([places.get(word, NONE) for word in words], np.int32)
+            found[f"a.{name}.code"] = Text(index[base], tuple(places))
+            numbers = from_intervals([value if isinstance(value, Interval) else None for value in codes]).take(base)
+            found |= numbers.columns(f"a.{name}")
+            found |= from_whens([v if isinstance(v, When) else None for v in codes]).take(base).columns(f"a.{name}.at")
+            empty = np.array([name in fact.attributes and fact.attributes[name] is None for fact in self.facts], bool)
+            found[f"a.{name}.flags"] = np.where(empty[base], EMPTY, numbers.flags).astype(np.int8)
+        return found
+
+
+_FLAGS = {
+    "negative": lambda fact: fact.negative,
+    "ongoing": lambda fact: fact.ongoing,
+    "suspected": lambda fact: not fact.certain,
+    "computed": lambda fact: fact.computed,
+}
+_WORDS = {
+    "lacks": lambda fact: fact.lacks,
+    "code_status": lambda fact: fact.code_status,
+    "narrowed.by": lambda fact: None if fact.narrowed is None else fact.narrowed[0],
+    "narrowed.code": lambda fact: None if fact.narrowed is None else code_word(fact.narrowed[1]),
+    "value.code": lambda fact: code_word(fact.value) if isinstance(fact.value, frozenset) else None,
+}
+
+
+def _columns(facts: Facts, first: int, end: int, said: _Said, base: Ints) -> dict[str, Column]:
+    """The columns of the facts of one kind, which lie together."""
+    rows = slice(first, end)
+    columns: dict[str, Column] = {"patient": facts.patient[rows].astype(np.int32)}
+    for name in ("start", "end", "recorded"):
+        columns |= getattr(facts, name).take(rows).columns(name)
+    for name in ("value", "uln", "lln"):
+        columns |= getattr(facts, name).take(rows).columns(name)
+    columns |= {name: said.flag(name, base) for name in _FLAGS}
+    columns |= {name: said.text(name, base) for name in _WORDS}
+    columns |= said.attributes(base) | said.opened(base)
+    for name in ("id", "source", "shown", "sample"):
+        columns[name] = text_of(getattr(facts, name).slice(first, end - first))
+    return columns
+
+
+def text_of(texts: pa.Array) -> Text:
+    """A column of texts of which nearly each is another; no text where there is none or it is empty."""
+    rows = len(texts)
+    empty = pc.equal(pc.fill_null(texts, ""), "").to_numpy(zero_copy_only=False)
+    return Text(np.where(empty, NONE, np.arange(rows)).astype(np.int32), Words(pc.fill_null(texts, "")))
+
+
+# Several shards of the same patients ---------------------------------------------------------------------------
+
+
+def merged(shards: Sequence[Shard], patients: Sequence[Ints]) -> Shard:
+    """One shard of several, `patients` being the row each patient of them has in it; nobody is in two of them."""
+    places: dict[str, list[Ints]] = {}
+    tables = {}
+    for kind in sorted({kind for shard in shards for kind in shard.kinds}):
+        parts = [shard.table(kind) for shard in shards]
+        order = _order([part.get("patient") for part in parts], patients)
+        places[kind] = _new_places(parts, order)
+        tables[kind] = (parts, order)
+    beside = []
+    for name in ("patients", "coverage", "problems"):
+        parts = [getattr(shard, name) for shard in shards]
+        whose = [np.arange(part.rows) for part in parts] if name == "patients" else [p.get("patient") for p in parts]
+        beside.append(_together(parts, _order(whose, patients), patients, {}))
+    return Shard(
+        *beside, {kind: _together(parts, order, patients, places) for kind, (parts, order) in tables.items()}
+    )
+
+
+def _order(whose: Sequence[Array], patients: Sequence[Ints]) -> Ints:
+    """The order of the rows of several tables that puts patients in theirs; rows of one stay as they lie."""
+    return np.argsort(np.concatenate([new[old] for old, new in zip(whose, patients, strict=True)]), kind="stable")
+
+
+def _new_places(parts: Sequence[Table], order: Ints) -> list[Ints]:
+    """Where each row of each table comes to lie; the last entry of each is for no row."""
+    place = np.empty(len(order), np.int64)
+    place[order] = np.arange(len(order))
+    ends = np.cumsum([part.rows for part in parts])[:-1]
+    return [np.append(one, NONE) for one in np.split(place, ends)]
+
+
+def _together(
+    parts: Sequence[Table], order: Ints, patients: Sequence[Ints], places: Mapping[str, Sequence[Ints]]
+) -> Table:
+    names = {name for part in parts for name in part.columns()}
+    names |= {name.removesuffix("low") + "high" for name in names if name.endswith(".low")}
+    columns: dict[str, Column] = {}
+    for name in sorted(names):
+        if is_text(name):
+            columns[name] = _texts(parts, name, order)
+            continue
+        arrays = [part.get(name) for part in parts]
+        if name == "patient":
+            arrays = [new[old].astype(np.int32) for old, new in zip(arrays, patients, strict=True)]
+        elif name.startswith("p."):
+            moved = places[name.split(".")[2]]
+            arrays = [new[old].astype(np.int32) for old, new in zip(arrays, moved, strict=True)]
+        columns[name] = np.concatenate(arrays)[order] if arrays else np.empty(0, default_of(name).dtype)
+    return Table(parts[0].name, len(order), without_defaults(columns))
+
+
+def _texts(parts: Sequence[Table], name: str, order: Ints) -> Text:
+    kind = pa.string()
+    arrays = [arrow_text(part.text(name), kind) for part in parts]
+    joined = pa.concat_arrays(arrays).take(pa.array(order))
+    if name in DIFFERENT:
+        return text_of(joined)
+    coded = joined.dictionary_encode()
+    index = coded.indices.fill_null(NONE).to_numpy(zero_copy_only=False).astype(np.int32)
+    return Text(index, tuple(coded.dictionary.to_pylist()))

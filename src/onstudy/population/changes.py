@@ -1,0 +1,165 @@
+"""What differs from an earlier run: which candidates are new, which are none any more, and why.
+
+Read from the files of both runs; nothing is asked again. An earlier run is usable where its run.json is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from onstudy.criteria.trial import Trial
+from onstudy.errors import OnstudyError
+from onstudy.population.prescreen_question import Question, required
+from onstudy.population.prescreen_verdicts import NOT_MET
+
+#: The columns of changes.csv.
+COLUMNS = ("patient", "trial", "cohort", "change", "why", "criteria")
+NEW, DROPPED = "new", "dropped"
+
+NEW_PATIENT, GONE = "new in the store", "no longer in the store"
+NEW_TRIAL, NOT_ASKED = "the trial was not asked before", "the trial is no longer asked"
+NEW_FILE, RECORD, TIME = "the trial file changed", "the record changed", "time passed, or the record changed"
+OTHERWISE = "asked with other anchors or assumptions"
+_FILES = ("candidates.parquet", "criteria.parquet")
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """An earlier run: its folder and its run.json."""
+
+    folder: Path
+    run: dict[str, Any]
+
+    @property
+    def trials(self) -> dict[str, str]:
+        """The digests of the trial files it asked, by trial."""
+        return {trial["id"]: trial["sha256"] for trial in self.run["trials"]}
+
+
+def earlier(folder: Path) -> Earlier:
+    """The run whose results lie in a folder. Raises `OnstudyError` where they do not, or not whole."""
+    try:
+        run = json.loads((folder / "run.json").read_bytes())
+        known = {trial["id"]: trial["sha256"] for trial in run["trials"]}, run["on"], run["anchors"], run["format"]
+    except OSError:
+        raise OnstudyError(f"--changed-since {folder}: there is no run.json, so no finished run") from None
+    except (ValueError, KeyError, TypeError):
+        raise OnstudyError(f"--changed-since {folder}: run.json is not one that `prescreen` wrote") from None
+    if known[3] != 1:
+        raise OnstudyError(f"--changed-since {folder}: written by another version; prescreen once without it")
+    for name in _FILES:
+        if not (folder / name).is_file():
+            raise OnstudyError(f"--changed-since {folder}: {name} is missing; prescreen once without it")
+    return Earlier(folder, run)
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """The result files of one kind of both runs."""
+
+    old: Path
+    new: Path
+
+
+def changes(before: Earlier, question: Question, candidates: Path, criteria: Path) -> Iterator[dict[str, str]]:
+    """Every candidate of one run that is none of the other, as rows of changes.csv, by trial, cohort and patient."""
+    import duckdb
+
+    found = _Pair(before.folder / "candidates.parquet", candidates)
+    rows = _Pair(before.folder / "criteria.parquet", criteria)
+    asked = {trial.id: trial for trial in question.trials}
+    with duckdb.connect(config={"threads": 1, "memory_limit": "512MB", "autoinstall_known_extensions": False}) as base:
+        base.execute("SET temp_directory = ?", [str(candidates.parent / "spill")])
+        for name in [*asked, *(name for name in before.trials if name not in asked)]:
+            yield from _of_trial(base, name, asked.get(name), found, rows, _cause(before, question, name))
+
+
+def _cause(before: Earlier, question: Question, trial: str) -> str:
+    """Why anything of a trial may have changed, as far as that is the same for everybody."""
+    asked = {one.id: one for one in question.trials}
+    if trial not in asked:
+        return NOT_ASKED
+    if trial not in before.trials:
+        return NEW_TRIAL
+    if before.trials[trial] != asked[trial].digest:
+        return NEW_FILE
+    if before.run["on"] != question.on.isoformat():
+        return TIME
+    same = before.run["anchors"] == anchors_shown(question) and before.run["assumed"] == sorted(question.assumed)
+    return RECORD if same else OTHERWISE
+
+
+def anchors_shown(question: Question) -> dict[str, str | None]:
+    """The anchors of a question as run.json has them."""
+    from onstudy.values.calendar import show
+
+    return {name: None if when is None else show(when) for name, when in sorted(question.anchors.items())}
+
+
+def _of_trial(
+    base: Any, name: str, trial: Trial | None, found: _Pair, rows: _Pair, cause: str
+) -> Iterator[dict[str, str]]:
+    """The changes of one trial: the rows of both candidate files side by side, with what kept anybody out."""
+    columns = _columns(base, rows, trial)
+    asked = base.execute(
+        f"""
+        WITH old AS (SELECT patient, cohort FROM read_parquet($old) WHERE trial = $trial),
+             new AS (SELECT patient, cohort FROM read_parquet($new) WHERE trial = $trial),
+             changed AS (SELECT patient, cohort, old.patient IS NULL AS is_new FROM old
+                         FULL JOIN new USING (patient, cohort) WHERE old.patient IS NULL OR new.patient IS NULL)
+        SELECT changed.patient, changed.cohort, is_new, was.patient IS NOT NULL, now.patient IS NOT NULL
+               {"".join(f", was.{column}" for column in columns)} {"".join(f", now.{column}" for column in columns)}
+        FROM changed
+        LEFT JOIN (SELECT * FROM read_parquet($was) WHERE trial = $trial) was ON was.patient = changed.patient
+        LEFT JOIN (SELECT * FROM read_parquet($now) WHERE trial = $trial) now ON now.patient = changed.patient
+        ORDER BY changed.cohort, is_new DESC, changed.patient
+        """,
+        {"old": str(found.old), "new": str(found.new), "was": str(rows.old), "now": str(rows.new), "trial": name},
+    )
+    while some := asked.fetchmany(1000):
+        for patient, cohort, is_new, was, now, *statuses in some:
+            kept_out = statuses[: len(columns)] if is_new else statuses[len(columns) :]
+            criteria = _kept_out_by(trial, cohort, columns, kept_out)
+            yield {
+                "patient": patient,
+                "trial": name,
+                "cohort": cohort,
+                "change": NEW if is_new else DROPPED,
+                "why": _why(is_new, was, now, cause),
+                "criteria": "; ".join(criteria),
+            }
+
+
+def _why(is_new: bool, was: bool, now: bool, cause: str) -> str:
+    if cause in (NEW_TRIAL, NOT_ASKED):
+        return cause
+    if is_new and not was:
+        return NEW_PATIENT
+    return GONE if not is_new and not now else cause
+
+
+def _columns(base: Any, rows: _Pair, trial: Trial | None) -> list[str]:
+    """The required criteria of a trial that both runs have, as quoted columns."""
+    if trial is None:
+        return []
+    described = "SELECT column_name FROM (DESCRIBE SELECT * FROM read_parquet(?))"
+    known = [{name for (name,) in base.execute(described, [str(path)]).fetchall()} for path in (rows.old, rows.new)]
+    names = dict.fromkeys(row.id for cohort in trial.cohorts for row in required(trial, cohort))
+    return [_quoted(name) for name in names if name in known[0] and name in known[1]]
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _kept_out_by(trial: Trial | None, cohort: str, columns: Sequence[str], statuses: Sequence[int | None]) -> list[str]:
+    """The criteria of the cohort that were, or now are, not met."""
+    if trial is None:
+        return []
+    mine = {_quoted(row.id): row.id for one in trial.cohorts if one.id == cohort for row in required(trial, one)}
+    not_met = [column for column, status in zip(columns, statuses, strict=True) if status == NOT_MET]
+    return [mine[column] for column in not_met if column in mine]

@@ -1,0 +1,114 @@
+"""An OMOP database on a PostgreSQL server, read with COPY: the rows stream through, nothing lies on a disk between.
+
+The URL is libpq's (`postgresql://user@host/database`); `?options=-csearch_path%3Dcdm` names another schema.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv as pacsv
+
+from onstudy.errors import OnstudyError
+
+
+@contextmanager
+def open_postgres(url: str) -> Iterator[Server]:
+    """The database at a URL, read only. Raises `OnstudyError`, which never repeats the URL: it may hold a password."""
+    try:
+        import psycopg
+    except ImportError:
+        raise OnstudyError("reading PostgreSQL needs psycopg: pip install 'onstudy[postgres]'") from None
+    try:
+        connection = psycopg.connect(url, autocommit=False)
+    except psycopg.Error as error:
+        raise OnstudyError(f"the PostgreSQL database cannot be reached: {_said(error)}") from None
+    with connection:
+        connection.read_only = True
+        yield Server(connection)
+
+
+def _said(error: Exception) -> str:
+    """The kind of a server's refusal; its words may repeat the URL."""
+    text = str(error).lower()
+    for words, what in (
+        ("password", "the password was refused"),
+        ("does not exist", "there is no such database, user or schema"),
+        ("refused", "nothing answers at that host and port"),
+        ("translate host", "there is no such host"),
+        ("timeout", "it does not answer"),
+    ):
+        if words in text:
+            return what
+    return "the URL is wrong, or the server refuses it"
+
+
+@dataclass
+class Server:
+    """A connection to a server; tables are found through its search path."""
+
+    connection: Any
+    damaged: dict[str, int] = field(default_factory=dict)
+    _known: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def _columns(self, table: str) -> dict[str, str]:
+        if table not in self._known:
+            query = (
+                "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(%s) AND attnum > 0 "
+                "AND NOT attisdropped ORDER BY attnum"
+            )
+            rows = self.connection.execute(query, [table]).fetchall()
+            self._known[table] = {name.lower(): name for (name,) in rows}
+        return self._known[table]
+
+    def columns(self, table: str) -> list[str]:
+        """Its columns."""
+        return list(self._columns(table))
+
+    def batches(self, table: str, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Its rows, as text; COPY's CSV tells an empty text from none."""
+        from psycopg import sql
+
+        written = self._columns(table)
+        names = sql.SQL(", ").join(sql.Identifier(written[column]) for column in columns)
+        query = sql.SQL("COPY (SELECT {} FROM {}) TO STDOUT (FORMAT csv, ENCODING 'UTF8')")
+        types = dict.fromkeys(columns, pa.string())
+        read = pacsv.ReadOptions(column_names=list(columns), block_size=1 << 24)
+        convert = pacsv.ConvertOptions(
+            column_types=types, null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=False
+        )
+        statement = query.format(names, sql.Identifier(table))
+        with self.connection.cursor() as cursor, cursor.copy(statement) as copy:
+            stream = io.BufferedReader(_Copied(copy), 1 << 22)
+            if stream.peek(1):
+                parse = pacsv.ParseOptions(newlines_in_values=True)
+                with pacsv.open_csv(stream, read, parse, convert) as reader:
+                    yield from reader
+
+
+class _Copied(io.RawIOBase):
+    """What a server copies out, as a file to read from."""
+
+    def __init__(self, copy: Any) -> None:
+        self._copy, self._rest = copy, b""
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill a buffer as far as the next block of the server goes."""
+        view = memoryview(buffer)
+        while not self._rest:
+            block = self._copy.read()
+            if not block:
+                return 0
+            self._rest = bytes(block)
+        size = min(len(view), len(self._rest))
+        view[:size], self._rest = self._rest[:size], self._rest[size:]
+        return size
