@@ -10,7 +10,8 @@ import pyarrow as pa
 
 from onstudy.population.bulk_fhir_reading import Record, put_back
 from onstudy.population.omop import OmopReading
-from onstudy.population.omop_source import Cdm, open_cdm
+from onstudy.population.omop_cdm import Cdm
+from onstudy.population.omop_source import open_cdm
 from onstudy.population.omop_tables import TABLES
 from onstudy.readers import read_patients
 from onstudy.record.catalogue import Catalogue, load_catalogue

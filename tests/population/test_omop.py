@@ -12,7 +12,8 @@ from tests.population.omop_build import PERSON, Cells, one, patients_in, put_tog
 
 from onstudy.errors import OnstudyError
 from onstudy.population.omop import OmopReading
-from onstudy.population.omop_source import is_omop, open_cdm, read_table
+from onstudy.population.omop_cdm import read_table
+from onstudy.population.omop_source import is_omop, open_cdm
 from onstudy.record.catalogue import load_catalogue
 from onstudy.record.patient import Fact, Patient
 from onstudy.values.calendar import parse_when

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.generative.make import LENGTH, case
-from tests.trials.test_examples import examples, patient_entry
+from tests.trials.flagship import examples, patient_entry
 
 from onstudy.errors import OnstudyError, Problem
 from onstudy.readers import read_patients

@@ -85,3 +85,13 @@ def test_the_worksheet_keeps_its_own_style_to_itself(site: Site) -> None:
     assert badge.evaluate("one => getComputedStyle(one).borderTopStyle") == "solid"
     fonts = page.locator("h1, .worksheet h2").evaluate_all("all => all.map(one => getComputedStyle(one).fontFamily)")
     assert len(set(fonts)) == 1
+
+
+def test_what_is_folded_opens_by_keyboard(site: Site) -> None:
+    page = site.visit(HERE).page
+    upload(page, "data-missing.json")
+    page.get_by_role("button", name="Result (JSON)").focus()
+    page.keyboard.press("Tab")
+    expect(page.locator("summary#settings")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#on")).to_be_visible()

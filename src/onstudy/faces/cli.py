@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from onstudy.errors import OnstudyError
-from onstudy.faces import generate_cli, prescreen_cli, registry_cli, web_cli
+from onstudy.faces import generate_cli, population_cli, prescreen_cli, registry_cli, web_cli
 
 app = typer.Typer(
     name="onstudy",
@@ -165,6 +165,7 @@ def worksheet(
 app.add_typer(registry_cli.app, name="registry")
 app.add_typer(generate_cli.app, name="generate")
 app.command()(registry_cli.find)
+app.command()(population_cli.build)
 app.command()(prescreen_cli.prescreen)
 app.command()(web_cli.serve)
 

@@ -12,7 +12,7 @@ import os
 import re
 import stat
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +20,8 @@ from typing import IO, Protocol
 
 import pyarrow as pa
 
-from onstudy.errors import InvalidFile, OnstudyError, Problem
-from onstudy.population.bulk_fhir import BUNDLE, Intake, Tally, blocks
+from onstudy.errors import InvalidFile, Problem
+from onstudy.population.bulk_fhir import BUNDLE, DAMAGED, Intake, Tally, blocks
 from onstudy.population.bulk_fhir_reading import ClusterReader, Record, read_whole
 from onstudy.readers.reading import clip
 from onstudy.readers.source import LARGEST, decode, json_fault
@@ -30,6 +30,7 @@ from onstudy.record.patient import Patient
 
 #: Bytes of text that one task reads.
 BLOCK = 16 << 20
+_BOM = b"\xef\xbb\xbf"
 #: Of an estimate: bytes looked at from the beginning of each file.
 _SAMPLE = 1 << 18
 
@@ -76,7 +77,7 @@ class Source(Protocol):
         ...
 
     def rows(self, task: Task, catalogue: Catalogue) -> tuple[pa.Table, Tally]:
-        """The rows of a piece (see `bulk_rows`); asked for in a worker. Raises `OnstudyError` where it cannot be read."""
+        """The rows of a piece (see `bulk_rows`); asked for in a worker. Raises `OnstudyError` if it cannot be read."""
         ...
 
     def reader(self, catalogue: Catalogue) -> ClusterReader:
@@ -105,7 +106,7 @@ class FhirSource:
     def parts(self) -> list[Part]:
         """All files, with their hashes and where their lines begin."""
         with ThreadPoolExecutor(2) as pool:
-            return list(pool.map(lambda file: _hashed(*file), self.files))
+            return list(pool.map(lambda file: hashed(*file), self.files))
 
     def estimate(self, parts: Sequence[Part]) -> tuple[int, int]:
         """Patients and resources, from the beginning of each file."""
@@ -138,13 +139,14 @@ class FhirSource:
     def rows(self, task: Task, catalogue: Catalogue) -> tuple[pa.Table, Tally]:
         """The rows of some lines, or of a document."""
         intake = Intake()
-        data = _bytes_of(task)
-        if task.number == 0:
-            data = data.removeprefix(b"\xef\xbb\xbf")
         if task.part.sort == DOCUMENT:
-            _take_document(intake, data, task.part.name)
+            _take_document(intake, _bytes_of(task).removeprefix(_BOM), task.part.name)
+        elif task.length > 2 * BLOCK:  # a line that is very long: it is left out without being held in memory
+            for data, first in _long_lines(task, intake.tally):
+                intake.lines(data, task.first + first - 1)
         else:
-            intake.lines(data, task.first)
+            data = _bytes_of(task)
+            intake.lines(data.removeprefix(_BOM) if task.number == 0 else data, task.first)
         return intake.rows()
 
     def reader(self, catalogue: Catalogue) -> ClusterReader:
@@ -178,9 +180,9 @@ def refuse(name: str, what: str) -> InvalidFile:
     return InvalidFile([Problem(what, clip(name, 400))])
 
 
-def _hashed(name: str, path: str) -> Part:
+def hashed(name: str, path: str, sort: str = "") -> Part:
     """A file with its hash; of plain text also where its blocks of lines begin."""
-    sort = DOCUMENT if _is_document(path) else LINES
+    sort = sort or (DOCUMENT if _is_document(path) else LINES)
     digest = hashlib.blake2b(digest_size=16)
     size, packed = 0, False
     found: list[tuple[int, int, int]] = []
@@ -244,6 +246,21 @@ def _bytes_of(task: Task) -> bytes:
     return data
 
 
+def _long_lines(task: Task, tally: Tally) -> Iterator[tuple[bytes, int]]:
+    """The lines of a piece, block by block, without those that are too long."""
+    left = task.length
+
+    def read(size: int) -> bytes:
+        nonlocal left
+        data = _read(file, min(size, left), task.part.name)
+        left -= len(data)
+        return data
+
+    with opened(task.part.path) as file:
+        file.seek(task.offset)
+        yield from blocks(read, BLOCK, tally)
+
+
 def _take_document(intake: Intake, data: bytes, name: str) -> None:
     """A bundle or a resource that is a file of its own."""
     try:
@@ -252,7 +269,8 @@ def _take_document(intake: Intake, data: bytes, name: str) -> None:
         raise refuse(name, f"is not UTF-8 text (byte {error.start}); save it as UTF-8") from None
     if re.match(rb'\s*\{\s*"resourceType"\s*:\s*"' + BUNDLE.encode() + rb'"', data):
         intake.bundle(data, 0)
-        return
+        if (DAMAGED, "") not in intake.tally.left:
+            return
     try:
         node = decode(document)
     except RecursionError:
@@ -284,35 +302,3 @@ def _is_plain(path: str) -> bool:
         return stat.S_ISREG(os.stat(path).st_mode)
     except OSError:
         return False
-
-
-Finder = Callable[[Sequence[tuple[str, str]]], Source]
-
-
-def find_source(source: str, store: Path, finders: Sequence[tuple[str, Finder]]) -> Source:
-    """What lies at a path. `finders` are patterns of names and what reads files of such names.
-
-    Raises `OnstudyError` where there is nothing, nothing that is known, or files of several sorts.
-    """
-    path = Path(source)
-    if not path.exists():
-        raise OnstudyError(f"{clip(source, 400)}: there is no such file or folder")
-    if path.is_file():
-        files = [(path.name, str(path))]
-    else:
-        files = files_below(path, store)
-    chosen: list[tuple[str, Finder, list[tuple[str, str]]]] = []
-    for pattern, finder in finders:
-        some = [file for file in files if re.search(pattern, file[0], re.IGNORECASE)]
-        if some:
-            chosen.append((pattern, finder, some))
-    if not chosen:
-        raise OnstudyError(
-            f"{clip(source, 400)}: holds nothing that can be read; it may be FHIR R4 (.ndjson, .json, also .gz), "
-            "an OMOP CDM, CSV with a column `kind`, or patient files (.yaml)"
-        )
-    if len(chosen) > 1:
-        names = " and ".join(some[0][0] for _, _, some in chosen)
-        raise OnstudyError(f"{clip(source, 400)}: holds files of several sorts, such as {names}; build from one sort")
-    _, finder, some = chosen[0]
-    return finder(some)

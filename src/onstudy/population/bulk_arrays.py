@@ -166,9 +166,7 @@ class _Assembly:
 
     # Putting together -------------------------------------------------------------------------------------------
 
-    def _assembled(
-        self, facts: Facts, parts: Components, born: Moments
-    ) -> Record:
+    def _assembled(self, facts: Facts, parts: Components, born: Moments) -> Record:
         """All facts with composites, with what follows, and with their ends."""
         given, bases = self.given, self.bases
         kinds = [*given.catalogue.kinds]
@@ -247,7 +245,9 @@ class _Assembly:
     def _coverage(self, mine: Ints, people: Expanded) -> Table:
         """What the records of the patients hold completely."""
         given = self.given
-        stating = np.array([form.person is not None and bool(form.person.coverage) for form in given.matched.forms], bool)
+        stating = np.array(
+            [form.person is not None and bool(form.person.coverage) for form in given.matched.forms], bool
+        )
         rows = people.row[mine]
         found: list[tuple[int, Coverage]] = []
         for number in np.flatnonzero(stating[given.matched.form[rows]]).tolist():

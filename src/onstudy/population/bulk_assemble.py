@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -27,7 +27,6 @@ from onstudy.population.bulk_person import Filled, patient_of_forms
 from onstudy.population.bulk_related import Clusters, clusters_of
 from onstudy.population.bulk_rows import LINKS, MEMBERS, SLOTS, Ints, slots_of
 from onstudy.population.bulk_tables import merged
-from onstudy.readers.statement import UNMAPPED
 from onstudy.record.catalogue import Catalogue
 from onstudy.record.patient import Patient
 from onstudy.record.shard import Shard, shard_of
@@ -36,30 +35,19 @@ from onstudy.values.calendar import UNDATED, When
 #: Reads all records of a patient together: the key and the patient, for each there is among them.
 Together = Callable[[Sequence[Record], Catalogue], list[tuple[str, Patient]]]
 
-#: Why something was left out, as the report says it; what is counted beside it is a code or a type.
-STRANGER = "resources about a patient of whom there is no Patient resource"
-NO_CODE = "codes that are not in the catalogue"
-NOT_IN_CATALOGUE = "is not in the catalogue"
-_CODE = re.compile(r"[^\s|]+\|[^\s|]{1,64}")
 _NAMED_IN_PAYLOAD = re.compile(rb'"((?:[A-Za-z:/.\-0-9]*/)?Medication/[A-Za-z0-9.\-]{1,64})"')
 
 
-@dataclass
-class Counts:
-    """How many patients went which way, and what could not be used: by reason, and code or type."""
-
-    by_arrays: int = 0
-    by_rows: int = 0
-    as_whole: int = 0
-    left: Counter[tuple[str, str]] = field(default_factory=Counter)
+#: How many patients went which way.
+Ways = Counter[str]
 
 
 @dataclass(frozen=True)
 class Assembled:
-    """A shard, the patients in the order of their ids, and what there is to report of it."""
+    """A shard, the patients in the order of their ids, and how they were put together."""
 
     shard: Shard
-    counts: Counts
+    ways: Ways
 
 
 class Assembler:
@@ -176,7 +164,6 @@ class _Table:
         self.found = self.matcher.found
         is_person = np.array([kind == PATIENT for kind in rows.types] + [False], bool)[rows.shape]
         self.person = is_person & (rows.patient >= 0)
-        self.counts = Counts()
         patients = len(rows.keys)
         placed = np.where(rows.patient < 0, patients, rows.patient)
         self._bounds = np.searchsorted(placed, np.arange(patients + 1))
@@ -193,8 +180,9 @@ class _Table:
         slow = np.flatnonzero(known & ~whole & np.isin(np.arange(len(known)), fast.odd))
         by_rows = [self._by_rows(patient) for patient in slow.tolist()]
         as_whole = [one for patient in np.flatnonzero(whole).tolist() for one in self._as_whole(patient)]
-        self._count(fast, by_rows + as_whole, known, whole, slow)
-        return Assembled(self._shard(fast, by_rows + as_whole), self.counts)
+        many = int((known & ~whole).sum()) - len(slow)
+        ways = Counter({"by arrays": many, "by rows": len(slow), "as a whole": int(whole.sum())})
+        return Assembled(self._shard(fast, by_rows + as_whole), ways)
 
     def _born(self, people: Ints) -> list[When]:
         """The date of birth of each patient, where a form tells it."""
@@ -308,43 +296,3 @@ class _Table:
         if not others:
             return merged([fast.shard], [place])
         return merged([fast.shard, shard], [place[: len(fast.ids)], place[len(fast.ids) :]])
-
-    def _count(
-        self, fast: Fast, others: Sequence[Patient], known: NDArray[np.bool_], whole: NDArray[np.bool_], slow: Ints
-    ) -> None:
-        counts = self.counts
-        counts.as_whole, counts.by_rows = int(whole.sum()), len(slow)
-        counts.by_arrays = int(known.sum()) - counts.as_whole - counts.by_rows
-        strangers = (self.rows.patient >= 0) & ~np.append(known, True)[self.rows.patient] & (self.rows.shape >= 0)
-        for shape, many in Counter(self.rows.shape[strangers].tolist()).items():
-            counts.left[STRANGER, self.rows.types[shape]] += many
-        mine = np.append(known & ~whole, False)[self.rows.patient] & (self.found.form != NO_FORM)
-        for number, many in enumerate(np.bincount(self.found.form[mine], minlength=len(self.found.forms)).tolist()):
-            if many:
-                _count_form(self.found.forms[number], many, counts.left)
-        for patient in others[len(slow) :]:
-            _count_patient(patient, counts.left)
-
-
-def _count_form(form: Form, many: int, left: Counter[tuple[str, str]]) -> None:
-    """What of the records of a form could not be used."""
-    for what, _, _ in form.problems:
-        left["".join(piece for piece in what if isinstance(piece, str)), ""] += many
-    for fact in form.facts:
-        if fact.base.kind == UNMAPPED:
-            left[NO_CODE, _code_in("".join(piece for piece in fact.shown if isinstance(piece, str)))] += many
-
-
-def _count_patient(patient: Patient, left: Counter[tuple[str, str]]) -> None:
-    for problem in patient.problems:
-        if NOT_IN_CATALOGUE not in problem.what:
-            left[problem.what, ""] += 1
-    for fact in patient.facts:
-        if fact.kind == UNMAPPED:
-            left[NO_CODE, _code_in(fact.shown)] += 1
-
-
-def _code_in(shown: str) -> str:
-    """The code in what is shown of a record without a kind; words are left out: they may be anything."""
-    found = _CODE.match(shown)
-    return found[0] if found else "no code, or words only"

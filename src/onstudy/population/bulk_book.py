@@ -6,6 +6,7 @@ its patient has no form at all.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
@@ -37,10 +38,14 @@ class Book:
     reader: Reads[Hashable]
     catalogue: Catalogue
     _known: dict[Hashable, Form | None] = field(default_factory=dict)
+    _met: Counter[Hashable] = field(default_factory=Counter)
 
-    def knows(self, key: Hashable) -> bool:
-        """Whether it is known already what form records with this key have, or that they have none."""
-        return key in self._known
+    def worth(self, key: Hashable, many: int) -> bool:
+        """Whether a form is known for records with this key, or they have become many enough to make one."""
+        if key in self._known:
+            return True
+        self._met[key] += many
+        return self._met[key] >= WORTH_A_FORM
 
     def form(
         self,
@@ -53,8 +58,9 @@ class Book:
     ) -> Form | None:
         """The form of all records with a key, made from one of them; None where there is none."""
         if key not in self._known:
-            if len(self._known) > _THICKEST:
+            if len(self._known) + len(self._met) > _THICKEST:
                 self._known.clear()
+                self._met.clear()
             self._known[key] = form_of(
                 lambda probe: self.reader.read(cluster, probe), example, self.catalogue, pinned, odd, own
             )

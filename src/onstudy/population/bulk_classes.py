@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import combinations
+
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray

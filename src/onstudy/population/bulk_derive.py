@@ -7,7 +7,7 @@ told, to be put together one by one. Formulas are worked out operation by operat
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 

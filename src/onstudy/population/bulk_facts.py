@@ -373,9 +373,7 @@ class _Texts:
     def _column(self, patterns: Sequence[Pattern | None]) -> pa.Array:
         numbers: dict[object, int] = {}
         layouts = [self.x.matched.names[one.number] for one in self.x.entries]
-        ways = [
-            (pattern, _used(layout, pattern)) for pattern, layout in zip(patterns, layouts, strict=True)
-        ]
+        ways = [(pattern, _used(layout, pattern)) for pattern, layout in zip(patterns, layouts, strict=True)]
         number = np.array([numbers.setdefault(way, len(numbers)) for way in ways], np.int32)
         of = number[self.entry] if len(self.entry) else np.zeros(0, np.int32)
         order = np.argsort(of, kind="stable")
@@ -438,5 +436,8 @@ def from_facts(patient: Ints, facts: Sequence[Fact], bases: Bases) -> Facts:
             from_intervals([span if isinstance(span := getattr(fact, name), Interval) else None for fact in facts])
             for name in ("value", "uln", "lln")
         ),
-        *(pa.array([getattr(fact, name) for fact in facts], pa.string()) for name in ("id", "source", "shown", "sample")),
+        *(
+            pa.array([getattr(fact, name) for fact in facts], pa.string())
+            for name in ("id", "source", "shown", "sample")
+        ),
     )

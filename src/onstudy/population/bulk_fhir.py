@@ -96,7 +96,9 @@ class Intake:
         for number, line in enumerate(block.split(b"\n"), start=first):
             if not line or line.isspace():
                 continue
-            if sound or _is_utf8(line):
+            if len(line) > LONGEST_LINE:
+                self.tally.left[TOO_LONG, ""] += 1
+            elif sound or _is_utf8(line):
                 self.line(line, number)
             else:
                 self.tally.left[DAMAGED, ""] += 1
@@ -232,8 +234,9 @@ class Intake:
             keys = dict.fromkeys(own) or keys
         for key in keys:
             self.builder.whole(key, number, data)
-        if not keys:
-            self.tally.left[NOBODY, resource_type(found[0])] += 1
+        for kind in map(resource_type, found):
+            if kind not in ADMINISTRATIVE and (kind not in READ or not keys):
+                self.tally.left[NOBODY if kind in READ else NOT_READ, kind] += 1
 
     # Bundles -----------------------------------------------------------------------------------------------
 
@@ -384,7 +387,7 @@ def _parts(bundle: _Bundle) -> Iterator[bytes]:
     for entry in entries:
         named = _NAMED.decode(entry.resource)
         name = f"{named.resourceType}/{named.id}".encode()
-        deleted = entry.request is not UNSET and entry.request.method is not UNSET
+        deleted = entry.request is not UNSET and (entry.request.method or "").upper() == "DELETE"
         about = named.subject or named.patient
         alone = named.resourceType in READ and (about is UNSET or about.reference is UNSET)
         if not is_id(named.id) or name in taken or named.resourceType == BUNDLE or deleted or alone:

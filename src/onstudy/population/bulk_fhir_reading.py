@@ -244,10 +244,13 @@ class _Watched(dict[str, Any]):
     __hash__ = None
 
 
-def read_whole(records: Iterable[Record], catalogue: Catalogue) -> list[Patient]:
-    """The patients of resources that are read together, as the reader of files reads them."""
+def read_whole(records: Iterable[Record], catalogue: Catalogue) -> list[tuple[str, Patient]]:
+    """The patients of resources that are read together, as the reader of files reads them, each with its key."""
     source = Source()
     for record in records:
         data = record.payload or put_back(record)
-        source.take(decode(data.decode("utf-8")), record.place)
-    return fhir.patients_of(source, catalogue)
+        source.take(decode(data.decode("utf-8-sig")), record.place)
+    found = fhir.patients_of(source, catalogue)
+    people = [entry for entry in source.entries if entry.type == PATIENT]
+    own = [entry.id for entry in people if entry.container is None] or [entry.id for entry in people]
+    return list(zip(own, found, strict=True))

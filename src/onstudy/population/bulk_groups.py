@@ -35,7 +35,9 @@ class Grouped:
     odd: Ints  # patients whose samples are not the usual ones
 
 
-def composed(facts: Facts, kind: NDArray[np.int32], kinds: list[str], inner: Flags, bases: Bases, catalogue: Catalogue) -> Grouped:
+def composed(
+    facts: Facts, kind: NDArray[np.int32], kinds: list[str], inner: Flags, bases: Bases, catalogue: Catalogue
+) -> Grouped:
     """The composites of all loose components. `kind` is the place of each fact's kind in `kinds`, `inner` tells the
     components that a source put together itself.
     """
@@ -147,9 +149,14 @@ class _Composer:
         head = members[first]
         certain = np.array([base.certain for base in self.bases.facts], bool)[facts.base[members]]
         sure = np.logical_and.reduceat(certain, first) if len(first) else np.zeros(0, bool)
-        plain = {name: [self.bases.place(Fact("", name, certain=yes)) for yes in (False, True)] for name in self.composites}
+        plain = {
+            name: [self.bases.place(Fact("", name, certain=yes)) for yes in (False, True)] for name in self.composites
+        }
         whose = self.home[self.kind[head]]
-        base = np.array([plain[self.composites[k]][int(yes)] for k, yes in zip(whose.tolist(), sure.tolist(), strict=True)], np.int64)
+        base = np.array(
+            [plain[self.composites[k]][int(yes)] for k, yes in zip(whose.tolist(), sure.tolist(), strict=True)],
+            np.int64,
+        )
         start = facts.start.take(head)
         empty = no_numbers(len(head))
         return Facts(

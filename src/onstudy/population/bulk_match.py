@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from onstudy.population.bulk_book import WORTH_A_FORM, Book
+from onstudy.population.bulk_book import Book
 from onstudy.population.bulk_classes import Classes, Contents, factorised
 from onstudy.population.bulk_fhir_reading import Cluster, ClusterReader
 from onstudy.population.bulk_forms import Form, Probe
@@ -70,7 +70,7 @@ class Matcher:
         cluster = self.clusters.clusters[int(self.clusters.number[first])]
         key = (cluster, self._class_of(first))
         usual = not self.classes.alone[rows].any()
-        if usual and (len(rows) >= WORTH_A_FORM or self.book.knows(key)):
+        if usual and self.book.worth(key, len(rows)):
             form = self.book.form(key, cluster, self.probe(first), odd=self._odd(first), own=self._own(first))
             if form is None:
                 self._by_numbers(rows, cluster, key)
@@ -88,7 +88,7 @@ class Matcher:
         for numbers, some in groups.items():
             exact = (key, numbers)
             form = None
-            if numbers and (len(some) >= WORTH_A_FORM or self.book.knows(exact)):
+            if numbers and self.book.worth(exact, len(some)):
                 pinned, own = frozenset(range(len(numbers))), self._own(some[0])
                 form = self.book.form(exact, cluster, self.probe(some[0]), pinned, self._odd(some[0]) - pinned, own)
             if form is not None:

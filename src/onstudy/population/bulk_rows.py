@@ -20,7 +20,7 @@ All but the first three may be left out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -47,7 +47,7 @@ TYPES: Mapping[str, pa.DataType] = {
     "stamp": pa.string(),
 }
 #: Where the file of rows says which of its batches belong to which shard.
-_PLACES = b"onstudy:shards"
+_PLACES, _SAID = b"onstudy:shards", b"onstudy:said"
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,13 +173,17 @@ def _lists(many: Ints, values: pa.Array) -> pa.Array:
 # Files of rows --------------------------------------------------------------------------------------------
 
 
-def write_rows(path: Path, table: pa.Table, shards: NDArray[np.int32]) -> None:
-    """Write rows, those of one shard together; `shards` says where each belongs. Whole or not at all."""
+def write_rows(path: Path, table: pa.Table, shards: NDArray[np.int32], said: bytes = b"") -> None:
+    """Write rows, those of one shard together; `shards` says where each belongs. Whole or not at all.
+
+    `said` is kept with them, for `said_of`.
+    """
     order = np.argsort(shards, kind="stable")
     numbers, first = np.unique(shards[order], return_index=True)
-    ends = [*first[1:].tolist(), len(order)]
+    ends = [*first[1:].tolist(), len(order)] if len(order) else []
     sorted_rows = table.take(pa.array(order)).combine_chunks()
-    schema = sorted_rows.schema.with_metadata({_PLACES: " ".join(map(str, numbers.tolist())).encode()})
+    places = " ".join(map(str, numbers.tolist())).encode()
+    schema = sorted_rows.schema.with_metadata({_PLACES: places, _SAID: said})
     options = pa.ipc.IpcWriteOptions(compression="lz4", unify_dictionaries=True)
     with whole(path.parent) as (file, written):
         with pa.ipc.new_file(file, schema, options=options) as writer:
@@ -205,28 +209,15 @@ def shards_in(path: Path) -> list[int]:
         return [int(n) for n in (pa.ipc.open_file(file).schema.metadata or {}).get(_PLACES, b"").split()]
 
 
+def said_of(path: Path) -> bytes:
+    """What was kept with the rows of a file. Raises `OSError` or `pa.ArrowException` for a file that is none."""
+    with pa.memory_map(str(path)) as file:
+        return bytes((pa.ipc.open_file(file).schema.metadata or {})[_SAID])
+
+
 def join_rows(tables: Iterable[pa.Table]) -> pa.Table:
     """Rows of several files one after another, whatever columns each has."""
     return pa.concat_tables(list(tables), promote_options="default").unify_dictionaries().combine_chunks()
-
-
-def batches(tables: Iterable[pa.Table], rows: int) -> Iterator[pa.Table]:
-    """Tables of at least so many rows, put together of smaller ones."""
-    waiting: list[pa.Table] = []
-    count = 0
-    for table in tables:
-        waiting.append(table)
-        count += table.num_rows
-        if count >= rows:
-            yield join_rows(waiting)
-            waiting, count = [], 0
-    if waiting:
-        yield join_rows(waiting)
-
-
-def distinct(values: Sequence[str | None]) -> list[str]:
-    """The different texts, in order."""
-    return sorted({value for value in values if value is not None})
 
 
 def hashed(patients: pa.Array, count: int, number: Any) -> NDArray[np.int32]:

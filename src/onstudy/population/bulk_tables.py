@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from onstudy.population.bulk_facts import Bases, Facts, from_intervals
 from onstudy.population.bulk_moments import from_whens
-from onstudy.population.bulk_moments import from_whens
 from onstudy.population.bulk_rows import Ints
 from onstudy.population.store_shard import DIFFERENT, Words, arrow_text
 from onstudy.record.shard import (
@@ -199,9 +198,7 @@ def merged(shards: Sequence[Shard], patients: Sequence[Ints]) -> Shard:
         parts = [getattr(shard, name) for shard in shards]
         whose = [np.arange(part.rows) for part in parts] if name == "patients" else [p.get("patient") for p in parts]
         beside.append(_together(parts, _order(whose, patients), patients, {}))
-    return Shard(
-        *beside, {kind: _together(parts, order, patients, places) for kind, (parts, order) in tables.items()}
-    )
+    return Shard(*beside, {kind: _together(parts, order, patients, places) for kind, (parts, order) in tables.items()})
 
 
 def _order(whose: Sequence[Array], patients: Sequence[Ints]) -> Ints:

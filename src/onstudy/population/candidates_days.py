@@ -40,32 +40,33 @@ class Ahead:
     possible: Rows
 
 
-def first_days(
-    engine: Engine,
-    turns: Turns,
-    rows: Rows,
-    rules: Sequence[TruthExpr],
-    recorded: Truths,
-    confirmed: Truths,
-    catalogue: Catalogue,
-) -> Ahead:
-    """The days for the candidates of one cohort.
+@dataclass(frozen=True)
+class Required:
+    """A rule that some of the candidates need, by their places, with its truths of today for each of them."""
 
-    `rows` are their rows in the shard, ascending, `rules` the cohort's required ones; `recorded` and `confirmed` the
-    truths of today, a row for each rule and a column for each candidate. What is eligible as recorded is so if
-    confirmed, and that is possible: so each is looked for only on the days of the one before.
+    rule: TruthExpr
+    places: NDArray[np.intp]
+    recorded: Truths
+    confirmed: Truths
+
+
+def first_days(engine: Engine, turns: Turns, rows: Rows, required: Sequence[Required], catalogue: Catalogue) -> Ahead:
+    """The days for candidates, of whatever cohorts; `rows` are their rows in the shard, one may come several times.
+
+    What is eligible as recorded is so if confirmed, and that is possible: so each is looked for only on the days of
+    the one before.
     """
-    search = _Search(engine, turns, rows, rules)
-    brought = [_brought_about(rule, catalogue) for rule in rules]
-    plain, others = ([number for number, is_so in enumerate(brought) if is_so == which] for which in (False, True))
+    search = _Search(engine, turns, rows)
+    brought = [one for one in required if _brought_about(one.rule, catalogue)]
+    others = [one for one in required if not any(one is other for other in brought)]
     possible = np.ones((len(rows), turns.horizon + 1), np.bool_)
-    search.narrow(possible, plain, confirmed, if_confirmed=True)
+    search.narrow(possible, others, _Answer(True))
     later = possible.copy()
-    search.narrow(possible, others, confirmed, if_confirmed=True, done=True)
+    search.narrow(possible, brought, _Answer(True, done=True))
     later &= possible
-    search.narrow(later, others, confirmed, if_confirmed=True)
+    search.narrow(later, brought, _Answer(True))
     now = later.copy()
-    search.narrow(now, range(len(rules)), recorded, if_confirmed=False)
+    search.narrow(now, required, _Answer(False))
     return Ahead(_first(now), _first(later), _first(possible))
 
 
@@ -73,42 +74,51 @@ def _first(table: Table) -> Rows:
     return np.where(table.any(axis=1), table.argmax(axis=1), NO_DAY_AHEAD).astype(np.int32)
 
 
+@dataclass(frozen=True)
+class _Answer:
+    """Which answer must be yes; with `done` it may also wait for nothing but what is to do."""
+
+    if_confirmed: bool
+    done: bool = False
+
+    def today(self, one: Required) -> Truths:
+        return one.confirmed if self.if_confirmed else one.recorded
+
+
 class _Search:
-    def __init__(self, engine: Engine, turns: Turns, rows: Rows, rules: Sequence[TruthExpr]) -> None:
-        self.engine, self.turns, self.rows, self.rules = engine, turns, rows, rules
+    def __init__(self, engine: Engine, turns: Turns, rows: Rows) -> None:
+        self.engine, self.turns, self.rows = engine, turns, rows
 
-    def narrow(self, table: Table, rules: Iterable[int], today: Truths, if_confirmed: bool, done: bool = False) -> None:
-        """Take from a table the days on which any of some rules does not hold; with `done`, those on which it waits for
-        something beside what is to do. Rules that are unknown to many come first.
-        """
-        unknown = (today == UNKNOWN).sum(axis=1)
-        for number in sorted(rules, key=lambda rule: -unknown[rule]):
-            left = np.flatnonzero(table.any(axis=1))
-            if len(left):
-                table[left] &= self._holds(number, left, today[number, left], if_confirmed, done)
+    def narrow(self, table: Table, required: Iterable[Required], wanted: _Answer) -> None:
+        """Take from a table the days on which any rule does not hold. Rules that are unknown to many come first."""
+        for one in sorted(required, key=lambda one: -int((wanted.today(one) == UNKNOWN).sum())):
+            left = table[one.places].any(axis=1)
+            if left.any():
+                places = one.places[left]
+                table[places] &= self._holds(one.rule, self.rows[places], wanted.today(one)[left], wanted)
 
-    def _holds(self, number: int, places: NDArray[np.intp], today: Truths, if_confirmed: bool, done: bool) -> Table:
+    def _holds(self, rule: TruthExpr, rows: Rows, today: Truths, wanted: _Answer) -> Table:
         """Whether a rule holds for some candidates on each day: asked where it may turn, so until the next turn."""
-        rule, rows = self.rules[number], self.rows[places]
-        which, days = self.turns.of(rule, rows)
-        first = np.equal(today, MET)
-        if done:  # of an unknown answer of today it must be asked too what it waits for
+        patients, first, each = np.unique(rows, return_index=True, return_inverse=True)
+        today = today[first]
+        which, days = self.turns.of(rule, patients)
+        if wanted.done:  # of an unknown answer of today it must be asked too what it waits for
             waiting = np.flatnonzero(today == UNKNOWN).astype(np.int32)
             which = np.concatenate([waiting, which])
             days = np.concatenate([np.zeros(len(waiting), np.int32), days])
-        known = np.full((len(places), self.turns.horizon + 1), -1, np.int8)
-        known[:, 0] = first
+        known = np.full((len(patients), self.turns.horizon + 1), -1, np.int8)
+        known[:, 0] = today == MET
         if len(which):
-            known[which, days] = self._good(self.engine(rows[which], days), rule, if_confirmed, done)
+            known[which, days] = self._good(self.engine(patients[which], days), rule, wanted)
         newest = np.maximum.accumulate(np.where(known >= 0, np.arange(known.shape[1]), 0), axis=1)
-        return np.take_along_axis(known, newest, axis=1) == 1
+        return np.equal(np.take_along_axis(known, newest, axis=1), 1)[each]
 
-    def _good(self, asked: Asked, rule: TruthExpr, if_confirmed: bool, done: bool) -> NDArray[np.bool_]:
-        truth = asked.truth(rule, if_confirmed)
-        good = [truth == MET]
-        if done and (truth == UNKNOWN).any():
-            good.append((truth == UNKNOWN) & _only_to_do(asked, rule))
-        return np.logical_or.reduce(good)
+    def _good(self, asked: Asked, rule: TruthExpr, wanted: _Answer) -> NDArray[np.bool_]:
+        truth = asked.truth(rule, wanted.if_confirmed)
+        good: NDArray[np.bool_] = np.equal(truth, MET)
+        if wanted.done and (truth == UNKNOWN).any():
+            good |= np.equal(truth, UNKNOWN) & _only_to_do(asked, rule)
+        return good
 
 
 def _only_to_do(asked: Asked, rule: TruthExpr) -> NDArray[np.bool_]:
@@ -116,7 +126,8 @@ def _only_to_do(asked: Asked, rule: TruthExpr) -> NDArray[np.bool_]:
     asks = asked.asks(rule, confirmed=True)
     missing = [cls is AskClass.MISSING for _, cls in asks.keys]
     to_do = [cls is AskClass.TO_DO for _, cls in asks.keys]
-    return np.logical_and(asks.asked[to_do].any(axis=0), ~asks.asked[missing].any(axis=0))
+    found: NDArray[np.bool_] = np.greater(asks.asked[to_do].any(axis=0), asks.asked[missing].any(axis=0))
+    return found
 
 
 def _brought_about(rule: TruthExpr, catalogue: Catalogue) -> bool:

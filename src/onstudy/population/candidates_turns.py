@@ -16,15 +16,19 @@ from onstudy.criteria import expr as e
 from onstudy.criteria.expr import TruthExpr
 from onstudy.engines.vector.calendar import shifted
 from onstudy.record.catalogue import Catalogue
-from onstudy.record.shard import NO_DAY, NO_INSTANT, Shard, Table
+from onstudy.record.shard import NO_DAY, NO_INSTANT, Shard
+from onstudy.record.shard import Table as ShardTable
 from onstudy.values.calendar import DAY, Duration, Unit, When
 
 Days = NDArray[np.int32]
 Rows = NDArray[np.int32]
+#: A row for each patient asked about, a column for each day of the horizon.
+Table = NDArray[np.bool_]
 
 #: Bounds are inclusive or not, so the days beside one that is worked out count too; with months, whose last days fall
 #: together, a few more.
 _BESIDE, _BESIDE_MONTH_ENDS = range(-1, 3), range(-4, 5)
+_REACH = max(max(abs(by) for by in days) for days in (_BESIDE, _BESIDE_MONTH_ENDS))
 _INSTANTS = ("start", "end", "recorded", "opened", "born")
 
 
@@ -71,20 +75,20 @@ class Turns:
         self._ends: dict[str, tuple[Rows, Days]] = {}
 
     def of(self, rule: TruthExpr, rows: Rows) -> tuple[Rows, Days]:
-        """Pairs of a place in `rows` (sorted rows of the shard) and a day ahead, from 1 on, sorted."""
+        """Pairs of a place in `rows` (rows of the shard, each once) and a day ahead, from 1 on, sorted."""
         works = clockwork(rule, self.catalogue)
         wanted = np.full(self.shard.patients.rows, -1, np.int32)
         wanted[rows] = np.arange(len(rows), dtype=np.int32)
-        found = []
+        turns = np.zeros((len(rows), self.horizon + 1), np.bool_)
         for kind in works.kinds & {*self.shard.kinds}:
-            found.append(self._turns(wanted, *self._endpoints(kind), works.durations))
-        found.append(self._turns(wanted, *self._covered(), works.durations))
+            self._turn(turns, wanted, *self._endpoints(kind), works.durations)
+        self._turn(turns, wanted, *self._covered(), works.durations)
         if works.ages:
-            found.append(self._birthdays(rows))
+            self._birthdays(turns, rows)
         for kind in works.counted & {*self.shard.kinds}:
-            found.append(self._running(wanted, self.shard.table(kind)))
-        key = np.unique(np.concatenate([np.zeros(0, np.int64), *found]))
-        return (key // (self.horizon + 1)).astype(np.int32), (key % (self.horizon + 1)).astype(np.int32)
+            turns[self._running(wanted, self.shard.table(kind)), 1:] = True
+        which, days = np.nonzero(turns)
+        return which.astype(np.int32), days.astype(np.int32)
 
     # Dates ------------------------------------------------------------------------------------------------------
 
@@ -110,52 +114,47 @@ class Turns:
 
     # Turns ------------------------------------------------------------------------------------------------------
 
-    def _turns(self, wanted: Rows, patients: Rows, days: Days, durations: Iterable[Duration]) -> NDArray[np.int64]:
-        """The days on which a date, as it is or moved by a duration, passes an anchor."""
+    def _turn(self, turns: Table, wanted: Rows, patients: Rows, days: Days, durations: Iterable[Duration]) -> None:
+        """Mark the days on which a date, as it is or moved by a duration, passes an anchor."""
         place = wanted[patients]
         mine = place >= 0
         place, days = place[mine], days[mine]
-        centres = [(days, _BESIDE)]
+        self._mark(turns, place, days, _BESIDE)
         for duration in durations:
-            if duration.unit in (Unit.MONTHS, Unit.YEARS):
-                centres += [(shifted(days, duration, sign), _BESIDE_MONTH_ENDS) for sign in (1, -1)]
-            else:
-                centres += [(days + sign * _whole_days(duration), _BESIDE) for sign in (1, -1)]
-        found = [np.zeros(0, np.int64)]
-        for centre, beside in centres:
-            for away in sorted({by - distance for by in beside for distance in self.away}):
-                found.append(self._keys(place, centre + away - self.first))
-        return np.concatenate(found)
+            for sign in (1, -1):
+                if duration.unit in (Unit.MONTHS, Unit.YEARS):
+                    self._mark(turns, place, shifted(days, duration, sign), _BESIDE_MONTH_ENDS)
+                else:
+                    self._mark(turns, place, days + sign * _whole_days(duration), _BESIDE)
 
-    def _keys(self, place: Rows, ahead: Days) -> NDArray[np.int64]:
-        within = (ahead > 0) & (ahead <= self.horizon)
-        return place[within].astype(np.int64) * (self.horizon + 1) + ahead[within]
+    def _mark(self, turns: Table, place: Rows, centre: Days, beside: range) -> None:
+        """Mark days beside a centre, seen from each anchor, that lie within the horizon."""
+        ahead = centre - self.first
+        near = (ahead >= 1 - _REACH + min(self.away)) & (ahead <= self.horizon + _REACH + max(self.away))
+        place, ahead = place[near], ahead[near]
+        for away in {by - distance for by in beside for distance in self.away}:
+            day = ahead + away
+            within = (day > 0) & (day <= self.horizon)
+            turns[place[within], day[within]] = True
 
-    def _birthdays(self, rows: Rows) -> NDArray[np.int64]:
-        """The days about a birthday within the horizon; every day where the date of birth is not one day."""
+    def _birthdays(self, turns: Table, rows: Rows) -> None:
+        """Mark the days about a birthday within the horizon; every day where the date of birth is not one day."""
         born = self.shard.patients.get("born.day")[rows]
-        place = np.arange(len(rows), dtype=np.int32)
-        found = [self._every_day(place[born == NO_DAY])]
-        known = np.where(born == NO_DAY, np.int32(self.first), born)
-        years = (self.first - known) // 365
-        for more in (-1, 0, 1, 2):
-            turned = np.where(born == NO_DAY, np.int32(NO_DAY // 2), _later(known, years + more))
-            for away in sorted({by - distance for by in _BESIDE_MONTH_ENDS for distance in self.away}):
-                found.append(self._keys(place, turned + away - self.first))
-        return np.concatenate(found)
+        turns[born == NO_DAY, 1:] = True
+        place = np.flatnonzero(born != NO_DAY).astype(np.int32)
+        born = born[place]
+        for more in range(-1, 3):
+            years = (self.first - born) // 365 + more
+            self._mark(turns, place, np.asarray(born + np.floor(years * 365.2425), np.int32), _BESIDE_MONTH_ENDS)
 
-    def _running(self, wanted: Rows, table: Table) -> NDArray[np.int64]:
-        """Every day, where a fact goes on, or may end after the first day."""
+    def _running(self, wanted: Rows, table: ShardTable) -> Rows:
+        """The places of patients of whom a fact goes on, or may end after the first day."""
         place = wanted[table.get("patient")]
-        last = table.get("end.day")
-        start = table.get("start.day")
+        last, start = table.get("end.day"), table.get("start.day")
         ended = np.where(last != NO_DAY, last, start)
         runs = table.get("ongoing") | (ended == NO_DAY) | (ended > self.first)
-        return self._every_day(np.unique(place[runs & (place >= 0)]))
-
-    def _every_day(self, place: Rows) -> NDArray[np.int64]:
-        days = np.arange(1, self.horizon + 1, dtype=np.int64)
-        return (place.astype(np.int64)[:, None] * (self.horizon + 1) + days).ravel()
+        found: Rows = place[runs & (place >= 0)]
+        return found
 
 
 def _whole_days(duration: Duration) -> int:
@@ -164,13 +163,8 @@ def _whole_days(duration: Duration) -> int:
     return duration.amount * (7 if duration.unit is Unit.WEEKS else 1)
 
 
-def _later(days: Days, years: NDArray[np.int32]) -> Days:
-    """The same day of another year, near enough: the days beside it are taken as well."""
-    return (days + np.floor(years * 365.2425)).astype(np.int32)
-
-
-def _named_days(table: Table) -> tuple[Rows, Days]:
-    """Every day that a row names in any of its moments, once."""
+def _named_days(table: ShardTable) -> tuple[Rows, Days]:
+    """Every day that a row names in any of its moments."""
     patients = table.get("patient")
     rows, days = [np.zeros(0, np.int32)], [np.zeros(0, np.int32)]
     for column in table.columns():
@@ -186,5 +180,4 @@ def _named_days(table: Table) -> tuple[Rows, Days]:
             continue
         rows.append(patients[known])
         days.append(found[known])
-    key = np.unique(np.concatenate(rows).astype(np.int64) << 32 | np.concatenate(days).astype(np.int64))
-    return (key >> 32).astype(np.int32), (key & 0xFFFFFFFF).astype(np.int32)
+    return np.concatenate(rows), np.concatenate(days)

@@ -142,18 +142,18 @@ def generate_fhir(asked: Asked, folder: Path, workers: int = 1, told: Told = qui
     """Generate a FHIR bulk export into a new folder; returns how many resources of each type there are."""
     with _new_folder(folder):
         parts = -(-asked.count // PER_PART)
-        counts = _each(partial(_write_part, folder, asked), range(parts), workers, told)
+        counts = _each(partial(_write_part, folder, asked, PER_PART), range(parts), workers, told)
         _write_readme(folder, asked)
     return _summed(counts)
 
 
-def _write_part(folder: Path, asked: Asked, part: int) -> dict[str, int]:
+def _write_part(folder: Path, asked: Asked, size: int, part: int) -> dict[str, int]:
     writer = _mine.writers.setdefault(folder, FhirWriter(folder, load_catalogue()))
-    return writer.write(generate_block(asked.seed, _of_part(asked, part), asked.today), part)
+    return writer.write(generate_block(asked.seed, _of_part(asked, size, part), asked.today), part)
 
 
-def _of_part(asked: Asked, part: int) -> Ints:
-    return np.arange(part * PER_PART, min((part + 1) * PER_PART, asked.count), dtype=np.int64)
+def _of_part(asked: Asked, size: int, part: int) -> Ints:
+    return np.arange(part * size, min((part + 1) * size, asked.count), dtype=np.int64)
 
 
 def _summed(counts: Iterable[dict[str, int]]) -> dict[str, int]:
@@ -170,7 +170,7 @@ def generate_omop(asked: Asked, folder: Path, told: Told = quiet) -> dict[str, i
         writer = OmopWriter(folder, load_catalogue(), asked.today)
         parts = -(-asked.count // PER_PART)
         for part in range(parts):
-            writer.write(generate_block(asked.seed, _of_part(asked, part), asked.today))
+            writer.write(generate_block(asked.seed, _of_part(asked, PER_PART, part), asked.today))
             told(part + 1, parts)
         counts = writer.close()
         _write_readme(folder, asked)

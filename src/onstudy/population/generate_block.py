@@ -89,7 +89,7 @@ def patient_id(number: int) -> str:
 def generate_block(seed: int, numbers: Ints, today: date = TODAY) -> Block:
     """The patients with these numbers. The same seed and number give the same patient in any block."""
     some = people(Draws(seed, numbers), today.toordinal())
-    book = Book()
+    book = Book(some.today)
     say_leukemia(some, book)
     say_results(some, book)
     say_treatments(some, book)

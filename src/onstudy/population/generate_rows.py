@@ -106,8 +106,9 @@ class Rows:
 
 @dataclass
 class Book:
-    """The rows of some patients as they are made, kind by kind."""
+    """The rows of some patients as they are made, kind by kind; nothing in them lies after `today` (an ordinal)."""
 
+    today: int
     pages: dict[str, list[Rows]] = field(default_factory=dict)
 
     def say(
@@ -129,7 +130,7 @@ class Book:
 
     def rows(self) -> dict[str, Rows]:
         """All statements by kind, those of one patient in the order of their dates."""
-        return {kind: _sorted(_joined(kind, parts)) for kind, parts in sorted(self.pages.items())}
+        return {kind: _sorted(_joined(kind, parts, self.today)) for kind, parts in sorted(self.pages.items())}
 
 
 def _dated(given: Ints | Dates | None, rows: int) -> Dates:
@@ -154,7 +155,7 @@ def _distinct(kind: str, said: Mapping[str, Words | str], rows: int) -> tuple[In
     return number.astype(np.int64), sayings
 
 
-def _joined(kind: str, parts: Iterable[Rows]) -> Rows:
+def _joined(kind: str, parts: Iterable[Rows], today: int) -> Rows:
     """Rows of one kind put together; a saying that several parts have is one."""
     known: dict[tuple[tuple[str, str], ...], int] = {}
     numbered, found = [], []
@@ -167,12 +168,15 @@ def _joined(kind: str, parts: Iterable[Rows]) -> Rows:
         [dict(saying) for saying in known],
         np.concatenate([part.patient for part in found]),
         np.concatenate(numbered),
-        *(_together([getattr(part, name) for part in found]) for name in ("start", "end", "recorded")),
+        *(_together([getattr(part, name) for part in found], today) for name in ("start", "end", "recorded")),
     )
 
 
-def _together(parts: Sequence[Dates]) -> Dates:
-    return Dates(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("day", "grain", "minute")))
+def _together(parts: Sequence[Dates], today: int) -> Dates:
+    day, grain, minute = (
+        np.concatenate([getattr(part, name) for part in parts]) for name in ("day", "grain", "minute")
+    )
+    return Dates(np.minimum(day, today), grain, minute)
 
 
 def _sorted(rows: Rows) -> Rows:

@@ -18,9 +18,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from onstudy.population.bulk_elements import Taking, decoded, encoded, walk
+from onstudy.population.omop_cdm import SETTINGS, Cdm, Piece, read_table
 from onstudy.population.omop_columns import wholes
 from onstudy.population.omop_rows import Batch, Key, Known, Qualifiers, Said, batch_of, said_of
-from onstudy.population.omop_source import SETTINGS, Cdm, read_table
 from onstudy.population.omop_tables import TABLES
 from onstudy.readers.omop import (
     FIELDS,
@@ -59,6 +59,7 @@ class OmopReading:
     def __post_init__(self) -> None:
         self._duck = duckdb.connect(config=SETTINGS)
         self._concepts: dict[int, Concept] = {}
+        self._shapes: dict[str, dict[Key, Shape]] = {}
         self._known = self._load_concepts()
         self.last_day = self._last_day()
         self._said = self._load_said()
@@ -146,9 +147,9 @@ class OmopReading:
 
     # Persons --------------------------------------------------------------------------------------------------
 
-    def people(self) -> Iterator[pa.Table]:
+    def people(self, piece: Piece | None = None) -> Iterator[pa.Table]:
         """Everybody, as Patient resources taken apart."""
-        for batch in read_table(self.cdm, "person", _PERSON):
+        for batch in read_table(self.cdm, "person", _PERSON, piece):
             self._duck.register("batch", pa.Table.from_batches([batch]))
             parts = ", ".join(
                 f"coalesce(TRY_CAST({part}_of_birth AS INT), {part}(TRY_CAST(birth_datetime AS DATE))) AS {part}_"
@@ -171,12 +172,10 @@ class OmopReading:
 
     # Events ---------------------------------------------------------------------------------------------------
 
-    def events(self, table: str) -> Iterator[pa.Table]:
+    def events(self, table: str, piece: Piece | None = None) -> Iterator[pa.Table]:
         """The rows of a table of events, taken apart."""
-        places: dict[Key, int] = {}
-        shapes: list[Shape] = []
-        said = self._said[table]
-        for given in _together(read_table(self.cdm, table, TABLES[table].used()), ROWS):
+        known, said = self._shapes.setdefault(table, {}), self._said[table]
+        for given in _together(read_table(self.cdm, table, TABLES[table].used(), piece), ROWS):
             batch = batch_of(table, TABLES[table], given, self._known, said, self.last_day)
             self.concepts(
                 number
@@ -184,11 +183,9 @@ class OmopReading:
                 for number in (key.concept, key.source_concept, key.value, key.unit, key.route, key.status)
             )
             for key in batch.keys:
-                if key not in places:
-                    places[key] = len(shapes)
-                    shapes.append(self._shape(table, key, said.sayings[key.qualified]))
-            place = np.array([places[key] for key in batch.keys], np.int32)
-            yield self._rows(table, batch, place[batch.index], shapes)
+                if key not in known:
+                    known[key] = self._shape(table, key, said.sayings[key.qualified])
+            yield self._rows(table, batch, batch.index, [known[key] for key in batch.keys])
 
     def _shape(self, table: str, key: Key, said: Qualifiers) -> Shape:
         own = (
@@ -244,9 +241,8 @@ class OmopReading:
         return self._numbered(table, columns, index, [shape for shape, _ in shapes])
 
     def _numbered(self, table: str, columns: dict[str, pa.Array], index: Any, shapes: Sequence[bytes]) -> pa.Table:
-        first, rows = self.counts[table], len(index)
-        self.counts[table] += rows
-        columns["seq"] = pa.array(np.arange(first, first + rows, dtype=np.int64))
+        self.counts[table] += len(index)
+        columns["seq"] = pa.array(np.zeros(len(index), np.int64))
         known = pa.array(list(shapes), pa.binary())
         columns["shape"] = pa.DictionaryArray.from_arrays(pa.array(index, pa.int32()), known)
         return pa.table(columns)

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from onstudy.population.omop_source import SETTINGS
+from onstudy.population.omop_cdm import SETTINGS
 
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]

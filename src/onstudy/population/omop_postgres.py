@@ -10,11 +10,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import uuid4
 
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
 from onstudy.errors import OnstudyError
+from onstudy.population.omop_cdm import Piece, Place
+
+#: Pages of a piece.
+PAGES = 1 << 12
 
 
 @contextmanager
@@ -70,25 +75,58 @@ class Server:
         """Its columns."""
         return list(self._columns(table))
 
-    def batches(self, table: str, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    def batches(self, table: str, columns: Sequence[str], piece: Piece | None = None) -> Iterator[pa.RecordBatch]:
         """Its rows, as text; COPY's CSV tells an empty text from none."""
         from psycopg import sql
 
         written = self._columns(table)
         names = sql.SQL(", ").join(sql.Identifier(written[column]) for column in columns)
-        query = sql.SQL("COPY (SELECT {} FROM {}) TO STDOUT (FORMAT csv, ENCODING 'UTF8')")
+        where = sql.SQL("" if piece is None else _within(piece))
+        query = sql.SQL("COPY (SELECT {} FROM {}{}) TO STDOUT (FORMAT csv, ENCODING 'UTF8')")
         types = dict.fromkeys(columns, pa.string())
         read = pacsv.ReadOptions(column_names=list(columns), block_size=1 << 24)
         convert = pacsv.ConvertOptions(
             column_types=types, null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=False
         )
-        statement = query.format(names, sql.Identifier(table))
+        statement = query.format(names, sql.Identifier(table), where)
         with self.connection.cursor() as cursor, cursor.copy(statement) as copy:
             stream = io.BufferedReader(_Copied(copy), 1 << 22)
             if stream.peek(1):
                 parse = pacsv.ParseOptions(newlines_in_values=True)
                 with pacsv.open_csv(stream, read, parse, convert) as reader:
                     yield from reader
+
+    def places(self, table: str) -> list[Place]:
+        """The table. What it holds is not compared: it is read again every time."""
+        if not self.columns(table):
+            return []
+        size = self.connection.execute("SELECT coalesce(pg_relation_size(to_regclass(%s)), 0)", [table]).fetchone()
+        return [Place(table, "", int(size[0]), uuid4().hex)]
+
+    def pieces(self, table: str, path: str) -> Iterator[Piece]:
+        """So many pages at a time; a view, or a table of partitions, is one piece."""
+        query = "SELECT relkind, pg_relation_size(oid) FROM pg_class WHERE oid = to_regclass(%s)"
+        kind, size = self.connection.execute(query, [table]).fetchone()
+        if kind not in ("r", "m", b"r", b"m"):
+            yield Piece(path, 0, 0)
+            return
+        page = int(self.connection.execute("SHOW block_size").fetchone()[0])
+        pages = max(-(-int(size) // page), 1)
+        for first in range(0, pages, PAGES):
+            yield Piece(path, first, first + PAGES if first + PAGES < pages else -1)
+
+    def count(self, table: str) -> int:
+        """As many rows as the server believes it has."""
+        query = "SELECT coalesce(sum(reltuples), 0)::bigint FROM pg_class WHERE oid = to_regclass(%s)"
+        return max(int(self.connection.execute(query, [table]).fetchone()[0]), 0)
+
+
+def _within(piece: Piece) -> str:
+    """The rows on some pages; the last piece has no end, so that no row is missed."""
+    if not piece.last:
+        return ""
+    end = f" AND ctid < '({piece.last},0)'::tid" if piece.last > 0 else ""
+    return f" WHERE ctid >= '({piece.first},0)'::tid{end}"
 
 
 class _Copied(io.RawIOBase):

@@ -1,56 +1,27 @@
 """An OMOP CDM 5.4 database wherever it lies: a folder of CSV or Parquet files, a DuckDB file, a PostgreSQL server.
 
 Each table comes out as Arrow with the columns asked for, as text or in the type it has; a column that a source lacks is
-empty. Nothing is written, neither into the source nor beside it.
+empty. A table is read whole or piece by piece. Nothing is written, neither into the source nor beside it.
 """
 
 from __future__ import annotations
 
-import gzip
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
 
 import duckdb
 import pyarrow as pa
-import pyarrow.csv as pacsv
 
 from onstudy.errors import OnstudyError
+from onstudy.population.omop_cdm import BATCH, ROWS, SETTINGS, Cdm, Piece, Place, hash_of
+from onstudy.population.omop_folder import Folder, files_of
 
 #: Tables without which a folder or database is no CDM.
 NEEDED = ("person", "concept")
 POSTGRES = ("postgresql://", "postgres://")
 _DUCKDB_MAGIC = b"DUCK"
-#: Rows read at a time.
-BATCH = 1 << 18
-#: Bytes of text read at a time.
-BLOCK = 1 << 24
-
-
-class Cdm(Protocol):
-    """An OMOP database that tables can be read from. `damaged` counts lines that are no rows, by table."""
-
-    damaged: dict[str, int]
-
-    def columns(self, table: str) -> list[str]:
-        """The columns a table has, in small letters; none where there is no such table."""
-
-    def batches(self, table: str, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """The rows of a table, in batches, with these of its columns."""
-
-
-def read_table(cdm: Cdm, table: str, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    """Batches of a table with exactly these columns; those the table lacks are null."""
-    there = cdm.columns(table)
-    held = [name for name in columns if name in there]
-    if not held:
-        return
-    for batch in cdm.batches(table, held):
-        missing = [name for name in columns if name not in held]
-        arrays = [batch.column(held.index(name)) if name in held else pa.nulls(batch.num_rows) for name in columns]
-        yield batch if not missing else pa.record_batch(arrays, names=list(columns))
 
 
 def is_omop(source: str | Path) -> bool:
@@ -59,7 +30,7 @@ def is_omop(source: str | Path) -> bool:
         return True
     path = Path(source)
     if path.is_dir():
-        return all(_files(path).get(name) for name in NEEDED)
+        return all(files_of(path).get(name) for name in NEEDED)
     with suppress(OSError), path.open("rb") as file:
         return file.read(12)[8:12] == _DUCKDB_MAGIC
     return False
@@ -76,7 +47,7 @@ def open_cdm(source: str | Path) -> Iterator[Cdm]:
         return
     path = Path(source)
     if path.is_dir():
-        yield _checked(Folder(_files(path)), str(path))
+        yield _checked(Folder(files_of(path)), str(path))
         return
     with _duckdb_file(path) as found:
         yield _checked(found, str(path))
@@ -89,141 +60,11 @@ def _checked(cdm: Cdm, name: str) -> Cdm:
     return cdm
 
 
-# A folder -------------------------------------------------------------------------------------------------
-
-
-def _files(folder: Path) -> dict[str, list[Path]]:
-    """The files of each table: `person.csv`, `PERSON.csv.gz`, `person.parquet`, a folder `person` of Parquet."""
-    found: dict[str, list[Path]] = {}
-    for path in sorted(folder.iterdir()):
-        name = path.name.lower()
-        if path.is_dir():
-            parts = sorted(path.glob("*.parquet"))
-            if parts:
-                found[name] = parts
-        elif name.endswith(_SUFFIXES):
-            found.setdefault(name.partition(".")[0], []).append(path)
-    return found
-
-
-_CSV = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
-_SUFFIXES = (*_CSV, ".parquet")
-
-
-@dataclass
-class Folder:
-    """A folder with one or several files for each table."""
-
-    files: dict[str, list[Path]]
-    damaged: dict[str, int] = field(default_factory=dict)
-
-    def columns(self, table: str) -> list[str]:
-        """The columns of the first of its files."""
-        paths = self.files.get(table)
-        if not paths:
-            return []
-        return [name.lower() for name in self._written(paths[0])]
-
-    def _written(self, path: Path) -> list[str]:
-        if path.suffix == ".parquet":
-            with duckdb.connect() as connection:
-                rows = connection.execute("SELECT name FROM parquet_schema(?) WHERE num_children IS NULL", [str(path)])
-                return [str(name) for (name,) in rows.fetchall()]
-        return _header(path)
-
-    def batches(self, table: str, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """The rows of all its files."""
-        for path in self.files.get(table, []):
-            written = {name.lower(): name for name in self._written(path)}
-            names = [written.get(name, "") for name in columns]
-            read = self._parquet if path.suffix == ".parquet" else self._csv
-            yield from read(table, path, names, columns)
-
-    def _parquet(
-        self, table: str, path: Path, written: Sequence[str], columns: Sequence[str]
-    ) -> Iterator[pa.RecordBatch]:
-        parts = [
-            f"{_quoted(old)} AS {_quoted(new)}" if old else f"NULL AS {_quoted(new)}"
-            for old, new in zip(written, columns, strict=True)
-        ]
-        with _memory() as connection:
-            try:
-                query = f"SELECT {', '.join(parts)} FROM read_parquet($path)"
-                yield from connection.sql(query, params={"path": str(path)}).to_arrow_reader(BATCH)
-            except duckdb.Error:
-                raise OnstudyError(f"{path}: is no Parquet file that can be read") from None
-
-    def _csv(self, table: str, path: Path, written: Sequence[str], columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """Every column as text; a line with more or fewer fields is counted and passed over."""
-
-        def damaged(row: Any) -> str:
-            self.damaged[table] = self.damaged.get(table, 0) + 1
-            return "skip"
-
-        tabs = "\t" in _first_line(path)
-        held = [name for name in written if name]
-        parse = pacsv.ParseOptions(
-            delimiter="\t" if tabs else ",",
-            quote_char=False if tabs else '"',
-            invalid_row_handler=damaged,
-            newlines_in_values=not tabs,
-        )
-        types: dict[str, pa.DataType] = dict.fromkeys(held, pa.string())
-        convert = pacsv.ConvertOptions(
-            column_types=types, include_columns=held, null_values=[""], strings_can_be_null=True
-        )
-        try:
-            with pacsv.open_csv(path, pacsv.ReadOptions(block_size=BLOCK), parse, convert) as reader:
-                for batch in reader:
-                    arrays = {name: batch.column(place) for place, name in enumerate(held)}
-                    empty = pa.nulls(batch.num_rows, pa.string())
-                    yield pa.record_batch([arrays.get(name, empty) for name in written], names=list(columns))
-        except (pa.ArrowInvalid, OSError) as error:
-            raise OnstudyError(f"{path}: cannot be read to its end as CSV: {_reason(error)}") from None
-
-
-def _reason(error: Exception) -> str:
-    """What is wrong with a file, without any of its content."""
-    text = str(error)
-    if "utf" in text.lower():
-        return "it is not UTF-8 text"
-    return "it is damaged or cut off" if isinstance(error, OSError) else "its lines are no table"
-
-
-def _first_line(path: Path) -> str:
-    opened: Callable[..., Any] = gzip.open if path.suffix == ".gz" else open
-    try:
-        with opened(path, "rt", encoding="utf-8-sig", errors="replace") as file:
-            return str(file.readline(1 << 16)).rstrip("\r\n")
-    except (OSError, EOFError):
-        raise OnstudyError(f"{path}: cannot be read; is it a whole file?") from None
-
-
-def _header(path: Path) -> list[str]:
-    line = _first_line(path)
-    return [name.strip(' "') for name in line.split("\t" if "\t" in line else ",")]
-
-
 # DuckDB ---------------------------------------------------------------------------------------------------
 
 
 def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
-
-
-@contextmanager
-def _memory() -> Iterator[duckdb.DuckDBPyConnection]:
-    """A DuckDB of its own that writes nothing to disk and fetches nothing from anywhere."""
-    with duckdb.connect(config=SETTINGS) as connection:
-        yield connection
-
-
-#: No temporary files (a record must not lie about on a disk), no extensions from the network.
-SETTINGS: dict[str, Any] = {
-    "temp_directory": "",
-    "autoinstall_known_extensions": False,
-    "autoload_known_extensions": False,
-}
 
 
 @contextmanager
@@ -235,7 +76,7 @@ def _duckdb_file(path: Path) -> Iterator[Cdm]:
     except duckdb.Error:
         raise OnstudyError(f"{path}: is no DuckDB database that can be opened for reading") from None
     with connection:
-        yield Database(connection)
+        yield Database(connection, path)
 
 
 @dataclass
@@ -243,6 +84,7 @@ class Database:
     """A DuckDB database; the tables may be in any schema."""
 
     connection: duckdb.DuckDBPyConnection
+    path: Path
     damaged: dict[str, int] = field(default_factory=dict)
 
     def _places(self) -> dict[str, tuple[str, str]]:
@@ -264,10 +106,42 @@ class Database:
         """Its columns."""
         return list(self._columns(table))
 
-    def batches(self, table: str, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    def _from(self, table: str) -> str:
+        schema, name = self._places()[table]
+        return f"{_quoted(schema)}.{_quoted(name)}"
+
+    def batches(self, table: str, columns: Sequence[str], piece: Piece | None = None) -> Iterator[pa.RecordBatch]:
         """Its rows."""
         written = self._columns(table)
-        schema, name = self._places()[table]
         parts = ", ".join(f"{_quoted(written[column])} AS {_quoted(column)}" for column in columns)
-        query = f"SELECT {parts} FROM {_quoted(schema)}.{_quoted(name)}"
+        query = f"SELECT {parts} FROM {self._from(table)}"
+        if piece is not None and piece.last:
+            query += f" WHERE rowid >= {piece.first} AND rowid < {piece.last}"
         yield from self.connection.sql(query).to_arrow_reader(BATCH)
+
+    def places(self, table: str) -> list[Place]:
+        """The file; it is hashed as a whole."""
+        if not self.columns(table):
+            return []
+        size, digest = hash_of(self.path)
+        return [Place(f"{self.path.name}: {table}", "", size, digest)]
+
+    def pieces(self, table: str, path: str) -> Iterator[Piece]:
+        """So many rows at a time; a view is one piece."""
+        try:
+            last = self.connection.execute(f"SELECT max(rowid) FROM {self._from(table)}").fetchone()
+        except duckdb.Error:
+            yield Piece(path, 0, 0)
+            return
+        assert last is not None, "an aggregate has a row"
+        for first in range(0, int(last[0] or 0) + 1, ROWS):
+            yield Piece(path, first, first + ROWS)
+
+    def count(self, table: str) -> int:
+        """How many rows it has."""
+        found = (
+            self.connection.execute(f"SELECT count(*) FROM {self._from(table)}").fetchone()
+            if self.columns(table)
+            else None
+        )
+        return int(found[0]) if found else 0

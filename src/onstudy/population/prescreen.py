@@ -73,7 +73,7 @@ def prescreen(
         parts = Parts(out, None if before is None else before.folder)
         tasks = list(_tasks(question, store, parts))
         shards = len(store.shards)
-        _run(runner or local(1), Work(str(store_path), question), tasks, parts, progress, shards)
+        _run(runner or local(1), Work(str(store_path), question, program()), tasks, parts, progress, shards)
         results = _Results(question, store, parts)
         run = _write(question, store, results, out, decisions, before, catalogue)
         parts.tidy(results.paths())
@@ -119,14 +119,12 @@ def _alone(out: Path) -> Iterator[None]:
 def _tasks(question: Question, store: Store, parts: Parts) -> Iterator[Task]:
     """What is not there yet."""
     for place, shard in enumerate(store.shards):
-        lacking = tuple(
-            number
-            for number, trial in enumerate(question.trials)
-            if not parts.has(place, question.key(trial, shard.digest))
-        )
-        people = not parts.has(place, people_key(shard.digest))
+        keys = [question.key(trial, shard.digest) for trial in question.trials]
+        lacking = [number for number, key in enumerate(keys) if not parts.has(place, key)]
+        people = people_key(shard.digest)
+        people = "" if parts.has(place, people) else people
         if lacking or people:
-            yield Task(place, shard.digest, lacking, people)
+            yield Task(place, tuple(lacking), tuple(keys[number] for number in lacking), people)
 
 
 def _run(

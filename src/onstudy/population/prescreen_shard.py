@@ -14,7 +14,7 @@ from onstudy.criteria.finding import AskClass
 from onstudy.criteria.trial import Cohort, Criterion, Trial
 from onstudy.population.attrition import attrition
 from onstudy.population.candidates import NEVER, PART_SCHEMA, Found, table_of
-from onstudy.population.candidates_days import NO_DAY_AHEAD, first_days
+from onstudy.population.candidates_days import NO_DAY_AHEAD, Ahead, Required, first_days
 from onstudy.population.candidates_turns import Turns, distances
 from onstudy.population.limits import NumericLimit
 from onstudy.population.limits_cost import Grouping, counted, grouping, groups, limits_of
@@ -61,7 +61,7 @@ def answer(shard: Shard, engine: Engine, plan: Plan, trials: Sequence[Trial]) ->
     everybody = engine(None, None)
     answered = [_Trial(trial, everybody, shard.patients.rows) for trial in trials]
     cohorts = [cohort for one in answered for cohort in one.cohorts]
-    candidates = _Candidates(shard, engine, plan, _union(cohort.candidates for cohort in cohorts))
+    candidates = _Candidates(shard, engine, plan, cohorts)
     kept_out = _KeptOut(engine, plan, _union(cohort.kept_out for cohort in cohorts))
     return [_part(one, candidates, kept_out) for one in answered]
 
@@ -157,25 +157,20 @@ class _Cohort:
 class _Candidates:
     """The candidates of all trials together, asked what they lack and from which day on they may be registered."""
 
-    def __init__(self, shard: Shard, engine: Engine, plan: Plan, rows: Rows) -> None:
-        self.shard, self.engine, self.plan, self.rows = shard, engine, plan, rows
-        self.asked = engine(rows, None)
-        question = plan.question
-        whens = {name: when for trial in question.trials for name, when in question.anchors_of(trial).items()}
-        self.turns = Turns(shard, plan.catalogue, question.index, question.horizon, distances(whens, question.index))
-        self.last = last_data(shard, question.index)
+    def __init__(self, shard: Shard, engine: Engine, plan: Plan, cohorts: Sequence[_Cohort]) -> None:
+        self.plan = plan
+        self.rows = _union(cohort.candidates for cohort in cohorts)
+        self.asked = engine(self.rows, None)
+        self.last = last_data(shard, plan.question.index)
         text = shard.patients.text("id")
-        self.ids = [text.words[place] for place in text.index[rows]]
+        self.ids = [text.words[place] for place in text.index[self.rows]]
         self._asks: dict[tuple[int, bool], Asks] = {}  # cohorts share most of their criteria
+        self._ahead = _ahead(shard, engine, plan, cohorts)
 
     def found(self, cohort: _Cohort) -> Found:
         """The candidates of one cohort."""
         places = np.searchsorted(self.rows, cohort.candidates)
-        rules = [row.rule for row in cohort.criteria if row.rule is not None]
-        on = self.plan.question.index
-        ahead = first_days(
-            self.engine, self.turns, cohort.candidates, rules, cohort.recorded, cohort.confirmed, self.plan.catalogue
-        )
+        ahead, on = self._ahead[id(cohort)], self.plan.question.index
         possible, earliest, later = (
             np.where(days == NO_DAY_AHEAD, NEVER, days + on)
             for days in (ahead.possible, ahead.recorded, ahead.confirmed)
@@ -212,6 +207,34 @@ class _Candidates:
                         mine = which[places] & unknown
                         asked[cls][kind] = asked[cls][kind] | mine if kind in asked[cls] else mine
         return {cls.value: _table(asked[cls], len(places)) for cls in _CLASSES}
+
+
+def _ahead(shard: Shard, engine: Engine, plan: Plan, cohorts: Sequence[_Cohort]) -> dict[int, Ahead]:
+    """The first days of every cohort's candidates, by the cohort; a rule that several share is asked once."""
+    question, rows = plan.question, [cohort.candidates for cohort in cohorts]
+    whens = {name: when for trial in question.trials for name, when in question.anchors_of(trial).items()}
+    turns = Turns(shard, plan.catalogue, question.index, question.horizon, distances(whens, question.index))
+    ends = np.cumsum([0, *(len(some) for some in rows)])
+    parts: dict[int, list[Required]] = {}
+    for start, cohort in zip(ends, cohorts, strict=False):
+        places = np.arange(start, start + len(cohort.candidates))
+        for row, now, later in zip(cohort.criteria, cohort.recorded, cohort.confirmed, strict=True):
+            assert row.rule is not None
+            parts.setdefault(id(row.rule), []).append(Required(row.rule, places, now, later))
+    required = [Required(some[0].rule, *_joined(some)) for some in parts.values()]
+    found = first_days(engine, turns, np.concatenate([np.zeros(0, np.int32), *rows]), required, plan.catalogue)
+    return {
+        id(cohort): Ahead(found.recorded[a:b], found.confirmed[a:b], found.possible[a:b])
+        for cohort, a, b in zip(cohorts, ends, ends[1:], strict=False)
+    }
+
+
+def _joined(parts: Sequence[Required]) -> tuple[NDArray[np.intp], Truths, Truths]:
+    return (
+        np.concatenate([part.places for part in parts]),
+        np.concatenate([part.recorded for part in parts]),
+        np.concatenate([part.confirmed for part in parts]),
+    )
 
 
 def _table(asked: Mapping[str, Mask], size: int) -> tuple[Sequence[str], Mask]:

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from onstudy.errors import OnstudyError
 from onstudy.population.prescreen_engine import ByVector
 from onstudy.population.prescreen_parts import Parts, digest, to_bytes
-from onstudy.population.prescreen_question import Question
+from onstudy.population.prescreen_question import Question, program
 from onstudy.population.prescreen_shard import Plan, answer
 from onstudy.population.store import Store
 from onstudy.record.catalogue import load_catalogue
@@ -24,12 +25,14 @@ from onstudy.record.shard import Shard
 
 @dataclass(frozen=True)
 class Task:
-    """A shard (its place in the store and digest) and the trials (their places in the question) it lacks parts of."""
+    """A shard (its place in the store), and what it lacks: the trials (their places in the question) and the keys under
+    which their parts are kept; the key of the list of its patients, or "".
+    """
 
     shard: int
-    digest: str
     trials: tuple[int, ...]
-    people: bool  # whether the list of its patients is lacking
+    keys: tuple[str, ...]
+    people: str = ""
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,7 @@ class Work:
 
     store: str
     question: Question
+    program: str
 
 
 #: A part ready to be kept: shard, key, bytes.
@@ -50,6 +54,8 @@ class Worker:
     """One process at work: the store opened, the plan made, once for all of its shards."""
 
     def __init__(self, work: Work) -> None:
+        if work.program != program():
+            raise OnstudyError("a process that works on a shard runs another version of onstudy than this one")
         self.question = work.question
         self.catalogue = load_catalogue()
         self.store = Store.open(work.store)
@@ -59,13 +65,13 @@ class Worker:
         """The parts a shard lacks."""
         shard = self.store.read(task.shard)
         if task.people:
-            yield task.shard, people_key(task.digest), people_bytes(shard)
+            yield task.shard, task.people, people_bytes(shard)
         trials = [self.question.trials[place] for place in task.trials]
         if trials:
             engine = ByVector(shard, self.question, self.catalogue)
             parts = answer(shard, engine, self.plan, trials)
-            for trial, part in zip(trials, parts, strict=True):
-                yield task.shard, self.question.key(trial, task.digest), to_bytes(part)
+            for key, part in zip(task.keys, parts, strict=True):
+                yield task.shard, key, to_bytes(part)
 
 
 # The patients of a shard --------------------------------------------------------------------------------------------

@@ -274,8 +274,8 @@ class StoreWriter:
         self.clear(manifest.shards)
 
     def clear(self, kept: Iterable[ShardInfo]) -> None:
-        """Remove the shard files that no manifest names."""
-        names = {shard.file for shard in kept}
+        """Remove the files of shards that are not kept; beside each may lie another of its name with `.json`."""
+        names = {name for shard in kept for name in (shard.file, f"{shard.file}.json")}
         for path in (self.path / SHARDS).iterdir():
             if path.name not in names:
                 remove(path)

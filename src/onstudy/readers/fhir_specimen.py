@@ -47,7 +47,7 @@ class Specimens:
     def __init__(self, entries: Iterable[Entry], index: Index, catalogue: Catalogue) -> None:
         self._index, self._catalogue = index, catalogue
         values = catalogue.value_sets.get(SPECIMEN)
-        self._words = _Words(values) if values is not None else None
+        self._words = _words_of(values) if values is not None else None
         self._types: dict[int, Material | None] = {}  # by the id of a Specimen
         self._stating: dict[int, Material | None] = {}  # by the id of what refers to one
         self._holders: dict[int, list[Entry]] = {}
@@ -205,6 +205,17 @@ class Specimens:
             yield words(entry.resource["bodySite"])
         for holder in self._holders.get(id(entry), ()):
             yield words(holder.resource.get("code"))
+
+
+_KNOWN: dict[int, _Words] = {}
+
+
+def _words_of(values: ValueSet) -> _Words:
+    """The words of a value set, laid out once however many sources are read by it."""
+    found = _KNOWN.get(id(values))
+    if found is None or found.values is not values:
+        found = _KNOWN[id(values)] = _Words(values)
+    return found
 
 
 class _Words:

@@ -39,7 +39,15 @@ class Located(dict[str, "Written"]):
 
 def read_patient_file(content: Content, catalogue: Catalogue) -> list[Patient]:
     """All patients of a patient file. Raises `InvalidFile` where it is no such file."""
-    patients: list[Patient] = []
+    patients = [patient_from(entry, content.name, catalogue) for entry in written_patients(content)]
+    if not patients:
+        raise refuse(content.path, "holds no patient")
+    return patients
+
+
+def written_patients(content: Content) -> list[Located]:
+    """The patients of a patient file as they are written. Raises `InvalidFile` where it is no such file."""
+    found: list[Located] = []
     for node in _documents(content):
         if node.text is not None and node.text.strip() in _NULLS:
             continue
@@ -49,10 +57,8 @@ def read_patient_file(content: Content, catalogue: Catalogue) -> list[Patient]:
                     f"{content.path}:{getattr(entry, 'line', None) or node.line}",
                     _UNKNOWN_FORMAT,
                 )
-            patients.append(patient_from(entry, content.name, catalogue))
-    if not patients:
-        raise refuse(content.path, "holds no patient")
-    return patients
+            found.append(entry)
+    return found
 
 
 def _documents(content: Content) -> list[Node]:

@@ -67,12 +67,15 @@ class Surroundings:
 
         Trials with such a site of the same country that has no coordinates stay among them: it may be near.
         """
-        near = [(id,) for _, id in self._ring(-1.0, radius)]
+        near = [id for _, id in self._ring(-1.0, radius)]
         column = "hopeful" if open_only else "listed"
-        found: set[int] = set()
-        for place in near:
-            (packed,) = self.db.execute(f"SELECT {column} FROM place WHERE id = ?", place).fetchone()
-            found.update(bits.load_ids(packed))
+        packed: list[bytes] = []
+        for start in range(0, len(near), 500):
+            part = near[start : start + 500]
+            marks = ",".join("?" * len(part))
+            rows = self.db.execute(f"SELECT {column} FROM place WHERE id IN ({marks})", part)
+            packed += [ids for (ids,) in rows]
+        found = set(bits.load_ids(b"".join(packed)))
         unplaced = UNPLACED_HOPEFUL if open_only else UNPLACED
         maybe = facet_bits(self.db, unplaced, self.origin.country) | facet_bits(self.db, unplaced, "")
         return bits.of(found, most) | maybe

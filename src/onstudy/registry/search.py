@@ -9,14 +9,11 @@ from __future__ import annotations
 import sqlite3
 from array import array
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import date
 
-from onstudy.errors import OnstudyError
 from onstudy.registry import bits, words
-from onstudy.registry.geography import Origin
-from onstudy.registry.nearness import Near, Surroundings
-from onstudy.registry.record import NCT_ID, OLDEST
+from onstudy.registry.nearness import Surroundings
+from onstudy.registry.query import BEST, DISTANCE, LARGEST_PAGE, NEWEST, SORTS, Hit, Query, Results, ranking
 from onstudy.registry.status import (
     CAN,
     CANNOT,
@@ -28,7 +25,7 @@ from onstudy.registry.status import (
     statement,
     study_words,
 )
-from onstudy.registry.store import COMPILED, Store, newest_first
+from onstudy.registry.store import Store, newest_first
 from onstudy.registry.writing import (
     AGE_FROM,
     AGE_TO,
@@ -40,85 +37,10 @@ from onstudy.registry.writing import (
     load_sites,
 )
 
-BEST, DISTANCE, NEWEST = "best", "distance", "newest"
-SORTS = (BEST, DISTANCE, NEWEST)
-LARGEST_PAGE = 1000
+__all__ = ["BEST", "DISTANCE", "LARGEST_PAGE", "NEWEST", "SORTS", "Hit", "Query", "Results", "search"]
+
 #: bm25 weights: title, conditions, interventions, keywords, ids, summary, sponsor.
 _WEIGHTS = "10, 8, 8, 4, 10, 1, 0"
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """What is asked. Empty is no filter; `facets` has values of `SHOWN_FACETS`, joined within a facet.
-
-    `age` in completed years; `within` in miles around `origin`; `open_only` asks for a site that is, or may be,
-    open (within that distance, where one is given). `page` counts from 1.
-    """
-
-    words: str = ""
-    condition: str = ""
-    intervention: str = ""
-    sponsor: str = ""
-    ids: tuple[str, ...] = ()
-    facets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    age: int | None = None
-    sex: str = ""
-    origin: Origin | None = None
-    within: float | None = None
-    open_only: bool = False
-    sort: str = BEST
-    page: int = 1
-    size: int = 20
-
-    def __post_init__(self) -> None:
-        if unknown := set(self.facets) - set(SHOWN_FACETS):
-            raise OnstudyError(f"{', '.join(sorted(unknown))[:60]}: no facet; there are {', '.join(SHOWN_FACETS)}")
-        if self.sort not in SORTS:
-            raise OnstudyError(f"sort {self.sort[:20]!r} is not one of {', '.join(SORTS)}")
-        if self.origin is None and (self.within is not None or self.sort == DISTANCE):
-            raise OnstudyError("a distance needs a place to measure from: give a ZIP code or a city")
-        if self.within is not None and not 0 < self.within < 20_000:
-            raise OnstudyError("a distance is above zero and below 20000 miles")
-        if self.age is not None and not 0 <= self.age <= OLDEST:
-            raise OnstudyError(f"an age lies between 0 and {OLDEST} years")
-        if self.page < 1 or not 1 <= self.size <= LARGEST_PAGE:
-            raise OnstudyError(f"pages count from 1 and hold 1 to {LARGEST_PAGE} trials")
-        if wrong := [one for one in self.ids if not NCT_ID.fullmatch(one)]:
-            raise OnstudyError(f"{wrong[0][:20]!r} is no trial id; write NCT and eight digits")
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """One trial of a page. `nearest` is None without an origin, or where a trial lists no site."""
-
-    nct_id: str
-    title: str
-    status: Standing
-    status_words: str
-    phase: str
-    sponsor: str
-    updated: str
-    origin: str
-    sites: int
-    nearest: Near | None
-
-
-@dataclass(frozen=True, slots=True)
-class Results:
-    """A page of trials, how many there are in all, how many of them can enrol, and the facets' counts.
-
-    `beyond` is the nearest of the trials that only the distance keeps out, where it keeps out all.
-    """
-
-    total: int
-    can_enrol: int
-    hits: tuple[Hit, ...]
-    facets: Mapping[str, tuple[tuple[str, int], ...]]
-    ranking: str
-    notes: tuple[str, ...]
-    beyond: Hit | None
-    page: int
-    pages: int
 
 
 def search(store: Store, query: Query, today: date, max_age: int = MAX_AGE) -> Results:
@@ -357,27 +279,3 @@ def _counts(name: str, values: Mapping[str, int], base: int, chosen: Mapping[str
             base &= one
     counted = [(value, (one & base).bit_count()) for value, one in values.items()]
     return tuple(sorted((pair for pair in counted if pair[1]), key=lambda pair: (-pair[1], pair[0])))
-
-
-def ranking(query: Query) -> str:
-    """The order of the results in words."""
-    parts = [
-        "trials that can enrol first, then those of which nobody can tell (an old or unknown status), then those not "
-        "yet open or suspended, then the others"
-    ]
-    if query.sort == NEWEST:
-        parts.append("within each, the most recently updated first")
-    else:
-        if query.words.strip():
-            parts.append("before others those with the words in title, condition, treatment, keywords or ids")
-        if query.origin is not None:
-            parts.append("then by the distance of the nearest site that is or may be open, unknown distances last")
-        elif query.words.strip():
-            parts.append("then by how often and how specifically the words occur")
-        parts.append("then the most recently updated first")
-    return "; ".join(parts) + "; then by trial id"
-
-
-def compiled(hit: Hit) -> bool:
-    """Whether a trial's record was put together from several sources."""
-    return hit.origin == COMPILED

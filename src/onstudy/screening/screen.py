@@ -19,6 +19,7 @@ from onstudy.screening.explain import evidence_of
 from onstudy.screening.missing import Question, questions, settling
 from onstudy.screening.prepare import as_known, prepared
 from onstudy.values.calendar import EARLIEST_YEAR, LATEST_YEAR, When, on_day
+from onstudy.values.interval import Op, compare
 from onstudy.values.truth import FALSE, TRUE, UNKNOWN, Truth, all_of
 
 HORIZON = 90
@@ -202,7 +203,7 @@ def _anchors(trial: Trial, on: date, given: Mapping[str, When | None]) -> dict[s
     anchors[REGISTRATION] = on_day(on)
     for point in trial.anchors.values():
         when, earlier = anchors[point.name], anchors.get(point.not_before) if point.not_before else None
-        if when is not None and earlier is not None and (when.days.high or 0) < (earlier.days.low or 0):
+        if when is not None and earlier is not None and compare(Op.LT, when.days, earlier.days) is TRUE:
             raise OnstudyError(f"{point.name} {when} lies before {point.not_before} {earlier}")
     return anchors
 

@@ -12,6 +12,7 @@ from onstudy.criteria.expr import TruthExpr
 from onstudy.criteria.finding import AskClass, Reason
 from onstudy.engines.vector.arrays import Truths, whole
 from onstudy.engines.vector.causes import AskBook
+from onstudy.engines.vector.evidence import Evidence, evidence
 from onstudy.engines.vector.frames import Pairs, Setting
 from onstudy.engines.vector.trees import Forest, forest_of
 from onstudy.engines.vector.truths import Answers
@@ -82,6 +83,12 @@ class Vector:
         asked = np.zeros((len(numbers), len(self.setting.pairs)), np.bool_)
         asked[which, causes.at] = True
         return Asks(tuple(self._book.ask(int(number)) for number in numbers), asked, causes.reasons)
+
+    def evidence(self, expr: TruthExpr) -> list[Evidence]:
+        """What each comparison, count and quantifier of a rule rests on, as recorded."""
+        answers = self._answers.setdefault(frozenset(), Answers(self.setting))
+        with np.errstate(all="ignore"):
+            return evidence(self.setting.forest.shared(expr), self.setting.base, answers)
 
 
 def evaluate_many(exprs: Sequence[TruthExpr], shard: Shard, pairs: Pairs, catalogue: Catalogue) -> TruthTable:

@@ -24,13 +24,14 @@ def extreme(node: e.Pick, found: Picked, rows: int, catalogue: Catalogue) -> Cas
     kept = np.flatnonzero(~found.lacking)
     if not len(kept):
         return Cases(rows, [], lacking)
-    span = _span(node, found.possible, rows, catalogue).take(kept)
+    span = span_of(node, found.possible, rows, catalogue).take(kept)
     if node.type.base == "number":
         return Cases(rows, [Part(kept, span)], lacking)
     return Cases(rows, [Part(kept, _between(span, catalogue.value_sets[node.type.values]))], lacking)
 
 
-def _span(node: e.Pick, possible: Sequence[Matches], rows: int, catalogue: Catalogue) -> Numbers:
+def span_of(node: e.Pick, possible: Sequence[Matches], rows: int, catalogue: Catalogue) -> Numbers:
+    """The highest or lowest value of each row, ordered codes by their rank; no bound where no record is certain."""
     at = np.concatenate([match.at for match in possible])
     sure = np.concatenate([match.truth == TRUE for match in possible])
     ranges = [ranges_of(node, match, catalogue) for match in possible]

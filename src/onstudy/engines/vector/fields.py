@@ -164,8 +164,7 @@ def valueless(places: Places, name: str) -> Mask:
     found = np.ones(1, np.bool_)
     if places.has(f"{name}.code"):
         found = found & ~places.codes(f"{name}.code").stated
-    if places.has(f"{name}.low") or places.has(f"{name}.flags"):
-        found = found & ~stated(places.numbers(name))
+    found = found & ~stated(places.numbers(name))
     if places.owns(f"{name}.at"):
         found = found & ~places.moment(f"{name}.at").known
     return found

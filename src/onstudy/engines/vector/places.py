@@ -169,7 +169,7 @@ class Places:
     def _read_numbers(self, name: str) -> Numbers:
         if self._from is not None:
             return self._from[0].numbers(name).take(self._from[1])
-        if not self.has(f"{name}.low") and not self.has(f"{name}.flags"):
+        if not any(self.has(f"{name}.{what}") for what in ("low", "high", "flags")):
             return numbers.nothing()
         low = self.get(f"{name}.low")
         exact = not self.has(f"{name}.high")

@@ -175,7 +175,7 @@ class Family:
         """Records whose place in time or whose certainty needs a closer look."""
         records = self.records
         odd = records.get("start.day") == NO_DAY
-        if any(records.has(f"end.{name}") for name in ("low", "flags", "offset")):
+        if any(records.has(f"end.{name}") for name in ("low", "high", "flags", "offset")):
             odd |= (records.get("end.day") == NO_DAY) & records.moment("end").known
         if records.has("suspected") or records.has("lacks"):
             odd |= self.uncertain(records)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from onstudy.faces.web.pages import render
-from onstudy.faces.web.stock import Stock, stock_of
+from onstudy.faces.web.stock import Stocked
 
 router = APIRouter(include_in_schema=False)
 
@@ -20,7 +18,7 @@ def about(request: Request) -> HTMLResponse:
 
 
 @router.get("/health")
-def health(stock: Annotated[Stock, Depends(stock_of)]) -> JSONResponse:
+def health(stock: Stocked) -> JSONResponse:
     """Whether the site can answer: the registry is asked a question."""
     stock.registry.state()
     return JSONResponse({"status": "ok", "trials": stock.counts.trials})

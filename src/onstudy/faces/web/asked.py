@@ -55,9 +55,9 @@ class Asked:
         return self.fields["zip"] if self.query.origin is not None else ""
 
     @property
-    def empty(self) -> bool:
-        """Whether nothing was asked at all."""
-        return not any(self.fields.values()) and not any(self.facets.values()) and not self.query.ids
+    def zip_suffix(self) -> str:
+        """The place as the parameters of a link to a trial's page."""
+        return f"?{urlencode({'zip': self.zip})}" if self.zip else ""
 
     def address(self, path: str = "/trials", **changes: object) -> str:
         """The address of this search, in one fixed order; `changes` replace a parameter, None takes it out."""

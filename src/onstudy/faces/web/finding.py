@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 
 from onstudy.errors import OnstudyError
 from onstudy.faces.web.asked import DISTANCES, FACETS, Asked, asked, chosen_words, suggestion
 from onstudy.faces.web.pages import render
-from onstudy.faces.web.stock import Stock, stock_of
+from onstudy.faces.web.stock import Stock, Stocked
 from onstudy.registry.results import FACET_TITLES, facet_words, to_csv
 from onstudy.registry.search import LARGEST_PAGE, Results, search
 
 router = APIRouter(include_in_schema=False)
-Stocked = Annotated[Stock, Depends(stock_of)]
 
 #: Values of a facet shown at once; the others are a click away.
 _SHOWN = 6

@@ -63,6 +63,7 @@ def _serve(make: Callable[[], ASGIApp], listening: socket.socket, ready: Callabl
         timeout_keep_alive=10, timeout_graceful_shutdown=5, h11_max_incomplete_event_size=64 * 1024,
         proxy_headers=False,
     )  # fmt: skip
+    sys.setswitchinterval(0.001)  # pages are made in threads: short ones need not wait 5 ms for long ones
     _Server(config, ready).run(sockets=[listening])
 
 

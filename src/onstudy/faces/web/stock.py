@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from threading import Lock
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
-from fastapi import Request
+from fastapi import Depends, Request
 
 from onstudy.criteria.trial import Trial
 from onstudy.language.library import shipped
@@ -78,7 +78,15 @@ shipped_paths = shipped
 
 
 def stock_of(request: Request) -> Stock:
-    """The stock of the app a request came to; endpoints take it as `Annotated[Stock, Depends(stock_of)]`."""
+    """The stock of the app a request came to."""
     found = request.app.state.stock
     assert isinstance(found, Stock)
     return found
+
+
+async def _stock(request: Request) -> Stock:
+    return stock_of(request)
+
+
+#: The type of an endpoint's parameter `stock`; being asynchronous, getting it needs no thread of its own.
+Stocked = Annotated[Stock, Depends(_stock)]

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
 from urllib.parse import quote, urlencode
 
-from fastapi import APIRouter, Depends, HTTPException, Request
+from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from markupsafe import Markup
 
@@ -15,7 +14,7 @@ from onstudy.errors import OnstudyError
 from onstudy.faces.web.drawing import marks, pin
 from onstudy.faces.web.pages import first_upper, part, render
 from onstudy.faces.web.prose import Words, data_block
-from onstudy.faces.web.stock import Stock, stock_of
+from onstudy.faces.web.stock import Stock, Stocked
 from onstudy.registry.cartography import Chart, chart_of
 from onstudy.registry.editorial import Editorial, editorial_of
 from onstudy.registry.geography import Origin, zip_origin
@@ -27,7 +26,6 @@ from onstudy.registry.present import sites_sentence
 from onstudy.registry.record import NCT_ID
 
 router = APIRouter(include_in_schema=False)
-Stocked = Annotated[Stock, Depends(stock_of)]
 #: Sites shown before somebody asks for all.
 SITES = 20
 

@@ -1,0 +1,383 @@
+"""A store built from a source: read into rows by its parts, then put together shard by shard.
+
+Everything is kept where the store is. Rows of a part stay there under the hash of the part, so that only what
+changed is read again, and shards under the hash of what they were made of until the build is done, so that a build
+that was cut short is taken up where it ended. The manifest is replaced last: until then the store is what it was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyarrow as pa
+
+from onstudy.errors import InvalidFile
+from onstudy.population.build_report import Report, add_left, report_of
+from onstudy.population.build_sources import Part, Source, refuse
+from onstudy.population.build_work import (
+    BUILDING,
+    ROWS,
+    Given,
+    Putting,
+    Read,
+    Reading,
+    begin,
+    catalogue_of,
+    read_left,
+    read_said,
+)
+from onstudy.population.build_workers import Workers, processors
+from onstudy.population.bulk_rows import said_of, shards_in
+from onstudy.population.store import (
+    FORMAT,
+    SHARDS,
+    Manifest,
+    ShardInfo,
+    SourceInfo,
+    StoreWriter,
+    catalogue_digest,
+    data_date,
+    read_manifest,
+)
+from onstudy.population.store_files import digest_of, locked, make_folder, remove, write_whole
+
+REPORT, PLAN = "report.json", "plan.json"
+#: Patients and records a shard should hold at most.
+PATIENTS, RECORDS = 32_000, 1_500_000
+MOST_SHARDS = 1 << 14
+#: Changed whenever the same source gives other rows, or the same rows another shard.
+VERSION = 1
+#: Sources smaller than this are read here; starting other processes would take longer.
+_SMALL = 8 << 20
+#: So few patients need no second shard.
+_FEW = 4_000
+#: Told how far a build has come: what it does, how much of it is done, and how much there is.
+Watch = Callable[[str, int, int], None]
+
+
+def silent(what: str, done: int, whole: int) -> None:
+    """Watches nothing."""
+
+
+def build(
+    source: Source, store: Path, mapping: Path | None = None, watch: Watch = silent, workers: int | None = None
+) -> Report:
+    """Build a store from a source, or bring the one there is up to date.
+
+    Raises `OnstudyError` where the source or the mapping cannot be used or the source has no patient; the store
+    then stays as it was. So it does where the build is interrupted: the next one goes on from there.
+    """
+    catalogue = catalogue_digest(catalogue_of(mapping))
+    watch("looking at the source", 0, 1)
+    parts = _different(source.parts())
+    new = not store.exists()
+    make_folder(store)
+    with locked(store):
+        found = _Build(source, store, mapping, catalogue, parts, watch)
+        try:
+            return found.report() if found.unchanged() else found.run(workers)
+        except InvalidFile:  # nothing can come of this source, so nothing of it is kept
+            found.undo(new)
+            raise
+
+
+def _different(parts: Sequence[Part]) -> list[Part]:
+    """The parts, those that hold the same only once."""
+    return list({part.digest: part for part in reversed(parts)}.values())[::-1]
+
+
+@dataclass
+class _Build:
+    source: Source
+    store: Path
+    mapping: Path | None
+    catalogue: str
+    parts: list[Part]
+    watch: Watch
+    old: Manifest | None = None
+    made: Report = field(default_factory=Report)
+
+    def __post_init__(self) -> None:
+        self.old = read_manifest(self.store)
+        self.rows = self.store / ROWS
+        self.made = Report(str(self.store), parts=len(self.parts))
+
+    @property
+    def sources(self) -> tuple[SourceInfo, ...]:
+        """The parts as the manifest lists them."""
+        return tuple(SourceInfo(part.name, part.size, part.digest) for part in self.parts)
+
+    def unchanged(self) -> bool:
+        """Whether the store is already what this build would make it."""
+        old = self.old
+        if old is None or old.catalogue != self.catalogue or old.sort != self.source.sort:
+            return False
+        if [one.digest for one in old.sources] != [part.digest for part in self.parts]:
+            return False
+        whole = all((self.store / SHARDS / shard.file).is_file() for shard in old.shards)
+        return whole and old.beside.get("version") == VERSION and (self.store / REPORT).is_file()
+
+    def report(self) -> Report:
+        """The report of the build that made the store as it is."""
+        return report_of(json.loads((self.store / REPORT).read_bytes()), str(self.store))
+
+    def run(self, workers: int | None) -> Report:
+        """Read what is new, put together what changed, and make it the store."""
+        make_folder(self.rows)
+        given = Given(self.source, self.store, self.mapping, self.catalogue, self._shard_count())
+        many = processors() if workers is None else workers
+        if workers is None and sum(part.size for part in self.parts) < _SMALL:
+            many = 0
+        with Workers(begin, given, many) as hands:
+            read = self._read(hands, given.shard_count)
+            people = sum(one.people for one in read.values())
+            if not people:
+                raise refuse(self._named(), "holds no patient, so there is nobody to store")
+            alone = next(one.first for one in read.values() if one.people) if people == 1 else None
+            shards = self._put(hands, given.shard_count, list(read), alone)
+        return self._settle(shards, read, given.shard_count, alone)
+
+    def undo(self, new: bool) -> None:
+        """Remove what this build left beside the store there was; all, where there was none."""
+        remove(self.store / BUILDING)
+        if self.old is None:
+            for name in (ROWS, SHARDS, PLAN, REPORT):
+                remove(self.store / name)
+        if new:
+            remove(self.store)
+
+    def _named(self) -> str:
+        return self.parts[0].name if len(self.parts) == 1 else f"the source ({len(self.parts)} files)"
+
+    def _shard_count(self) -> int:
+        """As many as there are; else as were planned by a build that was cut short; else by the size of the source."""
+        if self.old is not None:
+            return self.old.shard_count
+        plan = self.store / PLAN
+        if plan.is_file():
+            planned = json.loads(plan.read_bytes())
+            if planned.get("version") == VERSION:
+                return int(planned["shards"])
+        count = shards_for(*self.source.estimate(self.parts))
+        write_whole(plan, json.dumps({"version": VERSION, "shards": count}).encode())
+        return count
+
+    # Reading ------------------------------------------------------------------------------------------------
+
+    def _read(self, hands: Workers, shard_count: int) -> dict[str, Read]:
+        """Read every part into files of rows, but for those there are already; what came of each file, in order."""
+        found: dict[str, Read] = {}
+        whole = sum(part.size for part in self.parts)
+        done = 0
+        kept = {part.digest: self._kept(part, shard_count) for part in self.parts}
+        for part in self.parts:
+            known = kept[part.digest]
+            if known is not None:
+                found |= known
+                done += part.size
+        self.watch("reading", done, whole)
+        counts: dict[str, int] = {}
+        for piece, read in hands.each(self._pieces(kept, found, counts, shard_count)):
+            found[piece.file] = read
+            done += min(piece.task.length, piece.task.part.size)
+            self.watch("reading", min(done, whole), whole)
+        for part in self.parts:
+            if kept[part.digest] is None:
+                self.made.parts_read += 1
+                said = {"files": counts[part.digest], "shards": shard_count, "version": VERSION}
+                write_whole(self.rows / f"{part.digest}.json", json.dumps(said).encode())
+        order = [_file(part.digest, number) for part in self.parts for number in range(self._files(part.digest))]
+        return {name: found[name] for name in order}
+
+    def _pieces(
+        self, kept: dict[str, dict[str, Read] | None], found: dict[str, Read], counts: dict[str, int], shard_count: int
+    ) -> Iterator[Reading]:
+        """The pieces that are not read yet; those that are, of a build that was cut short, are added to `found`."""
+        for part in self.parts:
+            if kept[part.digest] is not None:
+                continue
+            counts[part.digest] = 0
+            for task in self.source.tasks(part):
+                name = _file(part.digest, task.number)
+                counts[part.digest] += 1
+                read = _said(self.rows / name, shard_count)
+                if read is None:
+                    yield Reading(task, name)
+                else:
+                    found[name] = read
+
+    def _kept(self, part: Part, shard_count: int) -> dict[str, Read] | None:
+        """What was read of a part by an earlier build; None where it has to be read."""
+        names = [_file(part.digest, number) for number in range(self._files(part.digest, shard_count))]
+        found = {name: _said(self.rows / name, shard_count) for name in names}
+        if not (self.rows / f"{part.digest}.json").is_file() or any(one is None for one in found.values()):
+            return None
+        return {name: one for name, one in found.items() if one is not None}
+
+    def _files(self, digest: str, shard_count: int | None = None) -> int:
+        """How many files of rows a part was read into; none where that was done for another number of shards."""
+        try:
+            said = json.loads((self.rows / f"{digest}.json").read_bytes())
+            fits = said["version"] == VERSION and shard_count in (None, said["shards"])
+            return int(said["files"]) if fits else 0
+        except (OSError, ValueError, KeyError, TypeError):
+            return 0
+
+    # Putting together -----------------------------------------------------------------------------------------
+
+    def _put(self, hands: Workers, shard_count: int, files: Sequence[str], alone: str | None) -> list[ShardInfo]:
+        """Put every shard together of which something changed; the shards of the store as it will be."""
+        places = {name: frozenset(shards_in(self.rows / name)) for name in files}
+        changed = self._changed(alone)
+        numbers = {number for some in places.values() for number in some if number >= 0}
+        old = {} if self.old is None or changed is None else {shard.number: shard for shard in self.old.shards}
+        shards: dict[int, ShardInfo] = {}
+        pieces: list[Putting] = []
+        touched = self._touched(changed, numbers | set(old))
+        key = self._key(shard_count, changed, alone)
+        make_folder(self.store / BUILDING)
+        make_folder(self.store / BUILDING / key)
+        for number in sorted(numbers | set(old)):
+            if number not in touched and number in old:
+                shards[number] = old[number]
+                self._unchanged(old[number])
+                continue
+            of_it = tuple(name for name in files if places[name] & {number, -1})
+            pieces.append(Putting(number, of_it, key, changed, old.get(number), alone))
+        self._put_pieces(hands, pieces, shards)
+        return [shards[number] for number in sorted(shards)]
+
+    def _put_pieces(self, hands: Workers, pieces: Sequence[Putting], shards: dict[int, ShardInfo]) -> None:
+        waiting: list[Putting] = []
+        for piece in pieces:
+            done = self._done(piece)
+            if done is None:
+                waiting.append(piece)
+            elif done[0] is not None:
+                shards[piece.number] = done[0]
+                self._note(done[0], done[1])
+        finished = len(pieces) - len(waiting)
+        self.watch("putting together", finished, len(pieces))
+        for piece, put in hands.each(waiting):
+            finished += 1
+            self.watch("putting together", finished, len(pieces))
+            self.made.ways.update(put.ways)
+            if put.info is not None:
+                shards[piece.number] = put.info
+                self._note(put.info, put.built)
+
+    def _note(self, info: ShardInfo, built: int) -> None:
+        self.made.patients_built += built
+        self._unchanged(info)
+
+    def _unchanged(self, info: ShardInfo) -> None:
+        add_left(self.made.left, read_left(self.store / SHARDS / f"{info.file}.json"))
+
+    def _done(self, piece: Putting) -> tuple[ShardInfo | None, int] | None:
+        """What a build that was cut short made of a shard; None where it had not come so far."""
+        path = self.store / BUILDING / piece.key / f"{piece.number:05d}.json"
+        if not path.is_file():
+            return None
+        said = json.loads(path.read_bytes())
+        info = None if said["info"] is None else ShardInfo(**said["info"])
+        if info is not None and not (self.store / SHARDS / f"{info.file}.json").is_file():
+            return None
+        return info, int(said["built"])
+
+    def _changed(self, alone: str | None) -> tuple[str, ...] | None:
+        """The files of rows, old and new, of all parts that changed; None where everything has to be made anew."""
+        old = self.old
+        if old is None or old.catalogue != self.catalogue or old.sort != self.source.sort:
+            return None
+        if old.beside.get("version") != VERSION or alone is not None or old.beside.get("alone"):
+            return None
+        if not all((self.store / SHARDS / f"{shard.file}.json").is_file() for shard in old.shards):
+            return None
+        before, now = {one.digest for one in old.sources}, {part.digest for part in self.parts}
+        found: list[str] = []
+        for digest in sorted(before ^ now):
+            files = [_file(digest, number) for number in range(self._files(digest, old.shard_count))]
+            if not files or not all((self.rows / name).is_file() for name in files):
+                return None
+            found += files
+        return tuple(found)
+
+    def _touched(self, changed: tuple[str, ...] | None, numbers: set[int]) -> set[int]:
+        """The shards in which something changed."""
+        if changed is None:
+            return numbers
+        found = {number for name in changed for number in shards_in(self.rows / name)}
+        return numbers if -1 in found else found
+
+    def _key(self, shard_count: int, changed: tuple[str, ...] | None, alone: str | None) -> str:
+        """A hash of all that the shards of this build are made of."""
+        digests = [part.digest for part in self.parts]
+        base = None if changed is None or self.old is None else self.old.digest
+        said = json.dumps([FORMAT, VERSION, self.catalogue, self.source.sort, shard_count, digests, base, alone])
+        return hashlib.blake2b(said.encode(), digest_size=16).hexdigest()
+
+    # The end --------------------------------------------------------------------------------------------------
+
+    def _settle(self, shards: list[ShardInfo], read: dict[str, Read], shard_count: int, alone: str | None) -> Report:
+        made = self.made
+        for one in read.values():
+            made.read.update(one.tally.read)
+            if alone is None:
+                made.left.update(one.tally.left)
+        made.patients = sum(shard.patients for shard in shards)
+        manifest = Manifest(
+            self.catalogue,
+            catalogue_of(self.mapping).version,
+            shard_count,
+            tuple(shards),
+            self.source.sort,
+            self.sources,
+            None if self.mapping is None else digest_of(self.mapping),
+            data_date(shards),
+            {"version": VERSION, "alone": alone is not None},
+        )
+        made.facts = manifest.facts
+        write_whole(self.store / REPORT, _json(made.to_dict()))
+        StoreWriter(self.store).commit(manifest)
+        self._clear()
+        return made
+
+    def _clear(self) -> None:
+        """Remove what no build will need again."""
+        digests = {part.digest for part in self.parts}
+        for path in self.rows.iterdir():
+            if path.name.partition(".")[0].partition("-")[0] not in digests:
+                remove(path)
+        remove(self.store / BUILDING)
+        remove(self.store / PLAN)
+
+
+def shards_for(patients: int, records: int) -> int:
+    """How many shards a store of so many patients and records has: even, so that two processes share them evenly."""
+    count = min(MOST_SHARDS, max(-(-patients // PATIENTS), -(-records // RECORDS)))
+    if patients <= _FEW:
+        return max(count, 1)
+    return max(count + count % 2, 2)
+
+
+def _file(digest: str, number: int) -> str:
+    """The name of the rows of a piece of a part."""
+    return f"{digest}-{number:05d}.arrow"
+
+
+def _said(path: Path, shard_count: int) -> Read | None:
+    """What was kept with a file of rows; None where there is no such file, or one for another number of shards."""
+    if not path.is_file():
+        return None
+    try:
+        return read_said(said_of(path), shard_count)
+    except (OSError, ValueError, KeyError, pa.ArrowException):
+        return None
+
+
+def _json(said: dict[str, object]) -> bytes:
+    return (json.dumps(said, indent=1, ensure_ascii=False) + "\n").encode("utf-8")

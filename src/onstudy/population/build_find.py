@@ -1,0 +1,66 @@
+"""What lies at a path or address, and what reads it into a store: `FINDERS` lists the sorts of source there are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+from onstudy.errors import OnstudyError
+from onstudy.population.build_sources import FhirSource, Source, files_below
+from onstudy.population.bulk_statements import PATIENTS, ROWS, StatementSource
+from onstudy.population.omop_source import is_omop
+from onstudy.readers.reading import clip
+
+Files = Sequence[tuple[str, str]]
+
+
+def _fhir(files: Files) -> Source:
+    return FhirSource(tuple(files))
+
+
+def _statements(sort: str, files: Files) -> Source:
+    return StatementSource(sort, tuple(files))
+
+
+#: The ends of names, and what reads files that are called so.
+FINDERS: dict[tuple[str, ...], Callable[[Files], Source]] = {
+    (".ndjson", ".jsonl", ".json"): _fhir,
+    (".csv", ".tsv"): partial(_statements, ROWS),
+    (".yaml", ".yml"): partial(_statements, PATIENTS),
+}
+_PACKED = ".gz"
+
+
+def find(source: str, store: Path) -> Source:
+    """What lies at a path or address.
+
+    Raises `OnstudyError` where there is nothing, nothing that is known, or files of several sorts.
+    """
+    if is_omop(source):
+        from onstudy.population.omop_build import omop_source
+
+        return omop_source(source, store)
+    path = Path(source)
+    try:
+        files = [(path.name, str(path))] if path.is_file() else files_below(path, store)
+    except OSError as error:
+        raise OnstudyError(f"{clip(source, 400)}: cannot be read: {error.strerror}") from None
+    if not path.exists():
+        raise OnstudyError(f"{clip(source, 400)}: there is no such file or folder")
+    by_sort = {ends: [file for file in files if _ends(file[0], ends)] for ends in FINDERS}
+    found = [(ends, some) for ends, some in by_sort.items() if some]
+    if not found:
+        raise OnstudyError(
+            f"{clip(source, 400)}: holds nothing that can be read: FHIR R4 (.ndjson, .json), an OMOP CDM, CSV with a "
+            "column `kind`, patient files (.yaml); each may be packed (.gz)"
+        )
+    if len(found) > 1:
+        names = " and ".join(clip(some[0][0], 80) for _, some in found)
+        raise OnstudyError(f"{clip(source, 400)}: holds files of several sorts ({names}); build from one sort only")
+    ends, some = found[0]
+    return FINDERS[ends](some)
+
+
+def _ends(name: str, ends: tuple[str, ...]) -> bool:
+    return name.lower().removesuffix(_PACKED).endswith(ends)

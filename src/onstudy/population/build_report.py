@@ -1,0 +1,196 @@
+"""What a build has to say: what was read, which facts there are, and what could not be used, so that it can be mapped.
+
+It is worked out from the shards themselves. It names codes, units and kinds, and never what a patient's record says.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from onstudy.population.store_shard import Words
+from onstudy.record.shard import NO_DAY, NO_INSTANT, Shard, Table, Text
+from onstudy.values.calendar import DAY
+
+#: A reason, and the code, unit or type concerned ("" where there is none).
+Left = Counter[tuple[str, str]]
+
+CODES = "records whose code is not in the catalogue"
+UNITS = "results without a unit that can be used"
+DATES = "dates that cannot be used"
+NO_RESULT = "records that say there is no result, or that nothing was done"
+DRUGS = "patients with drugs that were not recognised"
+UNREAD = "resources of a type that is not read"
+IMPLAUSIBLE = "values that lie outside what is possible"
+STRANGER = "resources about a patient of whom there is no Patient resource"
+OTHERS = "other problems"
+
+_REASONS: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"^(?P<item>.*) is not in the catalogue"), CODES),
+    (re.compile(r"not recognised"), DRUGS),
+    (re.compile(r"^resources of this type are not read"), UNREAD),
+    (re.compile(r"^(?P<item>.*lies outside .*): check it"), IMPLAUSIBLE),
+    (re.compile(r"^(?P<item>.*\bunit\b.*)"), UNITS),
+    (re.compile(r"^(?P<item>.*(?:\bdate\b|ends before it begins|birth date|age that).*)"), DATES),
+    (re.compile(r"^(?P<item>its status is .*|there is no result.*|.*no exposure|.*nothing was done.*)"), NO_RESULT),
+)
+_MORE = re.compile(r", and ([0-9]+) more$")
+_COUNTED = re.compile(r"^(?P<type>[A-Za-z]+) \((?P<many>[0-9]+)\)$")
+#: Reasons of which a patient has one problem for all records, with how many there are.
+_BY_RECORD = frozenset({CODES})
+
+
+def left_in(shard: Shard) -> Left:
+    """What of the records of a shard could not be used."""
+    found: Left = Counter()
+    problems = shard.problems
+    if not problems.rows:
+        return found
+    what, where = problems.text("what"), problems.text("where")
+    reasons = {place: _reason(str(what.words[place])) for place in np.unique(what.index[what.index >= 0]).tolist()}
+    shared = {place for place, (reason, _) in reasons.items() if reason in (*_BY_RECORD, UNREAD)}
+    plain = ~np.isin(what.index, list(shared))
+    for place, many in zip(*np.unique(what.index[plain], return_counts=True), strict=True):
+        found[reasons.get(int(place), (OTHERS, ""))] += int(many)
+    rows = np.flatnonzero(~plain)
+    for place, said in zip(what.index[rows].tolist(), _texts(where, rows), strict=True):
+        reason, item = reasons[place]
+        counted = _COUNTED.match(said) if reason == UNREAD else None
+        more = _MORE.search(said)
+        if counted is not None:
+            continue  # they were counted when they were read
+        else:
+            found[reason, item] += 1 + (int(more[1]) if more else 0)
+    return found
+
+
+def _texts(text: Text, rows: np.ndarray[Any, np.dtype[np.int64]]) -> list[str]:
+    places = text.index[rows]
+    words = text.words.array.to_pylist() if isinstance(text.words, Words) else text.words
+    return ["" if place < 0 else words[place] for place in places.tolist()]
+
+
+def _reason(what: str) -> tuple[str, str]:
+    """The reason a problem tells of, and what it is about."""
+    for pattern, reason in _REASONS:
+        found = pattern.search(what)
+        if found is not None:
+            return reason, found.groupdict().get("item") or ""
+    return OTHERS, what
+
+
+def latest_day(shard: Shard) -> int | None:
+    """The day up to which the records of a shard go; the farthest of one patient in a thousand are not counted.
+
+    So a year that was mistyped is not taken for the day of the data.
+    """
+    last = np.full(shard.patients.rows, NO_DAY, np.int64)
+    for kind in shard.kinds:
+        table = shard.table(kind)
+        for name in ("start", "recorded"):
+            np.maximum.at(last, table.get("patient"), _last_days(table, name))
+    known = np.sort(last[last != NO_DAY])
+    return int(known[-1 - len(known) // 1000]) if len(known) else None
+
+
+def _last_days(table: Table, name: str) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """The last day of each moment of one calendar day or less; no day of any other."""
+    low, high = table.get(f"{name}.low"), table.get(f"{name}.high")
+    instant = np.where((low != NO_INSTANT) & (low == high), low // DAY, NO_DAY)
+    return np.maximum(table.get(f"{name}.day").astype(np.int64), instant)
+
+
+@dataclass
+class Report:
+    """What came of a build."""
+
+    store: str = ""
+    changed: bool = True  # false: nothing had changed, and nothing was written
+    read: Counter[str] = field(default_factory=Counter)
+    parts: int = 0
+    parts_read: int = 0
+    patients: int = 0
+    patients_built: int = 0
+    facts: dict[str, int] = field(default_factory=dict)
+    left: Left = field(default_factory=Counter)
+    ways: Counter[str] = field(default_factory=Counter)
+
+    def to_dict(self, most: int = 50) -> dict[str, Any]:
+        """As `report.json` holds it: of each reason how many there are, and the `most` frequent items."""
+        return {
+            "parts": self.parts,
+            "resources_read": dict(sorted(self.read.items())),
+            "patients": self.patients,
+            "facts": self.facts,
+            "could_not_be_used": {
+                reason: {"count": total, "most_frequent": dict(items[:most])} for reason, total, items in self.reasons()
+            },
+        }
+
+    def reasons(self) -> list[tuple[str, int, list[tuple[str, int]]]]:
+        """Every reason with its count and its items, the most frequent first."""
+        totals: Counter[str] = Counter()
+        items: dict[str, Counter[str]] = {}
+        for (reason, item), many in self.left.items():
+            totals[reason] += many
+            if item:
+                items.setdefault(reason, Counter())[item] += many
+        ordered = sorted(totals.items(), key=lambda pair: (-pair[1], pair[0]))
+        return [
+            (reason, total, sorted(items.get(reason, Counter()).items(), key=lambda pair: (-pair[1], pair[0])))
+            for reason, total in ordered
+        ]
+
+    def to_text(self, most: int = 8) -> str:
+        """As a person reads it."""
+        if not self.changed:
+            return f"{self.store}: nothing has changed since the last build; nothing was written\n"
+        lines = [f"{self.store}: {self.patients:,} patients, {sum(self.facts.values()):,} facts"]
+        kinds = sorted(self.read.items(), key=lambda pair: (-pair[1], pair[0]))
+        listed = ", ".join(f"{many:,} {kind}" for kind, many in kinds)
+        files = "1 file" if self.parts == 1 else f"{self.parts:,} files"
+        lines.append(f"read from {files}: {sum(self.read.values()):,} ({listed})")
+        if self.patients_built < self.patients or self.parts_read < self.parts:
+            lines.append(
+                f"changed: {self.parts_read:,} of them read, {self.patients_built:,} patients put together anew"
+            )
+        lines.append(f"facts by kind ({len(self.facts)} kinds):")
+        most_kinds = sorted(self.facts.items(), key=lambda pair: (-pair[1], pair[0]))
+        lines += [f"  {many:>12,}  {kind}" for kind, many in most_kinds[: 2 * most]]
+        lines += [f"  {'':>12}  ... all of them in report.json"] if len(most_kinds) > 2 * most else []
+        lines += self._left_lines(most)
+        return "\n".join(lines) + "\n"
+
+    def _left_lines(self, most: int) -> list[str]:
+        reasons = self.reasons()
+        if not reasons:
+            return ["everything that was read could be used"]
+        lines = ["what could not be used:"]
+        for reason, total, items in reasons:
+            lines.append(f"  {total:>12,}  {reason}")
+            lines += [f"  {many:>18,}  {item}" for item, many in items[:most]]
+            lines += [f"  {'':>18}  ... and {len(items) - most:,} more"] if len(items) > most else []
+        return lines
+
+
+def report_of(raw: Mapping[str, Any], store: str) -> Report:
+    """The report of a build that was made before, from its `report.json`."""
+    left: Left = Counter()
+    for reason, said in raw["could_not_be_used"].items():
+        named = sum(said["most_frequent"].values())
+        left.update({(reason, item): many for item, many in said["most_frequent"].items()})
+        left[reason, ""] += said["count"] - named
+    return Report(
+        store, False, Counter(raw["resources_read"]), raw["parts"], 0, raw["patients"], 0, dict(raw["facts"]), left
+    )
+
+
+def add_left(into: Left, found: Iterable[tuple[str, str, int]]) -> None:
+    """Add counts as (reason, item, count)."""
+    for reason, item, many in found:
+        into[reason, item] += many

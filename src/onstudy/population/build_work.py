@@ -1,0 +1,295 @@
+"""The two sorts of work of a build: reading a piece of a source into rows, and putting the rows of a shard together."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from onstudy.errors import OnstudyError
+from onstudy.population.build_report import STRANGER, Left, latest_day, left_in
+from onstudy.population.build_sources import Source, Task
+from onstudy.population.bulk_assemble import Assembler, Ways
+from onstudy.population.bulk_elements import type_of_shape
+from onstudy.population.bulk_fhir import NOBODY, PATIENT, SHARED, Tally
+from onstudy.population.bulk_rows import Ints, hashed, join_rows, read_rows, write_rows
+from onstudy.population.bulk_tables import merged
+from onstudy.population.store import SHARDS, ShardInfo, StoreWriter, catalogue_digest, shard_number
+from onstudy.population.store_files import write_whole
+from onstudy.population.store_shard import StoredShard
+from onstudy.record.catalogue import Catalogue, load_catalogue
+from onstudy.record.catalogue_file import extend
+from onstudy.record.shard import Shard
+
+ROWS, BUILDING = "rows", "building"
+#: Rows about nobody are kept under this number.
+ABOUT_NOBODY = -1
+#: Where more of a shard's patients changed than this, all of them are put together anew.
+_MANY = 0.3
+
+
+@dataclass(frozen=True)
+class Given:
+    """What every worker is given: it is the same for a whole build."""
+
+    source: Source
+    store: Path
+    mapping: Path | None
+    catalogue: str  # its hash
+    shard_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Read a piece into a file of rows."""
+
+    task: Task
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
+class Putting:
+    """Put a shard together of the rows in `files`.
+
+    `changed` are files of rows, old and new, that name the patients who changed; None is everybody. `alone` is the
+    one patient there is in the whole source: what is about nobody is about that one.
+    """
+
+    number: int
+    files: tuple[str, ...]
+    key: str
+    changed: tuple[str, ...] | None = None
+    old: ShardInfo | None = None
+    alone: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What came of reading a piece."""
+
+    tally: Tally
+    people: int
+    first: str | None  # a patient
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """What came of putting a shard together."""
+
+    info: ShardInfo | None  # None: nobody lies in it
+    built: int
+    ways: Ways
+
+
+def begin(given: Given) -> Callable[[Any], Any]:
+    """What does a piece of work, in a worker."""
+    return _Worker(given).work
+
+
+def catalogue_of(mapping: Path | None) -> Catalogue:
+    """The catalogue with a site's mapping, if there is one. Raises `InvalidFile` with all that is wrong in it."""
+    return load_catalogue() if mapping is None else extend(load_catalogue(), mapping)
+
+
+class _Worker:
+    def __init__(self, given: Given) -> None:
+        self.given = given
+        self.catalogue = catalogue_of(given.mapping)
+        if catalogue_digest(self.catalogue) != given.catalogue:
+            raise OnstudyError(f"{given.mapping}: was changed while it was used; run the same command again")
+        self.rows, self.shards = given.store / ROWS, given.store / SHARDS
+        self._assembler: Assembler | None = None
+
+    def work(self, piece: Reading | Putting) -> Read | Put:
+        """Do one piece of work."""
+        return self._read(piece) if isinstance(piece, Reading) else self._put(piece)
+
+    # Reading ------------------------------------------------------------------------------------------------
+
+    def _read(self, piece: Reading) -> Read:
+        table, tally = self.given.source.rows(piece.task, self.catalogue)
+        shards = hashed(_column(table, "patient"), self.given.shard_count, shard_number)
+        read = _read_of(table, tally)
+        write_rows(self.rows / piece.file, table, shards, _said(read, self.given.shard_count))
+        return read
+
+    # Putting together ---------------------------------------------------------------------------------------
+
+    def _put(self, piece: Putting) -> Put:
+        rows = [table for name in piece.files if (table := read_rows(self.rows / name, piece.number)) is not None]
+        shared = [_shared(table, piece.alone) for table in self._about_nobody(piece.files)]
+        changed = self._changed(piece)
+        old = None if changed is None or piece.old is None else self._old(piece.old)
+        if old is not None and changed is not None and len(changed) > _MANY * old.patients.rows:
+            old = None
+        if old is None:
+            assembled = self._assembled([*rows, *shared])
+            shard, built = assembled.shard, assembled.shard.patients.rows
+        else:
+            assert changed is not None, "an old shard is kept where some patients changed"
+            assembled = self._assembled([*(_of(table, changed) for table in rows), *shared])
+            built = assembled.shard.patients.rows
+            shard = _replaced(old, self._ids(piece, changed), assembled.shard)
+        left = left_in(shard)
+        _add_strangers(rows, left)
+        info = None
+        if shard.patients.rows:
+            info = StoreWriter(self.given.store).add(piece.number, shard, latest_day(shard))
+            _write_left(self.shards / f"{info.file}.json", left)
+        _write_done(self.given.store / BUILDING / piece.key / f"{piece.number:05d}.json", info, built)
+        return Put(info, built, assembled.ways)
+
+    def _assembled(self, tables: Sequence[pa.Table]) -> Any:
+        if self._assembler is None:
+            source = self.given.source
+            self._assembler = Assembler(source.reader(self.catalogue), source.together, self.catalogue)
+        return self._assembler.assemble(join_rows(tables) if tables else _NO_ROWS)
+
+    def _about_nobody(self, files: Sequence[str]) -> list[pa.Table]:
+        return [table for name in files if (table := read_rows(self.rows / name, ABOUT_NOBODY)) is not None]
+
+    def _changed(self, piece: Putting) -> pa.Array | None:
+        """The patients of whom something changed; None for everybody."""
+        if piece.changed is None or self._about_nobody(piece.changed):
+            return None
+        tables = [read_rows(self.rows / name, piece.number) for name in piece.changed]
+        keys = [_column(table, "patient") for table in tables if table is not None]
+        return pc.unique(pa.concat_arrays(keys)) if keys else pa.array([], pa.string())
+
+    def _old(self, info: ShardInfo) -> Shard:
+        return StoredShard(self.shards / info.file, None, None)
+
+    def _ids(self, piece: Putting, changed: pa.Array) -> set[str]:
+        """What the patients who changed may be called in the shard: by their keys, and by names of their own."""
+        found = set(changed.to_pylist())
+        for name in (*piece.files, *(piece.changed or ())):
+            table = read_rows(self.rows / name, piece.number)
+            if table is not None and "names" in table.column_names:
+                for names in _of(table, changed).column("names").to_pylist():
+                    found.update(names or ())
+        return found
+
+
+def _column(table: pa.Table, name: str) -> pa.Array:
+    column = table.column(name)
+    if column.num_chunks == 0:
+        return pa.nulls(0, column.type)
+    return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks)
+
+
+_NO_ROWS = pa.table(
+    {
+        "patient": pa.array([], pa.string()),
+        "seq": pa.array([], pa.int64()),
+        "shape": pa.DictionaryArray.from_arrays(pa.array([], pa.int32()), pa.array([], pa.binary())),
+    }
+)
+
+
+def _of(table: pa.Table, patients: pa.Array) -> pa.Table:
+    return table.filter(pc.is_in(table.column("patient"), value_set=patients))
+
+
+def _shared(table: pa.Table, alone: str | None) -> pa.Table:
+    """The rows about nobody that are there for all; the others are about the only patient, where there is only one."""
+    if alone is None:
+        return table.take(pa.array(np.flatnonzero(_is_shared(table))))
+    patient = pc.if_else(pa.array(_is_shared(table)), None, alone)
+    return table.set_column(table.column_names.index("patient"), "patient", patient.cast(pa.string()))
+
+
+def _is_shared(table: pa.Table) -> Any:
+    shape = _column(table, "shape")
+    shared = [type_of_shape(one) in SHARED for one in shape.dictionary.to_pylist()]
+    return np.array([*shared, False], bool)[shape.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
+
+
+def _add_strangers(tables: Sequence[pa.Table], left: Left) -> None:
+    """Count the rows that are about somebody of whom there is no Patient resource."""
+    known: list[pa.Array] = []
+    for table in tables:
+        shape = _column(table, "shape")
+        people = [type_of_shape(one) == PATIENT for one in shape.dictionary.to_pylist()]
+        number = shape.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+        some = np.flatnonzero(np.array([*people, True], bool)[number])
+        known.append(_column(table, "patient").take(pa.array(some)))
+    everybody = pa.concat_arrays(known) if known else pa.array([], pa.string())
+    for table in tables:
+        strange = pc.invert(pc.is_in(table.column("patient"), value_set=everybody))
+        for said in _column(table.filter(strange), "shape").value_counts().to_pylist():
+            left[STRANGER, type_of_shape(said["values"])] += said["counts"]
+
+
+def _replaced(old: Shard, gone: set[str], new: Shard) -> Shard:
+    """The old shard without some patients, with those of the new one."""
+    ids = old.patients.text("id")
+    kept = [row for row in range(old.patients.rows) if ids.at(row) not in gone]
+    named = [*((str(ids.at(row)), 0, row) for row in kept)]
+    ours = new.patients.text("id")
+    named += [(str(ours.at(row)), 1, row) for row in range(new.patients.rows)]
+    places: tuple[Ints, Ints] = (
+        np.full(old.patients.rows, -1, np.int64),
+        np.full(new.patients.rows, -1, np.int64),
+    )
+    for place, (_, which, row) in enumerate(sorted(named)):
+        places[which][row] = place
+    return merged([old, new], places)
+
+
+# What is kept of work that was done -------------------------------------------------------------------------------
+
+
+def _read_of(table: pa.Table, tally: Tally) -> Read:
+    """What there is to say of the rows of a piece."""
+    shape = _column(table, "shape")
+    types = [type_of_shape(one) for one in shape.dictionary.to_pylist()]
+    number = shape.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    patient = _column(table, "patient")
+    about_nobody = patient.is_null().to_numpy(zero_copy_only=False)
+    for place, kind in enumerate([*types, "unknown"]):
+        wanted = place if place < len(types) else -1
+        many = int(np.count_nonzero(about_nobody & (number == wanted)))
+        if many and kind not in SHARED:
+            tally.left[NOBODY, kind] += many
+    people = [place for place, kind in enumerate(types) if kind == PATIENT]
+    some = np.flatnonzero((np.isin(number, people) | (number < 0)) & ~about_nobody)
+    keys = pc.unique(patient.take(pa.array(some))) if len(some) else pa.array([], pa.string())
+    return Read(tally, len(keys), keys[0].as_py() if len(keys) else None)
+
+
+def _said(read: Read, shard_count: int) -> bytes:
+    left = [[reason, item, many] for (reason, item), many in sorted(read.tally.left.items())]
+    said = {"read": dict(sorted(read.tally.read.items())), "left": left, "people": read.people, "first": read.first}
+    return json.dumps({"shards": shard_count, **said}).encode()
+
+
+def read_said(said: bytes, shard_count: int) -> Read | None:
+    """What came of reading a piece, from what was kept with its rows; None if they are for other shards."""
+    raw = json.loads(said)
+    if raw["shards"] != shard_count:
+        return None
+    tally = Tally()
+    tally.read.update(raw["read"])
+    tally.left.update({(reason, item): many for reason, item, many in raw["left"]})
+    return Read(tally, raw["people"], raw["first"])
+
+
+def _write_left(path: Path, left: Left) -> None:
+    listed = [[reason, item, many] for (reason, item), many in sorted(left.items())]
+    write_whole(path, json.dumps(listed, ensure_ascii=False).encode())
+
+
+def read_left(path: Path) -> list[tuple[str, str, int]]:
+    """What of the records of a shard could not be used, as it was kept beside the shard."""
+    return [(str(reason), str(item), int(many)) for reason, item, many in json.loads(path.read_bytes())]
+
+
+def _write_done(path: Path, info: ShardInfo | None, built: int) -> None:
+    said = {"info": None if info is None else asdict(info), "built": built}
+    write_whole(path, json.dumps(said, ensure_ascii=False).encode())

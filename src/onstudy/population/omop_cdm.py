@@ -1,0 +1,90 @@
+"""What an OMOP database is to its reader, wherever it lies: tables with columns, read whole or piece by piece."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from onstudy.errors import OnstudyError
+
+#: Rows read at a time, and rows of a piece.
+BATCH, ROWS = 1 << 18, 1 << 19
+#: Bytes of text read at a time, and of a piece.
+BLOCK = 1 << 24
+#: How DuckDB is used: no temporary files (a record must not lie about on a disk), no extensions from the network.
+SETTINGS: dict[str, Any] = {
+    "temp_directory": "",
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where rows of a table lie: its name there, its path or "", its size in bytes, and a hash of what it holds."""
+
+    name: str
+    path: str
+    size: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Some of the rows of a place, from `first` to before `last`: bytes, row groups, row numbers or pages."""
+
+    path: str
+    first: int
+    last: int
+    data: bytes | None = None
+
+
+class Cdm(Protocol):
+    """An OMOP database that tables can be read from. `damaged` counts lines that are no rows, by table."""
+
+    damaged: dict[str, int]
+
+    def columns(self, table: str) -> list[str]:
+        """The columns a table has, in small letters; none where there is no such table."""
+
+    def batches(self, table: str, columns: Sequence[str], piece: Piece | None = None) -> Iterator[pa.RecordBatch]:
+        """The rows of a table, or of a piece of it, in batches, with these of its columns."""
+
+    def places(self, table: str) -> list[Place]:
+        """Where the rows of a table lie."""
+
+    def pieces(self, table: str, path: str) -> Iterator[Piece]:
+        """Pieces of about a second's work that a place of a table consists of."""
+
+    def count(self, table: str) -> int:
+        """About how many rows a table has."""
+
+
+def read_table(cdm: Cdm, table: str, columns: Sequence[str], piece: Piece | None = None) -> Iterator[pa.RecordBatch]:
+    """Batches of a table with exactly these columns; those the table lacks are null."""
+    there = cdm.columns(table)
+    held = [name for name in columns if name in there]
+    if not held:
+        return
+    for batch in cdm.batches(table, held, piece):
+        missing = [name for name in columns if name not in held]
+        arrays = [batch.column(held.index(name)) if name in held else pa.nulls(batch.num_rows) for name in columns]
+        yield batch if not missing else pa.record_batch(arrays, names=list(columns))
+
+
+def hash_of(path: Path) -> tuple[int, str]:
+    """The size and a hash of a file."""
+    digest, size = hashlib.blake2b(digest_size=16), 0
+    try:
+        with path.open("rb") as file:
+            while block := file.read(BLOCK):
+                digest.update(block)
+                size += len(block)
+    except OSError as error:
+        raise OnstudyError(f"{path}: cannot be read: {error.strerror}") from None
+    return size, digest.hexdigest()

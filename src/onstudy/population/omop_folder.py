@@ -1,0 +1,231 @@
+"""The tables of an OMOP database as files in a folder: CSV, plain or packed with gzip, and Parquet."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+import pyarrow as pa
+import pyarrow.csv as pacsv
+import pyarrow.parquet as papq
+
+from onstudy.errors import OnstudyError
+from onstudy.population.omop_cdm import BATCH, BLOCK, ROWS, Piece, Place, hash_of
+
+
+def files_of(folder: Path) -> dict[str, list[Path]]:
+    """The files of each table: `person.csv`, `PERSON.csv.gz`, `person.parquet`, a folder `person` of Parquet."""
+    found: dict[str, list[Path]] = {}
+    for path in sorted(folder.iterdir()):
+        name = path.name.lower()
+        if path.is_dir():
+            parts = sorted(path.glob("*.parquet"))
+            if parts:
+                found[name] = parts
+        elif name.endswith(_SUFFIXES):
+            found.setdefault(name.partition(".")[0], []).append(path)
+    return found
+
+
+_CSV = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
+_PARQUET = ".parquet"
+_SUFFIXES = (*_CSV, _PARQUET)
+#: Bytes that rows are counted in, and bytes that one quoted text may have.
+_SAMPLE, _LONGEST = 1 << 18, 1 << 27
+
+
+@dataclass
+class Folder:
+    """A folder with one or several files for each table."""
+
+    files: dict[str, list[Path]]
+    damaged: dict[str, int] = field(default_factory=dict)
+
+    def columns(self, table: str) -> list[str]:
+        """The columns of the first of its files."""
+        paths = self.files.get(table)
+        return [name.lower() for name in _written(paths[0])] if paths else []
+
+    def batches(self, table: str, columns: Sequence[str], piece: Piece | None = None) -> Iterator[pa.RecordBatch]:
+        """The rows of all its files, or of a piece of one."""
+        if piece is not None:
+            yield from self._read(table, Path(piece.path), columns, piece)
+            return
+        for path in self.files.get(table, []):
+            yield from self._read(table, path, columns, None)
+
+    def places(self, table: str) -> list[Place]:
+        """Its files."""
+        return [Place(path.name, str(path), *hash_of(path)) for path in self.files.get(table, [])]
+
+    def pieces(self, table: str, path: str) -> Iterator[Piece]:
+        """Blocks of whole lines, or row groups."""
+        yield from _groups(Path(path)) if path.endswith(_PARQUET) else _blocks(Path(path))
+
+    def count(self, table: str) -> int:
+        """The rows of its files: those of text by the length of the first ones."""
+        return sum(_count(path) for path in self.files.get(table, []))
+
+    def _read(self, table: str, path: Path, columns: Sequence[str], piece: Piece | None) -> Iterator[pa.RecordBatch]:
+        """The rows of a file, or of a piece of it; a column it lacks is empty."""
+        written = {name.lower(): name for name in _written(path)}
+        held = {name: written[name] for name in columns if name in written}
+        if path.suffix == _PARQUET:
+            found = _parquet(path, list(held.values()), piece)
+        else:
+            found = self._csv(table, path, list(held.values()), piece)
+        for batch in found:
+            arrays = {name: batch.column(old) for name, old in held.items()}
+            empty = pa.nulls(batch.num_rows, pa.string())
+            yield pa.record_batch([arrays.get(name, empty) for name in columns], names=list(columns))
+
+    def _csv(self, table: str, path: Path, held: Sequence[str], piece: Piece | None) -> Iterator[pa.RecordBatch]:
+        """Every column as text; a line with more or fewer fields is counted and passed over."""
+
+        def damaged(row: Any) -> str:
+            self.damaged[table] = self.damaged.get(table, 0) + 1
+            return "skip"
+
+        tabs = "\t" in _first_line(path)
+        parse = pacsv.ParseOptions(
+            delimiter="\t" if tabs else ",",
+            quote_char=False if tabs else '"',
+            invalid_row_handler=damaged,
+            newlines_in_values=not tabs,
+        )
+        types: dict[str, pa.DataType] = dict.fromkeys(held, pa.string())
+        convert = pacsv.ConvertOptions(
+            column_types=types, include_columns=held, null_values=[""], strings_can_be_null=True
+        )
+        names = None if piece is None else _header(path)
+        options = pacsv.ReadOptions(block_size=BLOCK, column_names=names)
+        given = path if piece is None else pa.BufferReader(_bytes_of(path, piece))
+        try:
+            with pacsv.open_csv(given, options, parse, convert) as reader:
+                yield from reader
+        except (pa.ArrowInvalid, OSError) as error:
+            raise OnstudyError(f"{path}: cannot be read to its end as CSV: {_reason(error)}") from None
+
+
+def _written(path: Path) -> list[str]:
+    """The columns of a file, as they are written."""
+    if path.suffix != _PARQUET:
+        return _header(path)
+    with _parquet_file(path) as file:
+        return [str(name) for name in file.schema_arrow.names]
+
+
+def _count(path: Path) -> int:
+    if path.suffix == _PARQUET:
+        with _parquet_file(path) as file:
+            return int(file.metadata.num_rows)
+    with _opened(path) as file:
+        sample = file.read(_SAMPLE)
+        read = file.fileobj.tell() if isinstance(file, gzip.GzipFile) and file.fileobj is not None else len(sample)
+    if len(sample) < _SAMPLE:
+        return int(sample.count(b"\n"))
+    return int(sample.count(b"\n") * path.stat().st_size / read)
+
+
+# Parquet --------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _parquet_file(path: Path) -> Iterator[papq.ParquetFile]:
+    try:
+        with papq.ParquetFile(path) as file:
+            yield file
+    except (pa.ArrowException, OSError):
+        raise OnstudyError(f"{path}: is no Parquet file that can be read") from None
+
+
+def _parquet(path: Path, held: Sequence[str], piece: Piece | None) -> Iterator[pa.RecordBatch]:
+    with _parquet_file(path) as file:
+        groups = range(piece.first, piece.last) if piece is not None else range(file.num_row_groups)
+        yield from file.iter_batches(BATCH, row_groups=list(groups), columns=list(held))
+
+
+def _groups(path: Path) -> Iterator[Piece]:
+    """Row groups that together have about as many rows as a piece should."""
+    with _parquet_file(path) as file:
+        first = rows = 0
+        for group in range(file.num_row_groups):
+            more = file.metadata.row_group(group).num_rows
+            if rows and rows + more > ROWS:
+                yield Piece(str(path), first, group)
+                first, rows = group, 0
+            rows += more
+        yield Piece(str(path), first, file.num_row_groups)
+
+
+# CSV --------------------------------------------------------------------------------------------------------
+
+
+def _opened(path: Path) -> IO[bytes]:
+    return gzip.open(path) if path.suffix == ".gz" else path.open("rb")  # type: ignore[return-value]
+
+
+def _bytes_of(path: Path, piece: Piece) -> bytes:
+    if piece.data is not None:
+        return piece.data
+    with path.open("rb") as file:
+        file.seek(piece.first)
+        return file.read(piece.last - piece.first)
+
+
+def _blocks(path: Path) -> Iterator[Piece]:
+    """Blocks of whole lines; of a packed file with what they hold. A line may go on in the next where it is quoted."""
+    packed, quote = path.suffix == ".gz", b"" if "\t" in _first_line(path) else b'"'
+    try:
+        with _opened(path) as file:
+            start = len(file.readline())
+            waiting = b""
+            while block := file.read(BLOCK):
+                waiting += block
+                end = _line_end(waiting, quote)
+                if end:
+                    yield Piece(str(path), start, start + end, waiting[:end] if packed else None)
+                    waiting, start = waiting[end:], start + end
+            if waiting:
+                yield Piece(str(path), start, start + len(waiting), waiting if packed else None)
+    except (OSError, EOFError, zlib.error):
+        raise OnstudyError(f"{path}: cannot be read to its end as CSV: it is damaged or cut off") from None
+
+
+def _line_end(text: bytes, quote: bytes) -> int:
+    """The end of the last line that ends outside quotes; of very much text without one, of the last line."""
+    open_ = bool(quote) and text.count(quote) % 2 == 1
+    end = len(text)
+    while (place := text.rfind(b"\n", 0, end)) >= 0:
+        open_ ^= bool(quote) and text.count(quote, place, end) % 2 == 1
+        if not open_:
+            return place + 1
+        end = place
+    return text.rfind(b"\n") + 1 if len(text) > _LONGEST else 0
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong with a file, without any of its content."""
+    text = str(error)
+    if "utf" in text.lower():
+        return "it is not UTF-8 text"
+    return "it is damaged or cut off" if isinstance(error, OSError) else "its lines are no table"
+
+
+def _first_line(path: Path) -> str:
+    opened: Callable[..., Any] = gzip.open if path.suffix == ".gz" else open
+    try:
+        with opened(path, "rt", encoding="utf-8-sig", errors="replace") as file:
+            return str(file.readline(1 << 16)).rstrip("\r\n")
+    except (OSError, EOFError):
+        raise OnstudyError(f"{path}: cannot be read; is it a whole file?") from None
+
+
+def _header(path: Path) -> list[str]:
+    line = _first_line(path)
+    return [name.strip(' "') for name in line.split("\t" if "\t" in line else ",")]

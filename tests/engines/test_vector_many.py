@@ -1,0 +1,123 @@
+"""The vector engine beside the reference, for many patients at once: truths, causes, questions and evidence."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from datetime import date
+from functools import cache
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.engines.each import ALL
+from tests.engines.worlds import (
+    World,
+    days_ahead,
+    everybody,
+    facts_by_memory,
+    facts_by_vector,
+    rules,
+    said_by_memory,
+    said_by_vector,
+)
+from tests.generative.depth import examples
+from tests.generative.test_knowledge import shipped_rules
+from tests.trials.flagship import examples as written_examples
+from tests.trials.flagship import patient_entry
+from tests.trials.test_examples import SUMMARY, VARIANTS
+
+from onstudy.criteria.expr import TruthExpr
+from onstudy.engines.vector import Vector, evaluate_many
+from onstudy.language.unparse import unparse
+from onstudy.readers.patientfile import patient_from
+from onstudy.record.catalogue import load_catalogue
+from onstudy.values.calendar import as_when, on_day
+
+SEEDS = st.integers(0, 2**40)
+Made = Callable[[random.Random], tuple[World, tuple[str, ...]]]
+
+
+def assert_equal(world: World, vector: Vector, rule: TruthExpr) -> None:
+    """Both answers, their causes and their questions, pair by pair."""
+    for which, assumed in enumerate((frozenset[str](), ALL)):
+        found = said_by_vector(vector, rule, assumed)
+        wanted = [said_by_memory(memories[which].evaluate(rule)) for memories in world.memories]
+        different = [pair for pair, said in enumerate(found) if said != wanted[pair]]
+        assert not different, f"{unparse(rule)}: pair {different[0]} {found[different[0]]} {wanted[different[0]]}"
+
+
+@pytest.mark.generative
+@pytest.mark.parametrize("plain", [True, False], ids=["plain apart", "all closely"])
+@pytest.mark.parametrize("made", [everybody, days_ahead])
+@examples(0.06)
+@given(seed=SEEDS)
+def test_many_patients_at_once(made: Made, plain: bool, seed: int) -> None:
+    source = random.Random(seed)
+    world, kinds = made(source)
+    vector = world.vector(plain)
+    for rule in rules(source, kinds):
+        assert_equal(world, vector, rule)
+
+
+@pytest.mark.generative
+@examples(0.06)
+@given(seed=SEEDS)
+def test_the_facts_an_answer_rests_on(seed: int) -> None:
+    source = random.Random(seed)
+    world, kinds = everybody(source)
+    vector = world.vector()
+    for rule in rules(source, kinds):
+        found = vector.evidence(rule)
+        for pair, (memory, _) in enumerate(world.memories):
+            assert facts_by_vector(world.shard, found, pair) == facts_by_memory(memory, rule), unparse(rule)
+
+
+@pytest.mark.generative
+@examples(0.06)
+@given(seed=SEEDS)
+def test_any_pairs_are_the_pairs_of_all(seed: int) -> None:
+    """Pairs asked alone, several times or in another order get the answers they get together."""
+    source = random.Random(seed)
+    world, kinds = everybody(source)
+    asked = list(rules(source, kinds))
+    together = evaluate_many(asked, world.shard, world.pairs(), load_catalogue())
+    chosen = np.array([source.randrange(len(world.rows)) for _ in range(17)])
+    apart = evaluate_many(asked, world.shard, world.pairs().take(chosen), load_catalogue())
+    assert (apart.recorded == together.recorded[:, chosen]).all()
+    assert (apart.if_confirmed == together.if_confirmed[:, chosen]).all()
+
+
+# The flagship -----------------------------------------------------------------------------------------------
+
+
+@cache
+def vignettes() -> World:
+    """The patients of the reference's vignettes and their variants, on the day of the reference."""
+    bases = {"BASE-1": "B1", "BASE-2": "B2", "BASE-3": "B3"}
+    names = [bases.get(name, name) for name in (*SUMMARY, *VARIANTS) if bases.get(name, name) in written_examples()]
+    patients = tuple(patient_from(patient_entry(name), "vignettes.yaml", load_catalogue()) for name in names)
+    anchors = {"registration": on_day(date(2026, 3, 16)), "therapy_start": as_when("2026-03-18T09:00")}
+    return World(patients, tuple(range(len(patients))), (anchors,) * len(patients))
+
+
+def test_the_vignettes_are_all_there() -> None:
+    assert len(vignettes().patients) >= 60
+
+
+@pytest.mark.parametrize("plain", [True, False], ids=["plain apart", "all closely"])
+def test_every_criterion_of_every_vignette(plain: bool) -> None:
+    world = vignettes()
+    vector = world.vector(plain)
+    for rule in shipped_rules():
+        assert_equal(world, vector, rule)
+
+
+def test_the_facts_behind_every_criterion_of_every_vignette() -> None:
+    world = vignettes()
+    vector = world.vector()
+    for rule in shipped_rules():
+        found = vector.evidence(rule)
+        for pair, (memory, _) in enumerate(world.memories):
+            assert facts_by_vector(world.shard, found, pair) == facts_by_memory(memory, rule), unparse(rule)
