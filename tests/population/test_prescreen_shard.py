@@ -89,7 +89,9 @@ def same_as_screened(part: Part, screened: dict[str, Screening], patients: Seque
     assert not found
 
 
-@pytest.mark.parametrize("setting", vignettes(), ids=lambda s: f"{s.on}-{s.therapy_start}-{'+'.join(sorted(s.assumed))}")
+@pytest.mark.parametrize(
+    "setting", vignettes(), ids=lambda s: f"{s.on}-{s.therapy_start}-{'+'.join(sorted(s.assumed))}"
+)
 def test_every_vignette_comes_to_what_its_screening_says(setting: Setting) -> None:
     compared(vignettes()[setting], question_of(setting, trial()), "vector")
 
@@ -143,7 +145,7 @@ def test_no_answer_turns_on_a_day_that_is_not_collected(setting: Setting) -> Non
 def test_what_is_to_do_pushes_nobody_down() -> None:
     """The same patient with therapy not planned yet waits for a plan, and is possible from the same day on."""
     given = {"kind": "treatment", "agent": "hydroxyurea", "from": "2026-03-08", "to": "2026-03-10", "intent": "ALL"}
-    patient = changed("B1", facts=[given])
+    patient = changed("B1", without=["treatment"], facts=[given], complete=["treatment"])
     planned, unplanned = (
         parts_of(question_of(setting, trial()), [patient], "vector")[0].candidates.to_pylist()
         for setting in (USUAL, Setting(ON, None, frozenset()))

@@ -109,7 +109,7 @@ def said(html: str) -> str:
 
 def test_it_says_what_was_counted(html: str) -> None:
     text = said(html)
-    assert "47 candidates lack only: CD22 on lymphoblasts" in text
+    assert "47 candidates lack only: CD22 expression, percent of lymphoblasts" in text
     assert "101 candidates lack nothing that must be found or measured." in text
     assert "640 patients are not ineligible for at least one cohort." in text
     assert "3 rows of candidates.csv were decided before" in text
