@@ -104,6 +104,21 @@ def test_what_is_no_exposure(type_: str, more: Json) -> None:
     assert "no exposure [not kept]" in said(patient)
 
 
+@pytest.mark.parametrize(
+    ("reason", "intent"),
+    [
+        (concept(SNOMED, "254701007"), {"intent": frozenset({"other_cancer"})}),
+        (concept(OWN, "cml"), {"intent": frozenset({"cml"})}),
+        # A malignant neoplasm that nobody named may be the leukemia itself.
+        (concept(SNOMED, "363346000"), {}),
+    ],
+)
+def test_a_cancer_as_the_reason_of_a_treatment(reason: Json, intent: dict[str, object]) -> None:
+    patient = bundle(drug(STATEMENT, id="a", status="completed", reasonCode=[reason]))
+    stated = {key: value for key, value in of(patient, "treatment")[0].attributes.items() if key == "intent"}
+    assert stated == intent
+
+
 def test_agent_route_and_reason() -> None:
     patient = bundle(
         condition(concept(SNOMED, "277571004"), id="all"),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import inf
+from operator import itemgetter
 
 from onstudy.criteria.expr import CountOf
 from onstudy.engines.candidates import Match
@@ -15,30 +17,57 @@ from onstudy.values.truth import TRUE
 
 def length(of: CountOf, matches: list[Match], records: Records) -> Interval:
     """Days from those that are certain to those that are possible (distinct) or to the span (duration)."""
-    certain = {day for match in matches if match.truth is TRUE for day in _certain_days(match.fact, records)}
+    certain = _certain_days([match.fact for match in matches if match.truth is TRUE], records)
     spans = [(match.fact, *_possible_days(match.fact, records)) for match in matches]
     if any(first is None for _, first, _ in spans):
-        return Interval(len(certain), None)
+        return Interval(certain, None)
     begun = [(fact, first, last) for fact, first, last in spans if first is not None and first <= last]
     if not begun:
         return point(0)
     span = max(last for _, _, last in begun) - min(first for _, first, _ in begun) + 1
     if of is CountOf.DURATION:
-        return Interval(len(certain), span)
+        return Interval(certain, span)
     possible = sum(_most_days(fact, records) for fact, _, _ in begun)
-    return Interval(len(certain), max(len(certain), min(possible, span)))
+    return Interval(certain, max(certain, min(possible, span)))
 
 
-def _certain_days(fact: Fact, records: Records) -> Iterable[int]:
-    start = fact.start.day
-    if start is None or start > records.index:
-        return ()
-    end = records.end_of(fact)
-    last = records.index if fact.ongoing else end.day
-    if fact.attributes.get("frequency") == frozenset({"daily"}):
-        sure = last if last is not None else end.days.low
-        return range(start, min(int(sure), records.index) + 1) if sure is not None else (start,)
-    return {start, last} if last is not None and last <= records.index and not fact.ongoing else (start,)
+def _certain_days(facts: Iterable[Fact], records: Records) -> int:
+    """On how many distinct days, up to the index date, something was certainly given.
+
+    The days that are known, and the fewest further ones that put a day into every stretch in which one surely lies.
+    """
+    known: set[int] = set()
+    somewhere: list[tuple[float, int]] = []
+    for fact in facts:
+        known.update(_daily(fact, records))
+        for bounds in _ends(fact, records):
+            if bounds.high is None or bounds.high > records.index:
+                continue
+            if bounds.low == bounds.high:
+                known.add(int(bounds.high))
+            else:
+                somewhere.append((-inf if bounds.low is None else bounds.low, int(bounds.high)))
+    free = [(first, last) for first, last in somewhere if not any(first <= day <= last for day in known)]
+    put: list[int] = []
+    for first, last in sorted(free, key=itemgetter(1)):
+        if not put or first > put[-1]:
+            put.append(last)
+    return len(known) + len(put)
+
+
+def _ends(fact: Fact, records: Records) -> tuple[Interval, ...]:
+    """The days on which a fact may have begun and ended; what is ongoing has not ended."""
+    begun = fact.start.days
+    return (begun,) if fact.ongoing else (begun, records.end_of(fact).days)
+
+
+def _daily(fact: Fact, records: Records) -> range:
+    """The days between begin and end of what was given daily."""
+    first = fact.start.days.high
+    last = records.index if fact.ongoing else records.end_of(fact).days.low
+    if fact.attributes.get("frequency") != frozenset({"daily"}) or first is None or last is None:
+        return range(0)
+    return range(int(first), min(int(last), records.index) + 1)
 
 
 def _possible_days(fact: Fact, records: Records) -> tuple[int | None, int]:

@@ -43,7 +43,7 @@ def _event(
 _LASTING = frozenset(
     "heart_failure cardiomyopathy cardiac_arrhythmia ventricular_arrhythmia sick_sinus_syndrome av_block_high_degree "
     "first_degree_av_block epilepsy dementia parkinson_disease movement_disorder cirrhosis fatty_liver "
-    "chronic_liver_disease gilbert_syndrome chronic_myeloid_leukemia".split()
+    "chronic_liver_disease gilbert_syndrome".split()
 )
 
 
@@ -145,7 +145,22 @@ def _cancers(people: People, book: Book, ill: dict[str, Flags]) -> None:
         state=Words(np.where(skin, 3, state.index), state.words),
         disease_free_since=Words(index.astype(np.int64), distinct.tolist()),
     )
-    _event(people, book, ill, "chronic_myeloid_leukemia", np.where(people.positive, 0.03, 0.001), 2500)
+    _earlier_cml(people, book, ill)
+
+
+def _earlier_cml(people: People, book: Book, ill: dict[str, Flags]) -> None:
+    which = people.draws.chance("chronic myeloid leukemia", np.where(people.positive, 0.03, 0.001))
+    ill["other_malignancy"] = ill["other_malignancy"] | which
+    on = since(people, "chronic myeloid leukemia", which, 2500)
+    recorded = np.maximum(people.seen[which], on.day)
+    book.say(
+        "other_malignancy",
+        people.all[which],
+        on,
+        dates(on.day, OPEN),
+        recorded,
+        type="chronic_myeloid_leukemia",
+    )
 
 
 def _pregnancy(people: People, book: Book, ill: dict[str, Flags]) -> None:

@@ -37,7 +37,6 @@ _NO_ORDER = ("plan", "proposal", "option")
 _REASONS = {
     "leukemia_diagnosis": "ALL",
     "all_unspecified": "ALL",
-    "chronic_myeloid_leukemia": "cml",
     "gvhd": "gvhd",
     "hepatitis_b": "hepatitis",
     "hepatitis_c": "hepatitis",
@@ -45,6 +44,7 @@ _REASONS = {
     "other_malignancy": "other_cancer",
 }
 _LEUKEMIA, _OTHER_LEUKEMIAS = "leukemia_diagnosis", ("aml", "mixed_phenotype", "other")
+_CANCER, _CML = "other_malignancy", "chronic_myeloid_leukemia"
 
 
 def read_medication(chart: Chart, entry: Entry) -> list[Fact]:
@@ -256,7 +256,12 @@ def intent(chart: Chart, entry: Entry) -> dict[str, Value]:
 
 
 def _reason(meaning: Meaning) -> str:
-    """The intent that treating a disease has; a leukemia counts as ALL only where its type is one."""
+    """The intent that treating a disease has: none where the disease is a leukemia or a cancer of unstated type."""
     if meaning.kind.name == _LEUKEMIA and (meaning.value is None or meaning.value & set(_OTHER_LEUKEMIAS)):
         return ""
+    if meaning.kind.name == _CANCER:
+        type_of = meaning.sets.get("type")
+        if not isinstance(type_of, frozenset):
+            return ""
+        return "cml" if type_of == {_CML} else _REASONS[_CANCER]
     return _REASONS.get(meaning.kind.name, "")

@@ -11,12 +11,17 @@ from onstudy.engines.vector.arrays import FALSE, TRUE, Array, Index, counts_at, 
 from onstudy.engines.vector.calendar import FAR
 from onstudy.engines.vector.codes import Codes
 from onstudy.engines.vector.fields import slot
+from onstudy.engines.vector.moments import Moments
 from onstudy.engines.vector.picking import some
 from onstudy.engines.vector.queries import Matches
 from onstudy.engines.vector.subjects import Recorded
 from onstudy.record.shard import NO_OFFSET
 
 DAILY = frozenset({"daily"})
+
+#: Of each stretch its row, its first and its last day.
+Stretches = tuple[Index, Array, Array]
+_NO_STRETCHES: Stretches = (np.empty(0, np.intp), np.empty(0, np.int64), np.empty(0, np.int64))
 
 
 def counted(of: CountOf, matches: Sequence[Matches], rows: int) -> tuple[Array, Array]:
@@ -98,38 +103,45 @@ def _offset(offset: Array | None) -> Array:
 
 
 def _certain_days(matches: Sequence[Matches], rows: int) -> Array:
-    """On how many distinct days of each row something was certainly given."""
-    ats: list[Array] = [np.empty(0, np.intp)]
-    firsts: list[Array] = [np.empty(0, np.int64)]
-    lasts: list[Array] = [np.empty(0, np.int64)]
+    """On how many distinct days of each row, up to the index date, something was certainly given.
+
+    The days that are known, and the fewest further ones that put a day into every stretch in which one surely lies.
+    """
+    known: list[Stretches] = [_NO_STRETCHES]
+    somewhere: list[Stretches] = [_NO_STRETCHES]
     for match in matches:
         sure = some(match, np.flatnonzero(match.truth == TRUE))
-        for at, first, last in _stretches(sure):
-            ats.append(at)
-            firsts.append(first)
-            lasts.append(last)
-    return _covered(np.concatenate(ats), np.concatenate(firsts), np.concatenate(lasts), rows)
+        _sort_stretches(sure, known, somewhere)
+    days = Covered(_joined(known))
+    return days.counted(rows) + _fewest(days.missing(_joined(somewhere)), rows)
 
 
-def _stretches(match: Matches) -> list[tuple[Index, Array, Array]]:
-    """Stretches of days on which the records certainly lie: all of a daily one, else the first and the last day."""
+def _sort_stretches(match: Matches, known: list[Stretches], somewhere: list[Stretches]) -> None:
+    """All days of what was given daily; of the first and the last day, whether they are known or lie somewhere."""
     size, subjects = match.records.frame.rows, match.records.subjects
     index = whole(subjects.index.first, size).astype(np.int64)
-    start_first, start_last = (
-        whole(bound, size).astype(np.int64) for bound in (subjects.start.first, subjects.start.last)
-    )
-    end_first, end_last = (whole(bound, size).astype(np.int64) for bound in (subjects.end.first, subjects.end.last))
     places = subjects.places
     ongoing = whole(places.get("ongoing"), size) if places.has("ongoing") else np.zeros(size, np.bool_)
-    begun = (start_first == start_last) & (start_first <= index)
-    last_known = ongoing | (end_first == end_last)
-    last = np.where(ongoing, index, end_first)
-    daily = begun & _daily(subjects, size)
-    sure = np.where(last_known, last, end_first)
-    until = np.where(sure <= -FAR, start_first, np.minimum(sure, index))
-    ended = begun & ~daily & last_known & ~ongoing & (last <= index)
-    parts = [(daily, start_first, until), (begun & ~daily, start_first, start_first), (ended, last, last)]
-    return [(match.at[rows], first[rows], until[rows]) for rows, first, until in parts]
+    start, end = _day_bounds(subjects.start, size), _day_bounds(subjects.end, size)
+    until = np.minimum(np.where(ongoing, index, end[0]), index)
+    known.append(_taken(match.at, _daily(subjects, size) & (start[1] <= until), start[1], until))
+    for (first, last), there in ((start, np.ones(size, np.bool_)), (end, ~ongoing)):
+        there = there & (last <= index)
+        known.append(_taken(match.at, there & (first == last), first, last))
+        somewhere.append(_taken(match.at, there & (first < last), first, last))
+
+
+def _day_bounds(when: Moments, size: int) -> tuple[Array, Array]:
+    return whole(when.first, size).astype(np.int64), whole(when.last, size).astype(np.int64)
+
+
+def _taken(at: Index, which: Array, first: Array, last: Array) -> Stretches:
+    return at[which], first[which], last[which]
+
+
+def _joined(parts: Sequence[Stretches]) -> Stretches:
+    at, first, last = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return at, first, last
 
 
 def _daily(subjects: Recorded, size: int) -> Array:
@@ -138,16 +150,38 @@ def _daily(subjects: Recorded, size: int) -> Array:
     return whole(frequency.look_up(np.array([word == DAILY for word in frequency.words] + [False])), size)
 
 
-def _covered(at: Index, first: Array, last: Array, rows: int) -> Array:
-    """How many days the stretches of each row cover together."""
-    kept = np.flatnonzero(first <= last)
-    at, first, last = at[kept], first[kept], last[kept]
-    if not len(at):
-        return np.zeros(rows, np.int64)
-    base = at.astype(np.int64) * FAR  # rows lie apart, so that the furthest day so far never reaches into the next
-    order = np.argsort(base + first, kind="stable")
-    at, first, last = at.take(order), (base + first).take(order), (base + last).take(order)
-    furthest = np.maximum.accumulate(last)
-    before = np.concatenate([[-1], furthest[:-1]])
-    new = np.maximum(0, last - np.maximum(before, first - 1))
-    return np.bincount(at, weights=new, minlength=rows).astype(np.int64)
+class Covered:
+    """The days that stretches of each row cover together. Rows lie apart, so that no stretch reaches into the next."""
+
+    def __init__(self, stretches: Stretches) -> None:
+        at, first, last = stretches
+        base = at.astype(np.int64) * FAR
+        order = np.argsort(base + first, kind="stable")
+        self.at, self.first, last = at.take(order), (base + first).take(order), (base + last).take(order)
+        self.furthest = np.maximum.accumulate(last) if len(last) else last
+        before = np.concatenate([[-1], self.furthest[:-1]])
+        self.new = np.maximum(0, last - np.maximum(before, self.first - 1))
+
+    def counted(self, rows: int) -> Array:
+        """How many days of each row are covered."""
+        return np.bincount(self.at, weights=self.new, minlength=rows).astype(np.int64)
+
+    def missing(self, stretches: Stretches) -> Stretches:
+        """Those of other stretches in which no covered day lies."""
+        at, first, last = stretches
+        base = at.astype(np.int64) * FAR
+        furthest = np.concatenate([[-1], self.furthest])[np.searchsorted(self.first, base + last, side="right")]
+        free = furthest < base + np.maximum(first, 0)
+        return at[free], first[free], last[free]
+
+
+def _fewest(stretches: Stretches, rows: int) -> Array:
+    """The least number of days of each row that puts one into each of its stretches: always the earliest last day."""
+    at, first, last = stretches
+    found = np.zeros(rows, np.int64)
+    while len(at):
+        earliest = -largest_at(at, -last, rows, -FAR)
+        found[np.unique(at)] += 1
+        left = np.flatnonzero(first > earliest[at])
+        at, first, last = at[left], first[left], last[left]
+    return found
