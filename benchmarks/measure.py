@@ -6,10 +6,10 @@ import os
 import statistics
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 
-def alternately(sides: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+def alternately(sides: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
     """Seconds of wall clock of each side, `rounds` times, in turn, after one run that is not counted."""
     found: dict[str, list[float]] = {name: [] for name in sides}
     for counted in range(-1, rounds):
@@ -21,7 +21,7 @@ def alternately(sides: dict[str, Callable[[], object]], rounds: int) -> dict[str
     return found
 
 
-def commands(sides: dict[str, Sequence[str]], rounds: int) -> dict[str, list[tuple[float, float]]]:
+def commands(sides: Mapping[str, Sequence[str]], rounds: int) -> dict[str, list[tuple[float, float]]]:
     """(wall, CPU) seconds of whole processes, in turn, after one run that is not counted."""
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in sides}
     for counted in range(-1, rounds):

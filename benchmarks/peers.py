@@ -92,7 +92,8 @@ def _opened(path: str) -> Any:
         "CREATE TABLE results.cohort (cohort_definition_id INT, subject_id BIGINT, cohort_start_date DATE, "
         "cohort_end_date DATE)"
     )
-    for (name,) in base.execute("SELECT table_name FROM duckdb_tables() WHERE database_name = 'cdm'").fetchall():
+    tables = "SELECT table_name FROM duckdb_tables() WHERE database_name = 'cdm' AND schema_name = 'main'"
+    for (name,) in base.execute(tables).fetchall():
         base.execute(f"CREATE VIEW IF NOT EXISTS main.{name} AS SELECT * FROM cdm.main.{name}")
     return base
 

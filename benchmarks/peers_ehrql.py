@@ -11,8 +11,10 @@ import csv
 import sqlite3
 import sys
 import tempfile
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 ON = date(2026, 3, 16)
 _FIRST = 2_000_000_001
@@ -53,7 +55,7 @@ def database(folder: Path, people: int, path: Path) -> None:
     base.close()
 
 
-def asked():  # type: ignore[no-untyped-def]
+def asked() -> Any:
     """The question as an ehrQL dataset."""
     from ehrql import case, create_dataset, when
     from ehrql.tables import EventFrame, PatientFrame, Series, table
@@ -75,18 +77,18 @@ def asked():  # type: ignore[no-untyped-def]
         day = Series(date)
         last_day = Series(date)
 
-    def newest(name, days, good):  # type: ignore[no-untyped-def]
+    def newest(name: str, days: int, good: Callable[[Any], Any]) -> Any:
         mine = results.where(results.code == CODES[name])
         mine = mine.where(mine.day.is_on_or_between(ON - timedelta(days=days), ON))
         last = mine.where(mine.day == mine.day.maximum_for_patient())
         yes, no = (last.where(one).exists_for_patient() for one in (good(last), ~good(last)))
         return case(when(yes & ~no).then(True), when(no & ~yes).then(False))
 
-    def event(names, first=date(1900, 1, 1)):  # type: ignore[no-untyped-def]
+    def event(names: Sequence[str], first: date = date(1900, 1, 1)) -> Any:
         mine = events.where(events.code.is_in([CODES[name] for name in names]))
         return mine.where((mine.day <= ON) & (mine.last_day >= first)).exists_for_patient()
 
-    def ratio(limit):  # type: ignore[no-untyped-def]
+    def ratio(limit: float) -> Callable[[Any], Any]:
         return lambda rows: rows.value <= rows.high * (limit * (1 + 1e-9))
 
     dataset = create_dataset()

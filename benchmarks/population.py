@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from multiprocessing import get_context
@@ -60,15 +61,20 @@ class Side:
 
     def run(self) -> tuple[float, Any]:
         """Answer once: seconds, and what the answer says of itself."""
-        self.pipe.send("run")
-        return self._told()
+        self._tell("run")
+        seconds, said = self._told()
+        return float(seconds), said
 
     def close(self) -> int:
         """End; the most memory in MiB that the process, or one of its children, ever held."""
-        self.pipe.send("end")
+        self._tell("end")
         peak = self._told()
         self.process.join()
         return int(peak)
+
+    def _tell(self, what: str) -> None:
+        with suppress(BrokenPipeError):  # the process ended; it has said why
+            self.pipe.send(what)
 
     def _told(self) -> Any:
         told = self.pipe.recv()
@@ -87,7 +93,7 @@ def _serve(pipe: Connection, begin: Callable[..., Callable[[], Any]], arguments:
         if hasattr(work, "close"):
             work.close()
         pipe.send(peak())
-    except Exception as error:  # noqa: BLE001: told to whoever asked
+    except Exception as error:  # noqa: BLE001  told to whoever asked
         pipe.send(error)
 
 
@@ -177,11 +183,11 @@ def _nothing(_: int) -> None:
     time.sleep(0.05)
 
 
-def _statuses(place: int) -> tuple[list[str], list[tuple[str, Any]]]:
+def _statuses(place: int) -> tuple[Any, list[tuple[str, Any]]]:
     from onstudy.population.prescreen_engine import ByVector
+    from onstudy.population.prescreen_last import patient_ids
     from onstudy.population.prescreen_shard import statuses_alone
 
     shard, question = _ready["store"].read(place), _ready["question"]
     pages = statuses_alone(shard, ByVector(shard, question, _ready["catalogue"]), question.trials)
-    text = shard.patients.text("id")
-    return [text.words[at] for at in text.index], [(t.id, p) for t, p in zip(question.trials, pages, strict=True)]
+    return patient_ids(shard), [(t.id, p) for t, p in zip(question.trials, pages, strict=True)]

@@ -157,6 +157,53 @@ def test_facts_of_another_patient_are_not_added(patient: Path, tmp_path: Path) -
     assert "another patient" in run.stderr
 
 
+def test_facts_that_say_not_whose_they_are_are_not_added(patient: Path, tmp_path: Path) -> None:
+    nobody, table = tmp_path / "nobody.yaml", tmp_path / "table.csv"
+    nobody.write_text("facts:\n  - {kind: lvef, on: 2026-03-15, value: 60 %}\n")
+    table.write_text("kind,on,value\nlvef,2026-03-15,60 %\n")
+    for added in (nobody, table):
+        run = onstudy("screen", "NCT03739814", str(patient), *ON, "--add", str(added))
+        assert run.returncode == 2
+        assert len(run.stderr.splitlines()) == 1
+        assert f"--add {added}: does not say whose facts it holds" in run.stderr
+        assert "'patient: ID'" in run.stderr
+        assert "Jane" not in run.stderr
+
+
+def test_a_day_before_the_date_of_birth_is_refused_and_says_of_which_patient(patient: Path) -> None:
+    older = PATIENT.replace("1955-06-20", "1940-06-20")
+    run = onstudy("screen", "NCT03739814", "-", str(patient), "--on", "1950-01-01", stdin=older)
+    assert run.returncode == 2
+    assert run.stdout == ""
+    assert run.stderr.startswith("onstudy: patient 2 of 2: the registration date 1950-01-01 lies before")
+    one = onstudy("screen", "NCT03739814", str(patient), "--on", "1950-01-01")
+    assert one.stderr.startswith("onstudy: the registration date 1950-01-01 lies before the patient's date of birth")
+
+
+FACTS = """
+patient: P
+born: 1955-06-20
+facts:
+  - {kind: treatment, agent: cd19_directed, value: no, recorded: 2026-03-10}
+  - {kind: treatment, agent: prednisone, route: oral, from: 2026-03-01, to: 2026-03-05}
+  - {kind: seizure, value: no, recorded: 2026-03-10}
+"""
+
+
+def test_facts_show_to_what_a_no_is_narrowed_and_what_is_stated() -> None:
+    text = onstudy("facts", "-", stdin=FACTS).stdout
+    assert "Treatment: none with agent CD19-directed therapy" in text
+    assert "Treatment: agent prednisone, route oral" in text
+    assert "Seizure: none  [" in text
+    found = json.loads(onstudy("facts", "-", "--format", "json", stdin=FACTS).stdout)["facts"]
+    by_value = {(fact["kind"], fact["negative"]): fact for fact in found}
+    assert by_value["treatment", True]["narrowed"] == {"agent": "CD19-directed therapy"}
+    assert by_value["treatment", True]["attributes"] == {}
+    assert by_value["treatment", False]["narrowed"] is None
+    assert by_value["treatment", False]["attributes"] == {"agent": "prednisone", "route": "oral"}
+    assert by_value["seizure", True]["narrowed"] is None
+
+
 def test_worksheets_of_several_patients_go_into_a_folder(patient: Path, tmp_path: Path) -> None:
     two = tmp_path / "two.yaml"
     two.write_text(PATIENT + "---" + PATIENT.replace("Jane Doe 4711", "../../etc/passwd"))
@@ -197,6 +244,30 @@ def test_diff_names_the_criterion_and_what_rests_on_a_changed_definition(tmp_pat
     assert {change["what"] for change in found if change["part"] == "rests on what changed"} >= {
         "criterion C1-02", "criterion C2-02", "criterion S1-04",
     }  # fmt: skip
+
+
+@pytest.mark.skipif(not Path("/dev/fd").exists(), reason="no /dev/fd here")
+def test_diff_reads_what_a_shell_pipes_in() -> None:
+    """`diff A <(git show HEAD~1:A)`: a pipe has no name of its own; problems are placed in what was given."""
+    source = Path(__file__).parents[2] / "src" / "onstudy" / "trials" / "NCT03739814.yaml"
+    command = f"{sys.executable} -m onstudy.faces.cli diff {source} <(sed 's/latest ecog <= 2/%s/' {source})"
+    changed = subprocess.run(
+        ["bash", "-c", command % "latest ecog <= 1"], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert changed.returncode == 0, changed.stderr
+    assert changed.stdout.startswith("criterion S1-16: rule\n")
+    wrong = subprocess.run(
+        ["bash", "-c", command % "latest ecogg <= 1"], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert wrong.returncode == 2
+    assert wrong.stderr.startswith("onstudy: /dev/fd/")
+    assert "there is no kind 'ecogg'" in wrong.stderr
+
+
+def test_a_folder_is_no_trial_file(tmp_path: Path) -> None:
+    run = onstudy("diff", "NCT03739814", f"{tmp_path}/")
+    assert run.returncode == 2
+    assert "is a folder" in run.stderr
 
 
 def test_help_is_plain(tmp_path: Path) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from onstudy.criteria.expr import Anchor
+from onstudy.criteria.finding import Reason
 from onstudy.engines.vector import (
     arrays,
     calendar,
@@ -101,9 +103,15 @@ def an_answer_without_assumptions_serves_for_one_with_them(patch: Patch) -> None
 
 
 @fault
-def what_is_about_a_record_is_answered_for_its_patient(patch: Patch) -> None:
-    whole = Forest.about_record
-    patch.setattr(Forest, "about_record", lambda self, node: whole(self, node) and len(repr(node)) < 400)
+def a_body_is_asked_of_another_record(patch: Patch) -> None:
+    whole = fields.read
+
+    def broken(records: Any, name: str, kind: Any) -> Read:
+        found = whole(records, name, kind)
+        size = len(found.values)
+        return found if size < 2 else Read(found.values.take(np.roll(np.arange(size), 1)), found.places)
+
+    patch.setattr(fields, "read", broken)
 
 
 # Numbers and codes ----------------------------------------------------------------------------------------------
@@ -408,8 +416,11 @@ def what_negatives_leave_of_a_detail_is_forgotten(patch: Patch) -> None:
 
 @fault
 def a_negative_of_one_day_speaks_of_all_history(patch: Patch) -> None:
-    nothing = np.array([-FAR], np.int32), np.array([FAR], np.int32)
-    _cached(patch, Denials, "begun", lambda self: Moments(*(np.repeat(part, len(self.places)) for part in nothing)))
+    def broken(self: Denials) -> Moments:
+        size = len(self.places)
+        return Moments(np.full(size, -FAR, np.int32), np.full(size, FAR, np.int32))
+
+    _cached(patch, Denials, "begun", broken)
 
 
 @fault
@@ -443,7 +454,7 @@ def a_contradiction_has_no_cause(patch: Patch) -> None:
 
     def broken(part: Any, where: Any, kind: Any, undated: Any, unknown: Any, ask: Any) -> Any:
         found = whole(part, where, kind, undated, unknown, ask)
-        found.reasons = found.reasons & ~causes.BITS[causes.Reason.CONFLICT]
+        found.reasons = found.reasons & ~causes.BITS[Reason.CONFLICT]
         return found
 
     _everywhere(patch, "of_record", broken)
@@ -457,4 +468,4 @@ def an_anchor_that_is_not_set_is_a_date_that_is_not_precise(patch: Patch) -> Non
         found = whole(node, frame, ask)
         return causes.ValueCauses(found.cases, [causes.none(frame.rows)], None, [])
 
-    patch.setitem(why_values._VALUES, why_values.e.Anchor, broken)
+    patch.setitem(why_values._VALUES, Anchor, broken)

@@ -7,8 +7,9 @@ from tests.faults.planted_vector import FAULTS
 from tests.faults.suite_vector import noticed, read
 
 
-def test_nothing_is_noticed_where_nothing_is_broken() -> None:
-    assert list(noticed()) == []
+@pytest.mark.parametrize("plain", [True, False], ids=["plain apart", "all closely"])
+def test_nothing_is_noticed_where_nothing_is_broken(plain: bool) -> None:
+    assert list(noticed(plain)) == []
 
 
 @pytest.mark.parametrize("name", FAULTS)

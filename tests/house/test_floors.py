@@ -58,6 +58,7 @@ OUTSIDE = {
     "screening": {"jinja2"},
     "analysis": {"numpy", "scipy", "matplotlib"},
     "registry": {"msgspec", "zipcodes", "httpx2"},
+    "registry/packing": {"msgspec", "pyarrow"},
     "population": {"duckdb", "msgspec", "numpy", "pyarrow"},
     "population/report": {"jinja2"},
     "population/omop_postgres": {"psycopg"},
@@ -70,7 +71,7 @@ OUTSIDE = {
 #: Two parts that must not reach each other, not even by way of a third: their agreement proves something.
 INDEPENDENT = [
     (f"engines/{part}", "engines/vector")
-    for part in ("memory", "view", "records", "cases", "timing", "counting", "candidates")
+    for part in ("memory", "view", "records", "cases", "timing", "counting", "candidates", "denials")
 ]
 
 #: What only faces do: they alone know today's date, the environment, the terminal and the network.

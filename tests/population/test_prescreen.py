@@ -321,7 +321,7 @@ def test_another_date_a_new_trial_and_one_no_longer_asked(store: Path, result: P
     again = replace(usual(), on=ON + timedelta(days=400))
     run(store, tmp_path / "later", again, changed_since=result)
     found = rows(tmp_path / "later" / "changes.csv")
-    assert {row["why"] for row in found} == {"time passed, or the record changed"}
+    assert {row["why"] for row in found} == {"time passed"}
     assert any((row["change"] == "dropped" and "S1-15" in row["criteria"]) or row["criteria"] for row in found)
 
 

@@ -115,7 +115,7 @@ def found(patients: list[tuple[str, int, int, int, int]]) -> pa.Table:
     never = np.full(size, NEVER, np.int32)
     return table_of(
         Found(
-            patients=[row[0] for row in patients],
+            patients=pa.array([row[0] for row in patients], pa.string()),
             verdict=int8([1] * size),
             if_confirmed=int8([1] * size),
             criteria=["A", "B"],

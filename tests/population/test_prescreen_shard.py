@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from tests.population.prescreening import USUAL, ByMemory, Setting, question_of, screenings, vignettes
@@ -50,7 +51,7 @@ def parts_of(question: Question, patients: Sequence[Patient], engine: str) -> li
 def statuses_of(part: Part, patients: Sequence[Patient]) -> list[dict[str, Any]]:
     file = io.BytesIO()
     codes = CodesFile(file, list(part.pages), {})
-    codes.add([patient.id for patient in patients], [Block("T", part.pages)])
+    codes.add(pa.array([patient.id for patient in patients]), [Block("T", part.pages)])
     codes.close()
     rows: list[dict[str, Any]] = pq.read_table(file).to_pylist()
     return rows

@@ -63,6 +63,19 @@ def test_a_zip_code_is_a_place() -> None:
     assert zip_origin("00901").country == "Puerto Rico"
 
 
+def test_a_zip_code_with_the_point_of_its_county_lies_in_its_city() -> None:
+    """35294 is the university hospital in Birmingham, 35233 the part of the city around it."""
+    hospital, around = zip_origin("35294"), zip_origin("35233")
+    assert hospital.name == "Birmingham, AL 35294"
+    assert miles(hospital.lat, hospital.lon, around.lat, around.lon) < 2
+
+
+def test_a_zip_code_with_a_point_of_its_own_keeps_it() -> None:
+    """20892 is one receiver too, and lies where it lies: some two miles from the middle of Bethesda."""
+    found = zip_origin("20892")
+    assert (found.lat, found.lon) == (39.0024, -77.1034)
+
+
 @pytest.mark.parametrize("code", ["2016", "208922", "999g9", "", "K1A 0B1", "２０８９２", "20892-", "20892;", "-0892"])
 def test_a_malformed_zip_code_is_told(code: str) -> None:
     with pytest.raises(ZipMalformed, match="five digits"):

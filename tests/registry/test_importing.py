@@ -18,7 +18,8 @@ from tests.registry.studies import put, raw, site, store_of, study
 
 from onstudy.errors import OnstudyError
 from onstudy.registry import shipped
-from onstudy.registry.importing import digest_of, import_paths
+from onstudy.registry.importing import import_paths
+from onstudy.registry.ready import digest_of
 from onstudy.registry.store import Store, facet_values, in_memory, open_to_read, open_to_write
 
 
@@ -32,7 +33,13 @@ def contents(store: Store) -> dict[str, list[Any]]:
     names = dict(db.execute("SELECT id, nct_id FROM study"))
     places = {row[0]: row[1:] for row in db.execute("SELECT id, city, state, country, lat, lon FROM place")}
     from onstudy.registry import bits
-    from onstudy.registry.writing import load_sites
+    from onstudy.registry.sitelist import Sites, load_sites
+
+    def told(sites: Sites) -> list[Any]:
+        return [
+            (sites.name(number), sites.statuses[sites.kinds[number]], sites.zip(number), places[sites.places[number]])
+            for number in range(len(sites))
+        ]
 
     return {
         "study": sorted(db.execute("SELECT nct_id, origin, title, status, updated FROM study").fetchall()),
@@ -41,8 +48,8 @@ def contents(store: Store) -> dict[str, list[Any]]:
             for row in db.execute("SELECT rowid, title, conditions, summary, keywords FROM words")
         ),
         "sites": sorted(
-            (nct, [(*one[:3], places[one[3]]) for one in load_sites(packed)])
-            for nct, packed in db.execute("SELECT nct_id, sites FROM study")
+            (nct, told(load_sites(*packed)))
+            for nct, *packed in db.execute("SELECT nct_id, places, site_statuses, site_names FROM study")
         ),
         "facets": sorted(
             (name, value, sorted(names[id] for id in bits.members(bits.load(data))))

@@ -206,7 +206,7 @@ WASHED_OUT = "every treatment has (end is at least 14 days before registration)"
         (
             f"facts:\n{NO_CD19}",
             "no treatment where (agent is blinatumomab)",
-            "Treatment where agent is blinatumomab: recorded as none (CD19-directed therapy)",
+            "Treatment where agent is blinatumomab: recorded as none on 2026-03-10 (CD19-directed therapy)",
         ),
         # What only a known record can answer is not called a complete record.
         ("facts: []", "not known bell_palsy", "Bell palsy: none on record, and only what is known counts"),
@@ -241,7 +241,7 @@ WASHED_OUT = "every treatment has (end is at least 14 days before registration)"
             "complete: [treatment]\nfacts:\n- {kind: treatment, agent: blinatumomab, on: 2026-03-01}\n"
             "- {kind: treatment, route: intrathecal, value: no, recorded: 2026-03-14}",
             "every treatment has (route is intrathecal)",
-            "Treatment blinatumomab 2026-03-01: route is not stated (asked: intrathecal)",
+            "Treatment blinatumomab 2026-03-01: route not stated, and by a recorded “no” not intrathecal",
         ),
         # Dates as they are known.
         (
@@ -270,3 +270,148 @@ def test_a_no_of_a_part_proves_nothing_where_the_record_is_complete() -> None:
     finding = ask(f"{COMPLETE}{NO_CD19}", "no treatment where (agent is rituximab)")
     assert because(finding, CATALOGUE).endswith("none recorded, and the record is complete")
     assert evidence_of(finding) == ()
+
+
+# What carries the answer, and nothing else --------------------------------------------------------------------
+
+SEVERAL_NOES = f"""facts:
+{NO_CD19}- {{kind: treatment, route: intrathecal, value: no, recorded: 2026-03-11}}
+- {{id: inducer, kind: treatment, agent: cyp3a4_inducer, value: no, recorded: 2026-03-12}}
+"""
+NO_INDUCER = "no treatment where (agent is strong_cyp3a4_inducer and chronic is yes)"
+CYP3A4 = "Treatment where agent is strong CYP3A4 inducer and chronic is yes: recorded as none on 2026-03-12"
+
+
+@pytest.mark.parametrize(
+    ("record", "rule", "said", "evidence"),
+    [
+        (SEVERAL_NOES, NO_INDUCER, f"{CYP3A4} (CYP3A4 inducer)", ["inducer"]),
+        # By itself it says more than that the record is complete.
+        (f"complete: [treatment]\n{SEVERAL_NOES}", NO_INDUCER, f"{CYP3A4} (CYP3A4 inducer)", ["inducer"]),
+        # The "no" of all treatment says it; those of a part add nothing.
+        (
+            f"{SEVERAL_NOES}- {{id: all, kind: treatment, value: no, recorded: 2026-03-13}}",
+            "no treatment where (agent is rituximab)",
+            "Treatment where agent is rituximab: recorded as none on 2026-03-13",
+            ["all"],
+        ),
+        # Two of a part that are needed together, of which neither would do alone.
+        (
+            "facts:\n- {id: a, kind: treatment, agent: rituximab, value: no, recorded: 2026-03-10}\n"
+            "- {id: b, kind: treatment, agent: blinatumomab, value: no, recorded: 2026-03-11}\n"
+            "- {id: c, kind: treatment, route: intrathecal, value: no, recorded: 2026-03-11}",
+            "no treatment where (agent in (rituximab, blinatumomab))",
+            "Treatment where agent is rituximab or blinatumomab: recorded as none on 2026-03-10 (rituximab), "
+            "on 2026-03-11 (blinatumomab)",
+            ["a", "b"],
+        ),
+        # A rule that asks for what is known rests on the recorded "no" where there is one.
+        (
+            "facts: [{id: palsy, kind: bell_palsy, value: no, recorded: 2026-03-11}]",
+            "not known bell_palsy",
+            "Bell palsy: recorded as none on 2026-03-11",
+            ["palsy"],
+        ),
+        # One that says nothing of what is asked is not cited for it.
+        (
+            f"facts:\n{NO_CD19}",
+            "not known treatment where (agent is carbamazepine)",
+            "Treatment where agent is carbamazepine: none on record, and only what is known counts",
+            [],
+        ),
+    ],
+)
+def test_the_recorded_no_that_carries_the_answer_is_cited(
+    record: str, rule: str, said: str, evidence: list[str]
+) -> None:
+    finding = ask(record, rule)
+    assert because(finding, CATALOGUE) == said
+    assert [fact.id for fact in evidence_of(finding)] == evidence
+
+
+def test_a_no_that_ended_before_what_is_asked_carries_nothing() -> None:
+    """What was given after the "no" makes it void; the record is complete all the same."""
+    record = (
+        "complete: [treatment]\nfacts:\n- {kind: treatment, agent: rituximab, value: no, recorded: 2025-01-10}\n"
+        "- {kind: treatment, agent: rituximab, on: 2025-06-01, recorded: 2025-06-01}"
+    )
+    finding = ask(record, "no treatment where (agent is rituximab) within 28 days before registration")
+    assert finding.truth is TRUE
+    assert because(finding, CATALOGUE).endswith("none recorded, and the record is complete")
+
+
+def test_the_record_that_decides_stands_before_those_that_only_may() -> None:
+    """The oldest is of no known agent; the second may not be for ALL; the third decides."""
+    record = (
+        "complete: [treatment]\nfacts:\n- {kind: treatment, from: 2026-01-02, to: 2026-01-12}\n"
+        "- {kind: treatment, agent: rituximab, from: 2026-03-02, to: 2026-03-12}\n"
+        "- {kind: treatment, agent: vincristine, intent: ALL, on: 2026-03-05}"
+    )
+    said = because(ask(record, "every treatment where (intent is ALL) has (agent is corticosteroid)"), CATALOGUE)
+    assert said == "Treatment vincristine 2026-03-05: not corticosteroid"
+    counted = ask(record, "count of treatment where (intent is ALL and agent is vincristine) < 1")
+    assert evidence_of(counted)[0].attributes["agent"] == frozenset({"vincristine"})
+
+
+@pytest.mark.parametrize(
+    ("facts", "body", "said"),
+    [
+        # What is not stated is not asked for: it may be so.
+        (
+            "- {kind: treatment, agent: cytarabine, on: 2026-03-05}",
+            "route is intrathecal",
+            "Treatment cytarabine 2026-03-05: route not stated, it may be intrathecal",
+        ),
+        # What silence means is said to be taken, not recorded.
+        (
+            "- {kind: treatment, agent: cytarabine, on: 2026-03-05}",
+            "purpose is prophylaxis",
+            "Treatment cytarabine 2026-03-05: purpose not stated, taken as lowering the blast count or "
+            "preventing complications of ALL",
+        ),
+        # A drug is named once, whatever is asked of it.
+        (
+            "- {kind: treatment, agent: cytarabine, on: 2026-03-05}",
+            "agent in (corticosteroid, hydroxyurea) or agent is rituximab",
+            "Treatment cytarabine 2026-03-05: not corticosteroid or hydroxyurea; not rituximab",
+        ),
+        (
+            "- {kind: treatment, agent: monoclonal_antibody, on: 2026-03-05}",
+            "agent is rituximab",
+            "Treatment monoclonal antibody or antibody conjugate 2026-03-05: may be rituximab - "
+            "the value recorded leaves it open",
+        ),
+        # A record without a name says so.
+        (
+            "- {kind: treatment, on: 2026-03-05}",
+            "agent is rituximab",
+            "Treatment agent not stated 2026-03-05: agent not stated, it may be rituximab",
+        ),
+    ],
+)
+def test_what_is_said_of_a_detail(facts: str, body: str, said: str) -> None:
+    finding = ask(f"complete: [treatment]\nfacts:\n{facts}", f"every treatment has ({body})")
+    assert because(finding, CATALOGUE) == said
+
+
+def test_the_detail_that_is_not_stated_has_a_name() -> None:
+    record = "complete: [treatment]\nfacts: [{kind: treatment, agent: cytarabine, on: 2026-03-05}]"
+    said = because(ask(record, "no treatment where (route is intrathecal)"), CATALOGUE)
+    assert said == "Treatment where route is intrathecal: route not stated (cytarabine 2026-03-05)"
+
+
+def test_records_of_which_the_same_things_are_said_are_named_together() -> None:
+    """Each once, the first three by name; what is said of another stands by itself."""
+    drugs = "".join(
+        f"- {{kind: treatment, agent: {agent}, route: intravenous, on: 2026-03-0{day}}}\n"
+        for day, agent in enumerate(("vincristine", "doxorubicin", "cyclophosphamide", "asparaginase"), start=1)
+    )
+    record = (
+        f"complete: [treatment]\nfacts:\n{drugs}- {{kind: treatment, agent: rituximab, route: oral, on: 2026-03-05}}"
+    )
+    said = because(ask(record, "every treatment has (route is intrathecal or agent is corticosteroid)"), CATALOGUE)
+    assert said == (
+        "Treatment vincristine 2026-03-01, Treatment doxorubicin 2026-03-02, Treatment cyclophosphamide 2026-03-03 "
+        "and 1 more: route is intravenous (asked: intrathecal); not corticosteroid; "
+        "Treatment rituximab 2026-03-05: route is oral (asked: intrathecal); not corticosteroid"
+    )

@@ -21,6 +21,7 @@ from onstudy.criteria.trial import Criterion, Severity, Trial
 from onstudy.errors import Problem
 from onstudy.language.trialfile import load_trial_file
 from onstudy.readers import read_patients
+from onstudy.readers.patientfile import patient_from
 from onstudy.record.catalogue import load_catalogue
 from onstudy.record.patient import Fact, Patient
 from onstudy.screening.overview import headline, tasks
@@ -302,6 +303,20 @@ def test_evidence_that_rests_on_an_unconfirmed_code_is_named(status: str) -> Non
     assert "not confirmed" not in page("ELIGIBLE").text
 
 
+def test_evidence_that_the_record_contradicts_is_named_with_the_reason() -> None:
+    record = {
+        "patient": "P",
+        "born": "1985-01-01",
+        "sex": "female",
+        "facts": [{"kind": "hysterectomy", "on": "2020-05-04"}, {"kind": "menses", "on": "2026-03-01"}],
+    }
+    html = Page.of(worksheet(screened(patient_from(record, "p.yaml", load_catalogue()))))
+    why = " ".join(html.row("S1-15")[3].split())
+    assert "Check this record: Hysterectomy, 2020-05-04. A menstrual period is recorded after a hysterectomy" in why
+    assert "(p.yaml facts[1], p.yaml facts[0])" in why
+    assert "Check this record" not in page("ELIGIBLE").text
+
+
 def test_a_result_older_than_advised_is_said_in_its_row() -> None:
     assert "34 days old; advised are at most 28 days" in page("ELIGIBLE").row("S1-18")[3]
 
@@ -422,6 +437,7 @@ from datetime import date
 from pathlib import Path
 from onstudy.language.trialfile import load_trial_file
 from onstudy.readers import read_patients
+from onstudy.readers.patientfile import patient_from
 from onstudy.record.catalogue import load_catalogue
 from onstudy.screening.screen import screen
 from onstudy.screening.worksheet import worksheet

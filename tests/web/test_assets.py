@@ -7,7 +7,7 @@ import re
 import pytest
 
 from onstudy.faces.web.assets import FOLDER, address, assets
-from onstudy.faces.web.pages import TEMPLATES
+from onstudy.faces.web.pages import TEMPLATES, environment
 
 TEXTS = {path.relative_to(TEMPLATES).as_posix(): path.read_text(encoding="utf-8") for path in TEMPLATES.rglob("*.html")}
 #: Classes of the design system that only mark a part, without a rule of their own.
@@ -49,3 +49,15 @@ def test_a_template_holds_nothing_inline_and_nothing_unescaped(name: str) -> Non
 
 def test_what_ships_is_small() -> None:
     assert sum(len(asset.plain) for asset in assets().values()) < 600_000
+
+
+def test_options_have_a_word_or_a_word_and_a_description() -> None:
+    """Fields that are chosen from take both kinds of option, side by side."""
+    fields = environment().from_string(
+        '{% from "parts/form.html" import radio_group, checkbox_group %}'
+        '{{ radio_group("r", "R", options) }}{{ checkbox_group("c", "C", options, ["a"]) }}'
+    )
+    html = fields.render(options=[("a", "Yes"), ("b", "No", "not at all"), ("c", "Other", "")])
+    assert html.count('value="a"') == html.count('value="b"') == html.count('value="c"') == 2
+    assert html.count("not at all") == html.count("__label-description") == 2
+    assert html.count(" checked") == 1

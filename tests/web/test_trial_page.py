@@ -156,12 +156,14 @@ def test_the_flagship_says_how_many_sites_are_known_and_makes_none_up(client: Te
 def test_sites_are_nearest_first(client: TestClient) -> None:
     page = client.get(f"{FLAGSHIP}?zip=35294&sites=all").text
     far = [
-        int(miles.replace(",", "")) for miles in re.findall(r'data-label="Distance" class="nowrap">([\d,]+) mile', page)
+        int(miles.replace(",", ""))
+        for miles in re.findall(r'data-label="Distance" class="nowrap">(?:less than )?([\d,]+) mile', page)
     ]
     assert len(far) == 206 and far == sorted(far)
     assert page.rindex(">not known<") > page.rindex(" miles<")
     nearest = text(section(page, "Where this trial is running"))
     assert "Nearest site that is or may be open: University of Alabama at Birmingham Cancer Center" in nearest
+    assert "less than 1 mile from Birmingham, AL 35294. Listed as open about 2021, ask the site" in nearest
 
 
 def test_sites_of_a_state_or_a_country(client: TestClient) -> None:

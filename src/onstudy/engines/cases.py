@@ -157,7 +157,8 @@ class Cases:
             asks = tuple(
                 Ask(m.fact.kind, AskClass.MISSING, Reason.IMPRECISE_VALUE, "frequency", m.fact.id) for m in matches
             )
-        counted = [Case(span, match.fact, reasons, asks) for match in matches]
+        certain_first = sorted(matches, key=lambda match: match.truth, reverse=True)
+        counted = [Case(span, match.fact, reasons, asks) for match in certain_first]
         return counted or [Case(span, None, reasons, asks)]
 
     def _arithmetic(self, node: e.Arithmetic, subject: Subject | None) -> list[Case]:

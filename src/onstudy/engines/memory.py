@@ -29,14 +29,15 @@ class Memory:
     """Evaluates trees for one patient and one set of anchors.
 
     `assumed` are the kinds whose absence is taken as "no" where nobody recorded them; "all" stands for
-    every assumable kind. Kinds that are never assumable stay as recorded.
+    every assumable kind. Kinds that are never assumable stay as recorded. `cites` off leaves unsaid which recorded
+    "no" carries an answer: all that speak of the kind are evidence then.
     """
 
-    def __init__(self, view: View, anchors: Anchors, assumed: frozenset[str] = frozenset()) -> None:
+    def __init__(self, view: View, anchors: Anchors, assumed: frozenset[str] = frozenset(), cites: bool = True) -> None:
         registration = anchors.get(REGISTRATION)
         assert registration is not None and registration.day is not None, "registration is one known day"
         self.catalogue = view.catalogue
-        self.records = Records(view, registration.day, assumed, self)
+        self.records = Records(view, registration.day, assumed, self, cites)
         self.values = Cases(self.records, anchors)
         self._named: dict[tuple[int, int], Finding] = {}
 
@@ -160,7 +161,10 @@ class Memory:
         if kind.extent == STATE and node.records.lookback is None:
             return self._state(node, kind, subject)
         matches = self.records.matches(node.records, subject)
-        open_end = NOTHING_OPEN if node.closed else self.records.unseen(node.records, None, subject)
+        if not node.closed:
+            open_end = self.records.unseen(node.records, None, subject)
+        else:
+            open_end = NOTHING_OPEN if matches else self.records.denied(node.records, subject)
         truth = any_of((*(match.truth for match in matches), open_end.truth))
         return self._counted(node, truth, matches, open_end, [m.where for m in matches])
 

@@ -6,13 +6,14 @@ unknown carries its causes and the questions that would settle it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from onstudy.criteria import expr as e
 from onstudy.criteria.expr import Relation, TruthExpr, ValueExpr, Which
 from onstudy.criteria.finding import Ask, AskClass, Finding, Reason
-from onstudy.engines.candidates import NONE, Case, Match, Open, Reasons
+from onstudy.engines.candidates import NONE, NOTHING_OPEN, Case, Match, Open, Reasons
+from onstudy.engines.denials import carrying
 from onstudy.engines.timing import outermost, overlaps
 from onstudy.engines.view import Subject, View
 from onstudy.record.catalogue import MOMENT, STATE, Kind
@@ -37,8 +38,11 @@ class Evaluator(Protocol):
 class Records:
     """The records of one patient, looked at from one registration day (`index`, days since 1 January of year 1)."""
 
-    def __init__(self, view: View, index: int, assumed: frozenset[str], evaluator: Evaluator) -> None:
+    def __init__(
+        self, view: View, index: int, assumed: frozenset[str], evaluator: Evaluator, cites: bool = True
+    ) -> None:
         self.view, self.index, self.assumed, self.evaluator = view, index, assumed, evaluator
+        self.cites = cites
         self.catalogue = view.catalogue
         self.index_days = point(index)
 
@@ -186,7 +190,24 @@ class Records:
                     return Open(FALSE, NONE, (), (), kind.name)
                 reason = self._why_unseen(records, kind, anchors)
                 return Open(UNKNOWN, frozenset({reason}), (self.ask(kind.name, reason),), ())
+        if self.cites and self.view.denials(kind.name):
+            where = records.where
+            denials = carrying(
+                self.view, kind.name, where, lambda left: self._none_counts(left, records, body, anchors)
+            )
         return Open(FALSE, NONE, (), denials)
+
+    def denied(self, records: e.Records, subject: Subject | None) -> Open:
+        """Of a question that only what is known answers: the negatives that say "no" to it, if they do."""
+        if not self.cites or not self.view.denials(records.kind):
+            return NOTHING_OPEN
+        found = self.unseen(records, None, subject)
+        return found if found.truth is FALSE and found.denials else NOTHING_OPEN
+
+    def _none_counts(
+        self, left: Iterable[Subject], records: e.Records, body: TruthExpr | None, anchors: list[Case]
+    ) -> bool:
+        return all(self._could_be(other, records, body, anchors) is FALSE for other in left)
 
     def _could_be(self, other: Subject, records: e.Records, body: TruthExpr | None, anchors: list[Case]) -> Truth:
         truth = self._placed(other.fact, records, anchors)

@@ -9,7 +9,6 @@ from typing import Any
 
 from onstudy.criteria.trial import Trial
 from onstudy.language.library import trial_path
-from onstudy.language.trialfile import load_trial_file
 from onstudy.readers import read_patients as _read_patients
 from onstudy.record.catalogue import Catalogue, load_catalogue
 from onstudy.record.patient import Patient
@@ -24,6 +23,8 @@ def load_trial(name: str | Path, catalogue: Catalogue | None = None) -> Trial:
 
     Raises `InvalidFile` with every problem of the file, `OnstudyError` for an unknown trial.
     """
+    from onstudy.language.trialfile import load_trial_file
+
     path = name if isinstance(name, Path) else trial_path(name)
     return load_trial_file(path, catalogue or load_catalogue())
 

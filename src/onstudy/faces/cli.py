@@ -79,21 +79,22 @@ def screen(
     anchors = inputs.anchors(therapy_start, anchor or [])
     day = inputs.day(on, "--on") if on else date.today()
     found = []
-    for who in output.progress(patients):
+    for number, who in enumerate(output.progress(patients), start=1):
         for one in trials:
             mine = {name: when for name, when in anchors.items() if trial != "all" or name in one.anchors}
-            found.append(
-                api.screen(
-                    one,
-                    who,
-                    day,
-                    anchors=mine,
-                    until=inputs.day(until, "--until") if until else None,
-                    assume_complete=assume_complete or (),
-                    as_known_on=inputs.day(as_known_on, "--as-known-on") if as_known_on else None,
-                    default_limits=inputs.limits(default_uln or []),
+            with inputs.of_patient(number, len(patients)):
+                found.append(
+                    api.screen(
+                        one,
+                        who,
+                        day,
+                        anchors=mine,
+                        until=inputs.day(until, "--until") if until else None,
+                        assume_complete=assume_complete or (),
+                        as_known_on=inputs.day(as_known_on, "--as-known-on") if as_known_on else None,
+                        default_limits=inputs.limits(default_uln or []),
+                    )
                 )
-            )
     output.deliver(found, format, out, todo)
 
 

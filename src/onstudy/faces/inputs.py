@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -15,7 +17,7 @@ from onstudy.faces import api
 from onstudy.language.library import load_trials, shipped, trial_path
 from onstudy.record.catalogue import load_catalogue
 from onstudy.record.patient import Patient
-from onstudy.screening.answers import with_added
+from onstudy.screening.prepare import NotYetBorn
 from onstudy.values.calendar import When, as_when
 
 _T = TypeVar("_T")
@@ -34,6 +36,15 @@ def gather(work: Iterable[Callable[[], _T]]) -> list[_T]:
     return done
 
 
+@contextmanager
+def of_patient(number: int, count: int) -> Iterator[None]:
+    """Say which of several patients a date of birth is wrong of: by number, for an error names nobody."""
+    try:
+        yield
+    except NotYetBorn as error:
+        raise OnstudyError(f"patient {number} of {count}: {error}" if count > 1 else str(error)) from None
+
+
 def read_all(
     trial: str, sources: list[str], further: list[str], store: str = "", stored: Sequence[str] = ()
 ) -> tuple[list[Trial], list[Patient]]:
@@ -48,7 +59,7 @@ def read_all(
     trials: list[Trial] = []
     read: list[list[Patient]] = []
     more: list[list[Patient]] = []
-    work: list[Callable[[], None]] = [lambda: trials.extend(load_trials(trial, catalogue))]
+    work: list[Callable[[], None]] = [lambda: trials.extend(load_trials(trial, catalogue, cache_folder()))]
     work += [partial(_into, read, name) for name in sources]
     work += [lambda: read.append(of_store(store, stored))] if store else []
     work += [partial(_into, more, name) for name in further]
@@ -60,14 +71,29 @@ def read_all(
 
 
 def _with_all(found: list[Patient], names: list[str], more: list[list[Patient]]) -> Patient:
+    from onstudy.screening.answers import with_added
+
     if len(found) != 1:
         raise OnstudyError(f"--add gives further facts of one patient; {len(found)} are screened")
     patient = found[0]
     for name, others in zip(names, more, strict=True):
         if len(others) != 1:
             raise OnstudyError(f"--add {name}: holds {len(others)} patients; it holds facts of the one screened")
+        if others[0].id != patient.id and _unnamed(others[0], name):
+            raise OnstudyError(
+                f"--add {name}: does not say whose facts it holds; name the patient screened in it, by the id that "
+                "`onstudy facts` shows: 'patient: ID' as the first line of a patient file, a column `patient` in a CSV"
+            )
         patient = with_added(patient, others[0], f"--add {name}", load_catalogue())
     return patient
+
+
+def _unnamed(patient: Patient, name: str) -> bool:
+    """Whether a file left it open who its patient is, so that its own name stands for one."""
+    from onstudy.readers.patientfile import UNNAMED
+
+    told = any(problem.what.startswith(UNNAMED) for problem in patient.problems)
+    return told or (name.lower().endswith((".csv", ".tsv")) and patient.id == Path(name).stem)
 
 
 def patients(sources: list[str]) -> list[Patient]:
@@ -93,6 +119,18 @@ def of_store(store: str, names: Sequence[str]) -> list[Patient]:
 
 def _into(read: list[list[Patient]], name: str) -> None:
     read.append(_patients(name))
+
+
+def cache_folder() -> Path | None:
+    """Where what takes long to make is kept for the next time: `$XDG_CACHE_HOME/onstudy`, else `~/.cache/onstudy`.
+
+    None where there is no home. Nothing of a patient is ever kept there.
+    """
+    given = os.environ.get("XDG_CACHE_HOME", "")
+    try:
+        return (Path(given) if os.path.isabs(given) else Path.home() / ".cache") / "onstudy"
+    except RuntimeError:  # nobody's home is known
+        return None
 
 
 def _paths_of(name: str) -> list[Path]:

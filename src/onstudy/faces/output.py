@@ -9,18 +9,17 @@ import sys
 import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from onstudy.errors import OnstudyError
-from onstudy.readers.fhir_write import to_bundle
-from onstudy.readers.patientfile_write import to_patient_file
-from onstudy.record.catalogue import load_catalogue
+from onstudy.record.catalogue import Catalogue, load_catalogue
 from onstudy.record.patient import Fact, Patient
-from onstudy.screening.diff import Change
 from onstudy.screening.report import to_json, to_table, to_text, writable
 from onstudy.screening.screen import Screening
-from onstudy.screening.todo import todo_file
-from onstudy.screening.wording import label, when_text
+from onstudy.screening.wording import details, label, when_text
+
+if TYPE_CHECKING:
+    from onstudy.screening.diff import Change
 
 _T = TypeVar("_T")
 _MANY = 20  # patients before a progress bar is worth its lines
@@ -60,6 +59,8 @@ def deliver(found: list[Screening], format: str, out: str, todo: str) -> None:
         else:
             sys.stdout.write(text)
     if todo:
+        from onstudy.screening.todo import todo_file
+
         files[Path(todo)] = todo_file(found[0])
     _write_files(files)
 
@@ -133,10 +134,14 @@ def facts(patients: list[Patient], format: str) -> str:
 def _facts(patients: list[Patient], format: str) -> str:
     catalogue = load_catalogue()
     if format == "fhir":
+        from onstudy.readers.fhir_write import to_bundle
+
         return "".join(
             json.dumps(to_bundle(p, catalogue), ensure_ascii=False, separators=(",", ":")) + "\n" for p in patients
         )
     if format == "patient":
+        from onstudy.readers.patientfile_write import to_patient_file
+
         return "---\n".join(to_patient_file(p, catalogue) for p in patients)
     if format == "json":
         return "".join(json.dumps(_object(p), ensure_ascii=False, separators=(",", ":")) + "\n" for p in patients)
@@ -147,18 +152,21 @@ def _object(patient: Patient) -> dict[str, object]:
     return {
         "patient": patient.id,
         "born": str(patient.born) if patient.born.known else None,
-        "facts": [_fact(fact) for fact in patient.facts],
+        "facts": [_fact(fact, load_catalogue()) for fact in patient.facts],
         "problems": [{"what": p.what, "where": p.where, "fact_kept": p.fact_kept} for p in patient.problems],
     }
 
 
-def _fact(fact: Fact) -> dict[str, object]:
+def _fact(fact: Fact, catalogue: Catalogue) -> dict[str, object]:
+    stated = dict(details(fact, catalogue))
     return {
         "id": fact.id,
         "kind": fact.kind,
         "when": when_text(fact),
         "value": fact.shown or None,
         "negative": fact.negative,
+        "narrowed": stated if fact.narrowed is not None else None,
+        "attributes": {} if fact.negative else stated,
         "computed": fact.computed,
         "not_usable": fact.lacks,
         "source": fact.source,
@@ -171,15 +179,22 @@ def _text(patient: Patient) -> str:
         f"patient {patient.id}" + (f", born {patient.born}" if patient.born.known else ", date of birth not known")
     ]
     for fact in patient.facts:
-        what = label(fact.kind, catalogue) + (": none" if fact.negative else f": {fact.shown}" if fact.shown else "")
-        notes = [
-            note for note, is_so in (("computed", fact.computed), (f"not usable: {fact.lacks}", fact.lacks)) if is_so
-        ]
-        extra = f" ({', '.join(notes)})" if notes else ""
-        lines.append(f"  {when_text(fact):<24} {what}{extra}  [{fact.source}]")
+        lines.append(f"  {when_text(fact):<24} {_said(fact, catalogue)}  [{fact.source}]")
     lines.append(f"  {len(patient.facts)} facts, {len(patient.problems)} problems")
     lines += [f"  ! {problem}{' (fact kept)' if problem.fact_kept else ''}" for problem in patient.problems]
     return "\n".join(lines) + "\n"
+
+
+def _said(fact: Fact, catalogue: Catalogue) -> str:
+    """What a fact says: its value, or that there is none; what is stated of it; why it cannot be used."""
+    stated = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in details(fact, catalogue))
+    value = "none" if fact.negative else fact.shown
+    if value in ("", "none", "yes"):
+        value, stated = (f"none with {stated}" if stated else "none") if fact.negative else stated, ""
+    notes = [stated, "computed" * fact.computed, f"not usable: {fact.lacks}" if fact.lacks else ""]
+    extra = ", ".join(note for note in notes if note)
+    what = label(fact.kind, catalogue) + (f": {value}" if value else "")
+    return f"{what} ({extra})" if extra else what
 
 
 def changes(found: list[Change], format: str) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from onstudy.criteria.trial import Trial
 from onstudy.errors import OnstudyError, nearest
-from onstudy.language.trialfile import load_trial_file
+from onstudy.language.kept import load_kept
 from onstudy.record.catalogue import Catalogue
 
 SHIPPED = Path(__file__).parent.parent / "trials"
@@ -25,7 +25,9 @@ def trial_path(name: str) -> Path:
         return known[name]
     path = Path(name)
     if path.suffix in (".yaml", ".yml") or "/" in name:
-        if not path.is_file():
+        if path.is_dir():
+            raise OnstudyError(f"{name}: is a folder; name a trial file in it")
+        if not path.exists():  # a pipe is as good as a file
             raise OnstudyError(f"{name}: there is no such trial file")
         return path
     raise OnstudyError(
@@ -38,7 +40,9 @@ def examples_path(trial_file: Path) -> Path:
     return trial_file.with_name(trial_file.stem + _EXAMPLES)
 
 
-def load_trials(name: str, catalogue: Catalogue) -> list[Trial]:
-    """The trial of that id or path; `all` is every one that ships."""
+def load_trials(name: str, catalogue: Catalogue, kept: Path | None = None) -> list[Trial]:
+    """The trial of that id or path; `all` is every one that ships. `kept` is a folder of the user for trials that
+    were read before.
+    """
     paths = list(shipped().values()) if name == "all" else [trial_path(name)]
-    return [load_trial_file(path, catalogue) for path in paths]
+    return [load_kept(path, catalogue, kept) for path in paths]

@@ -56,7 +56,7 @@ def load_trial_file(path: Path, catalogue: Catalogue) -> Trial:
         raw = path.read_bytes()
     except OSError as error:
         raise InvalidFile([Problem(f"cannot be read: {error.strerror}", str(path))]) from None
-    return read_trial(raw, path.name, catalogue)
+    return read_trial(raw, path.name if path.is_file() else str(path), catalogue)
 
 
 def read_trial(raw: bytes, name: str, catalogue: Catalogue) -> Trial:

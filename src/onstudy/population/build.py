@@ -31,6 +31,7 @@ from onstudy.population.build_work import (
     read_said,
 )
 from onstudy.population.build_workers import Workers, processors
+from onstudy.population.bulk_fhir import NOBODY
 from onstudy.population.bulk_rows import said_of, shards_in
 from onstudy.population.store import (
     FORMAT,
@@ -73,7 +74,7 @@ def build(
     """
     catalogue = catalogue_digest(catalogue_of(mapping))
     watch("looking at the source", 0, 1)
-    parts = _different(source.parts())
+    parts = _different(source.parts(catalogue))
     new = not store.exists()
     make_folder(store)
     with locked(store):
@@ -139,6 +140,8 @@ class _Build:
                 raise refuse(self._named(), "holds no patient, so there is nobody to store")
             alone = next(one.first for one in read.values() if one.people) if people == 1 else None
             shards = self._put(hands, given.shard_count, list(read), alone)
+        if not shards:  # what could only be read as a whole was nobody's
+            raise refuse(self._named(), "holds no patient, so there is nobody to store")
         return self._settle(shards, read, given.shard_count, alone)
 
     def undo(self, new: bool) -> None:
@@ -326,8 +329,9 @@ class _Build:
         made = self.made
         for one in read.values():
             made.read.update(one.tally.read)
-            if alone is None:
-                made.left.update(one.tally.left)
+            made.left.update(
+                {said: many for said, many in one.tally.left.items() if alone is None or said[0] != NOBODY}
+            )
         made.patients = sum(shard.patients for shard in shards)
         manifest = Manifest(
             self.catalogue,

@@ -64,8 +64,7 @@ def left_in(shard: Shard) -> Left:
         more = _MORE.search(said)
         if counted is not None:
             continue  # they were counted when they were read
-        else:
-            found[reason, item] += 1 + (int(more[1]) if more else 0)
+        found[reason, item] += 1 + (int(more[1]) if more else 0)
     return found
 
 

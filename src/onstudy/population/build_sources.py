@@ -62,10 +62,13 @@ class Task:
 class Source(Protocol):
     """What a store can be built from. It is sent to worker processes, so it holds no open file."""
 
-    sort: str
+    @property
+    def sort(self) -> str:
+        """What sort of source it is: rows of one sort are never put together with those of another."""
+        ...
 
-    def parts(self) -> list[Part]:
-        """All parts, in order, with their hashes."""
+    def parts(self, catalogue: str) -> list[Part]:
+        """All parts, in order, with their hashes; `catalogue` is the hash of it, where rows depend on it."""
         ...
 
     def estimate(self, parts: Sequence[Part]) -> tuple[int, int]:
@@ -103,7 +106,7 @@ class FhirSource:
     files: tuple[tuple[str, str], ...]  # (name within the source, path)
     sort: str = "fhir"
 
-    def parts(self) -> list[Part]:
+    def parts(self, catalogue: str) -> list[Part]:
         """All files, with their hashes and where their lines begin."""
         with ThreadPoolExecutor(2) as pool:
             return list(pool.map(lambda file: hashed(*file), self.files))
@@ -159,11 +162,10 @@ class FhirSource:
 
 
 def opened(path: str) -> IO[bytes]:
-    """A file for reading, unpacked where it is packed."""
-    file = open(path, "rb")  # noqa: SIM115 - the caller closes it
-    magic = file.read(2)
-    file.seek(0)
-    return gzip.GzipFile(fileobj=file) if magic == b"\x1f\x8b" else file  # type: ignore[return-value]
+    """A file for reading, unpacked where it is packed; the caller closes it."""
+    with open(path, "rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
+    return gzip.open(path) if packed else open(path, "rb")  # type: ignore[return-value]
 
 
 def _read(file: IO[bytes], size: int, name: str) -> bytes:
@@ -205,6 +207,11 @@ def hashed(name: str, path: str, sort: str = "") -> Part:
     return Part(name, path, size, digest.hexdigest(), sort, () if packed or sort == DOCUMENT else tuple(found))
 
 
+def digest_of_texts(*texts: str) -> str:
+    """One hash of several, or of other words."""
+    return hashlib.blake2b("\n".join(texts).encode(), digest_size=16).hexdigest()
+
+
 def _is_document(path: str) -> bool:
     """Whether a file is one JSON document, not a resource a line: told by its name, else by how it goes on."""
     if _NDJSON.search(path):
@@ -227,7 +234,8 @@ def _sampled(part: Part) -> tuple[bytes, int]:
         sample = file.read(_SAMPLE)
         if len(sample) < _SAMPLE:
             return sample, len(sample)
-        read = file.fileobj.tell() if isinstance(file, gzip.GzipFile) and file.fileobj is not None else _SAMPLE
+        packed = getattr(file, "fileobj", None)
+        read = _SAMPLE if packed is None else packed.tell()
     return sample, int(part.size * _SAMPLE / max(read, 1))
 
 

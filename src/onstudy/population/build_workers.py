@@ -48,7 +48,7 @@ class Workers:
         for process, connection in self._workers:
             connection.close()
             process.terminate()
-        for process, _ in self._workers:
+        for process, _connection in self._workers:
             process.join()
 
     def each(self, work: Iterable[_Work]) -> Iterator[tuple[_Work, Any]]:

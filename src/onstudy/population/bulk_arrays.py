@@ -11,12 +11,14 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from onstudy.errors import Problem
 from onstudy.population.bulk_checks import Record, checked, with_ends
 from onstudy.population.bulk_classes import Contents, factorised
 from onstudy.population.bulk_derive import SEX, Known, derived
+from onstudy.population.bulk_extra import extra_of
 from onstudy.population.bulk_facts import (
     Bases,
     Components,
@@ -29,20 +31,31 @@ from onstudy.population.bulk_facts import (
     join_facts,
     no_numbers,
 )
-from onstudy.population.bulk_forms import CONSTANT, FactForm, Form, MomentForm, Pattern, Probe
+from onstudy.population.bulk_forms import CONSTANT, FactForm, Form, MomentForm, Pattern
 from onstudy.population.bulk_groups import composed
+from onstudy.population.bulk_impossible import impossible
 from onstudy.population.bulk_match import Matched
 from onstudy.population.bulk_moments import Moments, from_whens, joined, none
-from onstudy.population.bulk_person import coverage_of, sorted_coverage
+from onstudy.population.bulk_person import sorted_coverage
 from onstudy.population.bulk_problems import Said, problems_table
 from onstudy.population.bulk_related import Clusters
 from onstudy.population.bulk_rows import Ints
-from onstudy.population.bulk_tables import tables_of, text_of
+from onstudy.population.bulk_tables import merged, tables_of, text_of
 from onstudy.readers.timing import Times
 from onstudy.readers.unrecognised import Unrecognised, unrecognised_drugs
 from onstudy.record.catalogue import Catalogue
-from onstudy.record.patient import Coverage, Fact
-from onstudy.record.shard import NO_INSTANT, Cells, Shard, Table, without_defaults
+from onstudy.record.patient import Coverage, Fact, Patient
+from onstudy.record.shard import (
+    NO_DAY,
+    NO_INSTANT,
+    Cells,
+    Column,
+    Shard,
+    Table,
+    Text,
+    shard_of,
+    without_defaults,
+)
 from onstudy.values.calendar import EARLIEST_YEAR, When, parse_when
 from onstudy.values.interval import Interval
 
@@ -59,15 +72,64 @@ class Arrays:
     contents: Contents
     clusters: Clusters
     catalogue: Catalogue
+    unique: bool  # whether it is known that no two facts of a patient have one id
 
 
 @dataclass(frozen=True, eq=False)
 class Fast:
-    """The shard of the patients that could be put together so, their ids in its order; and those that could not."""
+    """Patients put together as arrays; `odd` are those of whom something is not the usual case, left out here."""
 
-    shard: Shard
-    ids: list[str]
+    given: Arrays
+    bases: Bases
+    people: Expanded
+    record: Record
+    said: list[Said]
+    covered: _Covered
     odd: Ints
+
+    def shard(self, others: Sequence[Patient]) -> Shard:
+        """The shard of these patients and of others that were put together one by one, in the order of their ids."""
+        given, record = self.given, self.record
+        extra = extra_of(others, given.patients, self.bases, given.catalogue)
+        good = np.ones(given.patients, bool)
+        good[self.odd] = False
+        mine = np.flatnonzero(good[self.people.facts.patient])
+        number = np.concatenate([self.people.facts.patient[mine], given.patients + np.arange(len(extra.patients))])
+        ids = pa.concat_arrays(
+            [self.people.facts.id.take(pa.array(mine)), pa.array([one.id for one in extra.patients], pa.string())]
+        )
+        order = pc.sort_indices(ids).to_numpy()
+        place = np.full(given.patients + len(extra.patients), -1, np.int64)
+        place[number[order]] = np.arange(len(order))
+        born = joined([self.people.facts.start.take(mine), from_whens([one.born for one in extra.patients])])
+        born = replace(born, stated=np.ones(len(born), bool)).take(order)
+        facts = join_facts([record.facts, extra.facts])
+        names = component_names(given.catalogue)
+        kinds = _kinds(given.catalogue, self.bases)
+        kind = _kinds_of(facts, self.bases, kinds)
+        moved = Components(
+            extra.parts.wholes + len(record.facts), extra.parts.parts + len(record.facts), extra.parts.names
+        )
+        facts, kind, parts = _of_patients(facts, kind, join_components([record.parts, moved]), place)
+        patients: dict[str, Column] = {"id": text_of(ids.take(pa.array(order))), **born.columns("born")}
+        shard = Shard(
+            Table("patients", len(order), without_defaults(patients)),
+            self.covered.table(place, extra.coverage),
+            problems_table([*self.said, Said.of_problems(extra.problems)], place),
+            tables_of(facts, kind, kinds, self.bases, parts, names),
+        )
+        return shard if not extra.unfit else _with(shard, extra.unfit, given.catalogue)
+
+
+def _with(shard: Shard, patients: Sequence[Patient], catalogue: Catalogue) -> Shard:
+    """The shard with further patients."""
+    ids = shard.patients.text("id")
+    named = [(str(ids.at(row)), 0, row) for row in range(shard.patients.rows)]
+    named += [(patient.id, 1, row) for row, patient in enumerate(patients)]
+    places = (np.zeros(shard.patients.rows, np.int64), np.zeros(len(patients), np.int64))
+    for place, (_, which, row) in enumerate(sorted(named)):
+        places[which][row] = place
+    return merged([shard, shard_of(patients, catalogue)], places)
 
 
 def arrays(given: Arrays) -> Fast:
@@ -82,6 +144,7 @@ class _Assembly:
     odd: list[Ints] = field(default_factory=list)
 
     def put_together(self) -> Fast:
+        """All facts of all patients."""
         given = self.given
         people = self._people()
         read = self._expanded(given.rows, lambda form: form.facts)
@@ -89,8 +152,11 @@ class _Assembly:
         drugs = self._drugs()
         sexes = self._sexes(people)
         facts = join_facts([read.facts, drugs.facts, sexes])
+        self.odd.append(self._impossible(facts, people.facts.start))
         record = self._assembled(facts, read.parts, people.facts.start)
-        return self._finished(people, record, self._said(people, drugs.problems, record))
+        said = self._said(people, drugs.problems, record)
+        odd = np.unique(np.concatenate(self.odd))
+        return Fast(given, self.bases, people, record, said, self._covered(), odd)
 
     def _expanded(self, rows: Ints, of: Callable[[Form], tuple[FactForm, ...]]) -> Expanded:
         """What `of` takes from the form of each row, with the contents of the row in it."""
@@ -102,6 +168,11 @@ class _Assembly:
         clusters = given.clusters
         names = component_names(given.catalogue)
         return expand(rows, given.patient, matched, given.contents, clusters.related, clusters.out, self.bases, names)
+
+    def _impossible(self, facts: Facts, born: Moments) -> Ints:
+        kinds = _kinds(self.given.catalogue, self.bases)
+        birth = _by_patient(born, self._whose_birth, self.given.patients)
+        return impossible(facts, _kinds_of(facts, self.bases, kinds), kinds, birth, self.bases)
 
     # Persons ------------------------------------------------------------------------------------------------
 
@@ -169,8 +240,7 @@ class _Assembly:
     def _assembled(self, facts: Facts, parts: Components, born: Moments) -> Record:
         """All facts with composites, with what follows, and with their ends."""
         given, bases = self.given, self.bases
-        kinds = [*given.catalogue.kinds]
-        kinds += sorted({base.kind for base in bases.facts} - set(kinds))
+        kinds = _kinds(given.catalogue, bases)
         inner = np.zeros(len(facts), bool)
         inner[parts.parts] = True
         grouped = composed(facts, _kinds_of(facts, bases, kinds), kinds, inner, bases, given.catalogue)
@@ -185,7 +255,8 @@ class _Assembly:
         parts = join_components([parts, more.parts])
         record = Record(facts, _kinds_of(facts, bases, kinds), kinds, bases, parts, given.catalogue, given.patients)
         record = replace(record, facts=with_ends(record))
-        self.odd.append(_twice(facts))
+        if not given.unique:
+            self.odd.append(_twice(facts))
         return record
 
     @property
@@ -222,41 +293,63 @@ class _Assembly:
         ]
         return np.array([patient for patient, _ in pairs], np.int64), [kind for _, kind in pairs]
 
-    # The shard --------------------------------------------------------------------------------------------------
-
-    def _finished(self, people: Expanded, record: Record, said: Sequence[Said]) -> Fast:
-        odd = np.unique(np.concatenate(self.odd))
-        good = np.ones(self.given.patients + 1, bool)
-        good[odd] = False
-        place = np.full(self.given.patients, -1, np.int64)
-        mine = np.flatnonzero(good[people.facts.patient])
-        place[people.facts.patient[mine]] = np.arange(len(mine))
-        facts, kind, parts = _of_patients(record.facts, record.kind, record.parts, place)
-        ids = people.facts.id.take(pa.array(mine))
-        patients = {"id": text_of(ids), **people.facts.start.take(mine).columns("born")}
-        shard = Shard(
-            Table("patients", len(mine), without_defaults(patients)),
-            self._coverage(mine, people),
-            problems_table(said, place),
-            tables_of(facts, kind, record.kinds, self.bases, parts, component_names(self.given.catalogue)),
-        )
-        return Fast(shard, ids.to_pylist(), odd)
-
-    def _coverage(self, mine: Ints, people: Expanded) -> Table:
+    def _covered(self) -> _Covered:
         """What the records of the patients hold completely."""
-        given = self.given
-        stating = np.array(
-            [form.person is not None and bool(form.person.coverage) for form in given.matched.forms], bool
-        )
-        rows = people.row[mine]
-        found: list[tuple[int, Coverage]] = []
-        for number in np.flatnonzero(stating[given.matched.form[rows]]).tolist():
-            row = int(rows[number])
-            form = given.matched.forms[int(given.matched.form[row])].person
-            if form is not None:
-                probe = Probe(given.contents.names.texts(row))
-                found += [(number, cover) for cover in sorted_coverage(coverage_of(form, probe))]
-        return coverage_table(found)
+        stretches = _Stretches()
+        found = self._expanded(self.given.people, stretches.of).facts
+        number = found.shown.cast(pa.int64()).to_numpy(zero_copy_only=False) if len(found) else np.zeros(0, np.int64)
+        return _Covered(found.patient, stretches.listed, number, found.source)
+
+
+@dataclass(frozen=True, eq=False)
+class _Covered:
+    """Coverage as arrays: whose, which of the stretches listed, and where it is said."""
+
+    patient: Ints
+    listed: list[Coverage]
+    number: Ints
+    source: pa.Array
+
+    def table(self, place: Ints, extra: Sequence[tuple[int, Coverage]]) -> Table:
+        """The table of a shard, of the patients that have a place."""
+        listed = [*self.listed, *(cover for _, cover in extra)]
+        patient = place[np.concatenate([self.patient, np.array([one for one, _ in extra], np.int64)])]
+        number = np.concatenate([self.number, len(self.listed) + np.arange(len(extra))])
+        source = pa.concat_arrays([self.source, pa.array([cover.source for _, cover in extra], pa.string())])
+        rows = np.flatnonzero(patient >= 0)
+        rows = rows[np.argsort(patient[rows], kind="stable")]
+        number = number[rows]
+        columns: dict[str, Column] = {
+            "patient": patient[rows].astype(np.int32),
+            "kind": _coded([cover.kind for cover in listed], number),
+            "source": text_of(source.take(pa.array(rows))),
+            "first": np.array([NO_DAY if one.first is None else one.first for one in listed], np.int32)[number],
+            "last": np.array([NO_DAY if one.last is None else one.last for one in listed], np.int32)[number],
+        }
+        return Table("coverage", len(rows), without_defaults(columns))
+
+
+class _Stretches:
+    """Stretches of coverage by number, so that they can be held as facts: their number as what is shown."""
+
+    def __init__(self) -> None:
+        self.listed: list[Coverage] = []
+
+    def of(self, form: Form) -> tuple[FactForm, ...]:
+        """The stretches of a person, in the order in which a patient has them."""
+        if form.person is None or not form.person.coverage:
+            return ()
+        where = dict(reversed(form.person.coverage))
+        found = []
+        for cover in sorted_coverage(list(where)):
+            found.append(_said_as(Fact("", "coverage"), ("",), where[cover], (str(len(self.listed)),)))
+            self.listed.append(cover)
+        return tuple(found)
+
+
+def _coded(words: Sequence[str], number: Ints) -> Text:
+    known = {word: place for place, word in enumerate(dict.fromkeys(words))}
+    return Text(np.array([known[word] for word in words], np.int32)[number], tuple(known))
 
 
 @dataclass(frozen=True, eq=False)
@@ -302,6 +395,11 @@ def _said_as(
 
 
 # Arrays ---------------------------------------------------------------------------------------------------------
+
+
+def _kinds(catalogue: Catalogue, bases: Bases) -> list[str]:
+    """The kinds there are, and what else facts are called by their bases."""
+    return [*catalogue.kinds, *sorted({base.kind for base in bases.facts} - set(catalogue.kinds))]
 
 
 def _kinds_of(facts: Facts, bases: Bases, kinds: Sequence[str]) -> NDArray[np.int32]:

@@ -7,16 +7,19 @@ with a record that has no form are read as a whole by the screening reader.
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from onstudy.population.bulk_arrays import Arrays, Fast, arrays
+from onstudy.population.bulk_arrays import Arrays, arrays
 from onstudy.population.bulk_book import Book
 from onstudy.population.bulk_classes import classes_of, contents_of, factorised
 from onstudy.population.bulk_elements import type_of_shape
@@ -26,10 +29,10 @@ from onstudy.population.bulk_match import NO_FORM, Matcher
 from onstudy.population.bulk_person import Filled, patient_of_forms
 from onstudy.population.bulk_related import Clusters, clusters_of
 from onstudy.population.bulk_rows import LINKS, MEMBERS, SLOTS, Ints, slots_of
-from onstudy.population.bulk_tables import merged
+from onstudy.readers.source import decode
 from onstudy.record.catalogue import Catalogue
 from onstudy.record.patient import Patient
-from onstudy.record.shard import Shard, shard_of
+from onstudy.record.shard import Shard
 from onstudy.values.calendar import UNDATED, When
 
 #: Reads all records of a patient together: the key and the patient, for each there is among them.
@@ -71,6 +74,7 @@ class Gathered:
     keys: list[str]
     shape: NDArray[np.int32]
     shapes: list[bytes]
+    unique: bool = False  # whether no two rows have the same name
 
     @property
     def types(self) -> list[str]:
@@ -79,7 +83,7 @@ class Gathered:
 
     def take(self, rows: Ints) -> Gathered:
         """Some of the rows."""
-        return Gathered(self.table.take(pa.array(rows)), self.patient[rows], self.keys, self.shape[rows], self.shapes)
+        return replace(self, table=self.table.take(pa.array(rows)), patient=self.patient[rows], shape=self.shape[rows])
 
 
 def gathered(table: pa.Table) -> Gathered:
@@ -105,11 +109,13 @@ def _without_copies(rows: Gathered) -> Gathered:
     if not len(rows.patient):
         return rows
     names = slots_of(rows.table, "names")
-    shaped = (rows.shape >= 0) & (names.count > 0)
-    some = np.flatnonzero(shaped)
+    some = np.flatnonzero((rows.shape >= 0) & (names.count > 0))
+    own = names.values.take(pa.array(names.start[some]))
+    if pc.count_distinct(own).as_py() == len(own):
+        return replace(rows, unique=bool((names.count <= 1).all()) and not pc.any(pc.match_substring(own, ".")).as_py())
     types = {kind: number for number, kind in enumerate(sorted(set(rows.types)))}
     kind = np.array([types[one] for one in rows.types] + [-1], np.int64)[rows.shape[some]]
-    name = names.values.take(pa.array(names.start[some])).dictionary_encode().indices.to_numpy().astype(np.int64)
+    name = own.dictionary_encode().indices.to_numpy().astype(np.int64)
     codes = factorised(rows.patient[some], kind, name)
     many = np.bincount(codes) if len(codes) else np.zeros(0, np.int64)
     if not (many > 1).any():
@@ -130,7 +136,7 @@ def _older(versions: list[int], rows: Gathered) -> Iterator[int]:
     slots = [slots_of(table, sort) for sort in SLOTS]
     kept: dict[tuple[object, ...], int] = {}
     for place, row in enumerate(versions):
-        said = (int(rows.shape[row]), *(one.texts(row) for one in slots))
+        said = (_spaceless(rows.shapes[rows.shape[row]]), *(one.texts(row) for one in slots))
         if said in kept:
             yield row
         else:
@@ -139,6 +145,12 @@ def _older(versions: list[int], rows: Gathered) -> Iterator[int]:
     if len(kept) > 1 and all(stamped) and len(set(stamped)) == len(stamped):
         last = max(kept.values(), key=lambda place: _stamp(stamps[place]))
         yield from (versions[place] for place in kept.values() if place != last)
+
+
+@lru_cache(1 << 12)
+def _spaceless(shape: bytes) -> str:
+    """A shape without what may differ where the same is said: spaces, escapes, the order of keys."""
+    return json.dumps(decode(shape.decode("utf-8", "surrogatepass")), sort_keys=True, default=str)
 
 
 def _stamp(text: str | None) -> tuple[str, int]:
@@ -182,7 +194,7 @@ class _Table:
         as_whole = [one for patient in np.flatnonzero(whole).tolist() for one in self._as_whole(patient)]
         many = int((known & ~whole).sum()) - len(slow)
         ways = Counter({"by arrays": many, "by rows": len(slow), "as a whole": int(whole.sum())})
-        return Assembled(self._shard(fast, by_rows + as_whole), ways)
+        return Assembled(fast.shard(by_rows + as_whole), ways)
 
     def _born(self, people: Ints) -> list[When]:
         """The date of birth of each patient, where a form tells it."""
@@ -212,7 +224,7 @@ class _Table:
         mine = np.append(patients, False)[self.rows.patient] & (self.rows.shape >= 0)
         return Arrays(
             np.flatnonzero(mine & ~self.person), np.flatnonzero(mine & self.person), self.rows.patient,
-            len(self.rows.keys), self.found, self.contents, self.clusters, self.by.catalogue,
+            len(self.rows.keys), self.found, self.contents, self.clusters, self.by.catalogue, self.rows.unique,
         )  # fmt: skip
 
     # One by one ---------------------------------------------------------------------------------------------
@@ -254,12 +266,12 @@ class _Table:
         if self.rows.shape[row] < 0:
             return Record(place, payload=self.rows.table.column("payload")[row].as_py())
         patient = int(self.rows.patient[row])
-        texts = (slots.texts(row) for slots in (self.contents.names, self.contents.dates, self.contents.numbers))
+        names, dates, numbers = (
+            slots.texts(row) for slots in (self.contents.names, self.contents.dates, self.contents.numbers)
+        )
         links, members = (slots_of(self.rows.table, sort).texts(row) for sort in (LINKS, MEMBERS))
-        return Record(
-            place, self.rows.shapes[self.rows.shape[row]], self.rows.keys[patient] if patient >= 0 else "",
-            *texts, links, members,
-        )  # fmt: skip
+        subject = self.rows.keys[patient] if patient >= 0 else ""
+        return Record(place, self.rows.shapes[self.rows.shape[row]], subject, names, dates, numbers, links, members)
 
     def _shared(self, rows: Sequence[int]) -> list[int]:
         """The resources about nobody that some rows refer to."""
@@ -283,16 +295,3 @@ class _Table:
             for name in self.contents.names.texts(row)[:1]:
                 found.setdefault(f"{kind}/{name}", []).append(row)
         return found
-
-    # Together -----------------------------------------------------------------------------------------------
-
-    def _shard(self, fast: Fast, others: Sequence[Patient]) -> Shard:
-        """The shard of all patients, in the order of their ids."""
-        shard = shard_of(others, self.by.catalogue)
-        names = [*fast.ids, *(patient.id for patient in others)]
-        order = sorted(range(len(names)), key=names.__getitem__)
-        place = np.empty(len(names), np.int64)
-        place[order] = np.arange(len(names))
-        if not others:
-            return merged([fast.shard], [place])
-        return merged([fast.shard, shard], [place[: len(fast.ids)], place[len(fast.ids) :]])

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from onstudy.population.bulk_forms import Form, Probe, Read, constant_form, form_of
 from onstudy.record.catalogue import Catalogue
@@ -19,23 +19,23 @@ WORTH_A_FORM = 3
 #: A book with more entries is begun anew.
 _THICKEST = 200_000
 
-ClusterT = TypeVar("ClusterT", bound=Hashable)
-_Cluster = TypeVar("_Cluster", bound=Hashable, contravariant=True)
+_Cluster = TypeVar("_Cluster", bound=Hashable)
+_Read = TypeVar("_Read", bound=Hashable, contravariant=True)
 
 
-class Reads(Protocol[_Cluster]):
+class Reads(Protocol[_Read]):
     """What reads one record: `cluster` is all that is the same in records of its shape, `probe` what is its own."""
 
-    def read(self, cluster: _Cluster, probe: Probe) -> Read | None:
+    def read(self, cluster: _Read, probe: Probe) -> Read | None:
         """What is made of it; None where that cannot be told without the rest of the patient."""
         ...
 
 
 @dataclass
-class Book:
+class Book(Generic[_Cluster]):
     """Forms of records, by what the records of a form have in common."""
 
-    reader: Reads[Hashable]
+    reader: Reads[_Cluster]
     catalogue: Catalogue
     _known: dict[Hashable, Form | None] = field(default_factory=dict)
     _met: Counter[Hashable] = field(default_factory=Counter)
@@ -50,7 +50,7 @@ class Book:
     def form(
         self,
         key: Hashable,
-        cluster: Hashable,
+        cluster: _Cluster,
         example: Probe,
         pinned: frozenset[int] = frozenset(),
         odd: frozenset[int] = frozenset(),
@@ -66,7 +66,7 @@ class Book:
             )
         return self._known[key]
 
-    def alone(self, cluster: Hashable, probe: Probe) -> Form | None:
+    def alone(self, cluster: _Cluster, probe: Probe) -> Form | None:
         """The form of one record only; None where it cannot be told without the rest of the patient."""
         found = self.reader.read(cluster, probe)
         return None if found is None else constant_form(found)

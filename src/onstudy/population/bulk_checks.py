@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from onstudy.population.bulk_facts import Bases, Components, Facts, Flags, component_names, put
+from onstudy.population.bulk_facts import Bases, Components, Facts, Flags, component_names, fact_at, put
 from onstudy.population.bulk_moments import from_whens
 from onstudy.population.bulk_problems import Said
 from onstudy.population.bulk_rows import Ints
 from onstudy.record.catalogue import DAY, PERIOD, Catalogue
-from onstudy.record.checks import check
+from onstudy.record.checks import QTCF_TOLERANCE, check
 from onstudy.record.ends import end_superseded
 from onstudy.record.patient import Fact
 from onstudy.record.shard import NO_INSTANT
@@ -97,8 +97,9 @@ def _tracings(record: Record, found: _Found) -> None:
     """Tracings of which both the corrected interval and what it follows from are reported."""
     names, parts = component_names(record.catalogue), record.parts
     having = [parts.wholes[parts.named(names.index(name))] for name in (_REPORTED, _MEASURED) if name in names]
-    both = np.intersect1d(*having) if len(having) == 2 else np.zeros(0, np.int64)
+    both = np.intersect1d(having[0], having[1]) if len(having) == 2 else np.zeros(0, np.int64)
     both = both[record.of(_ECG)[both]]
+    both = both[~_agree(record, both, names)] if len(both) else both
     inside: dict[int, dict[str, Fact]] = {whole: {} for whole in both.tolist()}
     for place in np.flatnonzero(np.isin(parts.wholes, both)).tolist() if len(both) else ():
         part = int(parts.parts[place])
@@ -107,6 +108,22 @@ def _tracings(record: Record, found: _Found) -> None:
         inside[int(parts.wholes[place])][names[int(parts.names[place])]] = fact
     for whole, own in inside.items():
         _look(record, whole, [Fact("", _ECG, parts=own, source=_source(record, whole))], found)
+
+
+def _agree(record: Record, tracings: Ints, names: Sequence[str]) -> Flags:
+    """Tracings whose reported interval is plainly as near as it should be to the one that follows from the others."""
+    value, parts = record.facts.value, record.parts
+    numbers = {}
+    for name in (_REPORTED, _MEASURED, "rr", "rate"):
+        found = np.full(len(record.facts), np.nan)
+        some = parts.named(names.index(name)) if name in names else np.zeros(0, np.int64)
+        exact = value.low[parts.parts[some]] == value.high[parts.parts[some]]
+        found[parts.wholes[some]] = np.where(exact, value.low[parts.parts[some]], np.nan)
+        numbers[name] = found[tracings]
+    with np.errstate(all="ignore"):
+        rr = np.where(np.isnan(numbers["rr"]), 60 / numbers["rate"], numbers["rr"] / 1000)
+        apart = np.abs(numbers[_REPORTED] - numbers[_MEASURED] / np.cbrt(rr))
+        return np.asarray(apart < QTCF_TOLERANCE - 0.01)
 
 
 def _menses(record: Record, found: _Found) -> None:
@@ -135,11 +152,7 @@ def _source(record: Record, place: int) -> str:
 
 def _dated(record: Record, place: int) -> Fact:
     """A fact with its dates, under its place as its id."""
-    start = record.facts.start.at(place)
-    assert start is not None, "a fact has a start"
-    return replace(
-        record.base(place), id=str(place), start=start, end=record.facts.end.at(place), source=_source(record, place)
-    )
+    return replace(fact_at(record.facts, record.bases, place), id=str(place))
 
 
 # Periods that something newer ends ------------------------------------------------------------------------------

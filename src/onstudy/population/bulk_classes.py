@@ -92,7 +92,7 @@ def factorised(*keys: Ints) -> Ints:
 
 def _paired(one: Ints, other: Ints, others: int) -> Ints:
     coded = pa.array(one * others + other).dictionary_encode()
-    return coded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    return np.asarray(coded.indices.to_numpy(zero_copy_only=False), np.int64)
 
 
 def _date_code(contents: Contents, rows: int) -> tuple[Ints, NDArray[np.bool_]]:

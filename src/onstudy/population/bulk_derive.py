@@ -17,7 +17,6 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from onstudy.population.bulk_facts import (
-    NO_COMPONENTS,
     Bases,
     Components,
     Facts,
@@ -25,20 +24,26 @@ from onstudy.population.bulk_facts import (
     Floats,
     Numbers,
     component_names,
+    fact_at,
+    from_facts,
     from_intervals,
     join_facts,
     no_numbers,
+    span_at,
 )
 from onstudy.population.bulk_moments import Moments, none
 from onstudy.population.bulk_rows import Ints
 from onstudy.record.catalogue import AGE, SEX_FACTOR, Catalogue, Derivation, Kind
-from onstudy.record.derived import IMPRECISE, NO_RECORD, SEX_FACTORS, shown_value
+from onstudy.record.derived import IMPRECISE, NO_RECORD, SEX_FACTORS, derive, shown_value
 from onstudy.record.formula import parse_formula
 from onstudy.record.patient import Fact
-from onstudy.record.shard import HIGH_OPEN, LOW_OPEN, NO_DAY, UNBOUNDED
+from onstudy.record.shard import NO_DAY
+from onstudy.values.calendar import UNDATED
 from onstudy.values.interval import Interval, point
 
 SEX = "sex"
+#: Why each value is not known; None where it is.
+Reasons = NDArray[Any]
 #: Day 0 of numpy's calendar as an ordinal.
 _EPOCH = 719163
 
@@ -69,17 +74,7 @@ class Known:
             return np.zeros(0, np.int64)
         negative = np.array([base.negative for base in self.bases.facts], bool)
         found = np.flatnonzero(self.kind == self.kinds.index(name))
-        return found[~negative[self.facts.base[found]]]
-
-    def lacks(self, places: Ints) -> list[str | None]:
-        """Why there is no number, of each."""
-        value = self.facts.value.take(places)
-        there = ~np.isnan(value.low) | ~np.isnan(value.high) | (value.flags != 0)
-        bases = self.facts.base[places].tolist()
-        return [
-            None if one else self.bases.facts[base].lacks or IMPRECISE
-            for base, one in zip(bases, there.tolist(), strict=True)
-        ]
+        return np.asarray(found[~negative[self.facts.base[found]]])
 
 
 def derived(known: Known, catalogue: Catalogue) -> Derived:
@@ -89,11 +84,10 @@ def derived(known: Known, catalogue: Catalogue) -> Derived:
     for kind, rule in rules:
         if catalogue.kinds[rule.of].components:
             inside.complete(kind, rule)
-    beside = [_beside(known, kind, rule) for kind, rule in rules if not catalogue.kinds[rule.of].components]
+    singles = [(kind, rule) for kind, rule in rules if not catalogue.kinds[rule.of].components]
+    beside = [_beside(known, kind, rule, catalogue) for kind, rule in singles]
     found = inside.found()
-    made = [found.made, *(one.made for one in beside)]
-    odd = np.concatenate([found.odd, *(one.odd for one in beside)])
-    return Derived(join_facts(made), found.parts, odd)
+    return Derived(join_facts([found.made, *beside]), found.parts, found.odd)
 
 
 # Formulas over numbers ----------------------------------------------------------------------------------------
@@ -165,7 +159,7 @@ class _Completion:
         exact = np.logical_and.reduce([one.exact for one in inputs.values()])
         values, good = evaluated(rule.formula, {one: n.low for one, n in inputs.items()}, len(some))
         usual = exact & good
-        results = _Results(values, [None] * len(some))
+        results = _Results(values, _nothing_lacks(len(some)))
         for place in np.flatnonzero(~usual).tolist():
             spans = {one: _span(known, int(at[some[place]])) for one, at in places.items()}
             results.put(place, *_worked_out(rule.formula, spans))
@@ -203,9 +197,9 @@ def _nothing(facts: Facts) -> Facts:
 class _Results:
     """What formulas gave, row by row: mostly one number, else an interval, or why there is none."""
 
-    def __init__(self, values: Floats, lacks: list[str | None]) -> None:
+    def __init__(self, values: Floats, lacks: Reasons) -> None:
         self.value = Numbers(values.copy(), values.copy(), np.zeros(len(values), np.int8))
-        self.lacks = lacks
+        self.lacks = lacks.copy()
         self._spans: dict[int, Interval] = {}
 
     def put(self, row: int, span: Interval | None, lacks: str | None) -> None:
@@ -216,21 +210,27 @@ class _Results:
 
     def resting(self, known: Known, on: Ints, kind: Kind) -> Facts:
         """The results as facts that rest each on one other: its date, sample, certainty and source."""
-        facts, rows = known.facts, len(on)
-        base = [
-            known.bases.place(Fact("", kind.name, certain=known.bases.facts[b].certain, computed=True, lacks=why))
-            for b, why in zip(facts.base[on].tolist(), self.lacks, strict=True)
-        ]
-        place = pa.array(on)
+        facts, rows, place = known.facts, len(on), pa.array(on)
         return Facts(
-            facts.patient[on], np.array(base, np.int64), facts.start.take(on), none(rows), facts.recorded.take(on),
-            self._numbers(), no_numbers(rows), no_numbers(rows),
+            facts.patient[on], self._bases(known, on, kind), facts.start.take(on), none(rows),
+            facts.recorded.take(on), self._numbers(), no_numbers(rows), no_numbers(rows),
             pc.binary_join_element_wise(facts.id.take(place), f":{kind.name}", ""), facts.source.take(place),
             pa.array(self._shown(kind.unit), pa.string()), facts.sample.take(place),
         )  # fmt: skip
 
+    def _bases(self, known: Known, on: Ints, kind: Kind) -> Ints:
+        certain = np.array([base.certain for base in known.bases.facts], bool)[known.facts.base[on]]
+        why = pa.array(self.lacks, pa.string()).dictionary_encode()
+        reasons: list[str | None] = [*why.dictionary.to_pylist(), None]
+        code = why.indices.fill_null(len(reasons) - 1).to_numpy(zero_copy_only=False)
+        places = [
+            [known.bases.place(Fact("", kind.name, certain=sure, computed=True, lacks=one)) for one in reasons]
+            for sure in (False, True)
+        ]
+        return np.asarray(np.array(places, np.int64)[certain.astype(np.int64), code])
+
     def _numbers(self) -> Numbers:
-        there = np.array([why is None for why in self.lacks], bool)
+        there = _is_none(self.lacks)
         found = Numbers(
             np.where(there, self.value.low, np.nan), np.where(there, self.value.high, np.nan), self.value.flags
         )
@@ -242,11 +242,24 @@ class _Results:
     def _shown(self, unit: str) -> list[str]:
         texts = [
             "" if why is not None else f"{value:.6g} {unit}".strip()
-            for value, why in zip(self.value.low.tolist(), self.lacks, strict=True)
+            for value, why in zip(self.value.low.tolist(), self.lacks.tolist(), strict=True)
         ]
         for row, span in self._spans.items():
             texts[row] = shown_value(span, unit)
         return texts
+
+
+def _nothing_lacks(rows: int) -> Reasons:
+    return np.full(rows, None, object)
+
+
+def _is_none(reasons: Reasons) -> Flags:
+    return np.array([reason is None for reason in reasons.tolist()], bool)
+
+
+def _unless(there: Flags, reason: str) -> Reasons:
+    """The reason for each that is not there."""
+    return np.array([reason, None], object)[there.astype(np.intp)]
 
 
 def _worked_out(formula: str, inputs: Mapping[str, Interval | str]) -> tuple[Interval | None, str | None]:
@@ -260,18 +273,13 @@ def _worked_out(formula: str, inputs: Mapping[str, Interval | str]) -> tuple[Int
 
 def _span(known: Known, place: int) -> Interval | str:
     """The value of a fact, or why there is none."""
-    value = known.facts.value
-    low, high, flags = float(value.low[place]), float(value.high[place]), int(value.flags[place])
-    if low != low and high != high and not flags & UNBOUNDED:
-        return known.bases.facts[int(known.facts.base[place])].lacks or IMPRECISE
-    bounds = (None if low != low else low, None if high != high else high)
-    return Interval(bounds[0], bounds[1], bool(flags & LOW_OPEN), bool(flags & HIGH_OPEN))
+    return span_at(known.facts.value, place) or known.bases.facts[int(known.facts.base[place])].lacks or IMPRECISE
 
 
 # Beside results -----------------------------------------------------------------------------------------------
 
 
-def _beside(known: Known, kind: Kind, rule: Derivation) -> Derived:
+def _beside(known: Known, kind: Kind, rule: Derivation, catalogue: Catalogue) -> Facts:
     """Facts that follow from each result of a kind, and the newest of others on its day."""
     on = known.of(rule.of)
     facts = known.facts
@@ -282,18 +290,33 @@ def _beside(known: Known, kind: Kind, rule: Derivation) -> Derived:
     names = sorted(parse_formula(rule.formula).names)
     numbers = {name: inputs.of(name) for name in names}
     values, good = evaluated(rule.formula, {name: number for name, (number, _) in numbers.items()}, len(on))
-    lacks: list[str | None] = [None] * len(on)
+    lacks = _nothing_lacks(len(on))
     for name in reversed(names):
-        lacks = [why or later for why, later in zip(numbers[name][1], lacks, strict=True)]
+        lacks = np.where(_is_none(numbers[name][1]), lacks, numbers[name][1])
     results = _Results(values, lacks)
-    inexact = ~facts.value.take(on).exact
-    for row in np.flatnonzero((inexact | ~good) & np.array([why is None for why in lacks], bool)).tolist():
+    unusual = (~facts.value.take(on).exact | ~good) & _is_none(lacks)
+    for row in np.flatnonzero(unusual).tolist():
         spans: dict[str, Interval | str] = {name: point(float(number[row])) for name, (number, _) in numbers.items()}
         results.put(row, *_worked_out(rule.formula, spans | {rule.of: _span(known, int(on[row]))}))
-    odd = inputs.odd | (day == NO_DAY)
-    kept = np.flatnonzero(~odd)
+    odd = np.unique(facts.patient[on[inputs.odd | (day == NO_DAY)]])
+    kept = np.flatnonzero(~np.isin(facts.patient[on], odd))
     made = results.resting(known, on, kind).take(kept)
-    return Derived(made, NO_COMPONENTS, facts.patient[on[odd]])
+    return join_facts([made, _one_by_one(known, kind, rule, odd, catalogue)]) if len(odd) else made
+
+
+def _one_by_one(known: Known, kind: Kind, rule: Derivation, patients: Ints, catalogue: Catalogue) -> Facts:
+    """What follows in the records of some patients, worked out by `record/derived.py`."""
+    concerned = {kind.name, rule.of, SEX, *rule.inputs.values()}
+    wanted = np.array([name in concerned for name in known.kinds], bool)[known.kind]
+    places = np.flatnonzero(wanted & np.isin(known.facts.patient, patients))
+    of_patient: dict[int, list[Fact]] = {}
+    for place, patient in zip(places.tolist(), known.facts.patient[places].tolist(), strict=True):
+        of_patient.setdefault(patient, []).append(fact_at(known.facts, known.bases, place))
+    found: list[tuple[int, Fact]] = []
+    for patient, own in of_patient.items():
+        born = known.born.at(patient) or UNDATED
+        found += [(patient, fact) for fact in derive(own, catalogue, born) if fact.computed]
+    return from_facts(np.array([one for one, _ in found], np.int64), [fact for _, fact in found], known.bases)
 
 
 def _unreported(known: Known, kind: Kind, on: Ints, day: Ints) -> tuple[Ints, Ints]:
@@ -313,7 +336,7 @@ class _Inputs:
         self.known, self.rule, self.on, self.day = known, rule, on, day
         self.odd = np.zeros(len(on), bool)
 
-    def of(self, name: str) -> tuple[Floats, list[str | None]]:
+    def of(self, name: str) -> tuple[Floats, Reasons]:
         """The numbers of one input, and why there is none."""
         if name == self.rule.of:
             return self._own()
@@ -323,34 +346,36 @@ class _Inputs:
             return self._sex_factor()
         return self._newest(self.known.of(self.rule.inputs[name]))
 
-    def _own(self) -> tuple[Floats, list[str | None]]:
-        value, lacks = self.known.facts.value.take(self.on), self.known.lacks(self.on)
+    def _own(self) -> tuple[Floats, Reasons]:
+        value = self.known.facts.value.take(self.on)
+        there = ~np.isnan(value.low) | ~np.isnan(value.high) | (value.flags != 0)
+        said = np.array([base.lacks or IMPRECISE for base in self.known.bases.facts], object)
+        lacks = said[self.known.facts.base[self.on]]
+        lacks[there] = None
         return np.where(value.exact, value.low, 1.0), lacks
 
-    def _age(self) -> tuple[Floats, list[str | None]]:
+    def _age(self) -> tuple[Floats, Reasons]:
         born = self.known.born.take(self.known.facts.patient[self.on])
         first, last = born.days
         known = (first != NO_DAY) | (last != NO_DAY)
         self.odd |= known & (first != last)
         years = _completed_years(np.where(first == last, first, _EPOCH), np.where(self.day == NO_DAY, _EPOCH, self.day))
-        return years.astype(np.float64), [None if there else NO_RECORD for there in known.tolist()]
+        return years.astype(np.float64), _unless(known, NO_RECORD)
 
-    def _sex_factor(self) -> tuple[Floats, list[str | None]]:
+    def _sex_factor(self) -> tuple[Floats, Reasons]:
         patients = len(self.known.born)
         low, high = np.full(patients, np.inf), np.full(patients, -np.inf)
         places = self.known.of(SEX)
-        for place, base in zip(places.tolist(), self.known.facts.base[places].tolist(), strict=True):
-            codes = self.known.bases.facts[base].value
-            for code in codes if isinstance(codes, frozenset) else ():
-                if code in SEX_FACTORS:
-                    whose = self.known.facts.patient[place]
-                    low[whose], high[whose] = min(low[whose], SEX_FACTORS[code]), max(high[whose], SEX_FACTORS[code])
+        factors = [_sex_factors(base) for base in self.known.bases.facts]
+        of_facts = self.known.facts.base[places], self.known.facts.patient[places]
+        np.minimum.at(low, of_facts[1], np.array([min(one, default=np.inf) for one in factors])[of_facts[0]])
+        np.maximum.at(high, of_facts[1], np.array([max(one, default=-np.inf) for one in factors])[of_facts[0]])
         whose = self.known.facts.patient[self.on]
         there = np.isfinite(low[whose])
         self.odd |= there & (low[whose] != high[whose])
-        return np.where(there, low[whose], 1.0), [None if one else NO_RECORD for one in there.tolist()]
+        return np.where(there, low[whose], 1.0), _unless(there, NO_RECORD)
 
-    def _newest(self, results: Ints) -> tuple[Floats, list[str | None]]:
+    def _newest(self, results: Ints) -> tuple[Floats, Reasons]:
         """The newest result on or before each day; where there is none, the first after it."""
         facts = self.known.facts
         start, whose = facts.start.take(results), facts.patient[results]
@@ -369,7 +394,7 @@ class _Inputs:
         place = np.append(results, 0)[np.where(there, found, len(results))]
         value = facts.value.take(place)
         self.odd |= there & ~value.exact
-        return np.where(there & value.exact, value.low, 1.0), [None if one else NO_RECORD for one in there.tolist()]
+        return np.where(there & value.exact, value.low, 1.0), _unless(there, NO_RECORD)
 
     def _tied(self, whose: Ints, day: Ints, start: Moments) -> Flags:
         """Results of one patient and day of which each could be the newer one."""
@@ -378,7 +403,13 @@ class _Inputs:
         same = (np.diff(whose) == 0) & (np.diff(day) == 0)
         instant = start.low == start.high
         tied = same & ~(instant[1:] & instant[:-1] & (np.diff(start.low) > 0))
-        return np.append(tied, False) | np.append(False, tied)
+        return np.asarray(np.append(tied, False) | np.append(False, tied))
+
+
+def _sex_factors(fact: Fact) -> list[float]:
+    """The factors of the sexes that a fact names."""
+    codes = fact.value if isinstance(fact.value, frozenset) else ()
+    return [SEX_FACTORS[code] for code in codes if code in SEX_FACTORS]
 
 
 def _completed_years(born: Ints, on: Ints) -> Ints:

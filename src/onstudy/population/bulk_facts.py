@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -127,7 +127,7 @@ def _key(fact: Fact) -> tuple[object, ...]:
 
 def join_facts(parts: Sequence[Facts]) -> Facts:
     """Facts one after another."""
-    columns = []
+    columns: list[Any] = []
     for one in fields(Facts):
         given = [getattr(part, one.name) for part in parts]
         if isinstance(given[0], Moments):
@@ -234,21 +234,24 @@ class _Expansion:
         parts = np.flatnonzero(whole)
         texts = _Texts(self, row, entry)
         ids = texts.column([one.form.id for one in self.entries])
+        value, uln, lln = (
+            self._numbers(row, entry, [(getattr(one.form, name), getattr(one.form.base, name)) for one in self.entries])
+            for name in ("value", "uln", "lln")
+        )
         facts = Facts(
             patient[row],
             self.bases[entry] if len(entry) else entry,
             self._moments(row, entry, [one.form.start for one in self.entries]),
             self._moments(row, entry, [one.form.end for one in self.entries]),
             self._moments(row, entry, [one.form.recorded for one in self.entries]),
-            *(
-                self._numbers(row, entry, [(getattr(one.form, name), getattr(one.form.base, name)) for one in self.entries])
-                for name in ("value", "uln", "lln")
-            ),
+            value,
+            uln,
+            lln,
             ids,
             texts.column([one.form.source for one in self.entries]),
             texts.column([one.form.shown for one in self.entries]),
             texts.column([one.form.sample for one in self.entries]),
-        )  # fmt: skip
+        )
         places = {name: place for place, name in enumerate(names)}
         named = np.array([places.get(one.name, -1) for one in self.entries], np.int64)
         of_parts = named[entry[parts]] if len(parts) else parts
@@ -371,7 +374,7 @@ class _Texts:
         return self._made[key]
 
     def _column(self, patterns: Sequence[Pattern | None]) -> pa.Array:
-        numbers: dict[object, int] = {}
+        numbers: dict[tuple[Pattern | None, tuple[tuple[int, int], ...]], int] = {}
         layouts = [self.x.matched.names[one.number] for one in self.x.entries]
         ways = [(pattern, _used(layout, pattern)) for pattern, layout in zip(patterns, layouts, strict=True)]
         number = np.array([numbers.setdefault(way, len(numbers)) for way in ways], np.int32)
@@ -379,7 +382,7 @@ class _Texts:
         order = np.argsort(of, kind="stable")
         ends = np.searchsorted(of[order], np.arange(len(numbers) + 1))
         found: list[pa.Array] = []
-        for (pattern, used), start, end in zip(numbers, ends[:-1].tolist(), ends[1:].tolist(), strict=True):  # type: ignore[misc]
+        for (pattern, used), start, end in zip(numbers, ends[:-1].tolist(), ends[1:].tolist(), strict=True):
             if end > start:
                 found.append(self._filled(pattern, used, self.row[order[start:end]]))
         if len(found) == 1 and end == len(order):
@@ -440,4 +443,35 @@ def from_facts(patient: Ints, facts: Sequence[Fact], bases: Bases) -> Facts:
             pa.array([getattr(fact, name) for fact in facts], pa.string())
             for name in ("id", "source", "shown", "sample")
         ),
+    )
+
+
+def fact_at(facts: Facts, bases: Bases, place: int) -> Fact:
+    """One of the facts, without its components."""
+    start = facts.start.at(place)
+    assert start is not None, "a fact has a start"
+    base = bases.facts[int(facts.base[place])]
+    numbers: dict[str, Any] = {
+        name: span for name in ("value", "uln", "lln") if (span := span_at(getattr(facts, name), place))
+    }
+    return replace(
+        base,
+        id=facts.id[place].as_py(),
+        start=start,
+        end=facts.end.at(place),
+        recorded=facts.recorded.at(place),
+        source=facts.source[place].as_py(),
+        shown=facts.shown[place].as_py(),
+        sample=facts.sample[place].as_py(),
+        **numbers,
+    )
+
+
+def span_at(numbers: Numbers, place: int) -> Interval | None:
+    """One of the numbers; None where there is none."""
+    low, high, flags = float(numbers.low[place]), float(numbers.high[place]), int(numbers.flags[place])
+    if low != low and high != high and not flags & UNBOUNDED:
+        return None
+    return Interval(
+        None if low != low else low, None if high != high else high, bool(flags & LOW_OPEN), bool(flags & HIGH_OPEN)
     )

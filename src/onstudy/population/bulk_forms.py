@@ -453,7 +453,10 @@ class _Generaliser:
         return None
 
     def _explains(self, form: NumberForm, spans: Sequence[Interval]) -> bool:
-        numbers = [float(probe.numbers[form.slot]) for probe in self.probes]
+        try:
+            numbers = [float(probe.numbers[form.slot]) for probe in self.probes]
+        except ValueError:  # a word stands where a number should
+            return False
         return all(form.of(number) == span for number, span in zip(numbers, spans, strict=True))
 
     def _factors(self, name: str) -> Iterator[float | None]:

@@ -43,7 +43,7 @@ class Matcher:
     """Finds the forms of the rows of a shard. `born` is the date of birth of each patient, by number."""
 
     def __init__(
-        self, contents: Contents, classes: Classes, clusters: Clusters, book: Book, reader: ClusterReader
+        self, contents: Contents, classes: Classes, clusters: Clusters, book: Book[Cluster], reader: ClusterReader
     ) -> None:
         self.contents, self.classes, self.clusters, self.book, self.reader = contents, classes, clusters, book, reader
         self.found = Matched(np.full(len(clusters.number), NO_FORM, np.int32))

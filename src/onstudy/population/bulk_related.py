@@ -98,7 +98,7 @@ class _Linker:
     def linked(self) -> Clusters:
         """The clusters of all rows that refer to others or that others list."""
         holders = self._holders()
-        plain = {row for row in np.flatnonzero(self.links.count > 0).tolist()}
+        plain = set(np.flatnonzero(self.links.count > 0).tolist())
         for row in sorted(plain | holders.keys()):
             self._cluster(row, holders.get(row, ()))
         return self.found
@@ -108,7 +108,7 @@ class _Linker:
         found: dict[int, list[int]] = {}
         owner = np.repeat(np.arange(len(self.members.start)), self.members.count)
         for holder, result in zip(owner.tolist(), self.results.tolist(), strict=True):
-            if result == _OTHERS or result == _STRANGE:
+            if result in (_OTHERS, _STRANGE):
                 self.found.strange.add(holder)
             elif result >= 0 and self.types[self.shape[result]] == _OBSERVATION:
                 found.setdefault(result, []).append(holder)

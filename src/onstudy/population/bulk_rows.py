@@ -1,4 +1,4 @@
-"""Rows: records of a source taken apart, many at once, and the files they wait in until their patients are put together.
+"""Rows: records of a source taken apart, many at once, and the files they wait in for their patients.
 
 A record is its shape, which many share, and the texts in its slots. Rows travel as Arrow tables with the columns
 
@@ -52,7 +52,7 @@ _PLACES, _SAID = b"onstudy:shards", b"onstudy:said"
 
 @dataclass(frozen=True, eq=False)
 class Slots:
-    """What stands in the slots of one sort: slot j of row r is `values[start[r] + j * step]`, for j below `count[r]`."""
+    """What stands in the slots of one sort: slot j of row r is `values[start[r] + j * step]`, j below `count[r]`."""
 
     values: pa.Array
     start: Ints
@@ -90,7 +90,10 @@ def slots_of(table: pa.Table, sort: str) -> Slots:
     single = [name for name in (f"{sort}{place}" for place in range(64)) if name in table.column_names]
     arrays = [_one(table.column(name)) for name in single]
     values = pa.concat_arrays(arrays) if arrays else pa.array([], pa.string())
-    return Slots(values, np.arange(rows, dtype=np.int64), rows, np.full(rows, len(single), np.int64))
+    count = np.zeros(rows, np.int64)
+    for array in arrays:  # what a row has stands in the first columns
+        count += array.is_valid().to_numpy(zero_copy_only=False)
+    return Slots(values, np.arange(rows, dtype=np.int64), rows, count)
 
 
 def _one(column: pa.ChunkedArray) -> pa.Array:
@@ -185,11 +188,10 @@ def write_rows(path: Path, table: pa.Table, shards: NDArray[np.int32], said: byt
     places = " ".join(map(str, numbers.tolist())).encode()
     schema = sorted_rows.schema.with_metadata({_PLACES: places, _SAID: said})
     options = pa.ipc.IpcWriteOptions(compression="lz4", unify_dictionaries=True)
-    with whole(path.parent) as (file, written):
-        with pa.ipc.new_file(file, schema, options=options) as writer:
-            for start, end in zip(first.tolist(), ends, strict=True):
-                for batch in sorted_rows.slice(start, end - start).replace_schema_metadata(None).to_batches():
-                    writer.write_batch(batch)
+    with whole(path.parent) as (file, written), pa.ipc.new_file(file, schema, options=options) as writer:
+        for start, end in zip(first.tolist(), ends, strict=True):
+            for batch in sorted_rows.slice(start, end - start).replace_schema_metadata(None).to_batches():
+                writer.write_batch(batch)
     settle(written, path)
 
 

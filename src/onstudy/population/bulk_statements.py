@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from onstudy.errors import Problem
-from onstudy.population.build_sources import DOCUMENT, Part, Task, hashed, refuse
+from onstudy.population.build_sources import DOCUMENT, Part, Task, digest_of_texts, hashed, refuse
 from onstudy.population.bulk_fhir import Tally
 from onstudy.population.bulk_fhir_reading import ClusterReader, Record
 from onstudy.population.bulk_rows import Builder
@@ -35,9 +35,10 @@ class StatementSource:
     sort: str
     files: tuple[tuple[str, str], ...]
 
-    def parts(self) -> list[Part]:
-        """All files, with their hashes."""
-        return [hashed(name, path, DOCUMENT) for name, path in self.files]
+    def parts(self, catalogue: str) -> list[Part]:
+        """All files, with their hashes; what a row states is told by the catalogue."""
+        parts = [hashed(name, path, DOCUMENT) for name, path in self.files]
+        return [replace(part, digest=digest_of_texts(part.digest, catalogue)) for part in parts]
 
     def estimate(self, parts: Sequence[Part]) -> tuple[int, int]:
         """From the size of the files: a statement is about 50 bytes, and a patient has about 30."""

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from onstudy.population.bulk_facts import Bases, Facts, from_intervals
+from onstudy.population.bulk_facts import Bases, Components, Facts, from_intervals
 from onstudy.population.bulk_moments import from_whens
 from onstudy.population.bulk_rows import Ints
 from onstudy.population.store_shard import DIFFERENT, Words, arrow_text
+from onstudy.record.patient import Fact
 from onstudy.record.shard import (
     EMPTY,
     NO_INSTANT,
@@ -103,7 +104,7 @@ class _Said:
 
     def flag(self, of: str, base: Ints) -> Array:
         """A flag of each fact."""
-        return np.array([_FLAGS[of](fact) for fact in self.facts], bool)[base]
+        return np.array([_FLAGS[of](fact) for fact in self.facts], np.bool_)[base]
 
     def text(self, name: str, base: Ints) -> Text:
         """A text of each fact; -1 where it has none."""
@@ -143,13 +144,13 @@ class _Said:
         return found
 
 
-_FLAGS = {
+_FLAGS: dict[str, Callable[[Fact], bool]] = {
     "negative": lambda fact: fact.negative,
     "ongoing": lambda fact: fact.ongoing,
     "suspected": lambda fact: not fact.certain,
     "computed": lambda fact: fact.computed,
 }
-_WORDS = {
+_WORDS: dict[str, Callable[[Fact], str | None]] = {
     "lacks": lambda fact: fact.lacks,
     "code_status": lambda fact: fact.code_status,
     "narrowed.by": lambda fact: None if fact.narrowed is None else fact.narrowed[0],
@@ -169,7 +170,11 @@ def _columns(facts: Facts, first: int, end: int, said: _Said, base: Ints) -> dic
     columns |= {name: said.flag(name, base) for name in _FLAGS}
     columns |= {name: said.text(name, base) for name in _WORDS}
     columns |= said.attributes(base) | said.opened(base)
-    for name in ("id", "source", "shown", "sample"):
+    for name in ("id", "source"):
+        columns[name] = Text(
+            np.arange(end - first, dtype=np.int32), Words(getattr(facts, name).slice(first, end - first))
+        )
+    for name in ("shown", "sample"):
         columns[name] = text_of(getattr(facts, name).slice(first, end - first))
     return columns
 
@@ -177,6 +182,8 @@ def _columns(facts: Facts, first: int, end: int, said: _Said, base: Ints) -> dic
 def text_of(texts: pa.Array) -> Text:
     """A column of texts of which nearly each is another; no text where there is none or it is empty."""
     rows = len(texts)
+    if texts.null_count == rows:
+        return Text(np.full(rows, NONE, np.int32), ())
     empty = pc.equal(pc.fill_null(texts, ""), "").to_numpy(zero_copy_only=False)
     return Text(np.where(empty, NONE, np.arange(rows)).astype(np.int32), Words(pc.fill_null(texts, "")))
 
@@ -198,7 +205,9 @@ def merged(shards: Sequence[Shard], patients: Sequence[Ints]) -> Shard:
         parts = [getattr(shard, name) for shard in shards]
         whose = [np.arange(part.rows) for part in parts] if name == "patients" else [p.get("patient") for p in parts]
         beside.append(_together(parts, _order(whose, patients), patients, {}))
-    return Shard(*beside, {kind: _together(parts, order, patients, places) for kind, (parts, order) in tables.items()})
+    people, coverage, problems = beside
+    kinds = {kind: _together(parts, order, patients, places) for kind, (parts, order) in tables.items()}
+    return Shard(people, coverage, problems, kinds)
 
 
 def _order(whose: Sequence[Array], patients: Sequence[Ints]) -> Ints:

@@ -23,8 +23,8 @@ from onstudy.population.decisions import Decisions
 from onstudy.population.prescreen_verdicts import VERDICT_NAMES
 
 ORDER_SAID = (
-    "Fewest missing first, then fewest to confirm, then the first day on which it is possible, then the patient’s id. "
-    "What is to do pushes nobody down."
+    "Fewest missing first, then fewest to confirm, then the first day on which it is possible (no such day within 90 "
+    "days last), then the patient’s id, then trial and cohort in their order. What is to do pushes nobody down."
 )
 
 _TEXTS = pa.list_(pa.string())
@@ -54,7 +54,7 @@ class Found:
     and decides; `asked` by class (missing, to_confirm, to_do) the kinds and of each whether it is asked.
     """
 
-    patients: Sequence[str]
+    patients: pa.StringArray
     verdict: NDArray[np.int8]
     if_confirmed: NDArray[np.int8]
     criteria: Sequence[str]
@@ -70,7 +70,7 @@ def table_of(found: Found, trial: str, cohort: str, trial_place: int, cohort_pla
     """The candidates as rows of a part."""
     size = len(found.patients)
     columns: dict[str, Any] = {
-        "patient": pa.array(found.patients, pa.string()),
+        "patient": found.patients,
         "trial": pa.repeat(trial, size),
         "cohort": pa.repeat(cohort, size),
         "verdict": _words(found.verdict),

@@ -6,7 +6,7 @@ Read from the files of both runs; nothing is asked again. An earlier run is usab
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,15 +15,18 @@ from onstudy.criteria.trial import Trial
 from onstudy.errors import OnstudyError
 from onstudy.population.prescreen_question import Question, required
 from onstudy.population.prescreen_verdicts import NOT_MET
+from onstudy.population.store import shard_number
 
+#: The form of run.json.
+FORMAT = 2
 #: The columns of changes.csv.
 COLUMNS = ("patient", "trial", "cohort", "change", "why", "criteria")
 NEW, DROPPED = "new", "dropped"
 
 NEW_PATIENT, GONE = "new in the store", "no longer in the store"
 NEW_TRIAL, NOT_ASKED = "the trial was not asked before", "the trial is no longer asked"
-NEW_FILE, RECORD, TIME = "the trial file changed", "the record changed", "time passed, or the record changed"
-OTHERWISE = "asked with other anchors or assumptions"
+NEW_FILE, TIME, RECORD = "the trial file changed", "time passed", "the record changed"
+OTHERWISE, NEW_PROGRAM = "other anchors or assumptions were asked", "onstudy or its catalogue changed"
 _FILES = ("candidates.parquet", "criteria.parquet")
 
 
@@ -49,7 +52,7 @@ def earlier(folder: Path) -> Earlier:
         raise OnstudyError(f"--changed-since {folder}: there is no run.json, so no finished run") from None
     except (ValueError, KeyError, TypeError):
         raise OnstudyError(f"--changed-since {folder}: run.json is not one that `prescreen` wrote") from None
-    if known[3] != 1:
+    if known[3] != FORMAT:
         raise OnstudyError(f"--changed-since {folder}: written by another version; prescreen once without it")
     for name in _FILES:
         if not (folder / name).is_file():
@@ -65,8 +68,13 @@ class _Pair:
     new: Path
 
 
-def changes(before: Earlier, question: Question, candidates: Path, criteria: Path) -> Iterator[dict[str, str]]:
-    """Every candidate of one run that is none of the other, as rows of changes.csv, by trial, cohort and patient."""
+def changes(
+    before: Earlier, run: Mapping[str, Any], question: Question, candidates: Path, criteria: Path
+) -> Iterator[dict[str, str]]:
+    """Every candidate of one run that is none of the other, as rows of changes.csv, by trial, cohort and patient.
+
+    `run` is run.json of the later run.
+    """
     import duckdb
 
     found = _Pair(before.folder / "candidates.parquet", candidates)
@@ -75,22 +83,41 @@ def changes(before: Earlier, question: Question, candidates: Path, criteria: Pat
     with duckdb.connect(config={"threads": 1, "memory_limit": "512MB", "autoinstall_known_extensions": False}) as base:
         base.execute("SET temp_directory = ?", [str(candidates.parent / "spill")])
         for name in [*asked, *(name for name in before.trials if name not in asked)]:
-            yield from _of_trial(base, name, asked.get(name), found, rows, _cause(before, question, name))
+            yield from _of_trial(base, name, asked.get(name), found, rows, _Causes(before, run, name))
 
 
-def _cause(before: Earlier, question: Question, trial: str) -> str:
-    """Why anything of a trial may have changed, as far as that is the same for everybody."""
-    asked = {one.id: one for one in question.trials}
-    if trial not in asked:
-        return NOT_ASKED
-    if trial not in before.trials:
-        return NEW_TRIAL
-    if before.trials[trial] != asked[trial].digest:
-        return NEW_FILE
-    if before.run["on"] != question.on.isoformat():
-        return TIME
-    same = before.run["anchors"] == anchors_shown(question) and before.run["assumed"] == sorted(question.assumed)
-    return RECORD if same else OTHERWISE
+class _Causes:
+    """What may have changed a trial's candidates between two runs: everything an answer depends on and that differs."""
+
+    def __init__(self, before: Earlier, run: Mapping[str, Any], trial: str) -> None:
+        now = {one["id"]: one["sha256"] for one in run["trials"]}
+        self.trial = NOT_ASKED if trial not in now else NEW_TRIAL if trial not in before.trials else ""
+        self.stores = (before.run["store"], run["store"])
+
+        def differs(*names: str) -> bool:
+            return any(before.run[name] != run[name] for name in names)
+
+        changed = {
+            NEW_FILE: before.trials.get(trial) != now.get(trial),
+            TIME: differs("on"),
+            OTHERWISE: differs("anchors", "assumed"),
+            NEW_PROGRAM: differs("program", "catalogue"),
+        }
+        self.everybody = [cause for cause, is_so in changed.items() if is_so]
+
+    def of(self, patient: str, was: bool, now: bool) -> str:
+        """Why a patient is new or dropped; `was`, `now`: whether the earlier and the later store know the patient."""
+        if self.trial:
+            return self.trial
+        if not was or not now:
+            return NEW_PATIENT if now else GONE
+        record = [RECORD] if self._may_be_another(patient) else []
+        return ", or ".join([*self.everybody, *record])
+
+    def _may_be_another(self, patient: str) -> bool:
+        """Whether the shard that the patient lies in was written anew."""
+        old, new = (store["shards"].get(str(shard_number(patient, store["shard_count"]))) for store in self.stores)
+        return bool(old != new)
 
 
 def anchors_shown(question: Question) -> dict[str, str | None]:
@@ -101,7 +128,7 @@ def anchors_shown(question: Question) -> dict[str, str | None]:
 
 
 def _of_trial(
-    base: Any, name: str, trial: Trial | None, found: _Pair, rows: _Pair, cause: str
+    base: Any, name: str, trial: Trial | None, found: _Pair, rows: _Pair, causes: _Causes
 ) -> Iterator[dict[str, str]]:
     """The changes of one trial: the rows of both candidate files side by side, with what kept anybody out."""
     columns = _columns(base, rows, trial)
@@ -129,17 +156,9 @@ def _of_trial(
                 "trial": name,
                 "cohort": cohort,
                 "change": NEW if is_new else DROPPED,
-                "why": _why(is_new, was, now, cause),
+                "why": causes.of(patient, was, now),
                 "criteria": "; ".join(criteria),
             }
-
-
-def _why(is_new: bool, was: bool, now: bool, cause: str) -> str:
-    if cause in (NEW_TRIAL, NOT_ASKED):
-        return cause
-    if is_new and not was:
-        return NEW_PATIENT
-    return GONE if not is_new and not now else cause
 
 
 def _columns(base: Any, rows: _Pair, trial: Trial | None) -> list[str]:

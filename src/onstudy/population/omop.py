@@ -6,6 +6,7 @@ only add ids, dates and numbers. So the rules that read a bundle read a database
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from onstudy.population.bulk_elements import Taking, decoded, encoded, walk
-from onstudy.population.omop_cdm import SETTINGS, Cdm, Piece, read_table
+from onstudy.population.omop_cdm import ROWS, SETTINGS, Cdm, Piece, read_table
 from onstudy.population.omop_columns import wholes
 from onstudy.population.omop_rows import Batch, Key, Known, Qualifiers, Said, batch_of, said_of
 from onstudy.population.omop_tables import TABLES
@@ -37,8 +38,6 @@ from onstudy.readers.omop import (
 from onstudy.record.catalogue import Catalogue
 from onstudy.values.codes import ONSTUDY
 
-#: Rows that are worked on together.
-ROWS = 1 << 20
 _OWN = ("observation", "measurement")
 _CONCEPTS = ("concept_id", "concept_name", "vocabulary_id", "concept_code")
 _PERSON = ("person_id", "gender_concept_id", "year_of_birth", "month_of_birth", "day_of_birth", "birth_datetime")
@@ -121,6 +120,14 @@ class OmopReading:
                 said[target].setdefault(about, []).append((name, value))
         return {table: said_of(rows, FROM_SAID) for table, rows in said.items()}
 
+    def said_digest(self) -> str:
+        """A hash of what rows say of others: the meaning of the others hangs on it."""
+        digest = hashlib.blake2b(digest_size=16)
+        for table, said in self._said.items():
+            digest.update(repr((table, said.row.tolist(), said.number.tolist(), said.since.to_pylist())).encode())
+            digest.update(repr(list(said.sayings)).encode())
+        return digest.hexdigest()
+
     def _referring(self, table: str) -> Iterator[tuple[str, int, str, Concept | str]]:
         named = TABLES[table]
         if not len(self._known.own) or named.about not in self.cdm.columns(table):
@@ -155,14 +162,7 @@ class OmopReading:
                 f"coalesce(TRY_CAST({part}_of_birth AS INT), {part}(TRY_CAST(birth_datetime AS DATE))) AS {part}_"
                 for part in ("year", "month", "day")
             )
-            rows = self._duck.sql(
-                f"SELECT person::VARCHAR AS patient, gender, CASE WHEN year_ IS NULL THEN NULL "
-                "WHEN month_ IS NULL THEN printf('%04d', year_) "
-                "WHEN day_ IS NULL THEN printf('%04d-%02d', year_, month_) ELSE printf('%04d-%02d-%02d', year_, month_, day_) END AS born FROM ("
-                "SELECT TRY_CAST(person_id AS BIGINT) AS person, "
-                f"coalesce(TRY_CAST(gender_concept_id AS INT), 0) AS gender, {parts} FROM batch"
-                ") WHERE person IS NOT NULL"
-            ).fetchall()
+            rows = self._duck.sql(_BORN.format(parts=parts)).fetchall()
             patients, genders, born = zip(*rows, strict=True) if rows else ((), (), ())
             keys = [(GENDERS.get(gender, ""), day is not None) for gender, day in zip(genders, born, strict=True)]
             index = np.array([_PEOPLE.index(key) for key in keys], np.int32)
@@ -175,7 +175,7 @@ class OmopReading:
     def events(self, table: str, piece: Piece | None = None) -> Iterator[pa.Table]:
         """The rows of a table of events, taken apart."""
         known, said = self._shapes.setdefault(table, {}), self._said[table]
-        for given in _together(read_table(self.cdm, table, TABLES[table].used(), piece), ROWS):
+        for given in _together(read_table(self.cdm, table, TABLES[table].used(), piece), 2 * ROWS):
             batch = batch_of(table, TABLES[table], given, self._known, said, self.last_day)
             self.concepts(
                 number
@@ -248,6 +248,20 @@ class OmopReading:
         return pa.table(columns)
 
 
+#: A birth date is as exact as the person says.
+_BORN = """
+SELECT person::VARCHAR, gender, CASE
+    WHEN year_ IS NULL THEN NULL
+    WHEN month_ IS NULL THEN printf('%04d', year_)
+    WHEN day_ IS NULL THEN printf('%04d-%02d', year_, month_)
+    ELSE printf('%04d-%02d-%02d', year_, month_, day_)
+END
+FROM (
+    SELECT TRY_CAST(person_id AS BIGINT) AS person, coalesce(TRY_CAST(gender_concept_id AS INT), 0) AS gender, {parts}
+    FROM batch
+)
+WHERE person IS NOT NULL
+"""
 _PEOPLE = [(gender, born) for gender in ("", "male", "female") for born in (False, True)]
 
 

@@ -126,10 +126,9 @@ def _count(path: Path) -> int:
             return int(file.metadata.num_rows)
     with _opened(path) as file:
         sample = file.read(_SAMPLE)
-        read = file.fileobj.tell() if isinstance(file, gzip.GzipFile) and file.fileobj is not None else len(sample)
-    if len(sample) < _SAMPLE:
-        return int(sample.count(b"\n"))
-    return int(sample.count(b"\n") * path.stat().st_size / read)
+    packed = 4 if path.suffix == ".gz" else 1
+    share = packed * path.stat().st_size / len(sample) if len(sample) == _SAMPLE else 1.0
+    return int(sample.count(b"\n") * share)
 
 
 # Parquet --------------------------------------------------------------------------------------------------

@@ -139,9 +139,7 @@ class Database:
 
     def count(self, table: str) -> int:
         """How many rows it has."""
-        found = (
-            self.connection.execute(f"SELECT count(*) FROM {self._from(table)}").fetchone()
-            if self.columns(table)
-            else None
-        )
+        if not self.columns(table):
+            return 0
+        found = self.connection.execute(f"SELECT count(*) FROM {self._from(table)}").fetchone()
         return int(found[0]) if found else 0

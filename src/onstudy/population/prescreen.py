@@ -12,15 +12,18 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+import pyarrow as pa
 
 from onstudy.criteria.trial import Trial
 from onstudy.errors import OnstudyError
 from onstudy.population import prescreen_files as files
 from onstudy.population.candidates import ORDER_SAID
-from onstudy.population.changes import Earlier, anchors_shown, earlier
+from onstudy.population.changes import FORMAT, Earlier, anchors_shown, earlier
 from onstudy.population.decisions import NO_DECISIONS, Decisions
 from onstudy.population.prescreen_parts import FOLDER, Part, Parts
 from onstudy.population.prescreen_question import Question, program
@@ -28,11 +31,11 @@ from onstudy.population.prescreen_verdicts import VERDICT_NAMES
 from onstudy.population.prescreen_work import Runner, Task, Work, local, people_key, people_of
 from onstudy.population.report import page
 from onstudy.population.report_parts import Report, TrialSeen, counted, number, trial_shown
+from onstudy.population.spark_lake import open_store, same_catalogue
 from onstudy.population.store import Store
 from onstudy.record.catalogue import Catalogue
 from onstudy.values.calendar import show
 
-FORMAT = 1
 #: From how many days on the age of the newest record of a store is worth a remark.
 _OLD = 14
 _LIBRARIES = ("numpy", "pyarrow", "duckdb")
@@ -81,14 +84,12 @@ def prescreen(
 
 
 def _opened(path: Path | str, catalogue: Catalogue) -> Store:
-    """The store; where no site's mapping was in use, its catalogue must be ours."""
-    store = Store.open(path)
-    if store.manifest.mapping is None:
-        store = Store.open(path, catalogue)
-    if store.manifest.catalogue_version != catalogue.version:
+    """The store, which must have been made with our catalogue, and hold somebody."""
+    store = open_store(path)
+    if not same_catalogue(store, catalogue):
         raise OnstudyError(
-            f"{path}: the store was made with catalogue {store.manifest.catalogue_version}, "
-            f"this is {catalogue.version}; run the same `onstudy build` again"
+            f"{path}: the store was made with another catalogue ({store.manifest.catalogue_version or 'unnamed'}); "
+            "run the same `onstudy build` again, with the mapping if there was one"
         )
     if not store.manifest.patients:
         raise OnstudyError(f"{path}: the store holds no patient")
@@ -148,7 +149,7 @@ class _Results:
         self.question, self.store, self._parts = question, store, parts
         self.shards = len(store.shards)
 
-    def patients(self, shard: int) -> Sequence[str]:
+    def patients(self, shard: int) -> pa.StringArray:
         return people_of(self._parts.read(shard, people_key(self.store.shards[shard].digest)))
 
     def part(self, shard: int, trial: Trial) -> Part:
@@ -185,8 +186,8 @@ def _write(
     files.write_attrition(folder, question, counts)
     files.write_missing(folder, question, counts)
     files.write_limits(folder, limits)
-    changes = None if before is None else files.write_changes(folder, question, before)
     run = _run_json(question, store, counts, decisions, before, catalogue)
+    changes = None if before is None else files.write_changes(folder, question, before, run)
     report = _report(question, store, seen, decisions, changes, catalogue)
     with folder.file("report.html") as file:
         file.write(page(report).encode("utf-8"))
@@ -214,12 +215,14 @@ def _run_json(
         "anchors": anchors_shown(question),
         "assumed": sorted(question.assumed),
         "horizon_days": question.horizon,
+        "order": ORDER_SAID,
         "catalogue": catalogue.version,
         "store": {
             "sha": manifest.digest,
             "data_date": manifest.data_date,
             "patients": manifest.patients,
-            "shards": [{"digest": shard.digest, "patients": shard.patients} for shard in store.shards],
+            "shard_count": manifest.shard_count,
+            "shards": {str(one.number): {"digest": one.digest, "patients": one.patients} for one in store.shards},
         },
         "trials": [_trial_json(trial, counts[trial.id]) for trial in question.trials],
         "decisions": None
@@ -284,8 +287,6 @@ def _report(
 
 def _notes(question: Question, store: Store, decisions: Decisions) -> Iterator[str]:
     """What should be minded before the numbers are read."""
-    from datetime import date
-
     data = store.manifest.data_date
     if data is not None and (age := question.index - date.fromisoformat(data).toordinal()) > _OLD:
         yield f"The newest record of the store is {counted(age, 'day')} older than the date asked: {data}."

@@ -45,7 +45,7 @@ class Results(Protocol):
 
     shards: int
 
-    def patients(self, shard: int) -> Sequence[str]:
+    def patients(self, shard: int) -> pa.StringArray:
         """The ids of a shard's patients, in its order."""
         ...
 
@@ -84,11 +84,11 @@ class Folder:
     def settle(self, run: Mapping[str, Any]) -> None:
         """Put every file in its place. Until run.json is there again, the folder is no finished run."""
         text = json.dumps({**run, "files": dict(sorted(self.files.items()))}, indent=1, ensure_ascii=False) + "\n"
-        (self.out / RUN).unlink(missing_ok=True)
-        for name in self.files:
-            os.replace(self.making / name, self.out / name)
-        with unfinished(self.out / RUN) as file:
+        with unfinished(self.making / RUN) as file:
             file.write(text.encode())
+        (self.out / RUN).unlink(missing_ok=True)
+        for name in (*self.files, RUN):
+            os.replace(self.making / name, self.out / name)
         self.making.rmdir()
 
 
@@ -254,13 +254,15 @@ def write_limits(folder: Folder, limits: Mapping[str, Sequence[LimitLine]]) -> N
         table.flush()
 
 
-def write_changes(folder: Folder, question: Question, before: differing.Earlier) -> ChangesShown:
+def write_changes(
+    folder: Folder, question: Question, before: differing.Earlier, run: Mapping[str, Any]
+) -> ChangesShown:
     """changes.csv: who is a candidate now and was not, who was and is not, and why."""
     shown: list[dict[str, str]] = []
     counted = {differing.NEW: 0, differing.DROPPED: 0}
     with folder.file(CHANGED) as file:
         table = CsvFile(file, differing.COLUMNS)
-        for row in differing.changes(before, question, folder.making / CANDIDATES, folder.making / CRITERIA):
+        for row in differing.changes(before, run, question, folder.making / CANDIDATES, folder.making / CRITERIA):
             table.add([row[name] for name in differing.COLUMNS])
             counted[row["change"]] += 1
             if len(shown) < CHANGES:

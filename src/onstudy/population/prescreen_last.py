@@ -1,14 +1,24 @@
-"""The day of a patient's newest record: how fresh is what an answer rests on?"""
+"""Who the patients of a shard are, and the day of each one's newest record: how fresh is what an answer rests on?"""
 
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
+from onstudy.population.store_shard import Words
 from onstudy.record.shard import NO_DAY, NO_INSTANT, UNBOUNDED, Shard, Table
 from onstudy.values.calendar import DAY
 
 Days = NDArray[np.int32]
+
+
+def patient_ids(shard: Shard) -> pa.StringArray:
+    """The ids of a shard's patients, in its order."""
+    text = shard.patients.text("id")
+    words = text.words.array if isinstance(text.words, Words) else pa.array(text.words, pa.string())
+    in_order = len(words) == len(text.index) and np.array_equal(text.index, np.arange(len(words), dtype=np.int32))
+    return words if in_order else words.take(pa.array(text.index))
 
 
 def last_data(shard: Shard, on: int) -> Days:

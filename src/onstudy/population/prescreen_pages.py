@@ -100,9 +100,21 @@ def _page(kind: int, body: bytes, rows: int, details: Field) -> Page:
     return Page(header + squeezed, rows, len(header) + len(body))
 
 
-def _texts(words: Sequence[str]) -> bytes:
-    encoded = [word.encode() for word in words]
-    return b"".join(len(word).to_bytes(4, "little") + word for word in encoded)
+def _texts(words: pa.StringArray) -> bytes:
+    """Texts as Parquet has them plain: the length in four bytes, then the text."""
+    _, offsets, data = words.buffers()
+    ends = np.frombuffer(offsets, np.int32, len(words) + 1, words.offset * 4).astype(np.int64)
+    if data is None or not len(words):
+        return bytes(4 * len(words))
+    lengths = np.diff(ends).astype("<u4")
+    found = np.empty(int(ends[-1] - ends[0]) + 4 * len(words), np.uint8)
+    heads = ends[:-1] - ends[0] + 4 * np.arange(len(words))
+    of_text = np.ones(len(found), np.bool_)
+    for byte in range(4):
+        of_text[heads + byte] = False
+        found[heads + byte] = lengths >> (8 * byte) & 0xFF
+    found[of_text] = np.frombuffer(data, np.uint8, len(found) - 4 * len(words), int(ends[0]))
+    return found.tobytes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +139,7 @@ class CodesFile:
     def __post_init__(self) -> None:
         self._write(_MAGIC)
 
-    def add(self, patients: Sequence[str], blocks: Sequence[Block]) -> None:
+    def add(self, patients: pa.StringArray, blocks: Sequence[Block]) -> None:
         """One row group: the same patients for each block, one block after the other."""
         each = len(patients)
         if not each or not blocks:
@@ -161,7 +173,7 @@ class CodesFile:
         self.file.write(data)
         self._place += len(data)
 
-    def _texts(self, name: str, words: Sequence[str], index: NDArray[np.int64], times: int) -> tuple[bytes, int]:
+    def _texts(self, name: str, words: pa.StringArray, index: NDArray[np.int64], times: int) -> tuple[bytes, int]:
         width = max(1, (len(words) - 1).bit_length())
         page = _data_page(len(index), packed(index, width), width, present=True)
         return self._chunk(name, _BYTE_ARRAY, _dictionary_page(_texts(words), len(words)), [page] * times)
@@ -171,7 +183,8 @@ class CodesFile:
         width = max(1, (len(words) - 1).bit_length())
         one = [words.index(block.trial) for block in blocks]
         pages = [_data_page(each, packed(np.full(each, at), width), width, present=True) for at in one]
-        return self._chunk("trial", _BYTE_ARRAY, _dictionary_page(_texts(words), len(words)), pages)
+        texts = _texts(pa.array(words, pa.string()))
+        return self._chunk("trial", _BYTE_ARRAY, _dictionary_page(texts, len(words)), pages)
 
     def _chunk(self, name: str, kind: int, dictionary: Page, pages: Sequence[Page]) -> tuple[bytes, int]:
         """Write one column of a row group; what the footer says of it, and its size before compression."""

@@ -21,7 +21,7 @@ import pyarrow as pa
 from onstudy.errors import OnstudyError
 from onstudy.population.prescreen_pages import Page
 
-FOLDER = ".partial"
+FOLDER = ".parts"
 _MAGIC = b"onstudy part 1\n\n"
 _UNFINISHED = ".unfinished"
 

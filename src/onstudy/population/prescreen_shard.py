@@ -19,7 +19,7 @@ from onstudy.population.candidates_turns import Turns, distances
 from onstudy.population.limits import NumericLimit
 from onstudy.population.limits_cost import Grouping, counted, grouping, groups, limits_of
 from onstudy.population.prescreen_engine import Asked, Asks, Engine, Rows
-from onstudy.population.prescreen_last import last_data
+from onstudy.population.prescreen_last import last_data, patient_ids
 from onstudy.population.prescreen_pages import Page, page_of
 from onstudy.population.prescreen_parts import Part
 from onstudy.population.prescreen_question import Question, required
@@ -61,6 +61,8 @@ def answer(shard: Shard, engine: Engine, plan: Plan, trials: Sequence[Trial]) ->
     everybody = engine(None, None)
     answered = [_Trial(trial, everybody, shard.patients.rows) for trial in trials]
     cohorts = [cohort for one in answered for cohort in one.cohorts]
+    for cohort in cohorts:
+        cohort.examine()
     candidates = _Candidates(shard, engine, plan, cohorts)
     kept_out = _KeptOut(engine, plan, _union(cohort.kept_out for cohort in cohorts))
     return [_part(one, candidates, kept_out) for one in answered]
@@ -135,12 +137,18 @@ class _Cohort:
         self.verdict, self.if_confirmed = verdicts(
             recorded.min(axis=0, initial=MET), confirmed.min(axis=0, initial=MET)
         )
-        self.attrition = attrition(*shown)
+        self._truths, self._shown = truths, shown
+
+    def examine(self) -> None:
+        """Whom which criterion keeps out; who is left is a candidate, with truths of their own."""
+        recorded, confirmed = self._truths
+        self.attrition = attrition(*self._shown)
         self.candidates: Rows = np.flatnonzero(self.verdict != INELIGIBLE).astype(np.int32)
         self.recorded, self.confirmed = recorded[:, self.candidates], confirmed[:, self.candidates]
         fails = recorded == NOT_MET
         self.kept_out: Rows = np.flatnonzero(fails.sum(axis=0) == 1).astype(np.int32)
         self.kept_out_by = fails[:, self.kept_out].argmax(axis=0) if len(fails) else self.kept_out
+        del self._truths, self._shown
 
     def counts(self) -> dict[str, Any]:
         """How many have which verdict, and whom each criterion excludes."""
@@ -162,8 +170,7 @@ class _Candidates:
         self.rows = _union(cohort.candidates for cohort in cohorts)
         self.asked = engine(self.rows, None)
         self.last = last_data(shard, plan.question.index)
-        text = shard.patients.text("id")
-        self.ids = [text.words[place] for place in text.index[self.rows]]
+        self.ids = patient_ids(shard).take(pa.array(self.rows))
         self._asks: dict[tuple[int, bool], Asks] = {}  # cohorts share most of their criteria
         self._ahead = _ahead(shard, engine, plan, cohorts)
 
@@ -176,7 +183,7 @@ class _Candidates:
             for days in (ahead.possible, ahead.recorded, ahead.confirmed)
         )
         return Found(
-            patients=[self.ids[place] for place in places],
+            patients=self.ids.take(pa.array(places)),
             verdict=cohort.verdict[cohort.candidates],
             if_confirmed=cohort.if_confirmed[cohort.candidates],
             criteria=[row.id for row in cohort.criteria],

@@ -15,10 +15,11 @@ import pyarrow as pa
 
 from onstudy.errors import OnstudyError
 from onstudy.population.prescreen_engine import ByVector
+from onstudy.population.prescreen_last import patient_ids
 from onstudy.population.prescreen_parts import Parts, digest, to_bytes
 from onstudy.population.prescreen_question import Question, program
 from onstudy.population.prescreen_shard import Plan, answer
-from onstudy.population.store import Store
+from onstudy.population.spark_lake import open_store
 from onstudy.record.catalogue import load_catalogue
 from onstudy.record.shard import Shard
 
@@ -58,7 +59,7 @@ class Worker:
             raise OnstudyError("a process that works on a shard runs another version of onstudy than this one")
         self.question = work.question
         self.catalogue = load_catalogue()
-        self.store = Store.open(work.store)
+        self.store = open_store(work.store)
         self.plan = Plan.of(work.question, self.catalogue)
 
     def do(self, task: Task) -> Iterator[Kept]:
@@ -84,8 +85,7 @@ def people_key(shard: str) -> str:
 
 def people_bytes(shard: Shard) -> bytes:
     """The ids of a shard's patients, in its order."""
-    text = shard.patients.text("id")
-    table = pa.table({"patient": pa.array([text.words[place] for place in text.index], pa.string())})
+    table = pa.table({"patient": patient_ids(shard)})
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
         writer.write_table(table)
@@ -93,10 +93,9 @@ def people_bytes(shard: Shard) -> bytes:
     return found
 
 
-def people_of(data: bytes) -> list[str]:
+def people_of(data: bytes) -> pa.StringArray:
     """The ids that `people_bytes` wrote."""
-    found: list[str] = pa.ipc.open_stream(data).read_all().column("patient").to_pylist()
-    return found
+    return pa.ipc.open_stream(data).read_all().column("patient").combine_chunks()
 
 
 # On this machine ----------------------------------------------------------------------------------------------------

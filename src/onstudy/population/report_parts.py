@@ -17,7 +17,7 @@ from onstudy.population.prescreen_verdicts import INELIGIBLE, VERDICT_NAMES
 from onstudy.record.catalogue import Catalogue
 
 #: How much of each the page shows; everything is in the files beside it.
-FIRST, LACKING, LIMITS, CHANGES, STEPS, TRIALS = 25, 12, 30, 40, 5, 20
+FIRST, LACKING, LIMITS, CHANGES, STEPS, TRIALS = 25, 12, 15, 40, 5, 20
 _TEXT = 180
 #: The sorts of work, and what a table calls them.
 WORK = {"missing": "missing", "to_confirm": "to confirm", "to_do": "to do"}
@@ -262,5 +262,6 @@ def _limits_said(lines: Sequence[LimitLine]) -> str:
         return "No limit keeps anybody out by itself, as far as the next steps go."
     return (
         "Patients whom one criterion alone keeps out, compared again with its limit moved. A range counts those whose "
-        "answer would be unknown as staying out, and as coming in. Which step is sensible, only a physician can say."
+        "answer would be unknown as staying out, and as coming in; by age and sex they come in. Every step of every "
+        "limit is in limits.csv, both ways. Which one is sensible, only a physician can say."
     )

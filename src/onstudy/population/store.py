@@ -194,13 +194,21 @@ def read_manifest(folder: Path) -> Manifest | None:
     """The manifest of a store; None where there is none. Raises `OnstudyError` for one that cannot be used."""
     path = folder / MANIFEST
     try:
-        raw = json.loads(path.read_bytes())
+        data = path.read_bytes()
     except FileNotFoundError:
         return None
     except NotADirectoryError:
         raise OnstudyError(f"{folder}: is a file; a store is a folder") from None
     except OSError as error:
         raise OnstudyError(f"{path}: cannot be read: {error.strerror}") from None
+    return manifest_of(data, folder)
+
+
+def manifest_of(data: bytes, folder: Path | str) -> Manifest:
+    """The manifest of the store in a folder from what its file holds. Raises `OnstudyError` where that is none."""
+    path = f"{folder}/{MANIFEST}"
+    try:
+        raw = json.loads(data)
     except (ValueError, RecursionError):
         raise OnstudyError(f"{path}: is no manifest of a store; build into another folder") from None
     if not isinstance(raw, dict) or "format" not in raw:

@@ -135,7 +135,9 @@ def _sound(word: str) -> str:
 class StoredShard(Shard):
     """A shard that is read from its file table by table, and in each only what is asked for."""
 
-    def __init__(self, path: Path, kinds: Collection[str] | None, columns: Collection[str] | None) -> None:
+    def __init__(
+        self, path: Path | pa.NativeFile, kinds: Collection[str] | None, columns: Collection[str] | None
+    ) -> None:
         self._file = _open(path)
         found = _listed(self._file, path)
         tables = {
@@ -143,13 +145,13 @@ class StoredShard(Shard):
             for name, (place, entry) in found.items()
             if name not in BESIDE and (kinds is None or name.removeprefix("kind:") in kinds)
         }
-        beside = [
+        patients, coverage, problems = (
             StoredTable(name, self._file, *found.get(name, (-1, {"rows": 0, "columns": []})), None) for name in BESIDE
-        ]
-        super().__init__(*beside, tables)
+        )
+        super().__init__(patients, coverage, problems, tables)
 
 
-def _open(path: Path) -> pq.ParquetFile:
+def _open(path: Path | pa.NativeFile) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(path, memory_map=True, read_dictionary=None)
     except (OSError, pa.ArrowException) as error:
@@ -160,7 +162,7 @@ def _open(path: Path) -> pq.ParquetFile:
 _Entry = Mapping[str, Any]
 
 
-def _listed(file: pq.ParquetFile, path: Path) -> dict[str, tuple[int, _Entry]]:
+def _listed(file: pq.ParquetFile, path: Path | pa.NativeFile) -> dict[str, tuple[int, _Entry]]:
     """The tables of the file: row group, rows and columns of each."""
     try:
         listed = json.loads((file.schema_arrow.metadata or {})[METADATA])
@@ -226,7 +228,7 @@ def _empty(name: str) -> Column:
 def _held(name: str, column: pa.ChunkedArray) -> Column:
     array = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
     if not is_text(name):
-        return array.to_numpy(zero_copy_only=False)
+        return np.asarray(array.to_numpy(zero_copy_only=False))
     coded = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
     index = coded.indices.fill_null(NONE).to_numpy(zero_copy_only=False).astype(np.int32, copy=False)
     if name in DIFFERENT:

@@ -29,6 +29,8 @@ _UNKNOWN_FORMAT = (
 )
 _LIKELY = re.compile(rf"^(?:{'|'.join(KEYS)}|patients)\s*:", re.MULTILINE)
 _NULLS = ("", "~", "null")
+#: How the problem of a file begins that does not say whose facts it holds.
+UNNAMED = "no patient is named"
 
 
 class Located(dict[str, "Written"]):
@@ -116,7 +118,7 @@ def patient_from(entry: Mapping[str, object], name: str, catalogue: Catalogue) -
     patient_id = clip(_word(written, "patient", name, problems))
     if not patient_id:
         patient_id = clip(Path(name).stem) or "patient"
-        problems.append(Problem(f"no patient is named; called {clip(patient_id, 60)!r} here", name, True))
+        problems.append(Problem(f"{UNNAMED}; called {clip(patient_id, 60)!r} here", name, True))
     facts = facts_from(written.get("facts"), name, catalogue, problems)
     return make_patient(
         patient_id,

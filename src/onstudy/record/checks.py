@@ -73,16 +73,17 @@ def _fridericia(ecg: Fact) -> Interval | None:
 
 def _menses(facts: Sequence[Fact]) -> Iterator[tuple[str, str]]:
     removed = [
-        fact.start.days.high
+        (fact.start.days.high, fact.source)
         for fact in facts
         if fact.kind == "hysterectomy" and not fact.negative and fact.lacks is None and fact.start.days.high is not None
     ]
-    first = min(removed, default=None)
+    first, where = min(removed, default=(None, ""))
     for fact in facts:
         if first is None or fact.kind != "menses" or fact.negative:
             continue
         if compare(Op.GT, fact.start.days, point(first)) is TRUE:
-            yield "a menstrual period is recorded after a hysterectomy", fact.source
+            what = "a menstrual period is recorded after a hysterectomy, where none can be: check both"
+            yield what, ", ".join(dict.fromkeys((fact.source, where)))
 
 
 def _before_birth(facts: Sequence[Fact], born: When) -> Iterator[tuple[str, str]]:

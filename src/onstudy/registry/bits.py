@@ -55,14 +55,14 @@ def load(data: bytes) -> int:
     return int.from_bytes(data, "little")
 
 
-def dump_ids(ids: Iterable[int]) -> bytes:
-    """Few ids, in order, four bytes each."""
-    return _little(array("I", sorted(ids))).tobytes()
+def dump_ids(ids: Iterable[int], size: str = "I") -> bytes:
+    """Few ids in the order given, four bytes each; two with size "H"."""
+    return _little(array(size, ids)).tobytes()
 
 
-def load_ids(data: bytes) -> array[int]:
+def load_ids(data: bytes, size: str = "I") -> array[int]:
     """Ids as they were stored."""
-    found = array("I")
+    found = array(size)
     found.frombytes(data)
     return _little(found)
 

@@ -1,7 +1,7 @@
 """Where somebody is and how far that is: ZIP codes, distances in miles, boxes around a point.
 
-A ZIP code stands for the middle of its area, a site mostly for the middle of its city: distances are as the crow
-flies and good to a few miles.
+A ZIP code stands for the middle of its area (of its city where nothing better is known), a site mostly for the middle
+of its city: distances are as the crow flies and good to a few miles.
 """
 
 from __future__ import annotations
@@ -117,12 +117,34 @@ def _zip_origin(code: str) -> Origin:
         raise ZipUnknown(f"there is no ZIP code {code}; check the digits, or name a city")
     place = matches[0]
     lat, lon = _degrees(place)
+    if (lat or lon) and place["zip_code_type"] not in ("STANDARD", "MILITARY"):
+        lat, lon = _middle_of_city(place) or (lat, lon)
     if not lat and not lon:
         raise ZipOutsideCoverage(
             f"ZIP code {code} exists, but where it lies is not known here (military and ship mail); "
             "give the ZIP code or city where you live"
         )
     return Origin(f"{place['city']}, {place['state']} {code}", _country(place["state"]), lat, lon)
+
+
+#: So many cities with one and the same point have the point of their county.
+_SHARED = 3
+
+
+def _middle_of_city(place: dict[str, str]) -> tuple[float, float] | None:
+    """The middle of a city, for a code of post boxes or of one large receiver whose own point is that of its county.
+
+    The table knows no better point for some of them: 35294, the hospital of the university in Birmingham, lay 8 miles
+    off. None where the code has a point of its own, or the city no other codes.
+    """
+    import zipcodes
+
+    everywhere: list[dict[str, str]] = zipcodes.filter_by(state=place["state"])  # type: ignore[no-untyped-call]
+    here = _degrees(place)
+    if len({one["city"] for one in everywhere if _degrees(one) == here}) < _SHARED:
+        return None
+    own = [one for one in everywhere if one["city"] == place["city"] and one["zip_code_type"] == "STANDARD"]
+    return centre(point for one in own if any(point := _degrees(one)))
 
 
 def _degrees(place: dict[str, str]) -> tuple[float, float]:

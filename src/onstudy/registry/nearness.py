@@ -7,9 +7,10 @@ search near home never looks at the other side of the earth.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import compress
 from math import inf
 
 from onstudy.registry import bits
@@ -26,10 +27,11 @@ from onstudy.registry.geography import (
     us_city,
 )
 from onstudy.registry.plain import one_line
+from onstudy.registry.ready import PLACED, UNPLACED, UNPLACED_HOPEFUL
 from onstudy.registry.record import NAME
+from onstudy.registry.sitelist import Sites, load_sites
 from onstudy.registry.status import CLOSED, OPEN, Standing, hopeful, openness, site_words
 from onstudy.registry.store import Store, facet_bits, newest_first
-from onstudy.registry.writing import PLACED, UNPLACED, UNPLACED_HOPEFUL, load_sites
 
 _RINGS = (25.0, 75.0, 200.0, 600.0, 2000.0, 6000.0, FARTHEST + 1)
 #: Up to so many trials are measured site by site; of more, places are asked for their trials.
@@ -95,48 +97,44 @@ class Surroundings:
             found += newest_first(self.db, list(bits.members(bucket & ~placed)))
         return found
 
-    def nearest(
-        self, study: Standing, said: Standing, sites: list[tuple[str, str, str, int]], today: date, max_age: int
-    ) -> Near | None:
+    def nearest(self, study: Standing, said: Standing, sites: Sites, today: date, max_age: int) -> Near | None:
         """The nearest site that is or may be open; where none is, the nearest of all; None of none.
 
         `said` carries the date of the sites' statuses. A site without coordinates comes after those with.
         """
-        if not sites:
+        if not len(sites):
             return None
-        standing = {status: Standing(status, said.stated, said.about) for status in {site[1] for site in sites}}
-        reads = {status: openness(study, one, today, max_age) for status, one in standing.items()}
-        name, status, code, place = self._first(sites, reads)
+        standing = [Standing(status, said.stated, said.about) for status in sites.statuses]
+        reads = [openness(study, one, today, max_age) for one in standing]
+        first = self._first(sites, reads)
+        kind, place = sites.kinds[first], sites.places[first]
         city, state, country, _, _ = self._known[place]
         distance = self._far[place]
         return Near(
-            one_line(name, NAME), city, state, country, one_line(code, NAME),
-            None if distance == inf else round(distance, 1), standing[status], reads[status],
-            site_words(study, standing[status], today, max_age),
+            one_line(sites.name(first), NAME), city, state, country, one_line(sites.zip(first), NAME),
+            None if distance == inf else round(distance, 1), standing[kind], reads[kind],
+            site_words(study, standing[kind], today, max_age),
         )  # fmt: skip
 
-    def _first(self, sites: list[tuple[str, str, str, int]], reads: dict[str, str]) -> tuple[str, str, str, int]:
-        """The site that comes first: not closed, then near, then open; a trial may have a thousand to look through."""
-        self._load(site[3] for site in sites)
-        known = self._far
-        ranks = {status: (word == CLOSED, word != OPEN) for status, word in reads.items()}
-        best, best_closed, best_far, best_doubt = sites[0], True, inf, True
-        for site in sites:
-            closed, doubt = ranks[site[1]]
-            if closed > best_closed:
-                continue
-            far = known[site[3]]
-            if closed < best_closed or far < best_far or (far == best_far and doubt < best_doubt):
-                best, best_closed, best_far, best_doubt = site, closed, far, doubt
-        return best
+    def _first(self, sites: Sites, reads: list[str]) -> int:
+        """Which site comes first: not closed, then near, then open, then as listed; there may be a thousand."""
+        self._load(sites.places)
+        taking = [word != CLOSED for word in reads]
+        numbers: Sequence[int] = range(len(sites))
+        if not all(taking):
+            numbers = [number for number, kind in enumerate(sites.kinds) if taking[kind]] or numbers
+        far = [self._far[sites.places[number]] for number in numbers]
+        nearest = min(far)
+        equal = [number for number, one in zip(numbers, far, strict=True) if one == nearest]
+        return next((number for number in equal if reads[sites.kinds[number]] == OPEN), equal[0])
 
     # Distances ------------------------------------------------------------------------------------------
 
     def _load(self, ids: Iterable[int]) -> None:
         """Know how far these places are."""
-        wanted = set(ids)
-        self._look_up(sorted(wanted - self._known.keys()))
-        for id in wanted - self._far.keys():
+        wanted = set(ids)  # `difference` looks these up; with `- keys()` all keys would be looked through
+        self._look_up(sorted(wanted.difference(self._known)))
+        for id in wanted.difference(self._far):
             _, _, _, lat, lon = self._known[id]
             self._far[id] = inf if lat is None or lon is None else miles(self.origin.lat, self.origin.lon, lat, lon)
 
@@ -193,15 +191,16 @@ class Surroundings:
     def _site_by_site(self, ids: list[int]) -> dict[int, float]:
         """The distance of each of some trials, all of which have a site with coordinates."""
         marks = ",".join("?" * len(ids))
-        rows = self.db.execute(f"SELECT id, status, sites FROM study WHERE id IN ({marks})", ids).fetchall()
-        sites = {id: (status, load_sites(packed)) for id, status, packed in rows}
-        self._load(site[3] for _, some in sites.values() for site in some)
+        rows = self.db.execute(f"SELECT id, status, places, site_statuses FROM study WHERE id IN ({marks})", ids)
+        sites = {id: (status, load_sites(places, statuses, b"")) for id, status, places, statuses in rows}
+        self._load(place for _, some in sites.values() for place in some.places)
         return {id: self._nearest_distance(status, some) for id, (status, some) in sites.items()}
 
-    def _nearest_distance(self, status: str, sites: list[tuple[str, str, str, int]]) -> float:
-        hopes = {site for site in {one[1] for one in sites} if hopeful(status, site)}
-        known = [(one[1] in hopes, far) for one in sites if (far := self._far[one[3]]) != inf]
-        return min([far for hope, far in known if hope] or [far for _, far in known])
+    def _nearest_distance(self, status: str, sites: Sites) -> float:
+        hopes = [hopeful(status, site) for site in sites.statuses]
+        far = list(map(self._far.__getitem__, sites.places))
+        nearest = min(compress(far, map(hopes.__getitem__, sites.kinds)), default=inf)
+        return nearest if nearest != inf else min(far)
 
     def _by_distance(self, reached: dict[int, float]) -> list[int]:
         """Nearest first; at the same distance the newest first, then by trial id."""

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from onstudy.errors import OnstudyError
 from onstudy.registry.geography import Origin
 from onstudy.registry.nearness import Near
+from onstudy.registry.ready import SHOWN_FACETS
 from onstudy.registry.record import NCT_ID, OLDEST
 from onstudy.registry.status import Standing
-from onstudy.registry.writing import SHOWN_FACETS
 
 BEST, DISTANCE, NEWEST = "best", "distance", "newest"
 SORTS = (BEST, DISTANCE, NEWEST)

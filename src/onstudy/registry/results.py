@@ -9,10 +9,10 @@ from typing import Any
 
 from onstudy.registry.geography import Origin
 from onstudy.registry.nearness import Near
+from onstudy.registry.ready import NOT_STATED
 from onstudy.registry.search import Hit, Query, Results
 from onstudy.registry.status import status_words
 from onstudy.registry.store import COMPILED, SHIPPED
-from onstudy.registry.writing import NOT_STATED
 
 COLUMNS = (
     "nct_id", "title", "status", "status_date", "phase", "sponsor", "updated", "nearest_site", "city", "state",
@@ -169,10 +169,16 @@ def phase_words(phase: str) -> str:
     return _PHASES.get(phase, phase.lower().replace("_", " "))
 
 
+def miles_words(far: float) -> str:
+    """A distance in words; a ZIP code and a city are good to a few miles, so nothing after the point."""
+    whole = round(far)
+    return "less than 1 mile" if whole < 1 else f"{whole:,} mile{'' if whole == 1 else 's'}"
+
+
 def near_words(near: Near) -> str:
     """A site, its distance and its status in a line."""
     place = ", ".join(text for text in (near.name, near.city, near.state or near.country) if text)
-    far = "distance not known" if near.miles is None else f"{near.miles:.0f} miles"
+    far = "distance not known" if near.miles is None else miles_words(near.miles)
     return f"{place or 'a site without a name'} ({far}): {near.words}"
 
 

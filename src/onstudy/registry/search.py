@@ -10,10 +10,13 @@ import sqlite3
 from array import array
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
+from typing import Any
 
 from onstudy.registry import bits, words
 from onstudy.registry.nearness import Surroundings
 from onstudy.registry.query import BEST, DISTANCE, LARGEST_PAGE, NEWEST, SORTS, Hit, Query, Results, ranking
+from onstudy.registry.ready import AGE_FROM, AGE_TO, ALL, HOPEFUL, NOT_STATED, SHOWN_FACETS, STANDING
+from onstudy.registry.sitelist import load_sites
 from onstudy.registry.status import (
     CAN,
     CANNOT,
@@ -26,16 +29,6 @@ from onstudy.registry.status import (
     study_words,
 )
 from onstudy.registry.store import Store, newest_first
-from onstudy.registry.writing import (
-    AGE_FROM,
-    AGE_TO,
-    ALL,
-    HOPEFUL,
-    NOT_STATED,
-    SHOWN_FACETS,
-    STANDING,
-    load_sites,
-)
 
 __all__ = ["BEST", "DISTANCE", "LARGEST_PAGE", "NEWEST", "SORTS", "Hit", "Query", "Results", "search"]
 
@@ -248,9 +241,10 @@ class _Search:
 
     def _hits(self, ids: list[int]) -> list[Hit]:
         marks = ",".join("?" * len(ids))
+        sites = "places, site_statuses, site_names" if self.around is not None else "length(places) / 4"
         rows = self.db.execute(
             "SELECT id, nct_id, title, status, stated, last_known, last_stated, sites_stated, phase, sponsor, updated,"
-            f" origin, sites FROM study WHERE id IN ({marks})",
+            f" origin, {sites} FROM study WHERE id IN ({marks})",
             ids,
         )
         by_id = {row[0]: row[1:] for row in rows}
@@ -258,17 +252,20 @@ class _Search:
 
     def _hit(
         self, nct_id: str, title: str, status: str, stated: str, last_known: str, last_stated: str,
-        sites_stated: str, phase: str, sponsor: str, updated: str, origin: str, packed: bytes,
+        sites_stated: str, phase: str, sponsor: str, updated: str, origin: str, *where: Any,
     ) -> Hit:  # fmt: skip
         study = Standing(status, stated)
-        sites = load_sites(packed)
         nearest = None
-        if self.around is not None:
+        if self.around is None:
+            (count,) = where
+        else:
+            sites = load_sites(*where)
+            count = len(sites)
             nearest = self.around.nearest(study, statement(status, sites_stated), sites, self.today, self.max_age)
         last = statement(last_known, last_stated)
         return Hit(
             nct_id, title, study, study_words(study, last, self.today, self.max_age), phase, sponsor, updated,
-            origin, len(sites), nearest,
+            origin, count, nearest,
         )  # fmt: skip
 
 

@@ -22,6 +22,7 @@ from onstudy.registry.plain import one_line
 
 #: Bytes of one document that is no JSON lines, and of one record: beyond these a file is no set of trials.
 LARGEST_DOCUMENT, LARGEST_RECORD = 1 << 29, 1 << 26
+_BUFFER = 1 << 20
 _SUFFIXES = (".json", ".jsonl", ".ndjson", ".gz", ".zip")
 _BROKEN = (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError)
 
@@ -66,7 +67,7 @@ class Sources:
         before = 0
         for path, named in self.files:
             try:
-                with path.open("rb") as file:
+                with path.open("rb", buffering=_BUFFER) as file:
                     for one in _contents(file, str(path)):
                         self.done = before + file.tell()
                         yield one

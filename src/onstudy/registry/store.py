@@ -7,7 +7,6 @@ kept as bits (`bits.py`). Readers see one state of the store from the first to t
 from __future__ import annotations
 
 import sqlite3
-import zlib
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,9 +17,10 @@ from typing import Any, TypeVar
 from onstudy.errors import OnstudyError
 from onstudy.registry import bits
 from onstudy.registry.kept import Kept
+from onstudy.registry.packing import unpack
 
 #: "onst" as SQLite's application id, and the version of the tables.
-APPLICATION, VERSION = 0x6F6E7374, 2
+APPLICATION, VERSION = 0x6F6E7374, 3
 #: Where a trial comes from: the registry itself; example data that ships; put together from several sources.
 REGISTRY, SHIPPED, COMPILED = "registry", "shipped", "compiled"
 
@@ -45,7 +45,9 @@ CREATE TABLE study (
     sponsor TEXT NOT NULL,
     updated TEXT NOT NULL,
     version TEXT NOT NULL,
-    sites BLOB NOT NULL
+    places BLOB NOT NULL,
+    site_statuses BLOB NOT NULL,
+    site_names BLOB NOT NULL
 );
 CREATE INDEX study_newest ON study (updated DESC, nct_id);
 CREATE INDEX study_stated ON study (stated);
@@ -128,7 +130,7 @@ class Store:
         """The JSON of a trial as it was published; None if it is not here."""
         with self.snapshot() as db:
             row = db.execute("SELECT json FROM original JOIN study USING (id) WHERE nct_id = ?", (nct_id,)).fetchone()
-        return None if row is None else zlib.decompress(row[0])
+        return None if row is None else unpack(row[0])
 
     def origin(self, nct_id: str) -> str:
         """Where a trial comes from; empty if it is not here."""

@@ -15,14 +15,16 @@ from onstudy.screening.wording import (
     brief,
     fact_text,
     in_words,
+    is_unstated,
     label,
+    may_be,
     members,
+    of_codes,
     phrases,
     range_text,
     stated,
     subject,
     terms,
-    value_text,
 )
 from onstudy.values.calendar import When, show
 from onstudy.values.interval import Interval, Op
@@ -54,8 +56,14 @@ def decisive(finding: Finding) -> tuple[Finding, ...]:
         case e.Not() | e.Named() | e.Has():
             return _of(parts, UNKNOWN) or parts if truth is UNKNOWN else parts
         case e.Every():
-            return _of(parts, truth) if truth is not TRUE else ()
+            return _failing(finding) if truth is FALSE else _of(parts, truth) if truth is UNKNOWN else ()
     return ()
+
+
+def _failing(finding: Finding) -> tuple[Finding, ...]:
+    """The records that decide against an `every`: not those of which it is not known that they are asked for."""
+    deciding = {fact.id for fact in finding.evidence}
+    return tuple(part for part in _of(finding.parts, FALSE) if part.about is None or part.about.id in deciding)
 
 
 def _of(parts: tuple[Finding, ...], truth: Truth) -> tuple[Finding, ...]:
@@ -101,17 +109,36 @@ def evidence_of(finding: Finding) -> tuple[Fact, ...]:
 def because(finding: Finding, catalogue: Catalogue) -> str:
     """Why a criterion has its status, in one line: what decides it, with values and dates."""
     said = list(dict.fromkeys(sentence(leaf, catalogue) for leaf in telling_leaves(finding, True)))
-    shown = "; ".join(_without_repeats(said[:_AT_MOST]))
-    return shown + (f"; and {len(said) - _AT_MOST} more" if len(said) > _AT_MOST else "")
+    parts = _by_record(said)
+    shown = "; ".join(parts[:_AT_MOST])
+    return shown + (f"; and {len(parts) - _AT_MOST} more" if len(parts) > _AT_MOST else "")
 
 
-def _without_repeats(sentences: list[str]) -> list[str]:
-    """Sentences about the same record, one after the other, name it once."""
-    heads = ["", *(text.partition(": ")[0] for text in sentences)]
-    return [
-        text.removeprefix(f"{head}: ") if head == before and "(" not in head else text
-        for text, head, before in zip(sentences, heads[1:], heads, strict=False)
-    ]
+def _by_record(sentences: list[str]) -> list[str]:
+    """Sentences about the same record, one after the other, name it once; records of which the same several things
+    are said are named together.
+    """
+    grouped: list[tuple[str, list[str]]] = []
+    for text in sentences:
+        head, _, tail = text.partition(": ")
+        if not tail or head.endswith("(asked"):  # not a record and what is said of it
+            grouped.append(("", [text]))
+        elif grouped and grouped[-1][0] == head:
+            grouped[-1][1].append(tail)
+        else:
+            grouped.append((head, [tail]))
+    together: dict[tuple[str, ...], list[str]] = {}
+    for head, tails in grouped:
+        alike = ("", *tails) if head and len(tails) > 1 else (head, *tails)
+        together.setdefault(alike, []).append(head)
+    return [_said_of(heads, tails) for (_, *tails), heads in together.items()]
+
+
+def _said_of(heads: list[str], tails: list[str]) -> str:
+    if not heads[0]:
+        return "; ".join(tails)
+    named = ", ".join(heads[:_LISTED]) + (f" and {len(heads) - _LISTED} more" if len(heads) > _LISTED else "")
+    return f"{named}: {'; '.join(tails)}"
 
 
 def near(finding: Finding) -> str | None:
@@ -140,16 +167,25 @@ def sentence(finding: Finding, catalogue: Catalogue) -> str:
             ]
             return _led(finding, said, catalogue)
         case e.Member():
-            known = [part for part in finding.parts if part.result is not None and not _lacking(part)]
-            said = [f"{subject(p, node.value, catalogue)} is {value_text(p, node.value, catalogue)}" for p in known]
-            asked = "" if finding.truth is TRUE else f" (asked: {members(node, catalogue)})"
-            return _led(finding, said, catalogue) + asked
+            return _about_codes(finding, node, catalogue)
         case e.Timing():
             said = [
                 f"{_owner(part, catalogue)}{text}" for part in finding.parts if (text := _interval_text(node, part))
             ]
             return _led(finding, said, catalogue)
     return _led(finding, [], catalogue)
+
+
+def _about_codes(finding: Finding, node: e.Member, catalogue: Catalogue) -> str:
+    """What a value is, and what was asked of it; of a detail nobody stated, what it may be."""
+    unstated = [part for part in finding.parts if is_unstated(part, node.value, catalogue)]
+    if unstated and finding.reasons == {Reason.NOT_STATED}:
+        return ", or ".join(dict.fromkeys(may_be(part, node, catalogue) for part in unstated))
+    known = [part for part in finding.parts if part.result is not None and not _lacking(part)]
+    said = [of_codes(part, node, catalogue) for part in known]
+    plainly = finding.truth is TRUE or (said and all(one.asked for one in said))
+    asked = "" if plainly else f" (asked: {members(node, catalogue)})"
+    return _led(finding, [one.text for one in said], catalogue) + asked
 
 
 def _lacking(part: Finding) -> bool:
@@ -162,8 +198,13 @@ def _led(finding: Finding, said: list[str], catalogue: Catalogue) -> str:
     known = ", or ".join(dict.fromkeys(said))
     if finding.truth is not UNKNOWN:
         return known or in_words(unparse(finding.expr))
-    why = phrases(finding.reasons)
+    why = phrases(finding.reasons, details=_details(finding))
     return f"{known} - {why}" if known else f"{_asked_label(finding, catalogue)}: {why}"
+
+
+def _details(finding: Finding) -> list[str]:
+    """The names of the details that are not stated."""
+    return list(dict.fromkeys(ask.field for ask in finding.asks if ask.reason is Reason.NOT_STATED and ask.field))
 
 
 def _asked_label(finding: Finding, catalogue: Catalogue) -> str:
@@ -200,7 +241,8 @@ def _about_records(finding: Finding, records: e.Records, catalogue: Catalogue) -
 def _unknown(finding: Finding, listed: str, others: bool) -> str:
     """Why it is unknown, with the records that may be meant; then whether there may be others."""
     of_those = finding.reasons - {Reason.NO_RECORD} if others else finding.reasons
-    said = [phrases(of_those) + (f" ({listed})" if listed else "")] if of_those else []
+    why = phrases(of_those, details=_details(finding))
+    said = [why + (f" ({listed})" if listed else "")] if of_those else []
     return ", ".join([*said, NOTHING_ELSE] if of_those != finding.reasons else said)
 
 
@@ -244,12 +286,19 @@ def _none(finding: Finding, name: str, catalogue: Catalogue) -> str:
 
 
 def _denied(denials: list[Fact], catalogue: Catalogue) -> str:
-    """The day of the recorded "no" of the whole kind, else what the narrower ones deny."""
+    """The day of the recorded "no" of the whole kind, else the days of the narrower ones and what they deny."""
     whole = next((fact for fact in denials if fact.narrowed is None), None)
-    if whole is None:
-        parts = [stated(fact, *fact.narrowed, catalogue) for fact in denials if fact.narrowed is not None]
-        return f" ({', '.join(dict.fromkeys(parts))})"
-    when = whole.end or whole.recorded
+    if whole is not None:
+        return _day_of(whole)
+    by_day: dict[str, list[str]] = {}
+    for fact in denials:
+        if fact.narrowed is not None:
+            by_day.setdefault(_day_of(fact), []).append(stated(fact, *fact.narrowed, catalogue))
+    return ",".join(f"{day} ({', '.join(dict.fromkeys(parts))})" for day, parts in by_day.items())
+
+
+def _day_of(denial: Fact) -> str:
+    when = denial.end or denial.recorded
     return f" on {show(when)}" if when is not None and when.known else ""
 
 

@@ -13,6 +13,7 @@ from onstudy.criteria import expr as e
 from onstudy.criteria.finding import Ask, AskClass, Finding
 from onstudy.record.catalogue import NONE, STATE, Catalogue
 from onstudy.record.patient import Fact, Patient
+from onstudy.screening.unread import may_be_among
 from onstudy.values.truth import UNKNOWN
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class Question:
     fields: tuple[str, ...] = ()  # the attributes or components that are not stated
     about: tuple[str, ...] = ()  # ids of the facts concerned
     unrecorded: bool = True  # whether it is also, or only, about what is not on record
+    unread: tuple[str, ...] = ()  # diagnoses of the record that could not be read, where one may be what is asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +46,11 @@ class Questions:
     missing: tuple[Question, ...]
 
 
-def questions(rows: Iterable[CriterionResult], catalogue: Catalogue) -> Questions:
+def questions(rows: Iterable[CriterionResult], catalogue: Catalogue, unread: tuple[str, ...] = ()) -> Questions:
     """The questions of the unknown rows of a cohort.
 
-    What an assumed absence settles is to confirm; what stays unknown even then is to do or missing.
+    What an assumed absence settles is to confirm; what stays unknown even then is to do or missing. `unread` are the
+    diagnoses of the record that could not be read.
     """
     asked: dict[tuple[AskClass, str], list[tuple[str, Ask]]] = {}
     for row in rows:
@@ -58,11 +61,12 @@ def questions(rows: Iterable[CriterionResult], catalogue: Catalogue) -> Question
             asked.setdefault((ask.cls, ask.kind), []).append((row.criterion.id, ask))
     sorted_out = {cls: [] for cls in AskClass}  # type: dict[AskClass, list[Question]]
     for (cls, kind), found in asked.items():
-        sorted_out[cls].append(_question(kind, found, catalogue))
+        sorted_out[cls].append(_question(kind, found, catalogue, unread))
     return Questions(*(tuple(sorted_out[cls]) for cls in (AskClass.TO_CONFIRM, AskClass.TO_DO, AskClass.MISSING)))
 
 
-def _question(kind: str, found: list[tuple[str, Ask]], catalogue: Catalogue) -> Question:
+def _question(kind: str, found: list[tuple[str, Ask]], catalogue: Catalogue, unread: tuple[str, ...]) -> Question:
+    unrecorded = any(not ask.about for _, ask in found)
     return Question(
         kind=kind,
         criteria=tuple(dict.fromkeys(name for name, _ in found)),
@@ -70,7 +74,8 @@ def _question(kind: str, found: list[tuple[str, Ask]], catalogue: Catalogue) -> 
         ask=_wording(kind, catalogue),
         fields=tuple(dict.fromkeys(ask.field for _, ask in found if ask.field)),
         about=tuple(dict.fromkeys(ask.about for _, ask in found if ask.about)),
-        unrecorded=any(not ask.about for _, ask in found),
+        unrecorded=unrecorded,
+        unread=unread if unrecorded and may_be_among(catalogue.kinds.get(kind), catalogue) else (),
     )
 
 

@@ -22,10 +22,11 @@ from onstudy.screening.screen import (
     Screening,
 )  # fmt: skip
 from onstudy.screening.timeline import VERDICT_WORDS
+from onstudy.screening.unread import sentence
 from onstudy.screening.wording import fact_text, label, phrases
 from onstudy.values.calendar import show_day
 
-_REASONS_SHOWN, _UNKNOWN_SHOWN, _SETS_SHOWN, _LONGEST_SET = 6, 12, 3, 6
+_REASONS_SHOWN, _UNKNOWN_SHOWN, _SETS_SHOWN, _LONGEST_SET, _UNREAD_SHOWN = 6, 12, 3, 6, 12
 _CLASSES = ("missing", "to_do", "to_confirm")
 _OBTAIN = "Somebody must find or measure this."
 _DO = "Joining the trial brings this about."
@@ -167,6 +168,7 @@ class Task:
     about: tuple[str, ...]
     criteria: tuple[tuple[str, str], ...]  # id and anchor
     cohorts: tuple[str, ...]
+    unread: str  # how many diagnoses of the record could not be read, one of which may be what is asked
 
 
 @dataclass(frozen=True)
@@ -222,7 +224,19 @@ def _task(kind: str, cohorts: tuple[str, ...], questions: list[Question], s: Scr
         about=tuple(dict.fromkeys(fact_text(fact, s.catalogue) for fact in about))[:_SETS_SHOWN],
         criteria=tuple((name, at[name]) for name in _each(one.criteria for one in questions)),
         cohorts=cohorts,
+        unread=_unread(questions),
     )
+
+
+def _unread(questions: list[Question]) -> str:
+    count = max(len(one.unread) for one in questions)
+    return "" if not count else f"{count} diagnos{'es' if count > 1 else 'is'} not read"
+
+
+def unread(s: Screening) -> str:
+    """The diagnoses of the record that could not be read, where one may be what is asked; else ""."""
+    asked = (question for cls in _CLASSES for _, several in _open(s, cls) for question in several)
+    return sentence(next((question.unread for question in asked if question.unread), ()), _UNREAD_SHOWN)
 
 
 def _each(lists: Iterable[Iterable[str]]) -> list[str]:

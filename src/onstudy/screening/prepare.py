@@ -33,6 +33,20 @@ def _known_by(fact: Fact, last: int) -> bool:
     return low is None or int(low) <= last
 
 
+class NotYetBorn(OnstudyError):
+    """The registration date lies before the date of birth: of the patient, or of the option, one is wrong."""
+
+
+def refuse_unborn(patient: Patient, on: date) -> None:
+    """Raises `NotYetBorn` where the patient was certainly not born on the index date."""
+    first = patient.born.days.low
+    if first is not None and first > on.toordinal():
+        raise NotYetBorn(
+            f"the registration date {on} lies before the patient's date of birth; check the date given (--on), or the "
+            "date of birth in the record"
+        )
+
+
 def prepared(
     patient: Patient, on: date, catalogue: Catalogue, default_limits: Mapping[str, float]
 ) -> tuple[Patient, tuple[Problem, ...], tuple[str, ...]]:

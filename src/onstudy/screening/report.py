@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from onstudy.criteria.trial import Severity
 from onstudy.record.catalogue import Catalogue
 from onstudy.record.patient import Fact
+from onstudy.screening import unread
 from onstudy.screening.explain import because, evidence_of, near
 from onstudy.screening.missing import Question
 from onstudy.screening.screen import (
@@ -94,7 +95,7 @@ def _question(question: Question) -> dict[str, object]:
         "kind": question.kind,
         "criteria": list(question.criteria),
         "reasons": list(question.reasons),
-        "ask": question.ask,
+        "ask": f"{question.ask} {unread.sentence(question.unread)}".rstrip(),
     }
 
 
@@ -225,6 +226,9 @@ def _open_text(asked: CohortResult | Opening) -> list[str]:
             reasons = ", ".join(reason.replace("_", " ") for reason in question.reasons)
             asks = f"{question.kind} ({', '.join(question.criteria)}: {reasons})"
             lines += _wrapped(asks, f"    {title}: ", "      ")
+    names = next((q.unread for q in (*asked.missing, *asked.to_do, *asked.to_confirm) if q.unread), ())
+    if names:
+        lines += _wrapped(f"{unread.sentence(names)} Look whether one of them is asked here.", "    mind: ", "      ")
     return lines
 
 

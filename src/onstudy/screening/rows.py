@@ -193,6 +193,7 @@ def _remarks(result: CriterionResult, facts: tuple[Fact, ...], screening: Screen
         for kind in dict.fromkeys(f.kind for f in facts if f.kind in screening.defaults_used):
             yield f"A default limit of normal was given for {label(kind, catalogue)}."
     yield from _unconfirmed(facts, catalogue)
+    yield from _doubted(facts, screening)
     yield from _too_old(result, screening)
 
 
@@ -219,6 +220,15 @@ def _unconfirmed(facts: Iterable[Fact], catalogue: Catalogue) -> Iterator[str]:
                 f"Check the code of this record: {label(fact.kind, catalogue)}, {when_text(fact)}{where}. "
                 f"The code is not confirmed (status {fact.code_status}: {unconfirmed_code(fact)})."
             )
+
+
+def _doubted(facts: Iterable[Fact], screening: Screening) -> Iterator[str]:
+    """Records of the evidence that something in the record speaks against: which, what, and where."""
+    for fact in facts:
+        for problem in screening.patient.problems:
+            if fact.source and problem.fact_kept and fact.source in problem.where.split(", "):
+                named = f"{label(fact.kind, screening.catalogue)}, {when_text(fact)}"
+                yield f"Check this record: {named}. {problem.what[:1].upper()}{problem.what[1:]} ({problem.where})."
 
 
 def _too_old(result: CriterionResult, screening: Screening) -> Iterator[str]:

@@ -17,7 +17,8 @@ from onstudy.record.catalogue import Catalogue, load_catalogue
 from onstudy.record.patient import Fact, Patient
 from onstudy.screening.explain import evidence_of
 from onstudy.screening.missing import Question, questions, settling
-from onstudy.screening.prepare import as_known, prepared
+from onstudy.screening.prepare import as_known, prepared, refuse_unborn
+from onstudy.screening.unread import unread_diagnoses
 from onstudy.values.calendar import EARLIEST_YEAR, LATEST_YEAR, When, on_day
 from onstudy.values.interval import Op, compare
 from onstudy.values.truth import FALSE, TRUE, UNKNOWN, Truth, all_of
@@ -152,7 +153,8 @@ def screen(
     `anchors` are the other named moments (`therapy_start`), None where not planned. `assume_complete`
     are assumable kinds (or "all") whose absence is accepted as "no". `default_limits` are upper limits
     of normal, in the kind's own unit, for results that carry none; each use is stated in the result.
-    Raises `OnstudyError` for an unknown anchor or kind, a kind never assumable, or anchors out of order.
+    Raises `OnstudyError` for an unknown anchor or kind, a kind never assumable, anchors out of order, or a
+    registration date before the date of birth.
     """
     catalogue = catalogue or load_catalogue()
     assumed = _assumed(assume_complete, catalogue)
@@ -164,6 +166,7 @@ def screen(
         raise OnstudyError(f"--until {last} lies before the registration date {on}")
     if last.toordinal() - on.toordinal() > 3660:
         raise OnstudyError(f"--until {last} lies more than ten years after {on}; windows are for planning")
+    refuse_unborn(patient, on)
     current = patient if as_known_on is None else as_known(patient, as_known_on, catalogue)
     ready, problems, defaults = prepared(current, on, catalogue, default_limits or {})
     work = _Work(trial, View(ready, catalogue), known, assumed, last.toordinal())
@@ -238,13 +241,15 @@ class _Work:
         registration = anchors[REGISTRATION]
         assert registration is not None and registration.day is not None
         self.first = registration.day
+        self.unread = unread_diagnoses(view.patient.facts, view.catalogue)
         self._memories: dict[tuple[int, bool], Memory] = {}
 
     def memory(self, day: int, confirmed: bool) -> Memory:
         key = (day, confirmed)
         if key not in self._memories:
             anchors = self.anchors if day == self.first else moved(self.anchors, day)
-            self._memories[key] = Memory(self.view, anchors, frozenset({ALL}) if confirmed else self.assumed)
+            assumed = frozenset({ALL}) if confirmed else self.assumed
+            self._memories[key] = Memory(self.view, anchors, assumed, cites=day == self.first)
         return self._memories[key]
 
     def both(self, rule: TruthExpr, day: int) -> tuple[Finding, Finding]:
@@ -283,7 +288,7 @@ class _Work:
         verdict = stretches[0].verdict
         open_rows = [row for row in required if row.truth is UNKNOWN] if verdict not in (ELIGIBLE, INELIGIBLE) else []
         against = [row for row in required if row.truth is FALSE] if verdict == INELIGIBLE else open_rows
-        asked = questions(open_rows, self.view.catalogue)
+        asked = questions(open_rows, self.view.catalogue, self.unread)
         return CohortResult(
             id=name,
             title=title,
@@ -305,7 +310,7 @@ class _Work:
         if first is None:
             return None
         then = [self.on_day(row.criterion, first.first) for row in rows]
-        asked = questions([row for row in then if row.truth is UNKNOWN], self.view.catalogue)
+        asked = questions([row for row in then if row.truth is UNKNOWN], self.view.catalogue, self.unread)
         return Opening(first.first, first.verdict, asked.to_confirm, asked.to_do, asked.missing)
 
     def on_day(self, criterion: Criterion, day: int) -> CriterionResult:

@@ -24,6 +24,7 @@ from onstudy.record.formula import parse_formula
 from onstudy.record.patient import Fact
 from onstudy.screening.missing import Question, others_on_record
 from onstudy.screening.screen import CohortResult, Opening, Screening
+from onstudy.screening.unread import sentence
 from onstudy.screening.wording import fact_text, phrases
 from onstudy.values.calendar import show_day
 from onstudy.values.interval import Interval
@@ -46,7 +47,8 @@ def todo_file(screening: Screening) -> str:
     blank = _Blank(s)
     complete: list[str] = []
     facts: list[str] = []
-    for title, question in _asked(s):
+    asked = _asked(s)
+    for title, question in asked:
         if question.kind in _PERSON:
             blank.person[question.kind] = [line.strip() for line in _header(title, question, blank)]
             continue
@@ -60,6 +62,7 @@ def todo_file(screening: Screening) -> str:
         [
             f"# What {s.trial.id} still needs to know, registration on {s.on.isoformat()}.",
             "# Fill in what you know and leave the rest blank; then: onstudy screen ... --add THIS_FILE",
+            *_unread(asked),
             f"patient: {_quoted(s.patient.id)}",
             *(line for key, header in blank.person.items() for line in (*header, f"{key}:  # {_PERSON[key]}")),
             *(["complete:", *complete] if complete else []),
@@ -82,6 +85,12 @@ def _asked(s: Screening) -> list[tuple[str, Question]]:
     return list(asked.values())
 
 
+def _unread(asked: list[tuple[str, Question]]) -> list[str]:
+    """A line on the diagnoses of the record that could not be read, where one may be what is asked."""
+    names = next((question.unread for _, question in asked if question.unread), ())
+    return [f"# {sentence(names)} Look whether one of them is asked here."] if names else []
+
+
 def _sources(s: Screening) -> Iterator[tuple[CohortResult | Opening, str]]:
     """Where questions come from: the cohorts that are open, then those that open by time alone."""
     yield from ((cohort, "") for cohort in s.cohorts)
@@ -100,6 +109,7 @@ def _merged(one: Question, other: Question) -> Question:
         reasons=both("reasons"),
         fields=both("fields"),
         about=both("about"),
+        unread=both("unread"),
         unrecorded=one.unrecorded or other.unrecorded,
     )
 

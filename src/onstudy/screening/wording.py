@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from onstudy.criteria import expr as e
 from onstudy.criteria.expr import Expr
@@ -35,10 +36,16 @@ _NAMING = ("agent", "type", "term")  # attributes that say which record it is, s
 _TIMELESS = ("sex", "born")  # said of a person once; the day adds nothing
 
 
-def phrases(reasons: Iterable[Reason], others: bool = False) -> str:
-    """The causes of an unknown, for people; `others`: records of the kind are there, and do not settle it."""
-    said = [NOTHING_ELSE if others and r is Reason.NO_RECORD else PHRASES[r] for r in sorted(reasons)]
-    return ", ".join(said)
+def phrases(reasons: Iterable[Reason], others: bool = False, details: Iterable[str] = ()) -> str:
+    """The causes of an unknown, for people; `others`: records of the kind are there, and do not settle it;
+    `details`: the names of what is not stated.
+    """
+    said = dict(PHRASES)
+    if others:
+        said[Reason.NO_RECORD] = NOTHING_ELSE
+    if named := " and ".join(name.replace("_", " ") for name in details):
+        said[Reason.NOT_STATED] = f"{named} not stated"
+    return ", ".join(said[reason] for reason in sorted(reasons))
 
 
 # Kinds and facts ------------------------------------------------------------------------------------------
@@ -62,9 +69,14 @@ def brief(fact: Fact, catalogue: Catalogue) -> str:
     """The value, or what names the record among its like: the agent, the type, the term."""
     if fact.negative or (fact.shown and fact.shown not in ("yes", "no")):
         return shown_of(fact, catalogue)
-    return ", ".join(
-        stated(fact, n, v, catalogue) for n, v in fact.attributes.items() if n in _NAMING and v is not None
-    )
+    named = [stated(fact, n, v, catalogue) for n, v in fact.attributes.items() if n in _NAMING and v is not None]
+    return ", ".join(named) or ", ".join(f"{name} not stated" for name in _nameless(fact, catalogue))
+
+
+def _nameless(fact: Fact, catalogue: Catalogue) -> list[str]:
+    """The attributes that would name a record among its like and are not stated."""
+    known = catalogue.attributes(fact.kind) if fact.kind in catalogue.kinds else {}
+    return [name for name in _NAMING if name in known and known[name].silence is None]
 
 
 def shown_of(fact: Fact, catalogue: Catalogue) -> str:
@@ -82,13 +94,23 @@ def shown_of(fact: Fact, catalogue: Catalogue) -> str:
     return ", ".join(said)
 
 
+def details(fact: Fact, catalogue: Catalogue) -> list[tuple[str, str]]:
+    """The attributes that are stated of a fact, or to which a "no" is narrowed: name and value in words."""
+    known = dict([fact.narrowed]) if fact.narrowed is not None else fact.attributes
+    return [(name, _value_of(fact, name, value, catalogue)) for name, value in known.items() if value is not None]
+
+
 def stated(fact: Fact, name: str, value: Value, catalogue: Catalogue) -> str:
     """One attribute in words: a member or group by its label, a number with its unit."""
+    said = _value_of(fact, name, value, catalogue)
+    return said if name in _NAMING else f"{name.replace('_', ' ')} {said}"
+
+
+def _value_of(fact: Fact, name: str, value: Value, catalogue: Catalogue) -> str:
     values, attribute = catalogue.codes_of(fact.kind, name), catalogue.attribute(fact.kind, name)
     named = values.label_of(value) if values is not None and isinstance(value, frozenset) else None
     unit = f" {attribute.unit}" if attribute is not None and attribute.unit and isinstance(value, Interval) else ""
-    said = (named or written(value)) + unit
-    return said if name in _NAMING else f"{name.replace('_', ' ')} {said}"
+    return (named or written(value)) + unit
 
 
 def when_text(fact: Fact) -> str:
@@ -155,21 +177,74 @@ def _enclosed(node: Expr, catalogue: Catalogue) -> str:
 def members(node: e.Member, catalogue: Catalogue) -> str:
     """The codes a rule asks for."""
     known = catalogue.value_sets[node.value.type.values].members
-    return " or ".join(known[name].label if name in known else in_words(name) for name in node.names)
+    return " or ".join(
+        known[name].label if name in known else f"one of “{in_words(name)}”" if name.startswith("$") else in_words(name)
+        for name in node.names
+    )
 
 
 # Values ---------------------------------------------------------------------------------------------------
 
 
-def value_text(part: Finding, value: e.ValueExpr, catalogue: Catalogue) -> str:
-    """The value of a case: as recorded where it is the fact's own value, else in words."""
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What was said of a value, and whether that tells what was asked as well."""
+
+    text: str
+    asked: bool = False
+
+
+def of_codes(part: Finding, node: e.Member, catalogue: Catalogue) -> Said:
+    """A value beside the codes asked for: as recorded, else in words. A record is not named twice."""
+    value, fact, found, asked = node.value, part.about, part.result, members(node, catalogue)
+    if fact is None or not isinstance(value, e.Field) or found is fact.value or not isinstance(found, frozenset):
+        return Said(f"{subject(part, value, catalogue)} is {_code_text(part, value, catalogue)}")
+    head, meets = fact_text(fact, catalogue), found <= node.members
+    if value.name not in fact.attributes and value.name not in catalogue.kinds[fact.kind].components:
+        return Said(f"{head}: {_by_silence(part, value.name, asked if meets else f'not {asked}', catalogue)}", True)
+    said = _code_text(part, value, catalogue)
+    if value.name not in _NAMING or said.lower() not in head.lower():
+        return Said(f"{subject(part, value, catalogue)} is {said}")
+    if meets:
+        return Said(head if asked.lower() == said.lower() else f"{head}: {asked}", True)
+    return Said(f"{head}: {'may be' if found & node.members else 'not'} {asked}", True)
+
+
+def _by_silence(part: Finding, name: str, then: str, catalogue: Catalogue) -> str:
+    """What a detail is that nobody stated: what silence means or, without a meaning, what a recorded "no" leaves."""
+    fact = part.about
+    assert fact is not None
+    entry = catalogue.attribute(fact.kind, name)
+    words = name.replace("_", " ")
+    if entry is not None and entry.silence is not None:
+        values = catalogue.value_sets.get(entry.values)
+        member = values.members.get(entry.silence) if values is not None else None
+        return f"{words} not stated, taken as {member.label if member is not None else in_words(entry.silence)}"
+    return f"{words} not stated, and by a recorded “no” {then}"
+
+
+def is_unstated(part: Finding, value: e.ValueExpr, catalogue: Catalogue) -> bool:
+    """Whether it is a detail of a record that nobody stated."""
+    fact = part.about
+    if fact is None or fact.lacks is not None or part.result is not None or fact.kind not in catalogue.kinds:
+        return False
+    return isinstance(value, e.Field) and value.name != "value"
+
+
+def may_be(part: Finding, node: e.Member, catalogue: Catalogue) -> str:
+    """That a detail is not stated, and what is asked of it."""
+    assert part.about is not None and isinstance(node.value, e.Field)
+    name, asked = node.value.name.replace("_", " "), members(node, catalogue)
+    return f"{fact_text(part.about, catalogue)}: {name} not stated, it may be {asked}"
+
+
+def _code_text(part: Finding, value: e.ValueExpr, catalogue: Catalogue) -> str:
+    """A code as recorded where it is the fact's own value, else by its label."""
     fact, found = part.about, part.result
     if fact is not None and found is fact.value and (shown := shown_of(fact, catalogue)):
         return shown
     values = catalogue.value_sets.get(value.type.values)
     named = values.label_of(found) if values is not None and isinstance(found, frozenset) else None
-    if named is None and isinstance(value, e.Field) and fact is not None and value.name not in fact.attributes:
-        return "not stated"
     return named or written(found)
 
 

@@ -48,7 +48,7 @@ ICONS = {
     MET: "yes", NOT_MET: "no", UNKNOWN_STATUS: "open", NOT_APPLICABLE: "none",
     ELIGIBLE: "yes", ELIGIBLE_IF_CONFIRMED: "almost", UNDETERMINED: "open", INELIGIBLE: "no",
 }  # fmt: skip
-_ISO_DATE = re.compile(r"\b(\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2})?)\b")
+_ISO_DATE = re.compile(r"\b(\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?:[+-]\d{2}:\d{2}|Z)?)?)\b")
 _WORDS = {**rows.STATUS_WORDS, **VERDICT_WORDS}
 
 
@@ -77,6 +77,7 @@ def _shown(s: Screening) -> dict[str, object]:
         "counts": rows.counted(result.status for result in s.criteria),
         "cards": [overview.card(cohort, s) for cohort in s.cohorts],
         "tasks": overview.tasks(s),
+        "unread": overview.unread(s),
         "warnings": overview.warnings(s),
         "expiring": rows.expiring(s),
         "clearing": rows.clearing(s),

@@ -160,6 +160,10 @@ def largest_at(at: Index, values: Array, rows: int, nothing: float) -> Array:
         order = sorted_by(at)
         if order is not None:
             at, values = at.take(order), values.take(order)
-        starts = np.flatnonzero(np.concatenate([[True], at[1:] != at[:-1]]))
-        found[at[starts]] = np.maximum.reduceat(values, starts)
+        other = at[1:] != at[:-1]
+        if (other | (values[1:] >= values[:-1])).all():
+            found[at] = values  # of several the last stays, which is the largest
+        else:
+            starts = np.flatnonzero(np.concatenate([[True], other]))
+            found[at[starts]] = np.maximum.reduceat(values, starts)
     return found

@@ -53,11 +53,16 @@ def completed_years(born: Array, on: Array) -> Array:
     birth, birthday = _year_and_day(born)
     year, today = _year_and_day(on)
     years = (year - birth - (today < birthday)).astype(np.float64)
-    return np.where((np.abs(born) >= FAR) | (np.abs(on) >= FAR), np.nan, years)
+    for days in (born, on):
+        if len(days) and (days.max() >= FAR or days.min() <= -FAR):
+            years = np.where(np.abs(days) >= FAR, np.nan, years)
+    return years
 
 
 def _year_and_day(days: Array) -> tuple[Array, Array]:
-    """The year, and a number that orders the days within it: 32 x month + day."""
-    bounded = np.where(np.abs(days) >= FAR, _EPOCH, days)
-    month = _month(bounded)
-    return month // 12, (month % 12) * 32 + (bounded - _first_of(month))
+    """The year from one March to the next, and the day within it: leap days are its last, so no other day moves."""
+    since = np.clip(days, 1, None) + np.int32(305)  # days since 1 March of the year 0
+    cycle = since // 146_097  # 400 years
+    rest = since - cycle * 146_097
+    year = (rest - rest // 1_460 + rest // 36_524 - rest // 146_096) // 365
+    return cycle * 400 + year, rest - (365 * year + year // 4 - year // 100)

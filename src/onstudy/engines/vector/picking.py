@@ -30,12 +30,9 @@ def picked(pick: e.Pick, frame: Frame, ask: Evaluator) -> Picked:
     possible, sets = [], []
     lacking = np.ones(frame.rows, np.bool_)
     for number, match in enumerate(ask.matches(pick.records, frame)):
-        kept = match.truth != FALSE
+        rows = np.flatnonzero(match.truth != FALSE)
         if pick.by_time:
-            kept &= outermost(
-                match.truth, match.records.subjects.start, match.at, frame.rows, pick.which is Which.LATEST
-            )
-        rows = np.flatnonzero(kept)
+            rows = _outermost(match, rows, frame.rows, pick.which is Which.LATEST)
         if len(rows):
             chosen = some(match, rows)
             lacking[chosen.at.take(np.flatnonzero(chosen.truth == TRUE))] = False
@@ -51,12 +48,19 @@ def some(match: Matches, rows: Index) -> Matches:
     return Matches(Records(frame, subjects), match.truth.take(rows), taken(match.placed, rows), rows)
 
 
+def _outermost(match: Matches, kept: Index, rows: int, newest: bool) -> Index:
+    """Of some of the matches those that could be the newest (or the first)."""
+    truth, start, at = match.truth.take(kept), match.records.subjects.start.take(kept), match.at.take(kept)
+    return kept.take(np.flatnonzero(outermost(truth, start, at, rows, newest)))
+
+
 def outermost(truth: Truths, start: Moments, at: Index, rows: int, newest: bool) -> Mask:
     """Those that no certain match surely comes after (or, for the earliest, before)."""
     sure = np.flatnonzero(truth == TRUE)
     if start.plain:
         days = whole(start.first, len(at)) if newest else -whole(start.first, len(at))
-        best = largest_at(at.take(sure), days.take(sure), rows, np.iinfo(np.int32).min)
+        some = (at, days) if len(sure) == len(at) else (at.take(sure), days.take(sure))
+        best = largest_at(*some, rows, np.iinfo(np.int32).min)
         kept: Mask = days >= best.take(at)
         return kept
     zoned = np.zeros(1, np.bool_) if start.offset is None else relations.with_offset(start)

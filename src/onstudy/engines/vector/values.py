@@ -102,7 +102,9 @@ def read_of(found: Picked, name: str, kind: e.Type, rows: int) -> Cases:
 def _aged(born: Moments, part: Part) -> Part:
     on = as_moments(part.values)
     born = born if part.at is None else born.take(part.at)
-    low, high = completed_years(born.last, on.first), completed_years(born.first, on.last)
+    low = high = completed_years(born.last, on.first)
+    if born.first is not born.last or on.first is not on.last:
+        high = completed_years(born.first, on.last)
     if on.stated is not None:
         low, high = np.where(on.stated, low, np.nan), np.where(on.stated, high, np.nan)
     return Part(part.at, Numbers(low, high), None)

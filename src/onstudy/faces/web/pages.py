@@ -15,7 +15,7 @@ from markupsafe import Markup, escape
 from onstudy.faces.web import assets
 from onstudy.faces.web.prose import dates, paragraphs, words_of
 from onstudy.faces.web.stock import stock_of
-from onstudy.registry.results import phase_words
+from onstudy.registry.results import miles_words, phase_words
 from onstudy.registry.status import ASK, CAN_ENROL, CLOSED, OPEN, UNKNOWN
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -33,7 +33,7 @@ def environment() -> Environment:
         auto_reload=False,
     )
     found.filters |= {
-        "first_upper": first_upper, "paragraphs": paragraphs, "words_of": words_of, "miles": miles,
+        "first_upper": first_upper, "paragraphs": paragraphs, "words_of": words_of, "miles": miles_words,
         "phone": phone, "is_email": is_email, "dates": dates,
     }  # fmt: skip
     found.globals |= {
@@ -46,12 +46,6 @@ def environment() -> Environment:
 def first_upper(text: str) -> str:
     """A text that begins with a capital letter; the rest is left as it is."""
     return text[:1].upper() + text[1:]
-
-
-def miles(far: float) -> str:
-    """A distance in words; a ZIP code and a city are good to a few miles, so nothing after the point."""
-    whole = round(far)
-    return "less than 1 mile" if whole < 1 else f"{whole:,} mile{'' if whole == 1 else 's'}"
 
 
 def phone(text: str) -> str:

@@ -1,0 +1,127 @@
+"""An OMOP database as a source that a store is built from: its tables in parts, and the pieces they are read by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+from weakref import finalize
+
+import pyarrow as pa
+
+from onstudy.population.build_sources import Part, Task, digest_of_texts
+from onstudy.population.bulk_fhir import DAMAGED, Tally
+from onstudy.population.bulk_fhir_reading import ClusterReader, Record, read_whole
+from onstudy.population.bulk_rows import join_rows
+from onstudy.population.omop import OmopReading
+from onstudy.population.omop_cdm import Cdm, Piece
+from onstudy.population.omop_source import open_cdm
+from onstudy.population.omop_tables import TABLES
+from onstudy.record.catalogue import Catalogue, load_catalogue
+from onstudy.record.patient import Patient
+
+PERSON = "person"
+#: Tables that the meaning of all others hangs on.
+_SHARED = ("concept", "cdm_source")
+
+
+def omop_source(source: str, store: Path) -> OmopSource:
+    """The OMOP database at a path or URL. Raises `OnstudyError` where it is none."""
+    with open_cdm(source):
+        return OmopSource(source)
+
+
+class OmopSource:
+    """An OMOP database; each process opens it for itself, once."""
+
+    sort = "omop"
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self._open: Cdm | None = None
+        self._reading: OmopReading | None = None
+        self._stack = ExitStack()
+        finalize(self, self._stack.close)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return OmopSource, (self.source,)
+
+    @property
+    def cdm(self) -> Cdm:
+        """The database, opened where it is not open yet."""
+        if self._open is None:
+            self._open = self._stack.enter_context(open_cdm(self.source))
+        return self._open
+
+    def reading(self, catalogue: Catalogue) -> OmopReading:
+        """The database with its concepts in memory."""
+        if self._reading is None or self._reading.catalogue is not catalogue:
+            if self._reading is not None:
+                self._reading.close()
+            self._reading = self._stack.enter_context(OmopReading(self.cdm, catalogue))
+        return self._reading
+
+    # What there is to read ------------------------------------------------------------------------------------
+
+    def parts(self, catalogue: str) -> list[Part]:
+        """The files or tables with persons and events.
+
+        The hash of each covers all that its rows depend on: which codes are read (of others only the code is kept),
+        concepts, the day of release, and what rows of the project's own concepts say of it.
+        """
+        shared = [place.digest for table in _SHARED for place in self.cdm.places(table)]
+        said = self.reading(load_catalogue()).said_digest()
+        return [
+            Part(
+                place.name,
+                place.path,
+                place.size,
+                digest_of_texts(table, place.digest, said, catalogue, *shared),
+                table,
+            )
+            for table in (PERSON, *TABLES)
+            for place in self.cdm.places(table)
+        ]
+
+    def estimate(self, parts: Sequence[Part]) -> tuple[int, int]:
+        """Persons and events, as many as the tables have or seem to have."""
+        return self.cdm.count(PERSON), sum(self.cdm.count(table) for table in TABLES)
+
+    def tasks(self, part: Part) -> Iterator[Task]:
+        """The pieces of a file or table."""
+        for number, piece in enumerate(self.cdm.pieces(part.sort, part.path)):
+            yield Task(part, number, piece.first, piece.last, data=piece.data)
+
+    # Reading it -----------------------------------------------------------------------------------------------
+
+    def rows(self, task: Task, catalogue: Catalogue) -> tuple[pa.Table, Tally]:
+        """The rows of a piece, as FHIR resources taken apart."""
+        table, reading = task.part.sort, self.reading(catalogue)
+        piece = Piece(task.part.path, task.offset, task.length, task.data)
+        reading.counts.clear()
+        self.cdm.damaged.clear()
+        read = reading.people(piece) if table == PERSON else reading.events(table, piece)
+        found = join_rows([_NONE, *read])
+        tally = Tally()
+        tally.read[table] += reading.counts[table]
+        for damaged, many in self.cdm.damaged.items():
+            tally.left[DAMAGED, damaged] += many
+        return found, tally
+
+    def reader(self, catalogue: Catalogue) -> ClusterReader:
+        """The readers of resources."""
+        return ClusterReader(catalogue)
+
+    def together(self, records: Sequence[Record], catalogue: Catalogue) -> list[tuple[str, Patient]]:
+        """The reader of bundles."""
+        return read_whole(records, catalogue)
+
+
+_NONE = pa.table(
+    {
+        "patient": pa.array([], pa.string()),
+        "seq": pa.array([], pa.int64()),
+        "shape": pa.DictionaryArray.from_arrays(pa.array([], pa.int32()), pa.array([], pa.binary())),
+    }
+)

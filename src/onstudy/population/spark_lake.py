@@ -1,0 +1,55 @@
+"""A store in a lake: the same folder, in an object store or any other place that pyarrow.fs reaches by its address.
+
+What is asked of a shard is fetched when it is asked for; nothing is put on a disk on the way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+from pyarrow import ArrowException
+from pyarrow.fs import FileSystem
+
+from onstudy.errors import OnstudyError
+from onstudy.population.store import MANIFEST, SHARDS, Store, catalogue_digest, manifest_of
+from onstudy.population.store_shard import StoredShard
+from onstudy.record.catalogue import Catalogue
+
+
+def open_store(place: Path | str) -> Store:
+    """The store in a folder, or at an address such as `s3://bucket/store`.
+
+    Raises `OnstudyError` where there is none to be read.
+    """
+    return LakeStore(str(place)) if "://" in str(place) else Store.open(place)
+
+
+class LakeStore(Store):
+    """A store opened by its address."""
+
+    def __init__(self, address: str) -> None:
+        try:
+            self._files, self._root = FileSystem.from_uri(address)
+            with self._files.open_input_stream(f"{self._root}/{MANIFEST}") as file:
+                data = file.read()
+        except FileNotFoundError:
+            raise OnstudyError(f"{address}: there is no store here; build one and copy its folder there") from None
+        except (OSError, ValueError, ArrowException) as error:
+            raise OnstudyError(f"{address}: cannot be read: {str(error).splitlines()[0]}") from None
+        super().__init__(Path(self._root), manifest_of(data, address))
+
+    def read(
+        self, number: int, kinds: Collection[str] | None = None, columns: Collection[str] | None = None
+    ) -> StoredShard:
+        """The shard at a place of `shards`, as `Store.read`."""
+        name = f"{self._root}/{SHARDS}/{self.shards[number].file}"
+        return StoredShard(self._files.open_input_file(name), kinds, columns)
+
+
+def same_catalogue(store: Store, catalogue: Catalogue) -> bool:
+    """Whether the facts of a store were read by this catalogue, as far as no site's mapping was in use."""
+    manifest = store.manifest
+    if manifest.mapping is None:
+        return manifest.catalogue == catalogue_digest(catalogue)
+    return manifest.catalogue_version == catalogue.version

@@ -1,0 +1,61 @@
+"""The sites of a trial as they are stored: of each the number of its place and its status, apart from its name.
+
+Searching looks at places and statuses of thousands of sites and at the names of a few, so names stay packed until
+somebody asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import msgspec
+
+from onstudy.registry import bits
+
+_statuses = msgspec.msgpack.Decoder(tuple[tuple[str, ...], bytes])
+_names = msgspec.msgpack.Decoder(tuple[tuple[str, ...], tuple[str, ...]])
+
+
+@dataclass(frozen=True)
+class Sites:
+    """The sites of one trial: `places` has the number of each site's place, `kinds` which of `statuses` it has."""
+
+    places: Sequence[int]
+    statuses: tuple[str, ...]
+    kinds: Sequence[int]
+    packed_names: bytes
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    @cached_property
+    def _named(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        return _names.decode(self.packed_names)
+
+    def name(self, number: int) -> str:
+        """The name of a site."""
+        return self._named[0][number]
+
+    def zip(self, number: int) -> str:
+        """The ZIP code of a site."""
+        return self._named[1][number]
+
+
+def load_sites(places: bytes, statuses: bytes, names: bytes) -> Sites:
+    """The sites of a trial as they were stored."""
+    known, kinds = _statuses.decode(statuses)
+    return Sites(bits.load_ids(places), known, bits.load_ids(kinds, "H"), names)
+
+
+def dump_statuses(statuses: Sequence[str]) -> bytes:
+    """The status of each site, to be stored."""
+    known = {status: number for number, status in enumerate(dict.fromkeys(statuses))}
+    kinds = bits.dump_ids(map(known.__getitem__, statuses), "H")
+    return msgspec.msgpack.encode((tuple(known), kinds))
+
+
+def dump_names(names: Sequence[str], codes: Sequence[str]) -> bytes:
+    """The name and ZIP code of each site, to be stored."""
+    return msgspec.msgpack.encode((names, codes))

@@ -1,0 +1,52 @@
+"""Diagnoses of a record that nobody here knows by their code, beside the questions that one of them may answer.
+
+They are kept and decide nothing. Who is to confirm that there is none of a kind has to look at them first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from onstudy.record.catalogue import NONE, STATE, Catalogue, Kind
+from onstudy.record.patient import Fact
+from onstudy.values.codes import ICD10CM, SNOMED
+
+_SHOWN = 4  # named in a sentence before the rest is only counted
+_NAMES = {ICD10CM: "ICD-10-CM", SNOMED: "SNOMED CT"}
+_CONDITION, _AGENT = "Condition", "agent"
+_WORDLESS = ("", "unmapped", "no code")  # what readers show of a record without words
+
+
+def unread_diagnoses(facts: Iterable[Fact], catalogue: Catalogue) -> tuple[str, ...]:
+    """What the record calls the diagnoses that could not be read, each once; those without a type of record too."""
+    unknown = (fact for fact in facts if fact.kind not in catalogue.kinds and _of_diagnosis(fact.source))
+    return tuple(dict.fromkeys(_called(fact) for fact in unknown))
+
+
+def _of_diagnosis(source: str) -> bool:
+    """Whether a record is a diagnosis, or is of a file that does not say of what sort its records are."""
+    kind, slash, _ = source.partition("/")
+    return not slash or kind == _CONDITION or not kind.isalpha() or not kind[:1].isupper()
+
+
+def _called(fact: Fact) -> str:
+    system, bar, code = fact.shown.partition("|")
+    if bar:
+        return f"{_NAMES.get(system, system)} {code}"
+    return fact.source if fact.shown in _WORDLESS else fact.shown
+
+
+def may_be_among(kind: Kind | None, catalogue: Catalogue) -> bool:
+    """Whether a diagnosis could be a record of the kind: it is there or not, and is nothing that was given."""
+    if kind is None or kind.value != NONE or kind.extent == STATE or kind.components:
+        return False
+    return _AGENT not in catalogue.attributes(kind.name)
+
+
+def sentence(names: Sequence[str], shown: int = _SHOWN) -> str:
+    """How many diagnoses could not be read, and which; "" where all were."""
+    if not names:
+        return ""
+    several = f"{len(names)} diagnoses" if len(names) > 1 else "1 diagnosis"
+    more = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return f"{several} in the record could not be read: {'; '.join(names[:shown])}{more}."

@@ -1,0 +1,179 @@
+"""The same record gives the same facts, whether a screening reader reads it or a store is built of it.
+
+The expected patients are those of `read_patients`, whose own tests hold it to the reference.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterable, Sequence
+from functools import cache
+from pathlib import Path
+from random import Random
+
+import pytest
+from tests.population.building import Resource, built, damaged, ndjson, same, stored
+
+from onstudy.errors import OnstudyError
+from onstudy.population.generate import Asked, generate_fhir
+from onstudy.readers import read_patients
+from onstudy.record.patient import Patient
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+#: Synthea's records of these patients are small, and between them hold every type of resource there is.
+SYNTHEA = 6
+
+
+def check(found: dict[str, Patient], expected: Iterable[Patient]) -> None:
+    """Each expected patient was found, and nobody else."""
+    by_id = {patient.id: patient for patient in expected}
+    assert by_id, "a test without patients shows nothing"
+    assert found.keys() == by_id.keys()
+    for name, patient in by_id.items():
+        assert same(found[name], patient), f"{name}: {_difference(found[name], patient)}"
+
+
+def _difference(found: Patient, expected: Patient) -> str:
+    for one, other in zip(found.facts, expected.facts, strict=False):
+        if one != other:
+            return f"{one}\nis not\n{other}"
+    return f"{len(found.facts)} facts, {found.problems}\nare not\n{len(expected.facts)}, {expected.problems}"
+
+
+def spread(resources: Sequence[Resource], folder: Path, files: int) -> Path:
+    """Resources as NDJSON, split over some files as they come; every other one is packed."""
+    folder.mkdir()
+    step = len(resources) // files + 1
+    for number in range(files):
+        text = ndjson(resources[number * step : (number + 1) * step])
+        packed = number % 2 == 1
+        name = f"part-{number}.ndjson" + (".gz" if packed else "")
+        (folder / name).write_bytes(gzip.compress(text, 1) if packed else text)
+    return folder
+
+
+# Records that others have made ------------------------------------------------------------------------------------
+
+
+def synthea(shared: Path) -> list[Path]:
+    """The smallest of the bundles of patients."""
+    every = (shared / "data/fhir_synthea_r4").glob("*.json.gz")
+    people = [path for path in every if "Information" not in path.name]
+    return sorted(people, key=lambda path: (path.stat().st_size, path.name))[:SYNTHEA]
+
+
+def test_bundles_of_synthea(shared: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "bundles"
+    folder.mkdir()
+    for path in synthea(shared):
+        (folder / path.name).symlink_to(path)
+    built(folder, tmp_path / "store")
+    check(stored(tmp_path / "store"), [one for path in synthea(shared) for one in read_patients(path)])
+
+
+def as_export(bundles: Iterable[Path]) -> list[Resource]:
+    """The resources of bundles as a server would export them: references by type and id."""
+    found: list[Resource] = []
+    for path in bundles:
+        text = gzip.decompress(path.read_bytes()).decode()
+        for entry in json.loads(text)["entry"]:
+            resource = entry["resource"]
+            text = text.replace(f'"{entry["fullUrl"]}"', f'"{resource["resourceType"]}/{resource["id"]}"')
+        found += [entry["resource"] for entry in json.loads(text)["entry"]]
+    return found
+
+
+def test_synthea_as_a_bulk_export_however_it_is_split(shared: Path, tmp_path: Path) -> None:
+    resources = as_export(synthea(shared)[:4])
+    Random(1).shuffle(resources)
+    built(spread(resources, tmp_path / "export", 5), tmp_path / "store")
+    check(stored(tmp_path / "store"), read_patients("export.ndjson", ndjson(resources)))
+
+
+def test_a_bulk_export_of_a_server(shared: Path, tmp_path: Path) -> None:
+    folder = shared / "data/fhir_bulk_ndjson"
+    built(folder, tmp_path / "store")
+    text = b"".join(gzip.decompress(path.read_bytes()) for path in sorted(folder.glob("*.ndjson.gz")))
+    check(stored(tmp_path / "store"), read_patients("export.ndjson", text))
+
+
+def test_mcode_file_by_file(shared: Path, tmp_path: Path) -> None:
+    """Where the reader finds no patient, the build says so too."""
+    read = refused = 0
+    for number, path in enumerate(sorted((shared / "data/fhir_mcode").glob("*.json"))):
+        store = tmp_path / str(number)
+        try:
+            expected = list(read_patients(path))
+        except OnstudyError:
+            refused += 1
+            with pytest.raises(OnstudyError):
+                built(path, store)
+            assert not store.exists()
+            continue
+        read += 1
+        built(path, store)
+        check(stored(store), expected)
+    assert read >= 10
+    assert refused >= 10
+
+
+# Records of our own -----------------------------------------------------------------------------------------------
+
+
+@cache
+def examples() -> tuple[Resource, ...]:
+    """The resources of the shipped examples."""
+    paths = sorted(EXAMPLES.glob("*.json"))
+    return tuple(entry["resource"] for path in paths for entry in json.loads(path.read_text())["entry"])
+
+
+def test_the_shipped_examples(tmp_path: Path) -> None:
+    built(EXAMPLES, tmp_path / "store")
+    check(stored(tmp_path / "store"), [one for path in EXAMPLES.glob("*.json") for one in read_patients(path)])
+
+
+@pytest.fixture(scope="module")
+def generated(tmp_path_factory: pytest.TempPathFactory) -> list[Resource]:
+    """The resources of generated patients, of which most have a form that many share."""
+    folder = tmp_path_factory.mktemp("generated") / "fhir"
+    generate_fhir(Asked(50), folder)
+    return [json.loads(line) for path in sorted(folder.glob("*.ndjson")) for line in path.read_bytes().splitlines()]
+
+
+def test_generated_patients_are_put_together_as_arrays(generated: list[Resource], tmp_path: Path) -> None:
+    resources = list(generated)
+    Random(2).shuffle(resources)
+    report = built(spread(resources, tmp_path / "export", 3), tmp_path / "store")
+    assert report.ways["by arrays"] >= 45, "this is about the quick way"
+    check(stored(tmp_path / "store"), read_patients("export.ndjson", ndjson(resources)))
+
+
+@pytest.mark.parametrize(("seed", "share"), [(3, 0.01), (4, 0.1)])
+def test_damaged_resources_of_generated_patients(
+    generated: list[Resource], tmp_path: Path, seed: int, share: float
+) -> None:
+    random = Random(seed)
+    resources = [damaged(one, generated, random) if random.random() < share else one for one in generated]
+    random.shuffle(resources)
+    report = built(spread(resources, tmp_path / "export", 3), tmp_path / "store")
+    assert min(report.ways["by arrays"], report.ways["as a whole"]) >= 5, "both ways are taken"
+    check(stored(tmp_path / "store"), read_patients("export.ndjson", ndjson(resources)))
+
+
+@pytest.mark.parametrize("seed", [5, 6, 7])
+def test_damaged_resources_of_every_type(tmp_path: Path, seed: int) -> None:
+    """Each patient has a few of the examples' resources, most of them damaged, some twice."""
+    random = Random(seed)
+    people = [one for one in examples() if one["resourceType"] == "Patient"]
+    others = [one for one in examples() if one["resourceType"] != "Patient"]
+    resources: list[Resource] = []
+    for number in range(120):
+        name = f"p{number}"
+        resources.append({**random.choice(people), "id": name})
+        for place in range(random.randint(1, 10)):
+            own = {**random.choice(others), "id": f"{name}-{place}", "subject": {"reference": f"Patient/{name}"}}
+            resources += [damaged(own, others, random) if random.random() < 0.8 else own] * random.choice((1, 1, 1, 2))
+    random.shuffle(resources)
+    built(spread(resources, tmp_path / "export", 2), tmp_path / "store")
+    check(stored(tmp_path / "store"), read_patients("export.ndjson", ndjson(resources)))

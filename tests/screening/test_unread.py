@@ -1,0 +1,110 @@
+"""Diagnoses that could not be read stand beside the questions one of them may answer, in every form of the answer."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from typing import Any
+
+import pytest
+
+from onstudy import load_trial, read_patients, screen
+from onstudy.criteria.trial import Trial
+from onstudy.record.catalogue import load_catalogue
+from onstudy.screening.report import to_text
+from onstudy.screening.screen import Screening
+from onstudy.screening.todo import todo_file
+from onstudy.screening.unread import may_be_among, sentence, unread_diagnoses
+from onstudy.screening.worksheet import worksheet
+
+CATALOGUE = load_catalogue()
+ON = date(2026, 3, 16)
+FIBRILLATION = {
+    "resourceType": "Condition",
+    "id": "af",
+    "code": {
+        "coding": [
+            {
+                "system": "http://hl7.org/fhir/sid/icd-10-cm",
+                "code": "I48.91",
+                "display": "Unspecified atrial fibrillation",
+            }
+        ]
+    },
+    "onsetDateTime": "2024-02-01",
+}
+WORDS = {"resourceType": "Condition", "id": "w", "code": {"text": "old stroke"}, "onsetDateTime": "2020-02-01"}
+APPENDIX = {
+    "resourceType": "Procedure",
+    "id": "p",
+    "status": "completed",
+    "code": {"coding": [{"system": "http://snomed.info/sct", "code": "80146002"}]},
+    "performedDateTime": "2019-02-01",
+}
+NAMED = "2 diagnoses in the record could not be read: old stroke; ICD-10-CM I48.91 Unspecified atrial fibrillation."
+
+
+@pytest.fixture(scope="module")
+def trial() -> Trial:
+    return load_trial("NCT03739814")
+
+
+def asked(trial: Trial, *resources: dict[str, Any]) -> Screening:
+    person = {"resourceType": "Patient", "id": "p1", "gender": "male", "birthDate": "1955-01-01"}
+    about = [{**resource, "subject": {"reference": "Patient/p1"}} for resource in resources]
+    bundle = {
+        "resourceType": "Bundle",
+        "type": "collection",
+        "entry": [{"resource": resource} for resource in (person, *about)],
+    }
+    (patient,) = read_patients("bundle.json", json.dumps(bundle).encode())
+    return screen(trial, patient, ON)
+
+
+def questions(s: Screening) -> dict[str, dict[str, Any]]:
+    return {item["kind"]: item for item in json.loads(s.to_json())["cohorts"][0]["to_confirm"]}
+
+
+def test_the_question_whether_there_is_none_names_what_was_not_read(trial: Trial) -> None:
+    found = questions(asked(trial, FIBRILLATION, WORDS, APPENDIX))
+    assert found["cardiac_arrhythmia"]["ask"].endswith(f"? {NAMED}")
+    assert list(found["cardiac_arrhythmia"]) == ["kind", "criteria", "reasons", "ask"]
+    assert "could not be read" not in found["treatment"]["ask"]
+
+
+def test_the_text_the_worksheet_and_the_todo_file_name_them_too(trial: Trial) -> None:
+    s = asked(trial, FIBRILLATION, WORDS)
+    text = to_text(s)
+    assert NAMED in " ".join(text.split())
+    assert max(map(len, text.splitlines())) <= 80
+    assert f"# {NAMED}" in todo_file(s)
+    page = worksheet(s)
+    assert NAMED in page
+    assert page.count('<a href="#unread">2 diagnoses not read</a>') > 3
+
+
+def test_where_all_was_read_nothing_is_said_of_it(trial: Trial) -> None:
+    s = asked(trial, APPENDIX)
+    assert all("could not be read" not in item["ask"] for item in questions(s).values())
+    assert "could not be read" not in to_text(s)
+    assert 'id="unread"' not in worksheet(s)
+
+
+def test_a_record_without_words_is_named_by_its_place(trial: Trial) -> None:
+    s = asked(trial, {"resourceType": "Condition", "id": "blank"})
+    assert unread_diagnoses(s.patient.facts, CATALOGUE) == ("Condition/blank",)
+
+
+def test_what_a_diagnosis_may_be() -> None:
+    kinds = CATALOGUE.kinds
+    assert may_be_among(kinds["cardiac_arrhythmia"], CATALOGUE)
+    assert may_be_among(kinds["gilbert_syndrome"], CATALOGUE)
+    for name in ("treatment", "lvef", "hbsag", "csf_examination"):
+        assert not may_be_among(kinds[name], CATALOGUE), name
+    assert not may_be_among(None, CATALOGUE)
+
+
+def test_many_are_counted() -> None:
+    assert sentence([]) == ""
+    assert sentence(["a"]) == "1 diagnosis in the record could not be read: a."
+    assert sentence(list("abcdef")) == "6 diagnoses in the record could not be read: a; b; c; d and 2 more."
