@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import random
+import weakref
 from collections.abc import Callable
 from datetime import date
 from functools import cache
@@ -90,6 +92,26 @@ def test_any_pairs_are_the_pairs_of_all(seed: int) -> None:
 
 
 # The flagship -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("plain", [True, False], ids=["plain apart", "all closely"])
+def test_what_was_worked_out_is_let_go_of_at_once(plain: bool) -> None:
+    """What a vector kept is gone with it: with circles among it, a process would keep several shards."""
+    source = random.Random(3)
+    world, kinds = everybody(source)
+    vector = world.vector(plain)
+    for rule in rules(source, kinds):
+        vector.answers(rule)
+        vector.asks(rule)
+    kept: list[weakref.ref[object]] = [weakref.ref(vector.setting), weakref.ref(vector.setting.base)]
+    kept += [weakref.ref(records.subjects) for kind in kinds for records in vector.setting.base.records(kind)]
+    gc.disable()
+    try:
+        del vector
+        assert len(kept) > 3
+        assert [one for one in kept if one() is not None] == []
+    finally:
+        gc.enable()
 
 
 @cache

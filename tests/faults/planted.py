@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -596,9 +596,9 @@ def a_duration_is_its_span(patch: Patch) -> None:
 def every_day_of_a_period_is_certain(patch: Patch) -> None:
     whole = counting._certain_days
 
-    def broken(fact: Fact, of_patient: Records) -> Any:
-        daily = replace(fact, attributes={**fact.attributes, "frequency": frozenset({"daily"})})
-        return whole(daily, of_patient)
+    def broken(facts: Iterable[Fact], of_patient: Records) -> int:
+        daily = {"frequency": frozenset({"daily"})}
+        return whole([replace(fact, attributes={**fact.attributes, **daily}) for fact in facts], of_patient)
 
     patch.setattr(counting, "_certain_days", broken)
 

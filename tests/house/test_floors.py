@@ -71,7 +71,7 @@ OUTSIDE = {
 #: Two parts that must not reach each other, not even by way of a third: their agreement proves something.
 INDEPENDENT = [
     (f"engines/{part}", "engines/vector")
-    for part in ("memory", "view", "records", "cases", "timing", "counting", "candidates", "denials")
+    for part in ("memory", "view", "records", "cases", "timing", "counting", "candidates", "denials", "combining")
 ]
 
 #: What only faces do: they alone know today's date, the environment, the terminal and the network.

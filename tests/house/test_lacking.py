@@ -67,9 +67,7 @@ def test_skipped_counted_and_named(tmp_path: Path, arguments: list[str]) -> None
     assert "1 passed, 3 skipped" in run.stdout.splitlines()[-1]
 
 
-@pytest.mark.parametrize(
-    ("require", "closing"), [("all", "1 skipped, 2 errors"), ("java", "2 skipped, 1 error")]
-)
+@pytest.mark.parametrize(("require", "closing"), [("all", "1 skipped, 2 errors"), ("java", "2 skipped, 1 error")])
 def test_required(tmp_path: Path, require: str, closing: str) -> None:
     run = _run(tmp_path, require)
     assert run.returncode == 1, run.stdout + run.stderr

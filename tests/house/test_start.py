@@ -14,9 +14,7 @@ HEAVY = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "module", ["onstudy", "onstudy.errors", "onstudy.values.quantity", "onstudy.values.codes"]
-)
+@pytest.mark.parametrize("module", ["onstudy", "onstudy.errors", "onstudy.values.quantity", "onstudy.values.codes"])
 def test_importing_brings_in_nothing_heavy(module: str) -> None:
     program = f"import sys; before = set(sys.modules); import {module}; print(*set(sys.modules) - before)"
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)

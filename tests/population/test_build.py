@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -15,8 +16,9 @@ from typer.testing import CliRunner
 
 from onstudy.errors import OnstudyError
 from onstudy.faces.cli import app
-from onstudy.population.build import build, shards_for
+from onstudy.population.build import build, shards_for, version
 from onstudy.population.build_find import find
+from onstudy.population.generate import Asked, generate_store
 from onstudy.population.store import Store, shard_number
 from onstudy.population.store_files import locked
 from onstudy.values.interval import point
@@ -26,8 +28,8 @@ BILIRUBIN, HBA1C = "1975-2", "4548-4"
 LOCAL = "https://hospital.example/lab"
 
 
-def person(name: str, **more: object) -> Resource:
-    return {"resourceType": "Patient", "id": name, "birthDate": "1970-05-17", "gender": "female", **more}
+def person(called: str, **more: object) -> Resource:
+    return {"resourceType": "Patient", "id": called, "birthDate": "1970-05-17", "gender": "female", **more}
 
 
 def lab(name: str, about: str | None, value: float = 1.5, code: str = BILIRUBIN, **more: object) -> Resource:
@@ -155,6 +157,19 @@ def test_shards_are_by_the_hash_of_the_id_and_only_those_that_changed_are_writte
     assert stored(store).keys() == {one["id"] for one in people}
 
 
+def test_another_version_of_the_program_reads_everything_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, store = write(tmp_path / "in", a=[person("p1"), lab("o1", "p1")], b=[person("p2")]), tmp_path / "store"
+    monkeypatch.setattr("onstudy.population.build.version", lambda: "older")
+    built(source, store)
+    monkeypatch.undo()
+    write(source, c=[lab("o2", "p2")])
+    report = built(source, store)
+    assert (report.parts_read, report.patients) == (3, 2)
+    built(source, tmp_path / "fresh")
+    assert stored(store) == stored(tmp_path / "fresh")
+    assert built(source, store).changed is False
+
+
 @pytest.mark.parametrize(
     ("patients", "records", "shards"),
     [(0, 0, 1), (4000, 10, 1), (4001, 10, 2), (64_000, 10, 2), (65_000, 10, 4), (100, 4_000_000, 3), (10**9, 1, 16384)],
@@ -169,9 +184,10 @@ def test_the_number_of_shards_follows_the_size(patients: int, records: int, shar
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from onstudy.population.build import build
+from onstudy.population import build as module
 from onstudy.population.build_find import find
 source, store, left, when = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
+module.version = lambda: sys.argv[5]
 replace = os.replace
 def replacing(*names):
     global left
@@ -182,13 +198,14 @@ def replacing(*names):
     if left == 0:
         os.kill(os.getpid(), signal.SIGKILL)
 os.replace = replacing
-build(find(source, store), store, workers=0)
+module.build(find(source, store), store, workers=0)
+Path(f"{store}.writes").write_text(str(int(sys.argv[3]) - left))
 """
 
 
 def killed(source: Path, store: Path, left: int, when: str) -> bool:
     """Build until the kill; whether it came, before all was done."""
-    command = [sys.executable, "-c", KILLED, str(source), str(store), str(left), when]
+    command = [sys.executable, "-c", KILLED, str(source), str(store), str(left), when, version()]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode in (0, -9), done.stderr
     return done.returncode == -9
@@ -229,11 +246,11 @@ def test_a_report_is_never_that_of_another_build(tmp_path: Path) -> None:
     built(source, store)
     first = files_of(store)
     write(source, b=[lab("o1", "p1", code=HBA1C)])
-    number = 1
-    while killed(source, store, number, "before") and json.loads((store / "report.json").read_bytes()) == json.loads(
-        first["report.json"]
-    ):
-        number += 1
+    shutil.copytree(store, tmp_path / "counted")
+    assert not killed(source, tmp_path / "counted", 10**6, "before")
+    writes = int((tmp_path / "counted.writes").read_text())
+    assert killed(source, store, writes, "before")
+    assert files_of(store)["report.json"] != first["report.json"], "the kill came after the new report"
     assert (store / "manifest.json").read_bytes() == first["manifest.json"], "the kill came just before the manifest"
     write(source, b=[lab("o1", "p1")])
     built(source, store)
@@ -245,6 +262,11 @@ def test_two_builds_do_not_write_to_one_store(tmp_path: Path) -> None:
     store.mkdir()
     with locked(store), pytest.raises(OnstudyError, match="another process is writing to this store"):
         built(source, store)
+
+
+def test_real_records_are_not_put_among_synthetic_ones(tmp_path: Path) -> None:
+    generate_store(Asked(2), tmp_path / "store")
+    refused(write(tmp_path / "in", a=[person("p1")]), tmp_path / "store", "holds synthetic patients")
 
 
 def test_a_store_is_for_its_owner_only(tmp_path: Path) -> None:
@@ -259,9 +281,10 @@ def test_a_store_is_for_its_owner_only(tmp_path: Path) -> None:
 def test_the_report_says_what_was_read_and_what_could_not_be_used(tmp_path: Path) -> None:
     resources = [
         person("p1"), person("p2"), person("p3", birthDate="1970-05-17", name=[{"family": "Featherstone"}]),
-        lab("o1", "p1"), lab("o2", "p2", code=HBA1C), lab("o3", "p3", code=HBA1C), lab("o4", "p1", code="XYZ", system=LOCAL),
-        lab("o5", "p1", valueQuantity={"value": 1.5, "unit": "furlong"}), lab("o6", "p2", effectiveDateTime="2026-02-31"),
-        lab("o7", "stranger"), lab("o8", None), {"resourceType": "Claim", "id": "c1", "patient": {"reference": "Patient/p1"}},
+        lab("o1", "p1"), lab("o2", "p2", code=HBA1C), lab("o3", "p3", code=HBA1C),
+        lab("o4", "p1", code="XYZ", system=LOCAL), lab("o5", "p1", valueQuantity={"value": 1.5, "unit": "furlong"}),
+        lab("o6", "p2", effectiveDateTime="2026-02-31"), lab("o7", "stranger"), lab("o8", None),
+        {"resourceType": "Claim", "id": "c1", "patient": {"reference": "Patient/p1"}},
     ]  # fmt: skip
     source = write(tmp_path / "in", a=resources)
     with (source / "a.ndjson").open("ab") as file:
@@ -340,7 +363,9 @@ def test_a_store_inside_its_source_is_not_read(tmp_path: Path) -> None:
 
 def test_csv_and_patient_files(tmp_path: Path) -> None:
     (tmp_path / "csv").mkdir()
-    for number, rows in enumerate((["1,born,1970-05-17,,", "1,bilirubin_total,2026-03-01,1.5,mg/dL"], ["2,sex,,male,"])):
+    for number, rows in enumerate(
+        (["1,born,1970-05-17,,", "1,bilirubin_total,2026-03-01,1.5,mg/dL"], ["2,sex,,male,"])
+    ):
         text = "\n".join(["patient,kind,on,value,unit", *rows]) + "\n"
         (tmp_path / "csv" / f"{number}.csv").write_text(text)
     report = built(tmp_path / "csv", tmp_path / "one")
@@ -388,7 +413,9 @@ def test_a_packed_file_that_is_cut_off_leaves_the_store_as_it_was(tmp_path: Path
 
 def test_a_line_that_is_too_long_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("onstudy.population.bulk_fhir.LONGEST_LINE", 5000)
-    source = write(tmp_path / "in", a=[person("p1"), lab("o1", "p1", note=[{"text": "x" * 6000}]), lab("o2", "p1", 2.5)])
+    source = write(
+        tmp_path / "in", a=[person("p1"), lab("o1", "p1", note=[{"text": "x" * 6000}]), lab("o2", "p1", 2.5)]
+    )
     report = built(source, tmp_path / "store")
     assert sum(report.left.values()) == 1
     assert values(tmp_path / "store", "p1") == [point(2.5)]
@@ -397,13 +424,15 @@ def test_a_line_that_is_too_long_is_left_out(tmp_path: Path, monkeypatch: pytest
 def test_absurd_lines_are_counted_and_nothing_else(tmp_path: Path) -> None:
     source = write(tmp_path / "in", a=[person("p1"), lab("o1", "p1")])
     with (source / "a.ndjson").open("ab") as file:
-        file.write(b"[" * 100_000 + b"\n" + b'{"resourceType":"Observation","id":' * 50_000 + b"\n\x00\x00\nnull\n7\n[]\n")
+        file.write(
+            b"[" * 100_000 + b"\n" + b'{"resourceType":"Observation","id":' * 50_000 + b"\n\x00\x00\nnull\n7\n[]\n"
+        )
     report = built(source, tmp_path / "store")
     assert report.read == {"Patient": 1, "Observation": 1}
     assert values(tmp_path / "store", "p1") == [point(1.5)]
 
 
-# The mapping of a site --------------------------------------------------------------------------------------------------
+# The mapping of a site ------------------------------------------------------------------------------------------------
 
 MAPPING = f"""\
 [systems]

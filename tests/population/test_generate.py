@@ -161,8 +161,8 @@ def periods(patient: Patient) -> list[object]:
 def without_omop_gaps(fact: Fact) -> Fact:
     """A fact without what OMOP CDM has no column for: the day it was written down, and time zones."""
     parts = {name: without_omop_gaps(part) for name, part in fact.parts.items()}
-    start, end = (None if when is None else When(when.span) for when in (fact.start, fact.end))
-    return replace(bare(fact), recorded=None, start=start, end=end, parts=parts)
+    end = None if fact.end is None else When(fact.end.span)
+    return replace(bare(fact), recorded=None, start=When(fact.start.span), end=end, parts=parts)
 
 
 def test_an_omop_folder_states_the_same_facts(tmp_path: Path) -> None:
@@ -242,7 +242,7 @@ def test_every_criterion_of_the_flagship_is_met_and_not_met_and_unknown_for_some
     assert 50 <= candidates <= 600
 
 
-def truths_of(shard: Shard) -> dict[str, NDArray[np.uint8]]:
+def truths_of(shard: Shard) -> dict[str, NDArray[np.int8]]:
     """The truth of each required criterion for each patient, asked on the last day of their records."""
     catalogue, trial = load_catalogue(), load_trial("NCT03739814")
     pairs = Pairs(np.arange(shard.patients.rows), {"registration": of_days(np.array([ON.toordinal()], np.int32))})

@@ -47,7 +47,7 @@ from onstudy.values.calendar import show
             concept(SNOMED, "84757009"),
             {"clinicalStatus": RESOLVED, "onsetDateTime": "2015", "recordedDate": "2020-01-01"},
             "epilepsy",
-            ("2015", "2015-01-01..2020-01-01", False),
+            ("2015", "from 2015-01-01", False),
         ),
         (
             concept(SNOMED, "84757009"),
@@ -90,6 +90,40 @@ from onstudy.values.calendar import show
 )
 def test_when_a_diagnosis_was(code: Json, more: Json, kind: str, expected: tuple[str, str | None, bool]) -> None:
     assert shown(only(bundle(condition(code, **more)), kind)) == expected
+
+
+@pytest.mark.parametrize("status", ["resolved", "inactive", "remission"])
+@pytest.mark.parametrize(
+    ("more", "end"),
+    [
+        ({"onsetDateTime": "2025-06-01"}, "from 2025-06-01"),
+        ({"onsetDateTime": "2025-06-01", "meta": {"lastUpdated": "2026-03-01"}}, "2025-06-01..2026-03-01"),
+        ({"meta": {"lastUpdated": "2026-03-01"}}, "until 2026-03-01"),
+        ({}, "date unknown"),
+        ({"onsetDateTime": "2025-06-01", "meta": {"lastUpdated": "2025-01-01"}}, "from 2025-06-01"),
+        ({"onsetDateTime": "2025-06-01", "abatementDateTime": "2025-06-02"}, "2025-06-02"),
+    ],
+)
+def test_what_is_over_may_have_ended_until_its_status_was_set(status: str, more: Json, end: str) -> None:
+    """`recordedDate` is when the entry was first made: it bounds the start and no end."""
+    clinical = concept("http://terminology.hl7.org/CodeSystem/condition-clinical", status)
+    patient = bundle(condition(concept(ICD, "M86.9"), clinicalStatus=clinical, recordedDate="2025-06-03", **more))
+    _, ended, ongoing = shown(only(patient, "deep_tissue_infection"))
+    assert (ended, ongoing) == (end, False)
+
+
+def test_a_state_may_have_lasted_until_its_status_was_set() -> None:
+    patient = bundle(
+        condition(
+            concept(SNOMED, "77386006"),
+            clinicalStatus=RESOLVED,
+            onsetDateTime="2025-06-01",
+            recordedDate="2025-06-03",
+            meta={"lastUpdated": "2026-03-01"},
+        )
+    )
+    yes, no = sorted(of(patient, "pregnancy"), key=lambda fact: fact.negative)
+    assert (yes.negative, no.negative, str(no.end)) == (False, True, "2025-06-01..2026-03-01")
 
 
 def test_a_resolved_state_is_over() -> None:

@@ -13,6 +13,7 @@ from tests.readers.build import (
     OWN,
     PATIENT,
     SNOMED,
+    UCUM,
     Json,
     bundle,
     concept,
@@ -133,6 +134,45 @@ def test_detection_of_a_virus(more: Json, detected: str) -> None:
     assert fact.attributes["detected"] == frozenset({detected})
 
 
+@pytest.mark.parametrize(
+    ("written", "value", "detected"),
+    [
+        ("<20 copies/mL detected", Interval(None, 20, high_open=True), None),
+        ("<20 copies/mL, detected", Interval(None, 20, high_open=True), None),
+        ("<20 copies/mL (Detected)", Interval(None, 20, high_open=True), None),
+        ("Detected, <20 copies/mL", Interval(None, 20, high_open=True), None),
+        ("<20 DETECTED", None, None),
+        ("<20 copies/mL not detected", Interval(None, 20, high_open=True), "no"),
+        ("Not detected (<20 copies/mL)", Interval(None, 20, high_open=True), "no"),
+        ("45 copies/mL detected", point(45.0), "yes"),
+        ("detected: 45 copies/mL", point(45.0), "yes"),
+        ("45 copies/mL not detected", None, None),
+        ("<20 copies/mL could not be detected", None, None),
+        ("<20 copies/mL low level seen", None, None),
+        ("<1.30 log copies/mL", None, None),
+        ("45 copies/mL none seen", None, None),
+        ("<20 [IU]/mL", None, "no"),
+        ("<20", None, "no"),
+    ],
+)
+def test_words_on_detection_beside_a_number(written: str, value: Interval | None, detected: str | None) -> None:
+    """Below its limit is not detected, unless words say otherwise or cannot be read."""
+    fact = only(bundle(observation(concept(LOINC, "20447-9"), valueString=written)), "hiv_viral_load")
+    assert (fact.value, fact.attributes.get("detected")) == (value, None if detected is None else {detected})
+
+
+def test_words_on_detection_count_beside_an_interpretation() -> None:
+    more = {"valueString": "<20 copies/mL detected", "interpretation": [concept(INTERPRETATION, "ND")]}
+    fact = only(bundle(observation(concept(LOINC, "20447-9"), **more)), "hiv_viral_load")
+    assert fact.attributes["detected"] is None
+
+
+def test_words_in_place_of_a_unit_leave_detection_open() -> None:
+    quantity = {"value": 20, "comparator": "<", "unit": "copies/mL detected"}
+    fact = only(bundle(observation(concept(LOINC, "20447-9"), valueQuantity=quantity)), "hiv_viral_load")
+    assert (fact.value, fact.lacks, fact.attributes.get("detected")) == (None, "no_unit_or_limit", None)
+
+
 def test_counts_and_classes() -> None:
     patient = bundle(
         observation(concept(LOINC, "89247-1"), valueInteger=1),
@@ -169,13 +209,53 @@ def test_results_that_are_not_there(status: str, reason: str | None, kept: bool,
     assert kept or "Observation/x1" in said(patient)
 
 
-def test_a_preliminary_value_counts_and_one_with_an_unknown_status_does_not() -> None:
-    assert only(
-        bundle(observation(BILIRUBIN, status="preliminary", valueQuantity=MG_DL)), "bilirubin_total"
-    ).value == point(1.8)
-    strange = bundle(observation(BILIRUBIN, status="example-status", valueQuantity=MG_DL))
-    assert only(strange, "bilirubin_total").value is None
-    assert "has a status that is not known" in said(strange)
+@pytest.mark.parametrize(
+    ("status", "lacks"),
+    [
+        ("preliminary", "pending_result"),
+        ("registered", "pending_result"),
+        ("partial", "pending_result"),
+        ("unknown", "not_stated"),
+        ("example-status", "not_stated"),
+    ],
+)
+def test_a_value_that_is_not_final_is_not_used(status: str, lacks: str) -> None:
+    ranges = [{"high": {"value": 1.2, "unit": "mg/dL"}}]
+    patient = bundle(
+        observation(BILIRUBIN, status=status, valueQuantity=MG_DL, referenceRange=ranges),
+        observation(
+            concept(LOINC, "42595-9"),
+            id="x2",
+            status=status,
+            valueQuantity={"value": 20, "comparator": "<", "unit": "[IU]/mL"},
+            interpretation=[concept(INTERPRETATION, "ND")],
+        ),
+        observation(HBSAG, id="x3", status=status, interpretation=[concept(INTERPRETATION, "NEG")]),
+        observation(concept(OWN, "seizure"), id="x4", status=status, valueBoolean=False),
+    )
+    bilirubin, virus = only(patient, "bilirubin_total"), only(patient, "hbv_dna")
+    assert (bilirubin.value, bilirubin.lacks, bilirubin.uln) == (None, lacks, None)
+    assert (virus.value, virus.lacks, virus.attributes.get("detected")) == (None, lacks, None)
+    assert (only(patient, "hbsag").value, only(patient, "hbsag").lacks) == (None, lacks)
+    assert (only(patient, "seizure").negative, only(patient, "seizure").lacks) == (False, lacks)
+    problem = "not used before it is final" if lacks == "pending_result" else "has a status that is not known"
+    assert said(patient).count(problem) == 4
+
+
+@pytest.mark.parametrize("status", ["preliminary", "unknown"])
+def test_parts_that_are_not_final_are_not_used(status: str) -> None:
+    cells = {"code": concept(LOINC, "26465-5"), "valueQuantity": {"value": 1, "unit": "/uL"}}
+    tap = observation(concept(OWN, "csf_examination"), status=status, component=[cells])
+    loose = observation(concept(LOINC, "9999-9"), id="x2", effectiveDateTime="2026-03-01", status=status)
+    patient = bundle(tap, {**loose, "component": [cells]})
+    assert [fact.value for fact in of(patient, "csf_wbc")] == [None, None]
+    assert all(fact.lacks in ("pending_result", "not_stated") for fact in of(patient, "csf_wbc"))
+
+
+@pytest.mark.parametrize("status", ["amended", "corrected", "appended"])
+def test_a_result_that_was_changed_is_one(status: str) -> None:
+    patient = bundle(observation(BILIRUBIN, status=status, valueQuantity=MG_DL))
+    assert only(patient, "bilirubin_total").value == point(1.8)
 
 
 @pytest.mark.parametrize(
@@ -194,6 +274,92 @@ def test_limits_of_normal(ranges: list[Json], uln: float | None) -> None:
     fact = only(bundle(observation(BILIRUBIN, valueQuantity=MG_DL, referenceRange=ranges)), "bilirubin_total")
     assert fact.value == point(1.8)
     assert fact.uln == (None if uln is None else point(uln))
+
+
+def _age(low: float | None, high: float | None, unit: str = "a") -> Json:
+    sides = {side: {"value": v, "code": unit} for side, v in (("low", low), ("high", high)) if v is not None}
+    return {"age": sides}
+
+
+_ADULT, _CHILD = {"high": {"value": 1.2, "unit": "mg/dL"}}, {"high": {"value": 12.0, "unit": "mg/dL"}}
+
+
+@pytest.mark.parametrize(
+    ("ranges", "born", "uln"),
+    [
+        ([{**_age(None, 1, "mo"), **_CHILD}, {**_age(18, None), **_ADULT}], "1955-06-20", 1.2),
+        ([{**_age(None, 17), **_CHILD}, {**_age(18, 70), **_ADULT}], "1955-06-20", 1.2),
+        ([{**_age(None, 17), **_CHILD}, {**_age(18, 69), **_ADULT}], "1955-06-20", None),
+        ([{**_age(0, 17), **_CHILD}, {**_age(18, 70), **_ADULT}], "2008-03-15", 1.2),
+        ([{**_age(0, 17), **_CHILD}, {**_age(18, 70), **_ADULT}], "2008-03-16", 12.0),
+        ([{**_age(0, 17), **_CHILD}, {**_age(18, 70), **_ADULT}], "2008-03", None),
+        ([{**_age(0, 17), **_CHILD}, {**_age(18, 70), **_ADULT}], "2008-02", 1.2),
+        ([{**_age(None, 1, "mo"), **_CHILD}], "1955-06-20", None),
+        ([{**_age(18, None), **_ADULT}], None, None),
+        ([{**_age(18, None), **_ADULT}, _CHILD], "1955-06-20", None),
+        ([{**_age(18, None, "stone"), **_ADULT}], "1955-06-20", 1.2),
+    ],
+)
+def test_ranges_for_an_age(ranges: list[Json], born: str | None, uln: float | None) -> None:
+    """The one for the age on the day of the result, 2026-03-15; none where that does not tell."""
+    patient = {key: value for key, value in PATIENT.items() if key != "birthDate"}
+    result = observation(BILIRUBIN, valueQuantity=MG_DL, referenceRange=ranges)
+    fact = only(bundle(result, patient=patient | ({"birthDate": born} if born else {})), "bilirubin_total")
+    assert fact.uln == (None if uln is None else point(uln))
+
+
+def two_units(unit: str, code: str, value: float = 2.5) -> Json:
+    return {"value": value, "unit": unit, "code": code, "system": UCUM}
+
+
+@pytest.mark.parametrize(
+    ("unit", "code", "value"),
+    [
+        ("mg/dL", "umol/L", None),
+        ("umol/L", "mg/dL", None),
+        ("mg/dL", "%", None),
+        ("mg/dL", "mg/L", None),
+        ("mg/dl", "mg/dL", 2.5),
+        ("MG/DL", "mg/dL", 2.5),
+        ("mg/100mL", "mg/dL", 2.5),
+        ("see report", "mg/dL", 2.5),
+        ("", "mg/dL", 2.5),
+    ],
+)
+def test_a_unit_and_a_code_that_contradict_each_other(unit: str, code: str, value: float | None) -> None:
+    """Spellings of one unit do not, and a text that is no unit says nothing."""
+    patient = bundle(observation(BILIRUBIN, valueQuantity=two_units(unit, code)))
+    fact = only(patient, "bilirubin_total")
+    assert fact.value == (None if value is None else point(value))
+    assert fact.lacks == ("no_unit_or_limit" if value is None else None)
+    assert ("has one unit for people and another" in said(patient)) == (value is None)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "unit", "ucum"),
+    [
+        ("1920-8", "ast", "IU/L", "U/L"),
+        ("6690-2", "blood_wbc", "K/uL", "10*9/L"),
+        ("20447-9", "hiv_viral_load", "copies/mL", "{copies}/mL"),
+        ("8302-2", "body_height", "in", "[in_i]"),
+    ],
+)
+def test_one_unit_in_two_spellings(code: str, kind: str, unit: str, ucum: str) -> None:
+    assert only(bundle(observation(concept(LOINC, code), valueQuantity=two_units(unit, ucum))), kind).value is not None
+
+
+def test_limits_and_ranges_in_two_units() -> None:
+    both = two_units("mg/dL", "umol/L", 1.2)
+    limited = observation(BILIRUBIN, valueQuantity=MG_DL, referenceRange=[{"high": both}])
+    ranged = observation(BILIRUBIN, id="x2", valueRange={"low": both, "high": {**both, "value": 1.4}})
+    unlike = observation(BILIRUBIN, id="x3", valueQuantity=both, referenceRange=[{"high": {"value": 1.2}}])
+    patient = bundle(limited, ranged, unlike)
+    found = {fact.id: (fact.value, fact.uln) for fact in of(patient, "bilirubin_total")}
+    assert found == {
+        "Observation/x1": (point(1.8), None),
+        "Observation/x2": (None, None),
+        "Observation/x3": (None, None),
+    }
 
 
 # What belongs together -----------------------------------------------------------------------------------------------
@@ -248,6 +414,59 @@ def test_results_of_one_sample(how: str) -> None:
     counts = [fact for fact in of(patient, "blood_count") if {"wbc", "lymphoblasts"} <= set(fact.parts)]
     assert len(counts) == 1
     assert only(patient, "absolute_lymphoblast_count").value == point(10000.0)
+
+
+_PULSE = concept("http://terminology.hl7.org/CodeSystem/observation-category", "vital-signs")
+
+
+def _tracing(when: str, **of_the_rate: object) -> tuple[Json, Json]:
+    qt = observation(concept(LOINC, "8634-8"), id="q", effectiveDateTime=when, valueQuantity=_ms(460))
+    per_minute = {"value": 60, "unit": "/min"}
+    rate = observation(concept(LOINC, "8867-4"), id="h", effectiveDateTime=when, valueQuantity=per_minute)
+    return qt, {**rate, **of_the_rate}
+
+
+def _ms(value: float) -> Json:
+    return {"value": value, "unit": "ms"}
+
+
+@pytest.mark.parametrize("category", [_PULSE, {"text": "Vital Signs"}, concept("", "vital-signs")])
+def test_a_pulse_is_no_part_of_a_tracing(category: Json) -> None:
+    """It has the code of the rate on an ECG, and a moment in common does not make it that."""
+    patient = bundle(*_tracing("2026-03-14T08:00:00Z", category=[category]))
+    assert only(patient, "ecg_heart_rate").value == point(60.0)
+    assert not any("rate" in fact.parts for fact in of(patient, "ecg"))
+    assert all(fact.value is None for fact in of(patient, "qtcf"))
+
+
+@pytest.mark.parametrize("how", ["moment", "specimen", "panel", "report", "component"])
+def test_a_rate_of_a_tracing_is_part_of_it(how: str) -> None:
+    qt, rate = _tracing("2026-03-14T08:00:00Z", category=[_PULSE])
+    members = [{"reference": "Observation/q"}, {"reference": "Observation/h"}]
+    more: list[Json] = [rate]
+    if how == "moment":
+        rate["category"] = [concept("http://terminology.hl7.org/CodeSystem/observation-category", "exam")]
+    elif how == "specimen":
+        qt["specimen"] = rate["specimen"] = {"reference": "Specimen/s"}
+    elif how == "panel":
+        more.append(observation(concept(LOINC, "34534-8"), id="e", hasMember=members))
+    elif how == "report":
+        report = resource("DiagnosticReport", id="r", status="final", code=concept(LOINC, "11524-6"), result=members)
+        more.append(report)
+    else:
+        parts = [{key: one[key] for key in ("code", "valueQuantity")} for one in (qt, rate)]
+        more = [observation(concept(LOINC, "34534-8"), id="e", category=[_PULSE], component=parts)]
+        qt = {**qt, "status": "cancelled"}
+    assert only(bundle(qt, *more), "qtcf").value == point(460.0)
+
+
+def test_pressures_among_the_vital_signs_are_one_measurement() -> None:
+    pressures = [
+        observation(concept(LOINC, code), id=f"x{code}", category=[_PULSE], effectiveDateTime="2026-03-14T08:00:00Z")
+        | {"valueQuantity": {"value": value, "unit": "mm[Hg]"}}
+        for code, value in (("8480-6", 150), ("8462-4", 90))
+    ]
+    assert set(only(bundle(*pressures), "blood_pressure").parts) == {"systolic", "diastolic"}
 
 
 def test_attestations_and_attributes() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from tests.readers.build import (
     ICD,
     OWN,
@@ -83,3 +84,15 @@ def test_reports_without_results() -> None:
         "DiagnosticReport/w": (None, "pending_result"),
         "DiagnosticReport/c": (frozenset({"negative"}), None),
     }
+
+
+@pytest.mark.parametrize(
+    ("status", "lacks"), [("preliminary", "pending_result"), ("partial", "pending_result"), ("unknown", "not_stated")]
+)
+def test_a_conclusion_that_is_not_final_is_not_used(status: str, lacks: str) -> None:
+    conclusion = [concept(OWN, "negative")]
+    code = concept(OWN, "bcr_abl1")
+    patient = bundle(resource("DiagnosticReport", status=status, code=code, conclusionCode=conclusion))
+    fact = only(patient, "bcr_abl1")
+    assert (fact.value, fact.lacks) == (None, lacks)
+    assert "its conclusion is not used" in said(patient)

@@ -150,6 +150,11 @@ def test_values(fact: str, value: object, lacks: str | None) -> None:
         ("value: not detected", "no"),
         ("detected: yes", "yes"),
         ("value: 1 furlong, detected: no", None),
+        ('value: "<20 [IU]/mL detected"', None),
+        ('value: "<20 [IU]/mL detected", detected: no', None),
+        ('value: "<20 [IU]/mL, not detected"', "no"),
+        ("value: pending, detected: yes", "yes"),
+        ("status: preliminary, detected: no", None),
     ],
 )
 def test_detection(keys: str, detected: str | None) -> None:
@@ -269,6 +274,20 @@ def test_a_component_may_be_a_mapping() -> None:
     parts = only(patient, "csf_examination").parts
     assert parts["wbc"].uln == point(5.0)
     assert parts["flow"].lacks == "pending_result"
+
+
+@pytest.mark.parametrize("status", ["pending", "preliminary", "registered", "partial"])
+def test_a_value_that_is_not_final_is_not_used(status: str) -> None:
+    patient = written(
+        f"kind: bcr_abl1, on: 2026-03-14, method: fish, value: negative, status: {status}",
+        f"kind: seizure, value: no, recorded: 2026-03-14, status: {status}",
+        f"kind: csf_examination, on: 2026-03-12, status: {status}, wbc: 1 /uL, rbc: {{value: 0 /uL, status: final}}",
+    )
+    for kind in ("bcr_abl1", "seizure", "csf_wbc"):
+        fact = only(patient, kind)
+        assert (fact.value, fact.lacks, fact.negative) == (None, "pending_result", False)
+    assert only(patient, "csf_rbc").value == point(0.0)
+    assert said(patient).count("not used before it is final") == 3
 
 
 # Names and files -------------------------------------------------------------------------------------------------

@@ -76,22 +76,74 @@ def test_a_component_reported_twice_may_be_either() -> None:
 
 def test_a_loose_result_joins_the_composite_that_lacks_it() -> None:
     patient = written(
-        "kind: csf_examination, on: 2026-03-12, wbc: 1 /uL, rbc: 0 /uL, id: LP",
-        "kind: csf_cytospin, on: 2026-03-12, value: negative, recorded: 2026-03-14",
+        "kind: csf_examination, on: 2026-03-12T09:00, wbc: 1 /uL, rbc: 0 /uL, id: LP",
+        "kind: csf_cytospin, on: 2026-03-12T09:00, value: negative, recorded: 2026-03-14",
     )
     assert set(only(patient, "csf_examination").parts) == {"wbc", "rbc", "cytospin"}
     assert only(patient, "csf_cytospin").id == "LP.cytospin"
 
 
-def test_two_halves_of_a_composite_are_one_and_two_whole_ones_are_two() -> None:
+def test_two_halves_of_a_sample_are_one_and_two_whole_ones_are_two() -> None:
     halves = written(
-        "kind: csf_examination, on: 2026-03-12, wbc: 1 /uL", "kind: csf_examination, on: 2026-03-12, rbc: 0 /uL"
+        "kind: csf_examination, on: 2026-03-12, wbc: 1 /uL, sample: LP",
+        "kind: csf_examination, on: 2026-03-12, rbc: 0 /uL, sample: LP",
     )
     wholes = written(
         "kind: csf_examination, on: 2026-03-12, wbc: 1 /uL", "kind: csf_examination, on: 2026-03-12, wbc: 9 /uL"
     )
     assert len(of(halves, "csf_examination")) == 1
     assert len(of(wholes, "csf_examination")) == 2
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("kind: blood_wbc, on: 2026-03-12, value: 6.0 10*3/uL", "kind: blood_lymphoblast_percent, on: 2026-03-12, value: 20 %"),
+        ("kind: blood_count, on: 2026-03-12, wbc: 6.0 10*3/uL", "kind: blood_count, on: 2026-03-12, lymphoblasts: 20 %"),
+        ("kind: blood_count, on: 2026-03-12, wbc: 6.0 10*3/uL", "kind: blood_lymphoblast_percent, on: 2026-03-12, value: 20 %"),
+    ],
+    ids=["two results", "two samples", "a sample and a result"],
+)  # fmt: skip
+def test_results_with_nothing_but_a_day_in_common_may_not_be_of_one_sample(lines: tuple[str, ...]) -> None:
+    patient = written(*lines)
+    counted = only(patient, "absolute_lymphoblast_count")
+    assert (counted.value, counted.lacks) == (None, "imprecise_date")
+    assert [problem.what for problem in patient.problems] == [
+        "Blood count (one sample): results of one day, not known whether they were taken together; "
+        "give them one `sample`, or the time"
+    ]
+
+
+def test_a_result_that_repeats_a_sample_of_its_day_leaves_no_doubt() -> None:
+    patient = written(
+        "kind: blood_count, on: 2026-03-12, wbc: 6.0 10*3/uL, lymphoblasts: 20 %",
+        "kind: blood_wbc, on: 2026-03-12, value: 6.0 10*3/uL",
+    )
+    assert number(patient, "absolute_lymphoblast_count") == 1200
+    assert patient.problems == ()
+
+
+def test_another_result_of_the_day_leaves_what_a_sample_gives() -> None:
+    patient = written(
+        "kind: blood_count, on: 2026-03-12, wbc: 6.0 10*3/uL, lymphoblasts: 20 %",
+        "kind: hemoglobin, on: 2026-03-12, value: 9.1 g/dL",
+    )
+    assert number(patient, "absolute_lymphoblast_count") == 1200
+
+
+def test_formulas_that_contradict_each_other_give_nothing() -> None:
+    patient = written("kind: ecg, on: 2026-03-14, qt: 427 ms, rate: 90 /min, rr: 1000 ms")
+    assert (only(patient, "qtcf").value, only(patient, "qtcf").lacks) == (None, "conflict")
+    rounded = written("kind: ecg, on: 2026-03-14, qt: 427 ms, rate: 80 /min, rr: 748 ms")
+    assert number(rounded, "qtcf") == pytest.approx(427 / 0.748 ** (1 / 3), abs=5e-4)
+
+
+def test_a_value_that_needs_a_later_measurement_is_dated_by_it() -> None:
+    later = written(
+        "kind: creatinine, on: 2026-03-15, value: 2.0 mg/dL, uln: 1.2 mg/dL",
+        "kind: body_weight, on: 2026-03-20, value: 100 kg",
+    )
+    assert only(later, "creatinine_clearance").start == parse_when("2026-03-20")
 
 
 # Derived facts ----------------------------------------------------------------------------------------------

@@ -252,6 +252,18 @@ def test_the_nearest_such_site_is_shown_also_outside_the_radius(bare: None) -> N
     assert search(store, Query(origin=HERE, within=20, open_only=True), TODAY).total == 0
 
 
+def test_of_sites_equally_near_one_that_is_open_comes_before_one_to_ask(bare: None) -> None:
+    town = (39.01, -77.1)
+    sites = [
+        site("town", "COMPLETED", town, name="closed"),
+        site("town", None, town, name="not stated"),
+        site("town", "RECRUITING", town, name="open"),
+        site("town", "RECRUITING", town, name="open too"),
+    ]
+    near = search(store_of(study(1, sites=sites)), Query(origin=HERE), TODAY).hits[0].nearest
+    assert near is not None and (near.name, near.openness) == ("open", "open")
+
+
 def test_where_the_distance_keeps_out_all_the_nearest_beyond_is_told(bare: None) -> None:
     store = store_of(
         study(1, status="COMPLETED", sites=[site("a", "COMPLETED", FAR)]),

@@ -48,7 +48,8 @@ class Ask:
 
 @dataclass(slots=True)
 class Finding:
-    """A node's result with what it rests on. `parts` mirror the tree; under a node that looks at several
+    """A node's result with what it rests on. `parts` mirror the tree, as far as it was looked at;
+    under a node that looks at several
     records there is a part for each, `about` that record.
     """
 

@@ -142,7 +142,7 @@ class Cases:
 
     def _count(self, node: e.Count, subject: Subject | None) -> list[Case]:
         matches = self.records.matches(node.records, subject)
-        open_end = self.records.unseen(node.records, None, subject)
+        open_end = self.records.unseen(node.records, None, subject, cite=False)
         if node.of is CountOf.RECORDS:
             span = Interval(sum(m.truth is TRUE for m in matches), len(matches))
         else:

@@ -14,6 +14,7 @@ from onstudy.criteria.expr import Expr, TruthExpr, ValueExpr
 from onstudy.criteria.finding import Ask, Finding, Reason
 from onstudy.engines.candidates import NONE, NOTHING_OPEN, Case, Match, Open, Reasons
 from onstudy.engines.cases import Cases
+from onstudy.engines.combining import Depth, combined, plainly
 from onstudy.engines.records import Records
 from onstudy.engines.timing import outermost, relate, statement
 from onstudy.engines.view import REGISTRATION, Anchors, Subject, View
@@ -29,16 +30,19 @@ class Memory:
     """Evaluates trees for one patient and one set of anchors.
 
     `assumed` are the kinds whose absence is taken as "no" where nobody recorded them; "all" stands for
-    every assumable kind. Kinds that are never assumable stay as recorded. `cites` off leaves unsaid which recorded
-    "no" carries an answer: all that speak of the kind are evidence then.
+    every assumable kind. Kinds that are never assumable stay as recorded. `depth` is how much a finding
+    tells of what it rests on.
     """
 
-    def __init__(self, view: View, anchors: Anchors, assumed: frozenset[str] = frozenset(), cites: bool = True) -> None:
+    def __init__(
+        self, view: View, anchors: Anchors, assumed: frozenset[str] = frozenset(), depth: Depth = Depth.USUAL
+    ) -> None:
         registration = anchors.get(REGISTRATION)
         assert registration is not None and registration.day is not None, "registration is one known day"
         self.catalogue = view.catalogue
-        self.records = Records(view, registration.day, assumed, self, cites)
+        self.records = Records(view, registration.day, assumed, self, depth is not Depth.BRIEF)
         self.values = Cases(self.records, anchors)
+        self.brief, self.whole = depth is Depth.BRIEF, depth is Depth.WHOLE
         self._named: dict[tuple[int, int], Finding] = {}
 
     def evaluate(self, node: TruthExpr, subject: Subject | None = None) -> Finding:
@@ -52,20 +56,43 @@ class Memory:
     # Combining ------------------------------------------------------------------------------------------
 
     def _and(self, node: e.And, subject: Subject | None) -> Finding:
-        parts = tuple(self.evaluate(part, subject) for part in node.parts)
-        return _combined(node, all_of(part.truth for part in parts), parts)
+        if self.brief:
+            return self._briefly(node, node.parts, subject, FALSE)
+        parts = tuple([_TRUTHS[type(part)](self, part, subject) for part in node.parts])
+        results = [part.result for part in parts]
+        return combined(node, FALSE if FALSE in results else UNKNOWN if UNKNOWN in results else TRUE, parts)
 
     def _or(self, node: e.Or, subject: Subject | None) -> Finding:
-        parts = tuple(self.evaluate(part, subject) for part in node.parts)
-        return _combined(node, any_of(part.truth for part in parts), parts)
+        if self.brief:
+            return self._briefly(node, node.parts, subject, TRUE)
+        parts = tuple([_TRUTHS[type(part)](self, part, subject) for part in node.parts])
+        results = [part.result for part in parts]
+        return combined(node, TRUE if TRUE in results else UNKNOWN if UNKNOWN in results else FALSE, parts)
+
+    def _briefly(
+        self, node: TruthExpr, nodes: tuple[TruthExpr, ...], subject: Subject | None, settled: Truth
+    ) -> Finding:
+        """Parts one by one, up to the first that settles the whole: the FALSE of an "and", the TRUE of an "or"."""
+        parts: list[Finding] = []
+        truth = negate(settled)
+        for each in nodes:
+            part = _TRUTHS[type(each)](self, each, subject)
+            if part.result is settled:
+                return Finding(node, settled, parts=(part,))
+            truth = UNKNOWN if part.result is UNKNOWN else truth
+            parts.append(part)
+        return combined(node, truth, tuple(parts))
 
     def _not(self, node: e.Not, subject: Subject | None) -> Finding:
-        part = self.evaluate(node.part, subject)
-        return _combined(node, negate(part.truth), (part,))
+        part = _TRUTHS[type(node.part)](self, node.part, subject)
+        return combined(node, negate(part.truth), (part,))
 
     def _if(self, node: e.If, subject: Subject | None) -> Finding:
-        parts = (self.evaluate(node.condition, subject), self.evaluate(node.then, subject))
-        return _combined(node, any_of((negate(parts[0].truth), parts[1].truth)), parts)
+        condition = self.evaluate(node.condition, subject)
+        if condition.truth is FALSE and not self.whole:
+            return Finding(node, TRUE, parts=(condition,))
+        parts = (condition, self.evaluate(node.then, subject))
+        return combined(node, any_of((negate(parts[0].truth), parts[1].truth)), parts)
 
     def _named_rule(self, node: e.Named, subject: Subject | None) -> Finding:
         """A definition is worked out once, or once for each record it is about (the view keeps those alive)."""
@@ -73,8 +100,8 @@ class Memory:
         key = (id(node), 0 if about is None else id(about.fact))
         found = self._named.get(key)
         if found is None:
-            part = self.evaluate(node.expr, about)
-            found = self._named[key] = _combined(node, part.truth, (part,))
+            part = _TRUTHS[type(node.expr)](self, node.expr, about)
+            found = self._named[key] = combined(node, part.truth, (part,))
         return found
 
     # Comparing --------------------------------------------------------------------------------------------
@@ -83,7 +110,7 @@ class Memory:
         left = self.cases(node.left, subject)
         if isinstance(node.right, e.Limit):
             limit = node.right
-            return self._judge(node, left, [Case(None)], lambda a, _b: self._against_limit(node.op, a, limit))
+            return self._judge(node, left, _NOTHING_ELSE, lambda a, _b: self._against_limit(node.op, a, limit))
         right = self.cases(node.right, subject)
         return self._judge(node, left, right, lambda a, b: _compared(node.op, a.value, b.value))
 
@@ -101,9 +128,12 @@ class Memory:
                 return UNKNOWN, NONE
             if case.value <= node.members:
                 return TRUE, NONE
-            return (UNKNOWN, frozenset({Reason.IMPRECISE_VALUE})) if case.value & node.members else (FALSE, NONE)
+            return (UNKNOWN, _IMPRECISE) if case.value & node.members else (FALSE, NONE)
 
-        return self._judge(node, self.cases(node.value, subject), [Case(None)], among)
+        cases = self.cases(node.value, subject)
+        if len(cases) == 1 and (truth := among(cases[0], cases[0])[0]) is not UNKNOWN:  # as it is nearly always
+            return plainly(node, truth, cases[0])
+        return self._judge(node, cases, _NOTHING_ELSE, among)
 
     def _timing(self, node: e.Timing, subject: Subject | None) -> Finding:
         def placed(event: Case, anchor: Case) -> tuple[Truth, Reasons]:
@@ -131,9 +161,9 @@ class Memory:
                 if truth is UNKNOWN:
                     reasons.update((a.reasons | b.reasons) or why)
         result = truths[0] if len(truths) == 1 else agreed(truths)
-        evidence = tuple(case.about for case in (*left, *right) if case.about is not None and case.about.id)
-        known = (case for case in left if case.about is not None or case.value is not None)
-        parts = tuple(Finding(node, case.value, about=case.about) for case in known)
+        evidence = tuple([case.about for case in (*left, *right) if case.about is not None and case.about.id])
+        known = [case for case in left if case.about is not None or case.value is not None]
+        parts = tuple([Finding(node, case.value, about=case.about) for case in known])
         if result is not UNKNOWN:
             return Finding(node, result, evidence=evidence, parts=parts)
         if not reasons:
@@ -162,10 +192,11 @@ class Memory:
             return self._state(node, kind, subject)
         matches = self.records.matches(node.records, subject)
         if not node.closed:
-            open_end = self.records.unseen(node.records, None, subject)
+            found = any(match.truth is TRUE for match in matches)
+            open_end = self.records.unseen(node.records, None, subject, cite=not found)
         else:
             open_end = NOTHING_OPEN if matches else self.records.denied(node.records, subject)
-        truth = any_of((*(match.truth for match in matches), open_end.truth))
+        truth = any_of([open_end.truth, *[match.truth for match in matches]])
         return self._counted(node, truth, matches, open_end, [m.where for m in matches])
 
     def _every(self, node: e.Every, subject: Subject | None) -> Finding:
@@ -180,7 +211,8 @@ class Memory:
             asks = tuple(ask for part in unknown for ask in part.asks)
             matches.append(Match(match.fact, fails, reasons, asks, match.where))
             findings.append(body)
-        open_end = self.records.unseen(node.records, node.body, subject)
+        failing = any(match.truth is TRUE for match in matches)
+        open_end = self.records.unseen(node.records, node.body, subject, cite=not failing)
         truth = negate(any_of((*(match.truth for match in matches), open_end.truth)))
         return self._counted(node, truth, matches, open_end, findings)
 
@@ -193,18 +225,16 @@ class Memory:
         parts: list[Finding | None],
     ) -> Finding:
         """A finding over records: its evidence are the records that make it what it is."""
-        wanted = UNKNOWN if truth is UNKNOWN else TRUE
-        evidence = tuple(match.fact for match in matches if match.truth is wanted)
-        if not evidence and truth is not UNKNOWN:
-            evidence = (*(match.fact for match in matches), *open_end.denials)
-        reasons: Reasons = NONE
-        asks: tuple[Ask, ...] = ()
-        if truth is UNKNOWN:
-            unknown = [match for match in matches if match.truth is UNKNOWN]
-            reasons = NONE.union(*(match.reasons for match in unknown), open_end.reasons)
-            asks = (*(ask for match in unknown for ask in match.asks), *open_end.asks)
-        found = tuple(part for part in parts if part is not None)
-        return Finding(node, truth, reasons, evidence, found, tuple(dict.fromkeys(asks)), assumed=open_end.assumed)
+        found = tuple([part for part in parts if part is not None])
+        if truth is not UNKNOWN:
+            evidence = tuple([match.fact for match in matches if match.truth is TRUE])
+            evidence = evidence or (*[match.fact for match in matches], *open_end.denials)
+            return Finding(node, truth, NONE, evidence, found, assumed=open_end.assumed)
+        unknown = [match for match in matches if match.truth is UNKNOWN]
+        reasons = NONE.union(*[match.reasons for match in unknown], open_end.reasons)
+        asks = tuple(dict.fromkeys([*[ask for match in unknown for ask in match.asks], *open_end.asks]))
+        evidence = tuple([match.fact for match in unknown])
+        return Finding(node, truth, reasons, evidence, found, asks, assumed=open_end.assumed)
 
     def _state(self, node: e.Any, kind: Kind, subject: Subject | None) -> Finding:
         """A state: the newest statement on or before the index date, yes or no, holds."""
@@ -257,17 +287,8 @@ class Memory:
         return Finding(node, truth, reasons, evidence, tuple(parts), tuple(dict.fromkeys(asks)))
 
 
-def _combined(node: TruthExpr, truth: Truth, parts: tuple[Finding, ...]) -> Finding:
-    if truth is not UNKNOWN:
-        return Finding(node, truth, parts=parts)
-    unknown = [part for part in parts if part.result is UNKNOWN]
-    return Finding(
-        node,
-        truth,
-        NONE.union(*(part.reasons for part in unknown)),
-        parts=parts,
-        asks=tuple(dict.fromkeys(ask for part in unknown for ask in part.asks)),
-    )
+_IMPRECISE: Reasons = frozenset({Reason.IMPRECISE_VALUE})
+_NOTHING_ELSE = [Case(None)]  # beside which a value is judged that is compared with no other
 
 
 def _compared(op: Op, left: Value, right: Value) -> tuple[Truth, Reasons]:
@@ -275,7 +296,7 @@ def _compared(op: Op, left: Value, right: Value) -> tuple[Truth, Reasons]:
         return UNKNOWN, NONE
     truth = compare(op, left, right)
     exact = left.exact and right.exact
-    return truth, (NONE if truth is not UNKNOWN or exact else frozenset({Reason.IMPRECISE_VALUE}))
+    return truth, (NONE if truth is not UNKNOWN or exact else _IMPRECISE)
 
 
 def _truth(part: Match | Finding) -> Truth:

@@ -7,6 +7,7 @@ unknown carries its causes and the questions that would settle it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Protocol
 
 from onstudy.criteria import expr as e
@@ -51,9 +52,12 @@ class Records:
     def matches(self, records: e.Records, subject: Subject | None) -> list[Match]:
         """The recorded facts that are, or may be, among those asked for."""
         kind = self.catalogue.kinds[records.kind]
+        facts = self.view.facts(records.kind)
+        if not facts and (kind.measured or not self.view.unspecified(kind.name)):
+            return []
         anchors = self._window_anchors(records, subject)
         found = []
-        for fact in self.view.facts(records.kind):
+        for fact in facts:
             placed = self._placed(fact, records, anchors)
             if placed is not FALSE:
                 match = self.examined(fact, placed, records, kind, anchors)
@@ -179,22 +183,22 @@ class Records:
 
     # What nobody recorded -------------------------------------------------------------------------------------
 
-    def unseen(self, records: e.Records, body: TruthExpr | None, subject: Subject | None) -> Open:
-        """Whether a record nobody made could count; with a `body`, could count and fail it."""
+    def unseen(self, records: e.Records, body: TruthExpr | None, subject: Subject | None, cite: bool = True) -> Open:
+        """Whether a record nobody made could count; with a `body`, could count and fail it. Where none can, `cite`
+        tells which negatives say so.
+        """
         kind = self.catalogue.kinds[records.kind]
         imagined, denials = self.view.unseen(records.kind)
-        anchors = self._window_anchors(records, subject)
+        anchors = self._window_anchors(records, subject) if imagined else []
         for other in imagined:
             if self._could_be(other, records, body, anchors) is not FALSE:
                 if self._assumes(kind):
                     return Open(FALSE, NONE, (), (), kind.name)
                 reason = self._why_unseen(records, kind, anchors)
                 return Open(UNKNOWN, frozenset({reason}), (self.ask(kind.name, reason),), ())
-        if self.cites and self.view.denials(kind.name):
-            where = records.where
-            denials = carrying(
-                self.view, kind.name, where, lambda left: self._none_counts(left, records, body, anchors)
-            )
+        if cite and self.cites and self.view.denials(kind.name):
+            settles = partial(self._none_counts, records, body, subject)
+            denials = carrying(self.view, kind.name, records.where, settles)
         return Open(FALSE, NONE, (), denials)
 
     def denied(self, records: e.Records, subject: Subject | None) -> Open:
@@ -205,8 +209,9 @@ class Records:
         return found if found.truth is FALSE and found.denials else NOTHING_OPEN
 
     def _none_counts(
-        self, left: Iterable[Subject], records: e.Records, body: TruthExpr | None, anchors: list[Case]
+        self, records: e.Records, body: TruthExpr | None, subject: Subject | None, left: Iterable[Subject]
     ) -> bool:
+        anchors = self._window_anchors(records, subject)
         return all(self._could_be(other, records, body, anchors) is FALSE for other in left)
 
     def _could_be(self, other: Subject, records: e.Records, body: TruthExpr | None, anchors: list[Case]) -> Truth:

@@ -11,11 +11,12 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import pyarrow as pa
 
-from onstudy.errors import InvalidFile
+from onstudy.errors import InvalidFile, OnstudyError
 from onstudy.population.build_report import Report, add_left, report_of
 from onstudy.population.build_sources import Part, Source, refuse
 from onstudy.population.build_work import (
@@ -42,22 +43,34 @@ from onstudy.population.store import (
     StoreWriter,
     catalogue_digest,
     data_date,
+    facts_of,
     read_manifest,
 )
-from onstudy.population.store_files import digest_of, locked, make_folder, remove, write_whole
+from onstudy.population.store_files import UNFINISHED, digest_of, locked, make_folder, remove, write_whole
 
 REPORT, PLAN = "report.json", "plan.json"
 #: Patients and records a shard should hold at most.
 PATIENTS, RECORDS = 32_000, 1_500_000
 MOST_SHARDS = 1 << 14
-#: Changed whenever the same source gives other rows, or the same rows another shard.
-VERSION = 1
+#: What decides what becomes of a source: these files, and all in these folders.
+_MAKING = ("values/*", "record/*", "readers/*", *(f"population/{name}*" for name in ("build", "bulk", "omop", "store")))
 #: Sources smaller than this are read here; starting other processes would take longer.
 _SMALL = 8 << 20
 #: So few patients need no second shard.
 _FEW = 4_000
 #: Told how far a build has come: what it does, how much of it is done, and how much there is.
 Watch = Callable[[str, int, int], None]
+
+
+@cache
+def version() -> str:
+    """A hash of the program that builds: rows and shards that another version made are made anew."""
+    root, found = Path(__file__).parent.parent, hashlib.blake2b(digest_size=16)
+    for path in sorted(path for names in _MAKING for one in root.glob(names) for path in (one, *one.rglob("*"))):
+        if path.suffix in (".py", ".toml", ".json") and path.is_file():
+            found.update(f"{path.relative_to(root).as_posix()}\n".encode())
+            found.update(path.read_bytes())
+    return found.hexdigest()
 
 
 def silent(what: str, done: int, whole: int) -> None:
@@ -104,6 +117,8 @@ class _Build:
 
     def __post_init__(self) -> None:
         self.old = read_manifest(self.store)
+        if self.old is not None and self.old.beside.get("synthetic"):
+            raise OnstudyError(f"{self.store}: holds synthetic patients; build into another folder")
         self.rows = self.store / ROWS
         self.made = Report(str(self.store), parts=len(self.parts))
 
@@ -120,7 +135,9 @@ class _Build:
         if [one.digest for one in old.sources] != [part.digest for part in self.parts]:
             return False
         whole = all((self.store / SHARDS / shard.file).is_file() for shard in old.shards)
-        return whole and old.beside.get("version") == VERSION and (self.store / REPORT).is_file()
+        report = self.store / REPORT
+        told = report.is_file() and digest_of(report) == old.beside.get("report")
+        return whole and told and old.beside.get("version") == version()
 
     def report(self) -> Report:
         """The report of the build that made the store as it is."""
@@ -129,7 +146,7 @@ class _Build:
     def run(self, workers: int | None) -> Report:
         """Read what is new, put together what changed, and make it the store."""
         make_folder(self.rows)
-        given = Given(self.source, self.store, self.mapping, self.catalogue, self._shard_count())
+        given = Given(self.source, self.store, self.mapping, self.catalogue, self._shard_count(), version())
         many = processors() if workers is None else workers
         if workers is None and sum(part.size for part in self.parts) < _SMALL:
             many = 0
@@ -163,10 +180,10 @@ class _Build:
         plan = self.store / PLAN
         if plan.is_file():
             planned = json.loads(plan.read_bytes())
-            if planned.get("version") == VERSION:
+            if planned.get("version") == version():
                 return int(planned["shards"])
         count = shards_for(*self.source.estimate(self.parts))
-        write_whole(plan, json.dumps({"version": VERSION, "shards": count}).encode())
+        write_whole(plan, json.dumps({"version": version(), "shards": count}).encode())
         return count
 
     # Reading ------------------------------------------------------------------------------------------------
@@ -191,10 +208,10 @@ class _Build:
         for part in self.parts:
             if kept[part.digest] is None:
                 self.made.parts_read += 1
-                said = {"files": counts[part.digest], "shards": shard_count, "version": VERSION}
+                said = {"files": counts[part.digest], "shards": shard_count, "version": version()}
                 write_whole(self.rows / f"{part.digest}.json", json.dumps(said).encode())
-        order = [_file(part.digest, number) for part in self.parts for number in range(self._files(part.digest))]
-        return {name: found[name] for name in order}
+        many = {digest: sum(name.startswith(digest) for name in found) for digest in kept}
+        return {name: found[name] for digest, count in many.items() for name in _names(digest, count)}
 
     def _pieces(
         self, kept: dict[str, dict[str, Read] | None], found: dict[str, Read], counts: dict[str, int], shard_count: int
@@ -215,20 +232,22 @@ class _Build:
 
     def _kept(self, part: Part, shard_count: int) -> dict[str, Read] | None:
         """What was read of a part by an earlier build; None where it has to be read."""
-        names = [_file(part.digest, number) for number in range(self._files(part.digest, shard_count))]
-        found = {name: _said(self.rows / name, shard_count) for name in names}
-        if not (self.rows / f"{part.digest}.json").is_file() or any(one is None for one in found.values()):
+        count = self._files(part.digest, shard_count)
+        if count is None:
+            return None
+        found = {name: _said(self.rows / name, shard_count) for name in _names(part.digest, count)}
+        if any(one is None for one in found.values()):
             return None
         return {name: one for name, one in found.items() if one is not None}
 
-    def _files(self, digest: str, shard_count: int | None = None) -> int:
-        """How many files of rows a part was read into; none where that was done for another number of shards."""
+    def _files(self, digest: str, shard_count: int) -> int | None:
+        """How many files of rows a part was read into; None where it was not, by this program for so many shards."""
         try:
             said = json.loads((self.rows / f"{digest}.json").read_bytes())
-            fits = said["version"] == VERSION and shard_count in (None, said["shards"])
-            return int(said["files"]) if fits else 0
+            fits = said["version"] == version() and said["shards"] == shard_count
+            return int(said["files"]) if fits else None
         except (OSError, ValueError, KeyError, TypeError):
-            return 0
+            return None
 
     # Putting together -----------------------------------------------------------------------------------------
 
@@ -296,15 +315,16 @@ class _Build:
         old = self.old
         if old is None or old.catalogue != self.catalogue or old.sort != self.source.sort:
             return None
-        if old.beside.get("version") != VERSION or alone is not None or old.beside.get("alone"):
+        if old.beside.get("version") != version() or alone is not None or old.beside.get("alone"):
             return None
         if not all((self.store / SHARDS / f"{shard.file}.json").is_file() for shard in old.shards):
             return None
         before, now = {one.digest for one in old.sources}, {part.digest for part in self.parts}
         found: list[str] = []
         for digest in sorted(before ^ now):
-            files = [_file(digest, number) for number in range(self._files(digest, old.shard_count))]
-            if not files or not all((self.rows / name).is_file() for name in files):
+            count = self._files(digest, old.shard_count)
+            files = _names(digest, count or 0)
+            if count is None or not all((self.rows / name).is_file() for name in files):
                 return None
             found += files
         return tuple(found)
@@ -320,7 +340,7 @@ class _Build:
         """A hash of all that the shards of this build are made of."""
         digests = [part.digest for part in self.parts]
         base = None if changed is None or self.old is None else self.old.digest
-        said = json.dumps([FORMAT, VERSION, self.catalogue, self.source.sort, shard_count, digests, base, alone])
+        said = json.dumps([FORMAT, version(), self.catalogue, self.source.sort, shard_count, digests, base, alone])
         return hashlib.blake2b(said.encode(), digest_size=16).hexdigest()
 
     # The end --------------------------------------------------------------------------------------------------
@@ -333,6 +353,8 @@ class _Build:
                 {said: many for said, many in one.tally.left.items() if alone is None or said[0] != NOBODY}
             )
         made.patients = sum(shard.patients for shard in shards)
+        made.facts = facts_of(shards)
+        write_whole(self.store / REPORT, _json(made.to_dict()))
         manifest = Manifest(
             self.catalogue,
             catalogue_of(self.mapping).version,
@@ -342,10 +364,8 @@ class _Build:
             self.sources,
             None if self.mapping is None else digest_of(self.mapping),
             data_date(shards),
-            {"version": VERSION, "alone": alone is not None},
+            {"version": version(), "alone": alone is not None, "report": digest_of(self.store / REPORT)},
         )
-        made.facts = manifest.facts
-        write_whole(self.store / REPORT, _json(made.to_dict()))
         StoreWriter(self.store).commit(manifest)
         self._clear()
         return made
@@ -356,6 +376,8 @@ class _Build:
         for path in self.rows.iterdir():
             if path.name.partition(".")[0].partition("-")[0] not in digests:
                 remove(path)
+        for path in self.store.glob(f"{UNFINISHED}*"):
+            remove(path)
         remove(self.store / BUILDING)
         remove(self.store / PLAN)
 
@@ -373,12 +395,17 @@ def _file(digest: str, number: int) -> str:
     return f"{digest}-{number:05d}.arrow"
 
 
+def _names(digest: str, count: int) -> list[str]:
+    """The names of the rows of all pieces of a part."""
+    return [_file(digest, number) for number in range(count)]
+
+
 def _said(path: Path, shard_count: int) -> Read | None:
     """What was kept with a file of rows; None where there is no such file, or one for another number of shards."""
     if not path.is_file():
         return None
     try:
-        return read_said(said_of(path), shard_count)
+        return read_said(said_of(path), shard_count, version())
     except (OSError, ValueError, KeyError, pa.ArrowException):
         return None
 

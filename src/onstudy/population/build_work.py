@@ -43,6 +43,7 @@ class Given:
     mapping: Path | None
     catalogue: str  # its hash
     shard_count: int
+    version: str  # of the program
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ class _Worker:
         table, tally = self.given.source.rows(piece.task, self.catalogue)
         shards = hashed(_column(table, "patient"), self.given.shard_count, shard_number)
         read = _read_of(table, tally)
-        write_rows(self.rows / piece.file, table, shards, _said(read, self.given.shard_count))
+        write_rows(self.rows / piece.file, table, shards, _said(read, self.given))
         return read
 
     # Putting together ---------------------------------------------------------------------------------------
@@ -263,16 +264,16 @@ def _read_of(table: pa.Table, tally: Tally) -> Read:
     return Read(tally, len(keys), keys[0].as_py() if len(keys) else None)
 
 
-def _said(read: Read, shard_count: int) -> bytes:
+def _said(read: Read, given: Given) -> bytes:
     left = [[reason, item, many] for (reason, item), many in sorted(read.tally.left.items())]
     said = {"read": dict(sorted(read.tally.read.items())), "left": left, "people": read.people, "first": read.first}
-    return json.dumps({"shards": shard_count, **said}).encode()
+    return json.dumps({"shards": given.shard_count, "version": given.version, **said}).encode()
 
 
-def read_said(said: bytes, shard_count: int) -> Read | None:
-    """What came of reading a piece, from what was kept with its rows; None if they are for other shards."""
+def read_said(said: bytes, shard_count: int, version: str) -> Read | None:
+    """What came of reading a piece, from what was kept with its rows; None if they are for other shards or too old."""
     raw = json.loads(said)
-    if raw["shards"] != shard_count:
+    if raw["shards"] != shard_count or raw["version"] != version:
         return None
     tally = Tally()
     tally.read.update(raw["read"])

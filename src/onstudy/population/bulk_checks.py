@@ -69,6 +69,7 @@ def checked(record: Record) -> Said:
     """Impossible values and contradictions, as `check` tells of them."""
     found: _Found = set()
     _implausible(record, found)
+    _lacking_composites(record, found)
     _tracings(record, found)
     _menses(record, found)
     return Said.listed(sorted(found), kept=True)
@@ -83,6 +84,18 @@ def _implausible(record: Record, found: _Found) -> None:
     for place in np.flatnonzero(below | above).tolist():
         base = record.base(place)
         fact = Fact("", base.kind, value=record.value(place), computed=base.computed, source=_source(record, place))
+        _look(record, place, [fact], found)
+
+
+def _lacking_composites(record: Record, found: _Found) -> None:
+    """Composites without a sure value: of one day, or of formulas that contradict each other."""
+    lacking = np.array([bool(base.lacks) for base in record.bases.facts], bool)[record.facts.base]
+    whole = np.zeros(len(record.facts), bool)
+    whole[record.parts.wholes] = True
+    part = Fact("", "")
+    for place in np.flatnonzero(lacking & whole).tolist():
+        base = record.base(place)
+        fact = Fact("", base.kind, lacks=base.lacks, parts={"": part}, source=_source(record, place))
         _look(record, place, [fact], found)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,15 +29,16 @@ from onstudy.population.bulk_facts import (
     from_intervals,
     join_facts,
     no_numbers,
+    put,
     span_at,
 )
-from onstudy.population.bulk_moments import Moments, none
+from onstudy.population.bulk_moments import Moments, joined, none
 from onstudy.population.bulk_rows import Ints
 from onstudy.record.catalogue import AGE, SEX_FACTOR, Catalogue, Derivation, Kind
 from onstudy.record.derived import IMPRECISE, NO_RECORD, SEX_FACTORS, derive, shown_value
 from onstudy.record.formula import parse_formula
 from onstudy.record.patient import Fact
-from onstudy.record.shard import NO_DAY
+from onstudy.record.shard import NO_DAY, NO_OFFSET
 from onstudy.values.calendar import UNDATED
 from onstudy.values.interval import Interval, point
 
@@ -153,13 +154,16 @@ class _Completion:
         needed = sorted(parse_formula(rule.formula).names)
         places = {one: self._component(rule.of, one, wholes) for one in needed}
         there = np.logical_and.reduce([place >= 0 for place in places.values()])
+        twice = there & (self._component(rule.of, name, wholes) == -2)  # two formulas, which may contradict each other
+        self.odd.append(known.facts.patient[wholes[twice]])
         there &= self._component(rule.of, name, wholes) == -1
         some = np.flatnonzero(there)
         inputs = {one: known.facts.value.take(place[some]) for one, place in places.items()}
         exact = np.logical_and.reduce([one.exact for one in inputs.values()])
         values, good = evaluated(rule.formula, {one: n.low for one, n in inputs.items()}, len(some))
-        usual = exact & good
-        results = _Results(values, _nothing_lacks(len(some)))
+        lacks = np.array([base.lacks for base in known.bases.facts], object)[known.facts.base[wholes[some]]]
+        usual = exact & good | ~_is_none(lacks)  # of results that may not be of one sample nothing is worked out
+        results = _Results(values, lacks)
         for place in np.flatnonzero(~usual).tolist():
             spans = {one: _span(known, int(at[some[place]])) for one, at in places.items()}
             results.put(place, *_worked_out(rule.formula, spans))
@@ -208,11 +212,17 @@ class _Results:
         if span is not None:
             self._spans[row] = span
 
-    def resting(self, known: Known, on: Ints, kind: Kind) -> Facts:
-        """The results as facts that rest each on one other: its date, sample, certainty and source."""
+    def resting(self, known: Known, on: Ints, kind: Kind, later: Moments | None = None) -> Facts:
+        """The results as facts that rest each on one other: its date, sample, certainty and source.
+
+        `later` are the dates of those that rest on something measured after it.
+        """
         facts, rows, place = known.facts, len(on), pa.array(on)
+        start = facts.start.take(on)
+        if later is not None:
+            start = joined([start, later]).take(np.arange(rows) + rows * later.stated)
         return Facts(
-            facts.patient[on], self._bases(known, on, kind), facts.start.take(on), none(rows),
+            facts.patient[on], self._bases(known, on, kind), start, none(rows),
             facts.recorded.take(on), self._numbers(), no_numbers(rows), no_numbers(rows),
             pc.binary_join_element_wise(facts.id.take(place), f":{kind.name}", ""), facts.source.take(place),
             pa.array(self._shown(kind.unit), pa.string()), facts.sample.take(place),
@@ -300,7 +310,7 @@ def _beside(known: Known, kind: Kind, rule: Derivation, catalogue: Catalogue) ->
         results.put(row, *_worked_out(rule.formula, spans | {rule.of: _span(known, int(on[row]))}))
     odd = np.unique(facts.patient[on[inputs.odd | (day == NO_DAY)]])
     kept = np.flatnonzero(~np.isin(facts.patient[on], odd))
-    made = results.resting(known, on, kind).take(kept)
+    made = results.resting(known, on, kind, inputs.later).take(kept)
     return join_facts([made, _one_by_one(known, kind, rule, odd, catalogue)]) if len(odd) else made
 
 
@@ -335,6 +345,7 @@ class _Inputs:
     def __init__(self, known: Known, rule: Derivation, on: Ints, day: Ints) -> None:
         self.known, self.rule, self.on, self.day = known, rule, on, day
         self.odd = np.zeros(len(on), bool)
+        self.later = none(len(on))  # when an input was measured, where that is after the result
 
     def of(self, name: str) -> tuple[Floats, Reasons]:
         """The numbers of one input, and why there is none."""
@@ -376,7 +387,7 @@ class _Inputs:
         return np.where(there, low[whose], 1.0), _unless(there, NO_RECORD)
 
     def _newest(self, results: Ints) -> tuple[Floats, Reasons]:
-        """The newest result on or before each day; where there is none, the first after it."""
+        """The newest result on or before each day; a first one after it gives the value a date of its own."""
         facts = self.known.facts
         start, whose = facts.start.take(results), facts.patient[results]
         order = np.lexsort((start.low, whose))
@@ -394,6 +405,9 @@ class _Inputs:
         place = np.append(results, 0)[np.where(there, found, len(results))]
         value = facts.value.take(place)
         self.odd |= there & ~value.exact
+        after = there & (np.append(first, 0)[np.where(there, found, len(first))] > self.day)
+        self.odd |= after & self.later.stated  # two inputs are: the last of them counts
+        put(self.later, np.flatnonzero(after), _without_offset(facts.start.take(place[after])))
         return np.where(there & value.exact, value.low, 1.0), _unless(there, NO_RECORD)
 
     def _tied(self, whose: Ints, day: Ints, start: Moments) -> Flags:
@@ -404,6 +418,10 @@ class _Inputs:
         instant = start.low == start.high
         tied = same & ~(instant[1:] & instant[:-1] & (np.diff(start.low) > 0))
         return np.asarray(np.append(tied, False) | np.append(False, tied))
+
+
+def _without_offset(moments: Moments) -> Moments:
+    return replace(moments, offset=np.full(len(moments), NO_OFFSET, moments.offset.dtype))
 
 
 def _sex_factors(fact: Fact) -> list[float]:

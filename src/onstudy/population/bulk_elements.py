@@ -70,6 +70,7 @@ class ReferenceRange(Element):
     high: Quantity | UnsetType = UNSET
     type: Raw = NOTHING
     text: Raw = NOTHING
+    age: Raw = NOTHING
 
 
 class Meta(Element):
@@ -195,7 +196,7 @@ _DRUG: dict[str, Any] = {
 }
 _ELEMENTS: dict[str, dict[str, Any]] = {
     "Observation": {
-        **_named("status code dataAbsentReason interpretation bodySite", Raw),
+        **_named("status code dataAbsentReason interpretation bodySite category", Raw),
         **_dated("effective", "issued"),
         **_VALUES,
         "focus": _REFERENCES,
@@ -284,7 +285,8 @@ _PERIODS: dict[str, tuple[str, ...]] = {
     name: tuple(key for key in elements if key.endswith("Period") and not key.startswith("value"))
     for name, elements in _ELEMENTS.items()
 }
-_DRUGS = frozenset({"MedicationStatement", "MedicationRequest", "MedicationAdministration"})
+#: Types of which it matters when a server changed them last.
+UPDATED = frozenset({"Condition", "MedicationStatement", "MedicationRequest", "MedicationAdministration"})
 
 
 def walk(resource: Resource, hand: Hand) -> None:
@@ -348,9 +350,13 @@ def _walk_quantity(quantity: Quantity | UnsetType, hand: Hand) -> None:
         hand.number(quantity, "value")
 
 
-def _walk_drug(resource: Any, hand: Hand) -> None:
+def _walk_updated(resource: Any, hand: Hand) -> None:
     if resource.meta is not UNSET and resource.meta.lastUpdated is not UNSET:
         hand.date(resource.meta, "lastUpdated")
+
+
+def _walk_drug(resource: Any, hand: Hand) -> None:
+    _walk_updated(resource, hand)
     if resource.dosageInstruction is not UNSET:
         for dosage in resource.dosageInstruction:
             if dosage.timing is not UNSET and dosage.timing.repeat is not UNSET:
@@ -384,6 +390,7 @@ def _walk_report(resource: Any, hand: Hand) -> None:
 
 _WALKERS: dict[str, Callable[[Any, Hand], None]] = {
     "Observation": _walk_observation,
+    "Condition": _walk_updated,
     "MedicationStatement": _walk_drug,
     "MedicationRequest": _walk_drug,
     "MedicationAdministration": _walk_drug,
@@ -508,6 +515,12 @@ def counted(shape: bytes) -> Counting:
 # The usual Observation ------------------------------------------------------------------------------------
 
 
+def category_kept(category: Raw) -> Raw:
+    """The category of an Observation where it may say "vital signs", which is all that readers ask of it."""
+    written = bytes(category)
+    return category if b"vital" in written.lower() or b"\\" in written else NOTHING
+
+
 class UsualExtension(Element, forbid_unknown_fields=True):
     """An extension as the project writes most of them."""
 
@@ -518,7 +531,7 @@ class UsualExtension(Element, forbid_unknown_fields=True):
 
 
 class UsualObservation(Element, forbid_unknown_fields=True):
-    """An Observation with the elements most have, and no other. The readers look at none of `category` to `text`."""
+    """An Observation with the elements most have, and no other. The readers look at none of `encounter` to `text`."""
 
     resourceType: str
     id: str
@@ -554,5 +567,6 @@ def shape_of(observation: UsualObservation) -> bytes:
     """The shape of a usual Observation whose slots are marked: what readers look at of the rest."""
     one = observation
     one.meta = UNSET
-    one.category = one.encounter = one.performer = one.basedOn = one.method = one.note = one.text = NOTHING
+    one.category = category_kept(one.category)
+    one.encounter = one.performer = one.basedOn = one.method = one.note = one.text = NOTHING
     return _encoder.encode(one)

@@ -20,6 +20,7 @@ from onstudy.population.bulk_elements import (
     MARK,
     NOTHING,
     NUMBER_MARK,
+    UPDATED,
     Element,
     Meta,
     Quantity,
@@ -28,6 +29,7 @@ from onstudy.population.bulk_elements import (
     Taking,
     Text,
     UsualObservation,
+    category_kept,
     counted,
     decoded,
     encoded,
@@ -54,7 +56,6 @@ NOT_READ = "resources of a type that is not read"
 NOBODY = "resources whose subject is not named as a patient"
 
 _TYPE = re.compile(rb'\s*\{\s*"resourceType"\s*:\s*"([A-Za-z]{1,64})"')
-_DRUGS = frozenset({"MedicationStatement", "MedicationRequest", "MedicationAdministration"})
 _OWN_NAMES = (FACT_ID, PATIENT_ID)
 _OBSERVATION = b'{"resourceType":"Observation",'
 _SUBJECT = Reference(MARK)
@@ -278,8 +279,10 @@ def _is_utf8(data: bytes) -> bool:
     return True
 
 
-def _trim(resource: Resource, kind: str) -> None:
-    """Leave out what no reader looks at: others' extensions and identifiers, when a server changed it."""
+def _trim(resource: Any, kind: str) -> None:
+    """Leave out what no reader looks at: others' extensions and identifiers, categories, when a server changed it."""
+    if kind == "Observation":
+        resource.category = category_kept(resource.category)
     if resource.identifier is not UNSET:
         own = [one for one in resource.identifier if one.system is not UNSET and one.system.strip() in _OWN_NAMES]
         resource.identifier = own or UNSET
@@ -288,7 +291,7 @@ def _trim(resource: Resource, kind: str) -> None:
         resource.extension = kept or UNSET
     if resource.meta is not UNSET:
         resource.meta.versionId = UNSET
-        if kind not in _DRUGS:
+        if kind not in UPDATED:
             resource.meta = UNSET
 
 

@@ -19,6 +19,7 @@ from onstudy.population.bulk_moments import ONE_DAY, Moments, kept, none
 from onstudy.population.bulk_rows import Ints
 from onstudy.record.catalogue import Catalogue
 from onstudy.record.patient import Fact
+from onstudy.record.samples import IMPRECISE_DATE
 from onstudy.record.shard import NO_DAY, NO_INSTANT
 from onstudy.values.calendar import show, show_day
 
@@ -104,7 +105,9 @@ class _Composer:
         wanted = self._identified(loose, first, count)
         members = loose[np.repeat(wanted, count)]
         first, count = _begins(count[wanted]), count[wanted]
-        facts = self._wholes(members, first, count)
+        unsure = (self.keys.sort[members[first]] == _DAY) & (count > 1)  # the day alone does not join them
+        odd.append(self._beside_others(members[first], unsure, stated))
+        facts = self._wholes(members, first, count, unsure)
         wholes = np.repeat(np.arange(len(first)) + len(self.facts), count)
         numbers = np.array([self._number(name) for name in self.kinds], np.int64)
         parts = Components(wholes, members, numbers[self.kind[members]])
@@ -143,18 +146,36 @@ class _Composer:
         identifying = self.catalogue.kinds[home[0]].identifying
         return not identifying or home[1] in identifying
 
-    def _wholes(self, members: Ints, first: Ints, count: Ints) -> Facts:
-        """The composites, each of `count` members from `first` on."""
+    def _beside_others(self, heads: Ints, unsure: Flags, stated: Ints) -> Ints:
+        """Patients with a composite that may be none, beside another one of its kind on its date."""
+        own = np.array([self.composites.index(self.kinds[k]) for k in self.kind[stated].tolist()], np.int64)
+        whose = np.concatenate([self.home[self.kind[heads]].astype(np.int64), own])
+        every = np.concatenate([heads, stated])
+        start = self.facts.start.take(every)
+        same = factorised(self.facts.patient[every], whose, start.low, start.high)
+        many = np.bincount(same)[same] > 1 if len(same) else np.zeros(0, bool)
+        return self.facts.patient[heads[unsure & many[: len(heads)]]]
+
+    def _wholes(self, members: Ints, first: Ints, count: Ints, unsure: Flags) -> Facts:
+        """The composites, each of `count` members from `first` on; of those unsure it is not known whether they are."""
         facts = self.facts
         head = members[first]
         certain = np.array([base.certain for base in self.bases.facts], bool)[facts.base[members]]
         sure = np.logical_and.reduceat(certain, first) if len(first) else np.zeros(0, bool)
         plain = {
-            name: [self.bases.place(Fact("", name, certain=yes)) for yes in (False, True)] for name in self.composites
+            name: [
+                self.bases.place(Fact("", name, certain=yes, lacks=lacks))
+                for lacks in (None, IMPRECISE_DATE)
+                for yes in (False, True)
+            ]
+            for name in self.composites
         }
         whose = self.home[self.kind[head]]
         base = np.array(
-            [plain[self.composites[k]][int(yes)] for k, yes in zip(whose.tolist(), sure.tolist(), strict=True)],
+            [
+                plain[self.composites[k]][which]
+                for k, which in zip(whose.tolist(), (sure + 2 * unsure).tolist(), strict=True)
+            ],
             np.int64,
         )
         start = facts.start.take(head)

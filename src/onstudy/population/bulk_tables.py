@@ -192,7 +192,10 @@ def text_of(texts: pa.Array) -> Text:
 
 
 def merged(shards: Sequence[Shard], patients: Sequence[Ints]) -> Shard:
-    """One shard of several, `patients` being the row each patient of them has in it; nobody is in two of them."""
+    """One shard of several, `patients` being the row each patient of them has in it; -1 is one who is left out.
+
+    Nobody is in two of them.
+    """
     places: dict[str, list[Ints]] = {}
     tables = {}
     for kind in sorted({kind for shard in shards for kind in shard.kinds}):
@@ -212,15 +215,17 @@ def merged(shards: Sequence[Shard], patients: Sequence[Ints]) -> Shard:
 
 def _order(whose: Sequence[Array], patients: Sequence[Ints]) -> Ints:
     """The order of the rows of several tables that puts patients in theirs; rows of one stay as they lie."""
-    return np.argsort(np.concatenate([new[old] for old, new in zip(whose, patients, strict=True)]), kind="stable")
+    row = np.concatenate([new[old] for old, new in zip(whose, patients, strict=True)])
+    order = np.argsort(row, kind="stable")
+    return np.asarray(order[row[order] >= 0])
 
 
 def _new_places(parts: Sequence[Table], order: Ints) -> list[Ints]:
     """Where each row of each table comes to lie; the last entry of each is for no row."""
-    place = np.empty(len(order), np.int64)
+    ends = np.cumsum([part.rows for part in parts])
+    place = np.full(ends[-1], NONE, np.int64)
     place[order] = np.arange(len(order))
-    ends = np.cumsum([part.rows for part in parts])[:-1]
-    return [np.append(one, NONE) for one in np.split(place, ends)]
+    return [np.append(one, NONE) for one in np.split(place, ends[:-1])]
 
 
 def _together(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from onstudy.criteria.expr import TruthExpr
 from onstudy.criteria.finding import AskClass
-from onstudy.engines.vector import Moments, Pairs, Vector, of_days, of_whens
+from onstudy.engines.vector import Families, Moments, Pairs, Vector, of_days, of_whens
 from onstudy.engines.vector.moments import Spans, of_spans
 from onstudy.population.prescreen_question import Question
 from onstudy.population.prescreen_verdicts import Truths
@@ -60,6 +60,7 @@ class ByVector:
     def __init__(self, shard: Shard, question: Question, catalogue: Catalogue) -> None:
         self.shard, self.question, self.catalogue = shard, question, catalogue
         self.whens = {name: when for trial in question.trials for name, when in question.anchors_of(trial).items()}
+        self._families: Families = {}
 
     def __call__(self, rows: Rows | None, ahead: Rows | None) -> Asked:
         """The pairs, ready for rules."""
@@ -68,7 +69,7 @@ class ByVector:
         anchors = {name: of_whens([when]) for name, when in self.whens.items() if when is not None}
         moved = {name: _moved(found, days) for name, found in anchors.items()}
         pairs = Pairs(everybody if rows is None else rows, moved, prepared=self.question.index)
-        return _ByVector(Vector(self.shard, pairs, self.catalogue), self.question.assumed)
+        return _ByVector(Vector(self.shard, pairs, self.catalogue, families=self._families), self.question.assumed)
 
 
 class _ByVector:

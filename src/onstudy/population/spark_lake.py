@@ -34,10 +34,12 @@ class LakeStore(Store):
             with self._files.open_input_stream(f"{self._root}/{MANIFEST}") as file:
                 data = file.read()
         except FileNotFoundError:
-            raise OnstudyError(f"{address}: there is no store here; build one and copy its folder there") from None
-        except (OSError, ValueError, ArrowException) as error:
-            raise OnstudyError(f"{address}: cannot be read: {str(error).splitlines()[0]}") from None
-        super().__init__(Path(self._root), manifest_of(data, address))
+            raise OnstudyError(f"{_open_part(address)}: there is no store here; copy the folder of one there") from None
+        except (OSError, ValueError, ArrowException):
+            raise OnstudyError(
+                f"{_open_part(address)}: cannot be read: the address is wrong, or the lake refuses it"
+            ) from None
+        super().__init__(Path(self._root), manifest_of(data, _open_part(address)))
 
     def read(
         self, number: int, kinds: Collection[str] | None = None, columns: Collection[str] | None = None
@@ -45,6 +47,12 @@ class LakeStore(Store):
         """The shard at a place of `shards`, as `Store.read`."""
         name = f"{self._root}/{SHARDS}/{self.shards[number].file}"
         return StoredShard(self._files.open_input_file(name), kinds, columns)
+
+
+def _open_part(address: str) -> str:
+    """An address without a key or a password in it."""
+    scheme, _, rest = address.partition("://")
+    return f"{scheme}://{rest.partition('?')[0].rpartition('@')[2]}"
 
 
 def same_catalogue(store: Store, catalogue: Catalogue) -> bool:

@@ -78,11 +78,7 @@ class Manifest:
     @property
     def facts(self) -> dict[str, int]:
         """How many facts of each kind there are."""
-        found: dict[str, int] = {}
-        for shard in self.shards:
-            for kind, count in shard.facts.items():
-                found[kind] = found.get(kind, 0) + count
-        return dict(sorted(found.items()))
+        return facts_of(self.shards)
 
     @property
     def digest(self) -> str:
@@ -94,6 +90,15 @@ class Manifest:
         """The manifest as its file holds it."""
         said = asdict(self) | {"patients": self.patients, "facts": self.facts, "digest": self.digest}
         return json.dumps(said, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+
+
+def facts_of(shards: Iterable[ShardInfo]) -> dict[str, int]:
+    """How many facts of each kind shards hold together."""
+    found: dict[str, int] = {}
+    for shard in shards:
+        for kind, count in shard.facts.items():
+            found[kind] = found.get(kind, 0) + count
+    return dict(sorted(found.items()))
 
 
 def shard_number(patient_id: str, count: int) -> int:

@@ -13,6 +13,7 @@ from onstudy.readers.fhir_entries import Entry, Index, fallback_id
 from onstudy.readers.fhir_json import (
     Coding,
     Json,
+    code_in,
     codings,
     extension,
     flag,
@@ -23,11 +24,19 @@ from onstudy.readers.fhir_json import (
     words,
 )
 from onstudy.readers.fhir_meaning import Meaning, Vocabulary
-from onstudy.readers.fhir_own import ATTRIBUTE, FACT_ID, RECORDED, SAMPLE, SUSPECTED
+from onstudy.readers.fhir_own import (
+    ATTRIBUTE,
+    FACT_ID,
+    OBSERVATION_CATEGORIES,
+    RECORDED,
+    SAMPLE,
+    SUSPECTED,
+    VITAL_SIGNS,
+)
 from onstudy.readers.fhir_range import Ranges
 from onstudy.readers.fhir_specimen import Measured, Specimens
 from onstudy.readers.fhir_value import date_of, number_of, read_element
-from onstudy.readers.reading import NOT_STATED, UNSUPPORTED, Reading, clip, quoted, slot_of
+from onstudy.readers.reading import NOT_STATED, UNSUPPORTED, Reading, clip, plain, quoted, slot_of
 from onstudy.readers.statement import UNMAPPED
 from onstudy.readers.timing import Times, place, place_negative
 from onstudy.readers.unrecognised import Unrecognised
@@ -211,6 +220,21 @@ class Chart:
                 return clip(text(identifier, "value")) or None
         return self.specimens.sample(entry)
 
+    def _sample_of(self, entry: Entry, kind: Kind) -> str | None:
+        """The sample of a result of a kind; what was only measured beside others is one by itself.
+
+        The pulse among the vital signs has the code of the rate on an ECG, and is no part of one unless a source
+        puts the two together: a moment in common is not enough.
+        """
+        if entry.type != "Observation":
+            return None
+        found = self.sample(entry)
+        if found is None and kind.name in self.catalogue.composites and is_vital_sign(entry.resource):
+            composite, component = self.catalogue.composites[kind.name]
+            identifying = self.catalogue.kinds[composite].identifying
+            return entry.where if identifying and component not in identifying else None
+        return found
+
     def positive(
         self,
         entry: Entry,
@@ -237,7 +261,7 @@ class Chart:
             ongoing=placed.ongoing,
             certain=certain and not suspected,
             recorded=times.recorded,
-            sample=self.sample(entry) if entry.type == "Observation" else None,
+            sample=self._sample_of(entry, meaning.kind),
             source=entry.where,
             code_status=meaning.code_status,
             **more,
@@ -340,18 +364,27 @@ def valued(reading: Reading | None, meaning: Meaning) -> dict[str, Any]:
     return {"value": reading.value, "lacks": lacks, "shown": reading.shown}
 
 
-def without_value(fact: Fact) -> Fact:
-    """A result that may be one of another specimen: it is there, and its value is not known."""
-    parts = {name: without_value(part) for name, part in fact.parts.items()}
+def without_value(fact: Fact, lacks: str = UNSUPPORTED) -> Fact:
+    """A result that is there and whose value is not known: it may be of another specimen, or is not final."""
+    parts = {name: without_value(part, lacks) for name, part in fact.parts.items()}
     if parts:
         return replace(fact, parts=parts)
     attributes = {name: None if name == "detected" else value for name, value in fact.attributes.items()}
-    return replace(fact, value=None, lacks=UNSUPPORTED, uln=None, lln=None, attributes=attributes)
+    return replace(fact, value=None, lacks=lacks, uln=None, lln=None, attributes=attributes)
 
 
 def _unmapped_before(found: Iterable[Coding]) -> bool:
     """Whether the record was unmapped when it was written, by this project."""
     return any(coding.code == Code(ONSTUDY, UNMAPPED) for coding in found)
+
+
+def is_vital_sign(resource: Json) -> bool:
+    """Whether the category of an Observation says that it is one of the vital signs."""
+    for concept in items(resource, "category"):
+        coded = code_in(concept, *OBSERVATION_CATEGORIES) == VITAL_SIGNS
+        if coded or plain(text(concept, "text")) == plain(VITAL_SIGNS):
+            return True
+    return False
 
 
 def _birthday(born: int, years: float) -> int:

@@ -8,16 +8,16 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
-from onstudy.readers.dates import spanning
+from onstudy.readers.dates import spanning, until
 from onstudy.readers.fhir_chart import Chart, named, valued
 from onstudy.readers.fhir_entries import Entry
 from onstudy.readers.fhir_json import codings, obj, status_code, text
 from onstudy.readers.fhir_meaning import Meaning
 from onstudy.readers.fhir_own import CONDITION_CLINICAL, CONDITION_VERIFICATION
-from onstudy.readers.timing import Times, place, reversed_period
+from onstudy.readers.timing import Times, reversed_period
 from onstudy.record.catalogue import NONE, STATE, Kind
 from onstudy.record.patient import Fact
-from onstudy.values.calendar import UNDATED
+from onstudy.values.calendar import UNDATED, When
 from onstudy.values.codes import ONSTUDY, SNOMED
 
 _OPEN = ("active", "recurrence", "relapse")
@@ -57,8 +57,17 @@ def _times(chart: Chart, entry: Entry) -> Times:
     times = Times(start=start, end=end, going=going, recorded=chart.recorded(entry, "recordedDate"))
     if reversed_period(times):
         chart.say(entry, "it ends before it begins: its dates are not used")
-        return Times(going=going, recorded=times.recorded)
-    return times
+        times = Times(going=going, recorded=times.recorded)
+    return replace(times, end=_unstated_end(chart, entry, times)) if going is False and times.end is None else times
+
+
+def _unstated_end(chart: Chart, entry: Entry, times: Times) -> When:
+    """The end of what is over, where no date says it: between its start and the last change of the record.
+
+    `recordedDate` is when the entry was first made and bounds no end: a status is changed without it.
+    """
+    changed = chart.date(entry, obj(entry.resource, "meta"), "lastUpdated")
+    return spanning(times.start or until(times.recorded), changed)
 
 
 def _refuted(chart: Chart, entry: Entry, meaning: Meaning, times: Times) -> list[Fact]:
@@ -99,10 +108,6 @@ def _confirmed(chart: Chart, entry: Entry, meaning: Meaning, times: Times, certa
 
 
 def _over(chart: Chart, entry: Entry, meaning: Meaning, times: Times) -> list[Fact]:
-    """A state that is resolved: a "no" from its end on, by the day of record at the latest."""
-    end = times.end or spanning(place(meaning.kind, times).start, times.recorded)
-    plain = replace(meaning, sets={})
-    return [
-        replace(fact, id=f"{fact.id}:end")
-        for fact in chart.negative(entry, plain, Times(on=end, recorded=times.recorded))
-    ]
+    """A state that is resolved: a "no" from its end on."""
+    said = chart.negative(entry, replace(meaning, sets={}), Times(on=times.end, recorded=times.recorded))
+    return [replace(fact, id=f"{fact.id}:end") for fact in said]

@@ -23,24 +23,23 @@ from onstudy.readers.fhir_json import (
 )
 from onstudy.readers.fhir_meaning import Meaning
 from onstudy.readers.fhir_own import ABSENT_REASON, ONE_OF, ONGOING
-from onstudy.readers.fhir_range import NO_LIMITS, Limits
-from onstudy.readers.fhir_value import interpreted, read_element, unit_of
+from onstudy.readers.fhir_range import NO_LIMITS, Limits, of_age
+from onstudy.readers.fhir_status import FINAL, NO_RESULT, OPEN, says_withheld, without_result
+from onstudy.readers.fhir_value import contradicts, interpreted, read_element, unit_of
 from onstudy.readers.reading import (
     CONFLICT,
     LACKS,
     NOT_STATED,
     PENDING,
+    UNCLEAR,
     Reading,
 )
 from onstudy.readers.timing import Times
 from onstudy.record.catalogue import COUNT, NO, NONE, QUANTITY, YES, Catalogue, Kind
 from onstudy.record.patient import Fact, Value
-from onstudy.values.calendar import UNDATED
+from onstudy.values.calendar import UNDATED, When
 from onstudy.values.codes import ONSTUDY
 
-_FINAL = ("final", "amended", "corrected", "appended", "")
-_OPEN = ("registered", "preliminary", "partial")
-_NO_RESULT = ("cancelled", "entered-in-error")
 _OTHERS = ("Patient", "RelatedPerson", "Group", "Device", "Practitioner", "Location", "Organization")
 #: Why a value is absent, where that says there never was a result.
 _NEVER_A_RESULT = ("not-performed", "error", "not-applicable", "not-permitted", "unsupported")
@@ -50,16 +49,16 @@ def read_observation(chart: Chart, entry: Entry) -> list[Fact]:
     """The facts of an Observation."""
     resource = entry.resource
     status = text(resource, "status")
-    if status in _NO_RESULT:
+    if status in NO_RESULT:
         return chart.drop(entry, f"its status is {status}: that is no result")
     if _about_another(chart, entry):
         return chart.drop(entry, "its focus is somebody or something else than the patient: not used")
     absent = _absent(resource)
     if absent in _NEVER_A_RESULT:
         return chart.drop(entry, f"there is no result (dataAbsentReason {absent})")
-    if status not in (*_FINAL, *_OPEN, "unknown"):
-        chart.say(entry, "has a status that is not known, so its value is not")
-        resource = {key: value for key, value in resource.items() if not key.startswith("value")}
+    lacks = "" if status in FINAL else PENDING if status in OPEN else NOT_STATED
+    withheld = bool(lacks) and says_withheld(chart, entry, status)
+    resource = without_result(resource) if lacks else resource
     times = _times(chart, entry)
     meant = chart.means(entry, codings(obj(resource, "code")))
     measured = chart.measured(entry, meant, resource.get("code"))
@@ -68,6 +67,8 @@ def read_observation(chart: Chart, entry: Entry) -> list[Fact]:
     facts = [without_value(fact) for fact in facts] if measured.doubtful else facts
     composite = any(meaning.kind.components for meaning in found)
     facts += [] if composite else _loose_components(chart, entry, found, times)
+    if lacks:
+        facts = [without_value(fact, lacks) if withheld or fact.value is not None else fact for fact in facts]
     if facts or found or references(resource, "hasMember"):
         return named(facts)
     return (chart.unused if meant else chart.unmapped)(entry, resource.get("code"), times)
@@ -109,7 +110,8 @@ def _of_meaning(chart: Chart, entry: Entry, resource: Json, meaning: Meaning, ti
         return _presence(chart, entry, meaning, times, reading)
     times = _moment(times)
     attributes = chart.attributes(entry, kind, meaning.sets)
-    return [chart.frame(entry, meaning, times, **_result(chart, entry, meaning, resource, reading, attributes))]
+    on = times.on or UNDATED
+    return [chart.frame(entry, meaning, times, **_result(chart, entry, meaning, resource, reading, on, attributes))]
 
 
 def _moment(times: Times) -> Times:
@@ -151,8 +153,11 @@ def _no_value(chart: Chart, entry: Entry, kind: Kind, node: Json, meaning: Meani
         if coding.code.system == ONSTUDY and coding.code.code in LACKS:
             return Reading(None, coding.code.code)
     absent = _absent(node)
-    if text(entry.resource, "status") in _OPEN or absent == "temp-unknown":
+    status = text(entry.resource, "status")
+    if status in OPEN or absent == "temp-unknown":
         return Reading(None, PENDING)
+    if status not in FINAL:
+        return Reading(None, NOT_STATED)
     if absent:
         return Reading(None, NOT_STATED)
     if kind.value != NONE and ((meaning and meaning.value) or items(node, "interpretation")):
@@ -176,7 +181,7 @@ def _with_detection(chart: Chart, entry: Entry, reading: Reading | None, said: s
         return Reading(None, NOT_STATED, detected=said)
     if reading.detected and reading.detected != said:
         chart.say(entry, "its value and its interpretation contradict each other on detection")
-        return replace(reading, detected="")
+        return replace(reading, detected=UNCLEAR)
     return replace(reading, detected=said)
 
 
@@ -200,18 +205,21 @@ def _result(
     meaning: Meaning,
     node: Json,
     reading: Reading | None,
+    on: When,
     attributes: Mapping[str, Value],
 ) -> dict[str, Any]:
     """The fields of a result: its value, its laboratory's limits, its attributes with whether it was detected."""
     fields = valued(reading, meaning)
     if meaning.kind.value in (QUANTITY, COUNT):
-        fields["uln"], fields["lln"] = _limits(chart, entry, meaning.kind, node)
+        fields["uln"], fields["lln"] = _limits(chart, entry, meaning.kind, node, on)
     if reading is not None and reading.detected:
         attributes = _detection(chart, entry, attributes, reading.detected)
     return {**fields, "attributes": attributes}
 
 
 def _detection(chart: Chart, entry: Entry, attributes: Mapping[str, Value], said: str) -> dict[str, Value]:
+    if said == UNCLEAR:
+        return {**attributes, "detected": None}
     stated = attributes.get("detected", frozenset({said}))
     if stated is not None and stated != frozenset({said}):
         chart.say(entry, "detected and the value say different things: detection is unknown")
@@ -219,12 +227,15 @@ def _detection(chart: Chart, entry: Entry, attributes: Mapping[str, Value], said
     return {**attributes, "detected": stated}
 
 
-def _limits(chart: Chart, entry: Entry, kind: Kind, node: Json) -> Limits:
-    """Upper and lower limit of normal of a result; a problem where they cannot be used."""
+def _limits(chart: Chart, entry: Entry, kind: Kind, node: Json, on: When) -> Limits:
+    """Upper and lower limit of normal of a result on a day; a problem where they cannot be used."""
     if not node.get("referenceRange"):
         return NO_LIMITS
-    limits, wrong = chart.ranges.limits(kind, items(node, "referenceRange"), unit_of(obj(node, "valueQuantity")))
-    for what in wrong:
+    measured = obj(node, "valueQuantity")
+    unit = "" if contradicts(measured) else unit_of(measured)
+    parts, unfit = of_age(items(node, "referenceRange"), chart.born, on)
+    limits, wrong = chart.ranges.limits(kind, parts, unit)
+    for what in (*wrong, unfit) if unfit else wrong:
         chart.say(entry, what)
     return limits
 
@@ -245,7 +256,7 @@ def _composite(chart: Chart, entry: Entry, resource: Json, meaning: Meaning, tim
             parts[name] = replace(part, id=f"{whole.id}.{name}")
     if parts:
         return [replace(whole, parts=parts)]
-    if text(resource, "status") in _OPEN:
+    if text(resource, "status") in OPEN:
         return [replace(whole, lacks=PENDING)]
     if not references(resource, "hasMember"):
         return chart.drop(entry, f"has no component that {meaning.kind.name} knows")
@@ -306,7 +317,7 @@ def _part(chart: Chart, entry: Entry, whole: Fact, meaning: Meaning, component: 
         sample=whole.sample,
         source=whole.source,
         code_status=meaning.code_status,
-        **_result(chart, entry, meaning, component, reading, dict(meaning.sets)),
+        **_result(chart, entry, meaning, component, reading, whole.start, dict(meaning.sets)),
     )
 
 

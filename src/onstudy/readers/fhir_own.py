@@ -39,6 +39,8 @@ INTERPRETATION = f"{_HL7}v3-ObservationInterpretation"
 ABSENT_REASON = f"{_HL7}data-absent-reason"
 CONDITION_CLINICAL = f"{_HL7}condition-clinical"
 CONDITION_VERIFICATION = f"{_HL7}condition-ver-status"
+OBSERVATION_CATEGORIES = (f"{_HL7}observation-category", "http://hl7.org/fhir/observation-category")
+VITAL_SIGNS = "vital-signs"
 YES_NO = f"{_HL7}v2-0136"
 
 #: What an interpretation says of a test that is negative or positive.

@@ -10,6 +10,7 @@ from onstudy.readers.fhir_entries import Entry
 from onstudy.readers.fhir_json import codings, items, obj, references, text, words
 from onstudy.readers.fhir_meaning import Meaning
 from onstudy.readers.fhir_medication import exposures, intent
+from onstudy.readers.fhir_status import FINAL, NO_RESULT, OPEN
 from onstudy.readers.fhir_value import read_concept
 from onstudy.readers.reading import NOT_STATED, PENDING, clip, slot_of
 from onstudy.readers.timing import Times, reversed_period
@@ -28,8 +29,6 @@ _GOING = {
     "": None,
 }
 _NO_SPECIMEN = ("entered-in-error", "unavailable", "unsatisfactory")
-_NO_REPORT = ("cancelled", "entered-in-error")
-_AWAITED = ("registered", "partial", "preliminary")
 
 
 def read_procedure(chart: Chart, entry: Entry) -> list[Fact]:
@@ -86,7 +85,7 @@ def read_report(chart: Chart, entry: Entry) -> list[Fact]:
     status = text(resource, "status")
     if references(resource, "result"):
         return []
-    if status in _NO_REPORT:
+    if status in NO_RESULT:
         return chart.drop(entry, f"its status is {status}: that is no result")
     times = chart.timing(entry, "effective")
     on = times.on or (spanning(times.start or UNDATED, times.end) if times != Times() else None)
@@ -96,19 +95,22 @@ def read_report(chart: Chart, entry: Entry) -> list[Fact]:
     if not measured.meanings:
         unread = chart.unused if meant else chart.unmapped
         return unread(entry, resource.get("code"), times)
-    facts = named([_concluded(chart, entry, meaning, times, status in _AWAITED) for meaning in measured.meanings])
+    facts = named([_concluded(chart, entry, meaning, times, status) for meaning in measured.meanings])
     return [without_value(fact) for fact in facts] if measured.doubtful else facts
 
 
-def _concluded(chart: Chart, entry: Entry, meaning: Meaning, times: Times, awaited: bool) -> Fact:
-    """The result a report states as its conclusion, or that it is awaited."""
+def _concluded(chart: Chart, entry: Entry, meaning: Meaning, times: Times, status: str) -> Fact:
+    """The result a final report states as its conclusion, or that it is awaited or not known."""
     fact = chart.positive(entry, meaning, times)
     slot = slot_of(meaning.kind, chart.catalogue)
     concepts = items(entry.resource, "conclusionCode")
+    if status not in FINAL:
+        if concepts:
+            chart.say(entry, "its status is not that of a final report: its conclusion is not used")
+        return replace(fact, lacks=PENDING if status in OPEN else NOT_STATED)
     if slot.values is not None and len(concepts) == 1:
         reading = read_concept(slot, codings(concepts[0]), words(concepts[0]), "conclusionCode", chart.catalogue)
         if not reading.wrong:
             return replace(fact, **valued(reading, meaning))
-    if not awaited:
-        chart.say(entry, f"has no result of {meaning.kind.name} that can be read")
-    return replace(fact, lacks=PENDING if awaited else NOT_STATED)
+    chart.say(entry, f"has no result of {meaning.kind.name} that can be read")
+    return replace(fact, lacks=NOT_STATED)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
@@ -14,6 +16,7 @@ from onstudy.readers.fhir_own import INTERPRETATION_SYSTEMS, INTERPRETATIONS, OP
 from onstudy.readers.reading import (
     CONFLICT,
     IMPRECISE,
+    NO_UNIT,
     NOT_STATED,
     UNSUPPORTED,
     Reading,
@@ -38,9 +41,11 @@ from onstudy.record.catalogue import (
 from onstudy.values.calendar import DateError, When, parse_when
 from onstudy.values.codes import UCUM, canonical_system
 from onstudy.values.interval import Interval
-from onstudy.values.quantity import Quantity, UnitError, bounded, normalise_unit
+from onstudy.values.quantity import Quantity, UnitError, bounded, factor, normalise_unit
+from onstudy.values.units import table
 
 _COMPARATORS = ("", "<", "<=", ">=", ">")
+_TWO_UNITS = "has one unit for people and another as its code: which of them is meant is not known"
 
 
 def read_element(slot: Slot, node: Json, prefix: str, catalogue: Catalogue) -> Reading | None:
@@ -84,6 +89,29 @@ def _unit(code: str, system: str, unit: str) -> str:
     return normalise_unit(unit or code)
 
 
+def contradicts(node: Json) -> bool:
+    """Whether the unit of a Quantity for people and its UCUM code are two units, so that either may be meant."""
+    code, unit = text(node, "code"), text(node, "unit")
+    return code != unit and bool(code and unit) and _differ(code, text(node, "system"), unit)
+
+
+@lru_cache(maxsize=4096)
+def _differ(code: str, system: str, unit: str) -> bool:
+    """Whether both are usual units, and not one in two spellings; what UCUM has in braces is no part of a unit."""
+    if canonical_system(system) != UCUM:
+        return False
+    one, other = normalise_unit(code), normalise_unit(unit)
+    if not {one, other} <= table().scales.keys() or _REMARK.sub("", one) == _REMARK.sub("", other):
+        return False
+    try:
+        return factor(other, one) != 1
+    except UnitError:
+        return True
+
+
+_REMARK = re.compile(r"\{[^{}]*\}")
+
+
 def read_quantity(slot: Slot, node: Json, key: str, unit: str = "") -> Reading:
     """A Quantity element; `unit` is used where it has none."""
     number = number_of(node.get("value"))
@@ -96,6 +124,10 @@ def read_quantity(slot: Slot, node: Json, key: str, unit: str = "") -> Reading:
         quantity = Quantity(bounded(number, comparator), own, comparator)
     except UnitError:
         return Reading(None, IMPRECISE, f"{key} is not a measured value")
+    if contradicts(node):
+        said = measure(slot, quantity, "").detected
+        shown = clip(f"{comparator}{node['value']} {text(node, 'unit')} or {own}")
+        return Reading(None, NO_UNIT, f"{key} {_TWO_UNITS}", said, shown)
     return measure(slot, quantity, f"{comparator}{node['value']} {own}".strip())
 
 
@@ -135,6 +167,8 @@ def _range(slot: Slot, node: Json, key: str, catalogue: Catalogue) -> Reading:
     units = {unit for part in (low, high) if (unit := unit_of(part))}
     if numbers == (None, None) or len(units) > 1:
         return Reading(None, IMPRECISE, f"{key} has no bounds in one unit")
+    if contradicts(low) or contradicts(high):
+        return Reading(None, NO_UNIT, f"{key} {_TWO_UNITS}")
     opens = [flag(extension(part, OPEN), "valueBoolean") is True for part in (low, high)]
     try:
         span = Interval(numbers[0], numbers[1], opens[0], opens[1])
@@ -232,7 +266,7 @@ def _string(slot: Slot, node: Json, key: str, catalogue: Catalogue) -> Reading:
     if not isinstance(value, str):
         return _wrong(key)
     reading = read_value(slot, value)
-    return reading if not reading.wrong else Reading(None, reading.lacks, f"{key} {reading.wrong}", reading.detected)
+    return reading if not reading.wrong else replace(reading, wrong=f"{key} {reading.wrong}")
 
 
 def _boolean(slot: Slot, node: Json, key: str, catalogue: Catalogue) -> Reading:

@@ -7,6 +7,7 @@ import re
 from onstudy.readers.dates import write_when
 from onstudy.readers.fhir_write_parts import is_gender, member_name
 from onstudy.readers.reading import NOT_STATED, PENDING
+from onstudy.readers.statement import DETECTED
 from onstudy.readers.timing import unsaid_end
 from onstudy.record.assemble import order, stated
 from onstudy.record.catalogue import (
@@ -114,7 +115,9 @@ def _value(fact: Fact, catalogue: Catalogue) -> _Entry:
     """The value with its unit and limits, or why there is none."""
     kind = catalogue.kinds[fact.kind]
     entry: _Entry = {}
-    if fact.lacks == PENDING:
+    if fact.lacks == PENDING and DETECTED in fact.attributes:
+        entry["value"] = "pending"  # the number is, and what is said of detection is not
+    elif fact.lacks == PENDING:
         entry["status"] = "pending"
     elif fact.lacks is not None:
         entry["value"] = "unknown" if fact.lacks == NOT_STATED else f"unknown: {fact.lacks}"

@@ -29,7 +29,14 @@ from onstudy.record.catalogue import (
 from onstudy.record.patient import Value
 from onstudy.values.calendar import DateError
 from onstudy.values.interval import Interval, point
-from onstudy.values.quantity import Quantity, UnitError, convert, convert_interval, parse_quantity
+from onstudy.values.quantity import (
+    Quantity,
+    UnitError,
+    convert,
+    convert_interval,
+    dimension,
+    parse_quantity,
+)
 
 PENDING, NO_UNIT, NOT_STATED = "pending_result", "no_unit_or_limit", "not_stated"
 IMPRECISE, CONFLICT, UNSUPPORTED = "imprecise_value", "conflict", "unsupported"
@@ -38,6 +45,7 @@ LACKS = (PENDING, NO_UNIT, NOT_STATED, IMPRECISE, CONFLICT, UNSUPPORTED, "no_rec
 _PENDING_WORDS = ("pending", "in progress", "awaited", "to follow")
 _UNKNOWN_WORDS = ("unknown", "not stated", "not known", "not recorded", "?")
 _YES_WORDS, _NO_WORDS = ("yes", "true", "y"), ("no", "false", "n")
+UNCLEAR = "unclear"
 #: No value of a record that means anything is longer than this; longer ones are not looked at.
 LONGEST = 400
 SHOWN = 120
@@ -57,7 +65,10 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A value as far as it is known. `detected` is "yes", "no", or "" where nothing was said of it."""
+    """A value as far as it is known.
+
+    `detected` is "yes", "no", `UNCLEAR` where what is said of it leaves it open, or "" where nothing was said.
+    """
 
     value: Value = None
     lacks: str | None = None
@@ -163,24 +174,73 @@ def _read_date(text: str) -> Reading:
 
 # Numbers --------------------------------------------------------------------------------------------
 
-_BARE = re.compile(r"[0-9]")
 _BOUNDS = re.compile(r"(>=?)\s*(\S+)\s+(?:and\s+)?(<=?)\s*(\S.*)")
 
 
 def _read_number(slot: Slot, text: str, unit: str) -> Reading:
-    if slot.results is not None and not _BARE.search(text):
-        found = slot.results.find(text)
-        if found is not None:
-            return Reading(None, NOT_STATED, detected=NO if found == "negative" else YES, shown=clip(text))
+    said, number = _words_apart(slot.results, text)
+    if said and not number:
+        return Reading(None, NOT_STATED, detected=said, shown=clip(text))
     try:
-        quantity = _both_bounds(text) or parse_quantity(text)
+        quantity = _both_bounds(number) or parse_quantity(number)
     except UnitError:
         wrong = "is not a number" + (" with a unit, as in 1.8 mg/dL or <20 [IU]/mL" if slot.unit else "")
         return Reading(None, IMPRECISE, wrong)
     if not quantity.unit and unit:
         quantity = Quantity(quantity.interval, unit, quantity.comparator)
         text = f"{text} {unit}"
-    return measure(slot, quantity, text)
+    reading = measure(slot, quantity, text)
+    return _beside_words(reading, said) if said and is_unit(slot, quantity.unit) else reading
+
+
+def is_unit(slot: Slot, unit: str) -> bool:
+    """Whether a text is a unit of whatever, or none is written."""
+    try:
+        return not unit or bool(dimension(slot.spelling(unit)))
+    except UnitError:
+        return False
+
+
+# Words on detection ---------------------------------------------------------------------------------
+
+_BETWEEN = " ,;:()"
+_DIGIT, _GAP = re.compile(r"[0-9]"), re.compile(r"[\s,;:(]+")
+
+
+def _words_apart(results: ValueSet | None, text: str) -> tuple[str, str]:
+    """What words before or behind a number say of detection (yes, no or nothing), and the text without them.
+
+    All that stands before the number or, behind it, all that follows a blank or a sign counts as words: of
+    "<20 copies/mL, not detected" that is "not detected". A text of words alone has no number.
+    """
+    if results is None:
+        return "", text
+    digit = _DIGIT.search(text)
+    if digit is None:
+        return _spoken(results, text), ""
+    before = text[: digit.start()].rstrip("<>=≤≥- ")
+    if said := _spoken(results, before):
+        return said, text[len(before) :].strip(_BETWEEN)
+    for gap in _GAP.finditer(text, digit.start()):
+        if said := _spoken(results, text[gap.start() :]):
+            return said, text[: gap.start()]
+    return "", text
+
+
+def _spoken(results: ValueSet, words: str) -> str:
+    found = results.find(words.strip(_BETWEEN))
+    return "" if found is None else NO if found == "negative" else YES
+
+
+def _beside_words(reading: Reading, said: str) -> Reading:
+    """A number and what words beside it say of detection, which is not known where they contradict each other."""
+    if reading.detected in ("", said):
+        return replace(reading, detected=said)
+    wrong = "says detected, and the number says that it was not"
+    if said == NO:
+        wrong, reading = "says not detected, and has a number", Reading(None, CONFLICT, reading.wrong)
+    wrong = f"{wrong}: whether it was is unknown"
+    return replace(reading, wrong=f"{reading.wrong}; it {wrong}" if reading.wrong else wrong, detected=UNCLEAR)
 
 
 def _both_bounds(text: str) -> Quantity | None:
@@ -198,8 +258,13 @@ def _both_bounds(text: str) -> Quantity | None:
 
 
 def measure(slot: Slot, quantity: Quantity, shown: str) -> Reading:
-    """A number with its unit, in the unit of the slot; what it says of detection is kept in any case."""
+    """A number with its unit, in the unit of the slot.
+
+    What it says of detection holds in whatever unit.
+    """
     detected = _detected(quantity) if slot.results is not None else ""
+    if detected and not is_unit(slot, quantity.unit):  # what stands in place of a unit may be words that deny it
+        detected = "" if detected == NO else UNCLEAR
     if slot.type == COUNT:
         return _count(quantity, shown)
     if not quantity.unit and slot.unit not in ("", "1"):

@@ -16,6 +16,7 @@ from onstudy.readers.reading import (
     CONFLICT,
     NOT_STATED,
     PENDING,
+    UNCLEAR,
     Reading,
     Slot,
     clip,
@@ -34,7 +35,7 @@ from onstudy.values.quantity import UnitError, parse_quantity
 #: What a blank, a word, a list of words or a component's mapping is, once read from YAML or CSV.
 Written = str | None | list["Written"] | dict[str, "Written"]
 
-UNMAPPED = "unmapped"
+UNMAPPED, DETECTED = "unmapped", "detected"
 KEYS = (
     "kind", "id", "on", "from", "to", "value", "unit", "uln", "lln", "recorded", "status", "suspected",
     "sample", "active",
@@ -211,11 +212,17 @@ class Statement:
     def _answer(self, status: str) -> Reading:
         if status == _UNKNOWN:
             return Reading(None, NOT_STATED)
+        if status in _PENDING and not _blank(self.entry.get("value")):
+            self._not_final(status)
+            return Reading(None, PENDING)
         if "value" not in self.entry:
             if self._misspelt and not self._mentions_attribute():
                 return Reading(None, NOT_STATED, "is not stated, and a key is not understood: yes or no?")
             return Reading(None, PENDING if status in _PENDING else None)
         return read_value(Slot(BOOLEAN), self._text("value"))
+
+    def _not_final(self, status: str) -> None:
+        self.say(f"its status is {status}: its value is not used before it is final")
 
     def _mentions_attribute(self) -> bool:
         kind = self._text("kind")
@@ -332,19 +339,26 @@ class Statement:
     def _value(self, kind: Kind, entry: Mapping[str, Written], status: str) -> Reading:
         if status == _UNKNOWN:
             return Reading(None, NOT_STATED)
+        if status in _PENDING:
+            return self._pending(kind, entry, status)
         if _blank(entry.get("value")):
-            if status in _PENDING:
-                return Reading(None, PENDING)
             stated = [name for name in self.catalogue.attributes(kind.name) if not _blank(entry.get(name))]
             return Reading(None, NOT_STATED, "" if stated else "is not stated")
         unit = entry.get("unit")
         slot = slot_of(kind, self.catalogue)
         return self._one_of(slot, entry["value"], "value", unit if isinstance(unit, str) else "")
 
+    def _pending(self, kind: Kind, entry: Mapping[str, Written], status: str) -> Reading:
+        """A result that is not final: what is stated of it may still change."""
+        detects = not _blank(entry.get(DETECTED)) and self.catalogue.attribute(kind.name, DETECTED) is not None
+        if detects or not _blank(entry.get("value")):
+            self._not_final(status)
+        return Reading(None, PENDING, detected=UNCLEAR if detects else "")
+
     def _with_value(self, kind: Kind, fact: Fact, reading: Reading, entry: Mapping[str, Written]) -> Fact:
         attributes = dict(fact.attributes)
         if reading.detected:
-            attributes["detected"] = self._detection(attributes, reading.detected)
+            attributes[DETECTED] = self._detection(attributes, reading.detected)
         uln, lln = (self._limit(kind, entry, key) for key in ("uln", "lln"))
         lacks = None if reading.value is not None else reading.lacks or NOT_STATED
         return replace(
@@ -358,7 +372,9 @@ class Statement:
         )
 
     def _detection(self, attributes: Mapping[str, Value], said: str) -> Value:
-        stated = attributes.get("detected", frozenset({said}))
+        if said == UNCLEAR:
+            return None
+        stated = attributes.get(DETECTED, frozenset({said}))
         if stated == frozenset({said}) or stated is None:
             return stated
         self.say(f"detected and the value say different things ({CONFLICT}): detection is unknown")
@@ -386,7 +402,7 @@ class Statement:
         for key in entry:
             if key not in _PART_KEYS:
                 self.say(f"{clip(key, 60)!r} is no part of the component {name}{nearest(key.lower(), _PART_KEYS)}")
-        status = plain(str(entry.get("status") or ""))
+        status = plain(str(entry.get("status") or "")) or self._pending_whole()
         if status in _NO_RESULT or (status and status not in _STATUSES):
             self.drop(f"the component {name} has a status that is no result")
             return None
@@ -399,6 +415,11 @@ class Statement:
             source=whole.source,
         )
         return self._with_value(kind, part, self._value(kind, entry, status), entry)
+
+    def _pending_whole(self) -> str:
+        """The status of the composite where that is pending, which holds for parts without one of their own."""
+        status = plain(self._text("status"))
+        return status if status in _PENDING else ""
 
     def _part_recorded(self, entry: Mapping[str, Written]) -> When | None:
         text = entry.get("recorded")

@@ -31,6 +31,7 @@ from onstudy.record.catalogue import (
 from onstudy.record.plain import read_plain
 from onstudy.record.toml_entry import Entry, placed
 from onstudy.values.codes import ONSTUDY, Code, canonical_system
+from onstudy.values.units import normalise_unit
 
 #: The status of codes that are the project's or a site's own.
 OWN = "own"
@@ -87,13 +88,18 @@ def extend(catalogue: Catalogue, path: Path) -> Catalogue:
         catalogue,
         kinds=kinds,
         value_sets=value_sets,
-        unit_spellings={**catalogue.unit_spellings, **spellings},
+        unit_spellings={**catalogue.unit_spellings, **_as_read(spellings)},
     )
     problems.extend(check_spellings(spellings))
     problems.extend(check_catalogue(merged))
     if problems:
         raise InvalidFile(placed(problems, path, text))
     return merged
+
+
+def _as_read(spellings: Mapping[str, str]) -> dict[str, str]:
+    """Each spelling as it is written and as readers hold it, without spaces."""
+    return {spelling: unit for written, unit in spellings.items() for spelling in (written, normalise_unit(written))}
 
 
 # The file itself ------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from onstudy.errors import Problem
 from onstudy.record.catalogue import Catalogue
+from onstudy.record.derived import CONFLICT, IMPRECISE_DATE
 from onstudy.record.patient import Fact
 from onstudy.values.calendar import UNDATED, When
 from onstudy.values.interval import Interval, Op, compare, point, subtract
@@ -17,7 +18,14 @@ QTCF_TOLERANCE = 10.0
 
 def check(facts: Sequence[Fact], catalogue: Catalogue, born: When = UNDATED) -> list[Problem]:
     """Values outside what is possible, and contradictions; sorted."""
-    found = [*_implausible(facts, catalogue), *_qtcf(facts), *_menses(facts), *_before_birth(facts, born)]
+    found = [
+        *_implausible(facts, catalogue),
+        *_apart(facts, catalogue),
+        *_contradictory(facts, catalogue),
+        *_qtcf(facts),
+        *_menses(facts),
+        *_before_birth(facts, born),
+    ]
     return [Problem(what, where, fact_kept=True) for what, where in sorted(set(found))]
 
 
@@ -38,6 +46,24 @@ def _implausible(facts: Sequence[Fact], catalogue: Catalogue) -> Iterator[tuple[
                 f"the {whose}value of {fact.kind} lies outside {low:g} to {high:g}{unit}: check it",
                 fact.source,
             )
+
+
+def _apart(facts: Sequence[Fact], catalogue: Catalogue) -> Iterator[tuple[str, str]]:
+    for fact in facts:
+        if fact.parts and fact.lacks == IMPRECISE_DATE:
+            label = catalogue.kinds[fact.kind].label
+            yield (
+                f"{label}: results of one day, not known whether they were taken together; "
+                "give them one `sample`, or the time",
+                fact.source,
+            )
+
+
+def _contradictory(facts: Sequence[Fact], catalogue: Catalogue) -> Iterator[tuple[str, str]]:
+    for fact in facts:
+        if fact.computed and fact.lacks == CONFLICT:
+            label = catalogue.kinds[fact.kind].label
+            yield f"{label}: the values of one sample contradict each other, so it is not computed", fact.source
 
 
 def _qtcf(facts: Sequence[Fact]) -> Iterator[tuple[str, str]]:

@@ -9,41 +9,54 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from math import inf
 
 from onstudy.record.catalogue import AGE, SEX_FACTOR, Catalogue, Derivation, Kind
 from onstudy.record.formula import Formula, parse_formula
 from onstudy.record.newest import Results
 from onstudy.record.patient import Fact
 from onstudy.values.calendar import When, age
-from onstudy.values.interval import Interval, hull, point
+from onstudy.values.interval import Interval, Op, compare, hull, multiply, point
+from onstudy.values.truth import FALSE, TRUE
 
 #: Cockcroft and Gault: the clearance of a woman is 0.85 of a man's.
 SEX_FACTORS = {"male": 1.0, "female": 0.85}
-NO_RECORD, IMPRECISE, IMPRECISE_DATE = "no_record", "imprecise_value", "imprecise_date"
+NO_RECORD, IMPRECISE, IMPRECISE_DATE, CONFLICT = "no_record", "imprecise_value", "imprecise_date", "conflict"
+#: What two formulas give for one sample may differ by this part of it: rates and intervals are rounded.
+AGREEMENT = 0.02
 
 
 _formula = lru_cache(parse_formula)
+_Rules = list[tuple[Kind, Derivation]]
 
 
 @dataclass(frozen=True, slots=True)
 class _Input:
-    """A value that goes into a formula, or why it is unknown; both None: there is no such input."""
+    """A value that goes into a formula, or why it is unknown; both None: there is no such input.
+
+    `later` is when it was measured, where that is after the result it is taken beside.
+    """
 
     value: Interval | None = None
     lacks: str | None = None
+    later: Interval | None = None
 
 
 def derive(facts: list[Fact], catalogue: Catalogue, born: When) -> list[Fact]:
     """The facts with the derived ones: as a part of their composite, or beside the result they rest on."""
-    composites: dict[str, list[tuple[Kind, Derivation]]] = {}
-    singles: list[tuple[Kind, Derivation]] = []
+    composites: dict[str, _Rules] = {}
+    singles: _Rules = []
     for kind in catalogue:
         for rule in kind.derive:
             if catalogue.kinds[rule.of].components:
                 composites.setdefault(rule.of, []).append((kind, rule))
             else:
                 singles.append((kind, rule))
-    found = [_completed(fact, composites[fact.kind], catalogue) if fact.kind in composites else fact for fact in facts]
+    sure = [fact for fact in facts if fact.parts and fact.lacks is None]
+    found = [
+        _completed(fact, _open_rules(fact, composites[fact.kind], sure), catalogue) if fact.kind in composites else fact
+        for fact in facts
+    ]
     for kind, rule in singles:
         found.extend(_beside(kind, rule, found, born))
     return found
@@ -52,23 +65,45 @@ def derive(facts: list[Fact], catalogue: Catalogue, born: When) -> list[Fact]:
 # From the components of one sample ----------------------------------------------------------------------
 
 
+def _open_rules(whole: Fact, rules: _Rules, sure: list[Fact]) -> _Rules:
+    """The formulas to work out: of results that may not be of one sample, those that no sample of the day gives."""
+    if whole.lacks is None:
+        return rules
+    given = [fact.parts for fact in sure if fact.kind == whole.kind and fact.start == whole.start]
+    return [(kind, rule) for kind, rule in rules if not any(_gives(rule, parts, whole.parts) for parts in given)]
+
+
+def _gives(rule: Derivation, parts: Mapping[str, Fact], mixed: Mapping[str, Fact]) -> bool:
+    names = _formula(rule.formula).names
+    return all(name in parts and name in mixed and parts[name].value == mixed[name].value for name in names)
+
+
 def _completed(whole: Fact, rules: Iterable[tuple[Kind, Derivation]], catalogue: Catalogue) -> Fact:
     names = {component: name for name, component in catalogue.kinds[whole.kind].components.items()}
     for kind, rule in rules:
         name = names.get(kind.name)
-        if name is None or (name in whole.parts and not _computed_in_vain(whole.parts[name])):
+        before = whole.parts.get(name) if name is not None else None
+        if name is None or (before is not None and not before.computed):
             continue
         formula = _formula(rule.formula)
         inputs = {part: _of_fact(whole.parts.get(part)) for part in formula.names}
         part = _derived(kind, whole, formula, inputs)
-        if part is not None and not (name in whole.parts and part.value is None):
+        if part is not None and before is not None:
+            part = _agreed(before, part)
+        if part is not None:
             whole = replace(whole, parts={**whole.parts, name: part})
     return whole
 
 
-def _computed_in_vain(part: Fact) -> bool:
-    """Whether another formula may still give what the first could not."""
-    return part.computed and part.value is None
+def _agreed(first: Fact, second: Fact) -> Fact:
+    """Of what two formulas give the one that has a value, else the first; where they contradict each other, neither."""
+    if not isinstance(first.value, Interval) or not isinstance(second.value, Interval):
+        return second if first.value is None and second.value is not None else first
+    most, least = (multiply(second.value, point(1 + margin)) for margin in (AGREEMENT, -AGREEMENT))
+    agree = min(compare(Op.LE, first.value, most), compare(Op.GE, first.value, least))
+    if agree is TRUE:
+        return first
+    return replace(first, value=None, shown="", lacks=CONFLICT if agree is FALSE else IMPRECISE)
 
 
 def _of_fact(fact: Fact | None) -> _Input:
@@ -81,19 +116,20 @@ def _of_fact(fact: Fact | None) -> _Input:
 
 def _derived(kind: Kind, of: Fact, formula: Formula, inputs: Mapping[str, _Input]) -> Fact | None:
     """The derived fact; None where an input is not there at all."""
-    if any(entry == _Input() for entry in inputs.values()):
+    if any(entry.value is None and entry.lacks is None for entry in inputs.values()):
         return None
     fact = Fact(
         id=f"{of.id}:{kind.name}",
         kind=kind.name,
-        start=of.start,
+        start=_since(of.start, inputs.values()),
         certain=of.certain,
         sample=of.sample,
         recorded=of.recorded,
         source=of.source,
         computed=True,
     )
-    lacks = next((inputs[name].lacks for name in sorted(inputs) if inputs[name].lacks), None)
+    lacks = of.lacks if of.parts else None
+    lacks = lacks or next((inputs[name].lacks for name in sorted(inputs) if inputs[name].lacks), None)
     if lacks is not None:
         return replace(fact, lacks=lacks)
     value = formula.evaluate({name: entry.value for name, entry in inputs.items()})
@@ -149,7 +185,7 @@ class _Inputs:
             return self._sex_factor
         key = name, of.start.days
         if key not in self._known:
-            self._known[key] = _hull(self._results[name].newest(of.start))
+            self._known[key] = _hull(self._results[name].newest(of.start), of.start)
         return self._known[key]
 
 
@@ -159,11 +195,23 @@ def _sex_factor(facts: list[Fact]) -> _Input:
     return _Input(hull([point(factor) for factor in factors])) if factors else _Input(None, NO_RECORD)
 
 
-def _hull(candidates: list[Fact]) -> _Input:
+def _hull(candidates: list[Fact], at: When) -> _Input:
     """The value of results of which each may be the one: their hull, unknown where one of them is."""
     if not candidates:
         return _Input(None, NO_RECORD)
+    after = [fact.start.span for fact in candidates if compare(Op.GT, fact.start.days, at.days) is TRUE]
+    later = hull(after if len(after) == len(candidates) else [at.span, *after]) if after else None
     lacking = sorted(fact.lacks or IMPRECISE for fact in candidates if not isinstance(fact.value, Interval))
     if lacking:
-        return _Input(None, lacking[0])
-    return _Input(hull([fact.value for fact in candidates if isinstance(fact.value, Interval)]))
+        return _Input(None, lacking[0], later)
+    return _Input(hull([fact.value for fact in candidates if isinstance(fact.value, Interval)]), None, later)
+
+
+def _since(start: When, inputs: Iterable[_Input]) -> When:
+    """From when on a derived value exists: from its result on, or once the last of its inputs was measured."""
+    later = [entry.later for entry in inputs if entry.later is not None]
+    if not later:
+        return start
+    first = max(later, key=lambda span: -inf if span.low is None else span.low)
+    last = max(later, key=lambda span: (inf, True) if span.high is None else (span.high, not span.high_open))
+    return When(Interval(first.low, last.high, first.low_open, last.high_open))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import combinations
 
 from onstudy.record.catalogue import Catalogue, Kind
 from onstudy.record.patient import Fact
@@ -16,6 +17,9 @@ from onstudy.values.calendar import When, show
 from onstudy.values.interval import Interval, hull
 
 _Key = tuple[str, str, str]
+
+#: Why it is not known whether results were taken together: their dates do not tell.
+IMPRECISE_DATE = "imprecise_date"
 
 
 def explode(facts: Iterable[Fact]) -> list[Fact]:
@@ -87,6 +91,9 @@ def group(facts: Sequence[Fact], catalogue: Catalogue) -> list[Fact]:
     taken: set[str] = set()
     made: list[Fact] = []
     for key in sorted({*stated, *loose}):
+        if key[2] == "day":
+            made += _of_one_day(key, stated.get(key, []), loose.get(key, []), catalogue)
+            continue
         composites, joined = _joined(stated.get(key, []), loose.get(key, []))
         taken |= joined
         rest = [(name, fact) for name, fact in loose.get(key, []) if fact.id not in joined]
@@ -97,9 +104,10 @@ def group(facts: Sequence[Fact], catalogue: Catalogue) -> list[Fact]:
 
 
 def _key(composite: str, fact: Fact) -> _Key:
-    """What components of one sample have in common: the sample and its day, the moment, or the day.
+    """What components of one sample have in common: the sample and its day, or the moment.
 
-    A result whose day is not certain, without a sample, is never thought to be of one sample with another.
+    Of results that have a day in common and nothing else it is not known whether they are of one sample; a result
+    whose day is not certain, without a sample, is never thought to be of one sample with another.
     """
     day = "" if fact.start.day is None else str(fact.start.day)
     if fact.sample is not None:
@@ -109,6 +117,30 @@ def _key(composite: str, fact: Fact) -> _Key:
     if day:
         return composite, show(fact.start), "day"
     return composite, fact.id, "alone"
+
+
+def _of_one_day(
+    key: _Key, stated: list[Fact], loose: list[tuple[str, Fact]], catalogue: Catalogue
+) -> list[Fact]:
+    """The composites of one day, and one more for what may or may not have been taken together on it.
+
+    That one is of unknown value, so that no rule trusts it and none overlooks it for an older sample. It is not
+    needed where one stated sample holds the same results as all others of the day.
+    """
+    names = {name for name, _ in loose}.union(*(fact.parts for fact in stated))
+    if any(names <= fact.parts.keys() and _says_the_same(fact, stated, loose) for fact in stated):
+        return stated
+    kind = catalogue.kinds[key[0]]
+    sources = [*(set(fact.parts) for fact in stated), *({name} for name in sorted({name for name, _ in loose}))]
+    if all(one & other for one, other in combinations(sources, 2)):  # each holds what the other does: two samples
+        return [*stated, _composite(key, loose)] if loose and _makes_one(kind, loose) else stated
+    rest = [*loose, *((name, part) for fact in stated for name, part in fact.parts.items())]
+    return [*stated, replace(_composite(key, rest), lacks=IMPRECISE_DATE)] if _makes_one(kind, rest) else stated
+
+
+def _says_the_same(whole: Fact, stated: list[Fact], loose: list[tuple[str, Fact]]) -> bool:
+    others = [*loose, *((name, part) for fact in stated for name, part in fact.parts.items())]
+    return all((part.value, part.lacks) == (whole.parts[name].value, whole.parts[name].lacks) for name, part in others)
 
 
 def _joined(stated: list[Fact], loose: list[tuple[str, Fact]]) -> tuple[list[Fact], set[str]]:

@@ -68,9 +68,10 @@ def _made(found: Found, ready: Ready | NoRecord, met: Met) -> Made:
 
 
 def ready_beside(records: Iterable[Found | Problem], packing: bool, helpers: int) -> Generator[Made | Problem]:
-    """The same, made ready by helper processes. Raises `OnstudyError` where one of them ends early."""
-    running = [_Helper(packing) for _ in range(helpers)]
+    """The same, made ready by helper processes. Raises `OnstudyError` where one cannot be had or ends early."""
+    running: list[_Helper] = []
     try:
+        running += (_Helper(packing) for _ in range(helpers))
         waiting: deque[tuple[list[Found | Problem], _Helper]] = deque()
         for number, batch in enumerate(_batches(records)):
             helper = running[number % helpers]
@@ -89,7 +90,7 @@ def _batches(records: Iterable[Found | Problem]) -> Iterator[list[Found | Proble
     size = 0
     for one in records:
         batch.append(one)
-        size += len(bytes(one.raw)) if isinstance(one, Found) else 0
+        size += memoryview(one.raw).nbytes if isinstance(one, Found) else 0
         if size >= _BATCH_BYTES or len(batch) >= _BATCH:
             yield batch
             batch, size = [], 0
@@ -109,14 +110,16 @@ class _Helper:
     def __init__(self, packing: bool) -> None:
         self.met = Met()
         program = f"import sys; sys.path[:] = {sys.path!r}; from onstudy.registry.beside import work; work({packing!r})"
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, pipesize=_PIPE
-        )
+        command = [sys.executable, "-c", program]
+        try:
+            self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, pipesize=_PIPE)
+        except OSError as error:
+            raise OnstudyError(f"a helper process of the import cannot be started: {error.strerror}") from None
 
     def send(self, batch: list[Found]) -> None:
         assert self._process.stdin is not None
         self._watched(
-            lambda pipe: _put(pipe, msgspec.msgpack.encode([(bytes(one.raw), one.where) for one in batch])),
+            lambda pipe: _put(pipe, msgspec.msgpack.encode([(memoryview(one.raw), one.where) for one in batch])),
             self._process.stdin,
         )
 

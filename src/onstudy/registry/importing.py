@@ -7,6 +7,7 @@ of the download, which the registry writes into every record, is no change.
 from __future__ import annotations
 
 import os
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
@@ -80,8 +81,9 @@ def import_paths(store: Store, paths: Iterable[Path], progress: Progress | None 
                 progress(sources.done, sources.size)
             yield one
 
-    helpers = min(os.cpu_count() or 1, _HELPERS) if sources.size >= _LARGE else 0
-    return import_records(store, each(), helpers if helpers > 1 else 0)
+    helpers = min(os.cpu_count() or 1, _HELPERS)
+    pays = helpers > 1 and sources.size >= _LARGE and bool(sys.executable)
+    return import_records(store, each(), helpers if pays else 0)
 
 
 def import_records(store: Store, records: Iterable[Found | Problem], helpers: int = 0) -> Report:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from onstudy.criteria import expr as e
-from onstudy.criteria.expr import Expr
 from onstudy.criteria.finding import Finding, Reason
 from onstudy.language.unparse import plain, unparse
 from onstudy.record.catalogue import Catalogue
@@ -72,11 +71,18 @@ def _of(parts: tuple[Finding, ...], truth: Truth) -> tuple[Finding, ...]:
 
 def decisive_leaves(finding: Finding, within_records: bool = False) -> tuple[Finding, ...]:
     """The decisive findings at which no further statement is combined; into records only on request."""
-    leaf: tuple[type[Expr], ...] = () if within_records else (e.Has, e.Every)
-    parts = () if isinstance(finding.expr, leaf) else decisive(finding)
+    found: list[Finding] = []
+    _gather(finding, within_records, found)
+    return tuple(found)
+
+
+def _gather(finding: Finding, within_records: bool, found: list[Finding]) -> None:
+    whole = not finding.parts or (not within_records and isinstance(finding.expr, (e.Has, e.Every)))
+    parts = () if whole else decisive(finding)
+    for part in parts:
+        _gather(part, within_records, found)
     if not parts:
-        return (finding,)
-    return tuple(leaf for part in parts for leaf in decisive_leaves(part, within_records))
+        found.append(finding)
 
 
 def telling_leaves(finding: Finding, within_records: bool = False) -> tuple[Finding, ...]:

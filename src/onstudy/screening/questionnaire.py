@@ -13,6 +13,7 @@ from datetime import date, timedelta
 
 from onstudy.criteria.expr import TruthExpr
 from onstudy.criteria.trial import Cohort, Severity, Trial
+from onstudy.engines.combining import Depth
 from onstudy.engines.memory import Memory
 from onstudy.engines.view import REGISTRATION, View
 from onstudy.engines.windows import moved, windows
@@ -98,7 +99,10 @@ class Questionnaire:
         """The screening of the record: registration on this day, treatment on this day or later (`at_once`: today)."""
         later = between(self.on, self.on if at_once else self.on + MAY_BEGIN)
         anchors: Mapping[str, When | None] = {name: later for name in self.trial.anchors if name != REGISTRATION}
-        return screen(self.trial, told.patient, self.on, anchors=anchors, until=self.on, catalogue=self.catalogue)
+        return screen(
+            self.trial, told.patient, self.on, anchors=anchors, until=self.on, catalogue=self.catalogue,
+            depth=Depth.WHOLE,
+        )  # fmt: skip
 
     def page(self, answers: Answers, seen: Iterable[str] = ()) -> Page | None:
         """The next page for a person who has seen some questions; None when nothing more can change the answer."""

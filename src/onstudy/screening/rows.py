@@ -193,7 +193,7 @@ def _remarks(result: CriterionResult, facts: tuple[Fact, ...], screening: Screen
         for kind in dict.fromkeys(f.kind for f in facts if f.kind in screening.defaults_used):
             yield f"A default limit of normal was given for {label(kind, catalogue)}."
     yield from _unconfirmed(facts, catalogue)
-    yield from _doubted(facts, screening)
+    yield from _doubted(finding, screening)
     yield from _too_old(result, screening)
 
 
@@ -222,13 +222,15 @@ def _unconfirmed(facts: Iterable[Fact], catalogue: Catalogue) -> Iterator[str]:
             )
 
 
-def _doubted(facts: Iterable[Fact], screening: Screening) -> Iterator[str]:
-    """Records of the evidence that something in the record speaks against: which, what, and where."""
-    for fact in facts:
-        for problem in screening.patient.problems:
-            if fact.source and problem.fact_kept and fact.source in problem.where.split(", "):
-                named = f"{label(fact.kind, screening.catalogue)}, {when_text(fact)}"
-                yield f"Check this record: {named}. {problem.what[:1].upper()}{problem.what[1:]} ({problem.where})."
+def _doubted(finding: Finding, screening: Screening) -> Iterator[str]:
+    """Records looked at anywhere in a rule that something in the record speaks against: which, what, and where."""
+    facts = {fact.id: fact for part in _all(finding) for fact in part.evidence if fact.source}
+    for problem in screening.patient.problems if facts else ():
+        places = problem.where.split(", ")
+        against = [fact for fact in facts.values() if fact.source in places]
+        if problem.fact_kept and against:
+            named = "; ".join(f"{label(fact.kind, screening.catalogue)}, {when_text(fact)}" for fact in against)
+            yield f"Check this record: {named}. {problem.what[:1].upper()}{problem.what[1:]} ({problem.where})."
 
 
 def _too_old(result: CriterionResult, screening: Screening) -> Iterator[str]:

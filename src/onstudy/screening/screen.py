@@ -9,6 +9,7 @@ from datetime import date
 from onstudy.criteria.expr import If, Named, TruthExpr
 from onstudy.criteria.finding import Finding, Window
 from onstudy.criteria.trial import Criterion, Severity, Trial
+from onstudy.engines.combining import Depth
 from onstudy.engines.memory import Memory
 from onstudy.engines.view import REGISTRATION, Anchors, View
 from onstudy.engines.windows import Verdict, moved, windows
@@ -147,12 +148,14 @@ def screen(
     as_known_on: date | None = None,
     default_limits: Mapping[str, float] | None = None,
     catalogue: Catalogue | None = None,
+    depth: Depth = Depth.USUAL,
 ) -> Screening:
     """Ask a trial of a patient on a registration date.
 
     `anchors` are the other named moments (`therapy_start`), None where not planned. `assume_complete`
     are assumable kinds (or "all") whose absence is accepted as "no". `default_limits` are upper limits
-    of normal, in the kind's own unit, for results that carry none; each use is stated in the result.
+    of normal, in the kind's own unit, for results that carry none; each use is stated in the result. `depth` is how
+    much the findings of the registration date tell of what they rest on.
     Raises `OnstudyError` for an unknown anchor or kind, a kind never assumable, anchors out of order, or a
     registration date before the date of birth.
     """
@@ -169,7 +172,7 @@ def screen(
     refuse_unborn(patient, on)
     current = patient if as_known_on is None else as_known(patient, as_known_on, catalogue)
     ready, problems, defaults = prepared(current, on, catalogue, default_limits or {})
-    work = _Work(trial, View(ready, catalogue), known, assumed, last.toordinal())
+    work = _Work(trial, View(ready, catalogue), known, assumed, last.toordinal(), depth)
     rows = tuple(work.row(criterion) for criterion in trial.criteria)
     return Screening(
         trial=trial,
@@ -236,8 +239,11 @@ def _old_results(rows: Iterable[CriterionResult], on: date, catalogue: Catalogue
 class _Work:
     """The engines at work for one patient: one Memory for each registration day and each of both answers."""
 
-    def __init__(self, trial: Trial, view: View, anchors: Anchors, assumed: frozenset[str], until: int) -> None:
+    def __init__(
+        self, trial: Trial, view: View, anchors: Anchors, assumed: frozenset[str], until: int, depth: Depth
+    ) -> None:
         self.trial, self.view, self.anchors, self.assumed, self.until = trial, view, anchors, assumed, until
+        self.depth = depth
         registration = anchors[REGISTRATION]
         assert registration is not None and registration.day is not None
         self.first = registration.day
@@ -249,7 +255,9 @@ class _Work:
         if key not in self._memories:
             anchors = self.anchors if day == self.first else moved(self.anchors, day)
             assumed = frozenset({ALL}) if confirmed else self.assumed
-            self._memories[key] = Memory(self.view, anchors, assumed, cites=day == self.first)
+            self._memories[key] = Memory(
+                self.view, anchors, assumed, depth=self.depth if day == self.first else Depth.BRIEF
+            )
         return self._memories[key]
 
     def both(self, rule: TruthExpr, day: int) -> tuple[Finding, Finding]:

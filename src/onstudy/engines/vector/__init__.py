@@ -5,12 +5,13 @@ How it works is told in docs/vector.md. It shares no line with the reference eng
 
 from onstudy.engines.vector.arrays import Truths
 from onstudy.engines.vector.engine import Asks, TruthTable, Vector, evaluate_many
-from onstudy.engines.vector.frames import REGISTRATION, Pairs
+from onstudy.engines.vector.frames import REGISTRATION, Families, Pairs
 from onstudy.engines.vector.moments import Moments, of_days, of_whens
 
 __all__ = [
     "REGISTRATION",
     "Asks",
+    "Families",
     "Moments",
     "Pairs",
     "TruthTable",

@@ -162,8 +162,11 @@ def union(parts: Iterable[Causes], rows: int) -> Causes:
     reasons = np.zeros(rows, np.uint16)
     for part in listed:
         reasons |= part.reasons
-    at = np.concatenate([_NONE, *(part.at for part in listed)])
-    return distinct(Causes(reasons, at, np.concatenate([_NONE, *(part.ask for part in listed)])))
+    asking = [part for part in listed if len(part.at)]
+    if len(asking) < 2:
+        return Causes(reasons, *((asking[0].at, asking[0].ask) if asking else ()))
+    at, ask = (np.concatenate([getattr(part, name) for part in asking]) for name in ("at", "ask"))
+    return distinct(Causes(reasons, at, ask))
 
 
 def distinct(causes: Causes) -> Causes:
@@ -171,8 +174,12 @@ def distinct(causes: Causes) -> Causes:
     if len(causes.at) < 2:
         return causes
     width = int(causes.ask.max()) + 1
-    keys = np.unique(causes.at.astype(np.int64) * width + causes.ask)
-    return Causes(causes.reasons, keys // width, keys % width)
+    keys = np.sort(causes.at.astype(np.int64) * width + causes.ask)
+    other = keys[1:] != keys[:-1]
+    if not other.all():
+        keys = keys[np.concatenate([[True], other])]
+    at = keys // width
+    return Causes(causes.reasons, at, keys - at * width)
 
 
 def because(rows: Mask, reason: Reason, ask: int | None = None) -> Causes:

@@ -13,7 +13,7 @@ from onstudy.criteria.finding import AskClass, Reason
 from onstudy.engines.vector.arrays import Truths, whole
 from onstudy.engines.vector.causes import AskBook
 from onstudy.engines.vector.evidence import Evidence, evidence
-from onstudy.engines.vector.frames import Pairs, Setting
+from onstudy.engines.vector.frames import Families, Pairs, Setting
 from onstudy.engines.vector.trees import Forest, forest_of
 from onstudy.engines.vector.truths import Answers
 from onstudy.engines.vector.why import Whys
@@ -50,13 +50,28 @@ class Vector:
     """
 
     def __init__(
-        self, shard: Shard, pairs: Pairs, catalogue: Catalogue, forest: Forest | None = None, plain: bool = True
+        self,
+        shard: Shard,
+        pairs: Pairs,
+        catalogue: Catalogue,
+        forest: Forest | None = None,
+        plain: bool = True,
+        families: Families | None = None,
     ) -> None:
-        """`plain` False looks at every record as closely as at the oddest; the answers are the same."""
-        self.setting = Setting(shard, pairs, catalogue, forest or forest_of(catalogue), plain)
+        """`plain` False looks at every record as closely as at the oddest; the answers are the same.
+
+        `families`: what others of the same shard, asked as closely, have laid out of its kinds, and leave there.
+        """
+        known = {} if families is None else families
+        self.setting = Setting(shard, pairs, catalogue, forest or forest_of(catalogue), plain, known)
         self._answers: dict[frozenset[str], Answers] = {}
         self._whys: dict[frozenset[str], Whys] = {}
         self._book = AskBook(catalogue)
+
+    def __del__(self) -> None:
+        """Hundreds of megabytes would wait for Python to look for circles of objects."""
+        if hasattr(self, "setting"):
+            self.setting.forget()
 
     def truth(self, expr: TruthExpr, assumed: frozenset[str] = frozenset()) -> Truths:
         """What a rule comes to for each pair; `assumed` are the kinds whose absence is taken as "no"."""

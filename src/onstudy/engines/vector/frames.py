@@ -51,17 +51,23 @@ class Pairs:
         return Pairs(self.rows.take(rows), {name: a.take(rows) for name, a in self.anchors.items()}, self.prepared)
 
 
+#: What has been laid out of the kinds of one shard.
+Families = dict[str, Family]
+
+
 class Setting:
     """A shard, the pairs asked about, and what has been laid out for them."""
 
-    def __init__(self, shard: Shard, pairs: Pairs, catalogue: Catalogue, forest: Forest, plain: bool = True) -> None:
+    def __init__(
+        self, shard: Shard, pairs: Pairs, catalogue: Catalogue, forest: Forest, plain: bool, families: Families
+    ) -> None:
         self.shard, self.pairs, self.catalogue, self.forest = shard, pairs, catalogue, forest
         self.index = pairs.anchors[REGISTRATION]
         self.prepared = self.index if pairs.prepared is None else of_days(np.array([pairs.prepared], np.int32))
         self.patient = pairs.rows.astype(np.intp, copy=False)
         self.everybody = len(pairs) == shard.patients.rows and bool((pairs.rows == np.arange(len(pairs))).all())
-        self._families: dict[str, Family] = {}
-        self._plain = plain
+        self._families, self._plain = families, plain
+        self._memos: list[dict[Any, Any]] = []
         self.base = Frame(self, len(pairs), None)
 
     def family(self, kind: str) -> Family:
@@ -71,6 +77,19 @@ class Setting:
             entry = self.catalogue.kinds[kind]
             found = self._families[kind] = Family(self.shard, entry, self.catalogue, self._plain)
         return found
+
+    def memo(self) -> dict[Any, Any]:
+        """A place to keep what was worked out, until all of it is forgotten."""
+        made: dict[Any, Any] = {}
+        self._memos.append(made)
+        return made
+
+    def forget(self) -> None:
+        """Let go of everything worked out. Frames and answers refer to one another, so nothing else does so soon."""
+        for memo in self._memos:
+            memo.clear()
+        self._memos.clear()
+        del self.base
 
     @cached_property
     def born(self) -> Moments:
@@ -91,7 +110,7 @@ class Frame:
         at: Index | None = None,
     ) -> None:
         self.setting, self.rows, self.pair, self.subjects, self._at = setting, rows, pair, subjects, at
-        self.memo: dict[Any, Any] = {}
+        self.memo = setting.memo()
 
     @property
     def at(self) -> Index:

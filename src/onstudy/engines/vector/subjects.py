@@ -27,6 +27,10 @@ class Dated(Protocol):
     index: Moments
     prepared: Moments
 
+    def memo(self) -> dict[Any, Any]:
+        """A place to keep what was worked out, until all of it is forgotten."""
+        ...
+
 
 class Subjects:
     """The records of a frame, whatever they are."""
@@ -54,7 +58,7 @@ class Recorded(Subjects):
     ) -> None:
         self.family, self.records, self.rows, self.setting, self.pair = family, records, rows, setting, pair
         self.plain = plain
-        self.memo: dict[Any, Any] = {}
+        self.memo = setting.memo()
 
     def take(self, rows: Array) -> Recorded:
         """Some of them."""
@@ -146,21 +150,8 @@ class Recorded(Subjects):
         if ongoing is not None:
             last, offset = np.where(ongoing, np.int32(FAR), last), np.where(ongoing, np.int16(NO_OFFSET), offset)
         no_offset = start.offset is None and (ends is None or ends.offset is None)
-        return Moments(days.first, last, self._end_instants, None if no_offset else offset)
-
-    def _end_instants(self) -> Spans:
-        start, only = self.start.instants(), self.moments_only
-        low, high = start.low, np.where(only, start.high, np.int64(FAR * DAY))
-        low_open, high_open = only & start.low_open, only & start.high_open
-        if self._ends is not None:
-            end, known = self._ends.instants(), self._ends.known
-            low, high = np.where(known, end.low, low), np.where(known, end.high, high)
-            low_open, high_open = np.where(known, end.low_open, low_open), np.where(known, end.high_open, high_open)
-        if self._ongoing is not None:
-            on, today = self._ongoing, self.index.first.astype(np.int64) * DAY
-            low, high = np.where(on, np.maximum(start.low, today), low), np.where(on, np.int64(FAR * DAY), high)
-            low_open, high_open = low_open & ~on, high_open & ~on
-        return Spans(low, high, low_open, high_open)
+        instants = partial(_end_instants, start, ends, only, ongoing, self.index)
+        return Moments(days.first, last, instants, None if no_offset else offset)
 
     @cached_property
     def ended(self) -> Moments:
@@ -204,3 +195,19 @@ class Imagined(Subjects):
     def end(self) -> Moments:
         """When each could have ended."""
         return self.when
+
+
+def _end_instants(start: Moments, ends: Moments | None, only: Mask, ongoing: Mask | None, index: Moments) -> Spans:
+    """When each ended, to the instant: moments where they start, what goes on no earlier than the index date."""
+    spans = start.instants()
+    low, high = spans.low, np.where(only, spans.high, np.int64(FAR * DAY))
+    low_open, high_open = only & spans.low_open, only & spans.high_open
+    if ends is not None:
+        end, known = ends.instants(), ends.known
+        low, high = np.where(known, end.low, low), np.where(known, end.high, high)
+        low_open, high_open = np.where(known, end.low_open, low_open), np.where(known, end.high_open, high_open)
+    if ongoing is not None:
+        today = index.first.astype(np.int64) * DAY
+        low, high = np.where(ongoing, np.maximum(spans.low, today), low), np.where(ongoing, np.int64(FAR * DAY), high)
+        low_open, high_open = low_open & ~ongoing, high_open & ~ongoing
+    return Spans(low, high, low_open, high_open)

@@ -12,13 +12,13 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get("/about")
-def about(request: Request) -> HTMLResponse:
+async def about(request: Request) -> HTMLResponse:
     """What this is, where its records come from, and what it keeps."""
     return render(request, "about.html")
 
 
 @router.get("/health")
-def health(stock: Stocked) -> JSONResponse:
+async def health(stock: Stocked) -> JSONResponse:
     """Whether the site can answer: the registry is asked a question."""
     stock.registry.state()
     return JSONResponse({"status": "ok", "trials": stock.counts.trials})

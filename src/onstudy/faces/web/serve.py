@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
 import socket
 import sys
 from collections.abc import Callable
+from threading import Thread
 from types import FrameType
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from onstudy.errors import OnstudyError
+from onstudy.registry.geography import zip_origin
 
 
 def run(make: Callable[[], ASGIApp], host: str, port: int, workers: int, ready: Callable[[str], None]) -> None:
@@ -63,8 +66,15 @@ def _serve(make: Callable[[], ASGIApp], listening: socket.socket, ready: Callabl
         timeout_keep_alive=10, timeout_graceful_shutdown=5, h11_max_incomplete_event_size=64 * 1024,
         proxy_headers=False,
     )  # fmt: skip
+    Thread(target=_warm, daemon=True).start()
     sys.setswitchinterval(0.001)  # pages are made in threads: short ones need not wait 5 ms for long ones
     _Server(config, ready).run(sockets=[listening])
+
+
+def _warm() -> None:
+    """Unpack the ZIP codes before somebody waits for them; what is there by then needs no garbage collection."""
+    zip_origin("20892")
+    gc.freeze()
 
 
 class _Server(uvicorn.Server):

@@ -1,0 +1,209 @@
+"""Building stores: FHIR resources and OMOP rows a second, generating patients, and an update that is killed.
+
+Floors of the same run: decoding the same lines as JSON, reading the same columns of the same CSV, in as
+many processes. ONSTUDY_BENCH_BUILD sets how many patients. CPU seconds stand beside: time suffers from other work.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+from benchmarks.measure import median
+from benchmarks.population import CORES, FOLDER, made, onstudy
+
+PATIENTS = int(os.environ.get("ONSTUDY_BENCH_BUILD", "25000"))
+GENERATED = 100_000
+ROUNDS, KILLS, KILLED = 3, 20, 3_000
+#: Wall and CPU seconds, and the most memory a process held (MiB).
+Cost = tuple[float, float, int]
+
+
+def run() -> list[str]:
+    """The lines of the report."""
+    lines = [f"building, {PATIENTS:,} generated patients, {CORES} processes (median of {ROUNDS} rounds in turn):"]
+    return [*lines, *_fhir(), *_omop(), *_generate(), *_killed()]
+
+
+# How long ---------------------------------------------------------------------------------------------------------
+
+
+def _fhir() -> list[str]:
+    source = _source("fhir", PATIENTS)
+    files = sorted(source.glob("*.ndjson"))
+    resources = sum(file.read_bytes().count(b"\n") for file in files)
+    costs = _in_turn(
+        {
+            "FHIR NDJSON into the store (bar 100,000 resources/s)": lambda: _build(source),
+            "  floor: every line decoded as JSON (msgspec)": lambda: _spread(_decode, files),
+        }
+    )
+    return _shown(costs, resources, "resources")
+
+
+def _omop() -> list[str]:
+    source = _source("omop", PATIENTS)
+    measurement = source / "measurement.csv"
+    rows = measurement.read_bytes().count(b"\n") - 1
+    alone = _only(source, ("measurement", "person", "concept", "cdm_source"))
+    costs = _in_turn(
+        {
+            "OMOP measurement rows into the store (bar 1,000,000 rows/s)": lambda: _build(alone),
+            "  of that, read into rows": lambda: _spread(_rows, [alone]),
+            "  floor: the same columns of the CSV read (pyarrow)": lambda: _spread(_columns, [measurement]),
+        }
+    )
+    return _shown(costs, rows, "rows")
+
+
+def _generate() -> list[str]:
+    def work() -> None:
+        folder = FOLDER / "build-generated"
+        shutil.rmtree(folder, ignore_errors=True)
+        onstudy("generate", "patients", "--n", str(GENERATED), "--store", str(folder))
+
+    costs = _in_turn({f"{GENERATED:,} patients generated into a store (bar 20 s)": work})
+    return _shown(costs, GENERATED, "patients")
+
+
+def _source(form: str, patients: int) -> Path:
+    def make(path: Path) -> None:
+        onstudy("generate", "patients", "--n", str(patients), f"--{form}", str(path))
+
+    return made(f"{form}-{patients}", make)
+
+
+def _only(source: Path, tables: Sequence[str]) -> Path:
+    """The same source with these tables alone."""
+    folder = FOLDER / "build-omop"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    for table in tables:
+        (folder / f"{table}.csv").symlink_to(source / f"{table}.csv")
+    return folder
+
+
+def _build(source: Path) -> None:
+    store = FOLDER / "build-store"
+    shutil.rmtree(store, ignore_errors=True)
+    onstudy("build", str(source), "--store", str(store), "--workers", str(CORES))
+
+
+def _spread(work: Callable[[Path], int], files: Sequence[Path]) -> None:
+    """Some work on each file, the largest first, in as many processes as a build has."""
+    ordered = sorted(files, key=lambda file: -file.stat().st_size)
+    with ProcessPoolExecutor(min(CORES, len(ordered)), get_context("spawn")) as pool:
+        list(pool.map(work, ordered))
+
+
+def _decode(file: Path) -> int:
+    import msgspec
+
+    decode = msgspec.json.Decoder().decode
+    return sum(1 for line in file.read_bytes().splitlines() if decode(line))
+
+
+def _rows(source: Path) -> int:
+    from onstudy.population.omop import OmopReading
+    from onstudy.population.omop_source import open_cdm
+    from onstudy.record.catalogue import load_catalogue
+
+    with open_cdm(source) as cdm, OmopReading(cdm, load_catalogue()) as reading:
+        return sum(table.num_rows for table in reading.events("measurement"))
+
+
+def _columns(file: Path) -> int:
+    import pyarrow.csv as pacsv
+
+    from onstudy.population.omop_tables import TABLES
+
+    wanted = pacsv.ConvertOptions(include_columns=TABLES["measurement"].used(), include_missing_columns=True)
+    with pacsv.open_csv(file, pacsv.ReadOptions(use_threads=False, block_size=1 << 24), None, wanted) as reader:
+        return sum(batch.num_rows for batch in reader)
+
+
+def _in_turn(sides: dict[str, Callable[[], None]]) -> dict[str, list[Cost]]:
+    found: dict[str, list[Cost]] = {name: [] for name in sides}
+    for _ in range(ROUNDS):
+        for name, work in sides.items():
+            before, start = os.times(), time.perf_counter()
+            work()
+            wall, after = time.perf_counter() - start, os.times()
+            cpu = after.children_user + after.children_system - before.children_user - before.children_system
+            found[name].append((wall, cpu, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024))
+    return found
+
+
+def _shown(costs: dict[str, list[Cost]], many: int, what: str) -> list[str]:
+    lines = []
+    for name, rounds in costs.items():
+        wall, cpu = (median([one[place] for one in rounds]) for place in (0, 1))
+        rate = f"{many / wall:>12,.0f} {what}/s {wall:8.2f} s wall {cpu:8.2f} s CPU"
+        lines.append(f"  {name:<64}{rate}")
+    memory = max(one[2] for rounds in costs.values() for one in rounds)
+    return [*lines, f"  {'':<64}{many:>12,} {what}; {memory} MiB a process at most"]
+
+
+# Killed -------------------------------------------------------------------------------------------------------------
+
+
+def _killed() -> list[str]:
+    """Kill -9 at random moments of an update; only the main process is killed, the workers have to notice."""
+    from onstudy.population.store import Store
+
+    source = _source("fhir", KILLED)
+    work = FOLDER / "build-killed"
+    shutil.rmtree(work, ignore_errors=True)
+    first, second = work / "first", work / "second"
+    for folder in (first, second):
+        shutil.copytree(source, folder)
+    (first / "Condition.0000.ndjson").unlink()
+    onstudy("build", str(first), "--store", str(work / "old"))
+    shutil.copytree(work / "old", work / "expected")
+    start = time.perf_counter()
+    onstudy("build", str(second), "--store", str(work / "expected"))
+    seconds = time.perf_counter() - start
+    whole = {Store.open(work / name).manifest.digest for name in ("old", "expected")}
+    draw, hit = random.Random(7), 0
+    for _ in range(KILLS):
+        store = work / "store"
+        shutil.rmtree(store, ignore_errors=True)
+        shutil.copytree(work / "old", store)
+        hit += _kill(["build", str(second), "--store", str(store), "--workers", str(CORES)], draw.uniform(0, seconds))
+        opened = Store.open(store)
+        assert opened.manifest.digest in whole and not opened.verify(), "the store is whole at every moment"
+        onstudy("build", str(second), "--store", str(store))
+        assert _files(store) == _files(work / "expected"), "the end is the same"
+    return [
+        f"  an update of {KILLED:,} patients killed {KILLS} times, {hit} before the end: always whole, the end the same"
+    ]
+
+
+def _kill(arguments: Sequence[str], after: float) -> bool:
+    """Kill a command of ours after so many seconds; whether it was still at work."""
+    command = [sys.executable, "-m", "onstudy.faces.cli", *arguments]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    time.sleep(after)
+    at_work = process.poll() is None
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    return at_work
+
+
+def _files(store: Path) -> dict[str, bytes]:
+    paths = (path for path in store.rglob("*") if path.is_file() and path.name != ".lock")
+    return {str(path.relative_to(store)): path.read_bytes() for path in paths}
+
+
+if __name__ == "__main__":
+    print("\n".join(run()))

@@ -1,0 +1,249 @@
+"""A store: what was put in comes out, whatever part is asked for, and what is wrong with its files is said."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import pyarrow.fs as pafs
+import pytest
+from tests.population.building import stored
+
+from onstudy.errors import OnstudyError
+from onstudy.population.spark_lake import open_store, same_catalogue
+from onstudy.population.store import (
+    MANIFEST,
+    SHARDS,
+    Manifest,
+    Store,
+    StoreWriter,
+    catalogue_digest,
+    data_date,
+    shard_number,
+)
+from onstudy.readers import read_patients
+from onstudy.record.catalogue import load_catalogue
+from onstudy.record.patient import Patient
+from onstudy.record.shard import patient_of, shard_of
+
+CATALOGUE = load_catalogue()
+EXAMPLES = Path(__file__).parents[2] / "examples"
+SHARD_COUNT = 3
+
+
+@pytest.fixture(scope="module")
+def patients() -> list[Patient]:
+    return sorted(
+        (one for path in EXAMPLES.glob("*.json") for one in read_patients(path)), key=lambda patient: patient.id
+    )
+
+
+def written(patients: list[Patient], path: Path) -> Path:
+    """A store of patients in three shards."""
+    writer = StoreWriter(path)
+    shards = []
+    for number in range(SHARD_COUNT):
+        mine = [one for one in patients if shard_number(one.id, SHARD_COUNT) == number]
+        if mine:
+            shards.append(writer.add(number, shard_of(mine, CATALOGUE), latest=date(2026, 3, 14 + number).toordinal()))
+    writer.commit(Manifest(catalogue_digest(CATALOGUE), CATALOGUE.version, SHARD_COUNT, tuple(shards)))
+    return path
+
+
+@pytest.fixture(scope="module")
+def made(patients: list[Patient], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return written(patients, tmp_path_factory.mktemp("made") / "store")
+
+
+@pytest.fixture
+def store(made: Path, tmp_path: Path) -> Path:
+    """A store that may be changed."""
+    return Path(shutil.copytree(made, tmp_path / "store"))
+
+
+# What is in it ------------------------------------------------------------------------------------------------------
+
+
+def test_what_was_put_in_comes_out(store: Path, patients: list[Patient]) -> None:
+    found = stored(store)
+    assert found == {patient.id: patient for patient in patients}
+    for patient in patients:
+        assert [fact.opened for fact in found[patient.id].facts] == [fact.opened for fact in patient.facts]
+
+
+def test_a_patient_is_found_by_id(store: Path, patients: list[Patient]) -> None:
+    opened = Store.open(store, CATALOGUE)
+    for patient in patients:
+        place, row = opened.find(patient.id)
+        assert opened.shards[place].number == shard_number(patient.id, SHARD_COUNT)
+        assert patient_of(opened.read(place), row, CATALOGUE) == patient
+    with pytest.raises(OnstudyError, match="the store has no patient of that id") as caught:
+        opened.find("nobody-of-that-name")
+    assert "nobody-of-that-name" not in str(caught.value)
+
+
+def test_only_what_is_asked_for_is_there(store: Path) -> None:
+    shard = Store.open(store).read(0, ["bilirubin_total", "sex"], ["value.low"])
+    assert set(shard.kinds) == {"bilirubin_total", "sex"}
+    assert set(shard.table("bilirubin_total").columns()) == {"patient", "value.low"}
+    assert shard.table("platelets").rows == 0
+
+
+def test_the_manifest_counts_what_there_is(store: Path, patients: list[Patient]) -> None:
+    manifest = Store.open(store).manifest
+    assert manifest.patients == len(patients)
+    assert manifest.facts["sex"] == len(patients)
+    assert sum(manifest.facts.values()) == sum(len(patient.facts) for patient in patients)
+    raw = json.loads((store / MANIFEST).read_text())
+    assert (raw["patients"], raw["digest"]) == (manifest.patients, manifest.digest)
+
+
+def test_the_same_patients_give_the_same_files(store: Path, patients: list[Patient], tmp_path: Path) -> None:
+    other = written(patients, tmp_path / "other")
+    assert (store / MANIFEST).read_bytes() == (other / MANIFEST).read_bytes()
+    names = sorted(path.name for path in (store / SHARDS).iterdir())
+    assert names == sorted(path.name for path in (other / SHARDS).iterdir())
+
+
+def test_the_data_date_is_the_latest_of_all_shards(store: Path) -> None:
+    latest = max(info.number for info in Store.open(store).shards)
+    assert data_date(Store.open(store).shards) == f"2026-03-{14 + latest}"
+    assert data_date([]) is None
+
+
+def test_a_shard_number_depends_on_the_id_alone() -> None:
+    """CRC-32 is published with its value for these nine digits."""
+    assert shard_number("123456789", 1 << 32) == 0xCBF43926
+    assert shard_number("123456789", 10) == 0xCBF43926 % 10
+    assert shard_number("é\ud800", 7) in range(7)
+
+
+# What does not belong to it -------------------------------------------------------------------------------------------
+
+
+def test_litter_is_no_part_of_the_store_and_goes_at_the_next_commit(store: Path, patients: list[Patient]) -> None:
+    litter = [store / SHARDS / name for name in ("00000.aaaaaaaaaaaa.parquet", ".writing-1-ab", "note.txt")]
+    for path in litter:
+        path.write_bytes(b"PAR1")
+    assert stored(store).keys() == {patient.id for patient in patients}
+    assert Store.open(store).verify() == []
+    written(patients, store)
+    assert not any(path.exists() for path in litter)
+
+
+def test_a_commit_without_its_shards_leaves_the_store_as_it_was(store: Path) -> None:
+    before = Store.open(store).manifest
+    (store / SHARDS / before.shards[0].file).rename(store / "away")
+    with pytest.raises(OnstudyError, match="was not written, so the store stays as it was"):
+        StoreWriter(store).commit(before)
+    (store / "away").rename(store / SHARDS / before.shards[0].file)
+    assert Store.open(store).manifest == before
+
+
+# What is wrong with it ------------------------------------------------------------------------------------------------
+
+
+def test_files_that_are_not_as_they_were_written_are_named(store: Path) -> None:
+    opened = Store.open(store)
+    first, second = (store / SHARDS / info.file for info in opened.shards[:2])
+    first.unlink()
+    data = bytearray(second.read_bytes())
+    data[len(data) // 2] ^= 1
+    second.write_bytes(data)
+    assert opened.verify() == [f"{first.name} is not there", f"{second.name} is not as it was written"]
+    with pytest.raises(OnstudyError, match="this part of the store is not there; build the store again"):
+        opened.read(0)
+    second.write_bytes(data[: len(data) // 2])
+    with pytest.raises(OnstudyError, match="this part of the store is damaged; build the store again"):
+        opened.read(1)
+
+
+def changed(store: Path, change: Callable[[dict[str, object]], object]) -> None:
+    raw = json.loads((store / MANIFEST).read_text())
+    change(raw)
+    (store / MANIFEST).write_text(json.dumps(raw))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda raw: raw.update(format=99), "the store has format 99, and this version reads format 1"),
+        (lambda raw: raw.pop("format"), "is no manifest of a store"),
+        (lambda raw: raw.pop("shard_count"), "is damaged; remove the folder and build it again"),
+        (lambda raw: raw["shards"][0].update(file="../../else.parquet"), "is damaged"),
+        (lambda raw: raw["shards"][0].update(facts=[]), "is damaged"),
+        (lambda raw: raw.update(shards=None), "is damaged"),
+    ],
+)
+def test_a_manifest_that_cannot_be_used_is_refused(store: Path, change: Callable[..., object], said: str) -> None:
+    changed(store, change)
+    with pytest.raises(OnstudyError, match=said):
+        Store.open(store)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[" * 100_000, b"\xff\xfe", b"[]", b"7"])
+def test_a_manifest_that_is_none_is_refused(store: Path, content: bytes) -> None:
+    (store / MANIFEST).write_bytes(content)
+    with pytest.raises(OnstudyError, match="is no manifest of a store"):
+        Store.open(store)
+
+
+def test_where_there_is_no_store_the_way_to_one_is_told(tmp_path: Path) -> None:
+    with pytest.raises(OnstudyError, match="onstudy build SOURCE --store DIR"):
+        Store.open(tmp_path)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OnstudyError, match="is a file; a store is a folder"):
+        Store.open(tmp_path / "file")
+
+
+def test_a_store_of_another_catalogue_is_refused_where_that_matters(store: Path) -> None:
+    changed(store, lambda raw: raw.update(catalogue="0" * 32))
+    with pytest.raises(OnstudyError, match="made with another catalogue"):
+        Store.open(store, CATALOGUE)
+    assert not same_catalogue(Store.open(store), CATALOGUE)
+
+
+# In a lake ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_store_is_opened_by_its_address(store: Path, patients: list[Patient]) -> None:
+    opened = open_store(store.as_uri())
+    assert opened.manifest == Store.open(store).manifest
+    found = [
+        patient_of(shard, row, CATALOGUE)
+        for place, info in enumerate(opened.shards)
+        for shard in [opened.read(place)]
+        for row in range(info.patients)
+    ]
+    assert sorted(found, key=lambda patient: patient.id) == patients
+    assert same_catalogue(opened, CATALOGUE)
+
+
+def test_where_no_store_lies_at_an_address_that_is_told(tmp_path: Path) -> None:
+    with pytest.raises(OnstudyError, match="there is no store here; copy the folder of one there"):
+        open_store(tmp_path.as_uri())
+    with pytest.raises(OnstudyError, match="nosuch://x: cannot be read") as caught:
+        open_store("nosuch://key:secret@x?secret_key=word")
+    assert not any(word in str(caught.value) for word in ("secret", "key", "word"))
+
+
+def test_a_store_in_memory_is_read_without_a_disk(
+    store: Path, patients: list[Patient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing but the file system that pyarrow gives for the address is asked."""
+    memory = pafs._MockFileSystem()
+    memory.create_dir(f"bucket/store/{SHARDS}")
+    for path in (store / MANIFEST, *(store / SHARDS).iterdir()):
+        with memory.open_output_stream(f"bucket/store/{path.relative_to(store)}") as file:
+            file.write(path.read_bytes())
+    monkeypatch.setattr(
+        "onstudy.population.spark_lake.FileSystem",
+        type("Given", (), {"from_uri": staticmethod(lambda address: (memory, "bucket/store"))}),
+    )
+    opened = open_store("s3://bucket/store")
+    shard = opened.read(0, ["sex"])
+    assert patient_of(opened.read(0), 0, CATALOGUE) in patients
+    assert shard.table("sex").rows == shard.patients.rows
