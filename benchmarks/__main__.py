@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
-PARTS = ("screening", "registry", "web", "prescreen", "peers")
+PARTS = ("screening", "registry", "web", "build", "prescreen", "peers")
 
 
 def main(names: list[str]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -90,17 +89,16 @@ def _serve(pipe: Connection, begin: Callable[..., Callable[[], Any]], arguments:
             start = time.perf_counter()
             said = work()
             pipe.send((time.perf_counter() - start, said))
-        if hasattr(work, "close"):
-            work.close()
-        pipe.send(peak())
+        pipe.send(max(peak(), work.close() if isinstance(work, Statuses) else 0))
     except Exception as error:  # noqa: BLE001  told to whoever asked
         pipe.send(error)
 
 
 def peak() -> int:
-    """The most memory, in MiB, that this process or any of its ended children held."""
-    sides = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    return max(resource.getrusage(side).ru_maxrss for side in sides) // 1024
+    """The most memory, in MiB, that this process ever held."""
+    with open("/proc/self/status", encoding="ascii") as file:  # `getrusage` counts what its parent held, too
+        lines = dict(line.split(":", 1) for line in file)
+    return int(lines["VmHWM"].split()[0]) // 1024
 
 
 def in_turn(sides: dict[str, Side], rounds: int) -> dict[str, list[float]]:
@@ -156,8 +154,11 @@ class Statuses:
             written.close()
         return answered
 
-    def close(self) -> None:
+    def close(self) -> int:
+        """End the processes; the most memory one of them held, in MiB."""
+        most = max(self.pool.map(_peak, range(4 * CORES)))
         self.pool.shutdown()
+        return most
 
 
 def begin_statuses(*arguments: Any) -> Statuses:
@@ -181,6 +182,11 @@ def _begin(store: str, names: Sequence[str], on: date) -> None:
 
 def _nothing(_: int) -> None:
     time.sleep(0.05)
+
+
+def _peak(_: int) -> int:
+    time.sleep(0.05)
+    return peak()
 
 
 def _statuses(place: int) -> tuple[Any, list[tuple[str, Any]]]:

@@ -25,7 +25,7 @@ from benchmarks.population import CORES, FOLDER, PEOPLE, ROUNDS, Side, begin_sta
 
 ON = date(2026, 3, 16)
 FLAGSHIP = "NCT03739814"
-#: How many times a build and a prescreening are killed, and how many patients they are of.
+#: How many times a prescreening is killed, and how many patients it is of.
 KILLS, KILLED_PEOPLE = 20, 20_000
 TRIALS = 100
 _NUMBER = re.compile(r"(?<=[<>=] )\d+(\.\d+)?")
@@ -113,43 +113,31 @@ def _variants(folder: Path) -> None:
 
 
 def killed() -> list[str]:
-    """Kill -9 at random moments of a build and of a prescreening: every end result is the same."""
-    source = made(f"fhir-{KILLED_PEOPLE}", lambda path: onstudy(
-        "generate", "patients", "--n", str(KILLED_PEOPLE), "--fhir", str(path)))  # fmt: skip
-    work = FOLDER / "killed"
+    """Kill -9 at random moments of a prescreening, with all of its processes: every end result is the same."""
+    store, work = _store(KILLED_PEOPLE), FOLDER / "killed"
     shutil.rmtree(work, ignore_errors=True)
-    build = [sys.executable, "-m", "onstudy.faces.cli", "build", str(source), "--store"]
-    store, lines = work / "store", []
-    lines.append(_survives("build", lambda: [*build, str(store)], lambda: [*build, str(work / "whole")], store))
-    out = work / "results"
-    lines.append(_survives("prescreen", lambda: _command(store, [FLAGSHIP], out),
-                           lambda: _command(store, [FLAGSHIP], work / "whole-results"), out))  # fmt: skip
-    return lines
-
-
-def _survives(name: str, command, whole, result: Path) -> str:  # type: ignore[no-untyped-def]
-    """Run whole once; then kill again and again, letting each go on from where the last one was."""
+    whole, out = work / "whole", work / "results"
     start = time.perf_counter()
-    subprocess.run(whole(), stdout=subprocess.DEVNULL, check=True)
-    seconds = time.perf_counter() - start
-    expected = _digest(Path(whole()[whole().index("--out" if "--out" in whole() else "--store") + 1]))
+    subprocess.run(_command(store, [FLAGSHIP], whole), stdout=subprocess.DEVNULL, check=True)
+    seconds, expected = time.perf_counter() - start, _digest(whole)
     draw, hit = random.Random(11), 0
     for _ in range(KILLS):
-        shutil.rmtree(result, ignore_errors=True)
-        process = subprocess.Popen(
-            command(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-        )
-        time.sleep(draw.uniform(0.05, seconds))
-        hit += process.poll() is None
-        os.killpg(process.pid, signal.SIGKILL) if process.poll() is None else None
-        process.wait()
-        if name == "build" and (result / "manifest.json").exists():
-            from onstudy.population.store import Store
+        shutil.rmtree(out, ignore_errors=True)
+        hit += _killed_after(draw.uniform(0.05, seconds), _command(store, [FLAGSHIP], out))
+        subprocess.run(_command(store, [FLAGSHIP], out), stdout=subprocess.DEVNULL, check=True)
+        assert _digest(out) == expected, "another result after being killed"
+    return [f"  killed {KILLS} times, {hit} of them before the end, and run again: the result was the same each time"]
 
-            assert Store.open(result).verify() == [], "the store is whole at every moment"
-        subprocess.run(command(), stdout=subprocess.DEVNULL, check=True)
-        assert _digest(result) == expected, f"{name}: another result after being killed"
-    return f"  {name}: killed {KILLS} times, {hit} before the end; the result was the same each time"
+
+def _killed_after(seconds: float, command: Sequence[str]) -> bool:
+    """Whether the command was still running when it was killed."""
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    time.sleep(seconds)
+    running = process.poll() is None
+    if running:
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    return running
 
 
 def _digest(folder: Path) -> str:

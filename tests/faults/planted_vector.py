@@ -337,11 +337,14 @@ def a_state_is_never_denied(patch: Patch) -> None:
 
 @fault
 def a_day_counts_for_each_record(patch: Patch) -> None:
-    def broken(at: Any, first: Any, last: Any, rows: int) -> Any:
-        days = np.bincount(at, weights=np.maximum(0, last - first + 1), minlength=rows)
-        return days.astype(np.int64)
+    whole = counting.Covered.__init__
 
-    patch.setattr(counting, "_covered", broken)
+    def broken(self: counting.Covered, stretches: counting.Stretches) -> None:
+        whole(self, stretches)
+        at, first, last = stretches
+        self.new = np.maximum(0, last - first + 1)[np.argsort(at * FAR + first, kind="stable")]
+
+    patch.setattr(counting.Covered, "__init__", broken)
 
 
 @fault

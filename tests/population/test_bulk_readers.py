@@ -177,3 +177,49 @@ def test_damaged_resources_of_every_type(tmp_path: Path, seed: int) -> None:
     random.shuffle(resources)
     built(spread(resources, tmp_path / "export", 2), tmp_path / "store")
     check(stored(tmp_path / "store"), read_patients("export.ndjson", ndjson(resources)))
+
+
+VITAL = [{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/observation-category", "code": "vital-signs"}]}]
+RESOLVED = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/condition-clinical", "code": "resolved"}]}
+
+
+def _looked_at(number: int) -> list[Resource]:
+    """What readers look at of a few records: category, status, last update, ranges for an age, units that differ."""
+    about = {"subject": {"reference": f"Patient/p{number}"}}
+    day, born = f"2026-03-{number % 20 + 1:02d}", f"{1950 + 9 * (number % 8)}-06-20"
+
+    def result(name: str, code: str, value: float, unit: str, **more: object) -> Resource:
+        coded = {"coding": [{"system": "http://loinc.org", "code": code}]}
+        quantity = {"value": value, "unit": unit, "system": "http://unitsofmeasure.org", "code": unit}
+        taken = {"effectiveDateTime": f"{day}T08:00:00Z", "valueQuantity": quantity}
+        base = {"resourceType": "Observation", "id": f"{name}{number}", "status": "final", "code": coded}
+        return {**base, **about, **taken, **more}
+
+    ages: list[dict[str, object]] = [
+        {"age": {"high": {"value": 17, "code": "a"}}, "high": {"value": 12, "unit": "mg/dL"}},
+        {"age": {"low": {"value": 18, "code": "a"}}, "high": {"value": 1.2, "unit": "mg/dL"}},
+    ]
+    two_units = {"value": 2.5 + number, "unit": "mg/dL", "system": "http://unitsofmeasure.org", "code": "umol/L"}
+    bone = {"coding": [{"system": "http://hl7.org/fhir/sid/icd-10-cm", "code": "M86.9"}]}
+    over = {"resourceType": "Condition", "code": bone, "clinicalStatus": RESOLVED, **about}
+    over["recordedDate"] = "2025-06-03"
+    return [
+        {"resourceType": "Patient", "id": f"p{number}", "gender": "male", "birthDate": born},
+        result("qt", "8634-8", 400 + number, "ms"),
+        result("pulse", "8867-4", 55 + number, "/min", category=VITAL),
+        result("rate", "8867-4", 60 + number, "/min", effectiveDateTime=day),
+        result("early", "1920-8", 30 + number, "U/L", status="preliminary"),
+        result("aged", "1975-2", 0.9, "mg/dL", referenceRange=ages),
+        result("adult", "1975-2", 0.8, "mg/dL", referenceRange=ages[1:], effectiveDateTime="2026-02-01"),
+        result("units", "2160-0", 1.0, "mg/dL", valueQuantity=two_units),
+        {**over, "id": f"over{number}", "onsetDateTime": f"2025-05-{number % 20 + 1:02d}"},
+        {**over, "id": f"changed{number}", "meta": {"lastUpdated": f"{day}T00:00:00Z"}, "onsetDateTime": "2025-06-01"},
+        {**over, "id": f"undated{number}", "meta": {"lastUpdated": f"{day}T00:00:00Z"}},
+    ]
+
+
+def test_what_readers_look_at_of_a_record_is_kept(tmp_path: Path) -> None:
+    resources = [resource for number in range(24) for resource in _looked_at(number)]
+    folder = spread(resources, tmp_path / "export", 2)
+    built(folder, tmp_path / "store")
+    check(stored(tmp_path / "store"), read_patients("all.ndjson", ndjson(resources)))

@@ -15,7 +15,7 @@ from tests.registry.studies import raw, site, store_of, study
 from tests.registry.test_importing import contents, counted
 
 from onstudy.errors import OnstudyError, Problem
-from onstudy.registry import beside, importing, packing
+from onstudy.registry import importing, packing
 from onstudy.registry.importing import Report, import_paths, import_records
 from onstudy.registry.sources import Found
 from onstudy.registry.store import Store, in_memory, open_to_write
@@ -57,7 +57,7 @@ def test_a_large_file_is_read_with_help(bare: None, tmp_path: Path, monkeypatch:
         return import_records(store, found, 0)
 
     monkeypatch.setattr(importing, "import_records", watched)
-    monkeypatch.setattr(importing.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
     (tmp_path / "some.jsonl").write_bytes(raw(study(1)) + b"\n" + raw(study(2)))
     import_paths(in_memory(), [tmp_path / "some.jsonl"])
     monkeypatch.setattr(importing, "_LARGE", 10)
@@ -78,7 +78,7 @@ def test_a_helper_that_dies_leaves_the_store_as_it_was(
         started.append(popen(*given, **named))
         return started[-1]
 
-    monkeypatch.setattr(beside.subprocess, "Popen", watched)
+    monkeypatch.setattr("subprocess.Popen", watched)
 
     def deadly() -> Iterator[Found | Problem]:
         for number, one in enumerate(records()):

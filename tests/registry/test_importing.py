@@ -139,6 +139,12 @@ def test_oddities_are_told_and_the_trial_is_in(bare: None) -> None:
     assert report.problem_count == 4
 
 
+def test_an_odd_place_is_told_of_each_trial_that_has_it(bare: None) -> None:
+    odd = [site("a", point=(99, 99))]
+    report = put(in_memory(), study(1, sites=odd), study(2, sites=odd * 2), study(3, sites=[site("a", point=(1, 2))]))
+    assert [problem.where.split()[1] for problem in report.problems] == ["NCT00000001", "NCT00000002"]
+
+
 def test_a_changed_trial_is_where_it_is_now_and_nowhere_else(bare: None) -> None:
     """After any history the store says what a store says that was given the last state alone."""
     first = [

@@ -214,7 +214,7 @@ def test_words_without_a_letter_find_nothing_and_say_so(names: Store, text: str)
 )  # fmt: skip
 def test_nothing_typed_is_syntax(names: Store, text: str) -> None:
     for field in ("words", "condition", "intervention", "sponsor"):
-        results = search(names, Query(**{field: text}), TODAY)
+        results = search(names, Query(**{field: text}), TODAY)  # type: ignore[arg-type]
         assert results.total < 6
 
 
@@ -290,6 +290,28 @@ def test_sites_without_coordinates_stay_and_come_last(bare: None) -> None:
     assert (nearest.city, nearest.miles) == ("unplaced", None)
 
 
+def test_open_near_me_keeps_open_sites_without_coordinates(bare: None) -> None:
+    """Such a site may be near; one that is closed, or in another country, is not."""
+    store = store_of(
+        study(1, sites=[site("unplaced")]),
+        study(2, sites=[site("unplaced", "COMPLETED"), site("far", point=FAR)]),
+        study(3, sites=[site("unplaced", country="France")]),
+        study(4, sites=[site("near", "COMPLETED", NEAR)]),
+    )
+    assert numbers(store, origin=HERE, within=20, open_only=True) == [1]
+
+
+def test_a_trial_open_only_where_nobody_can_measure_is_measured_to_its_other_sites(
+    bare: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nearness, "_FEW", 0)
+    store = store_of(
+        study(1, updated="2026-05-01", sites=[site("unplaced"), site("near", "COMPLETED", NEAR)]),
+        study(2, updated="2026-05-09", sites=[site("far", point=FAR)]),
+    )
+    assert numbers(store, origin=HERE) == [1, 2]
+
+
 def test_trials_at_the_same_distance_are_in_order_across_places(bare: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Several places may have the same coordinates; the newest trial of all of them is first."""
     monkeypatch.setattr(nearness, "_FEW", 0)
@@ -344,9 +366,9 @@ def test_facets_join_within_and_meet_between_and_leave_themselves_out(bare: None
 
 def test_pages_are_stable_and_without_overlap(shipped_store: Store) -> None:
     for asked in ({}, {"words": "leukemia"}, {"words": "ALL", "origin": HERE}, {"sort": "newest"}):
-        whole = found(search(shipped_store, Query(**asked, size=1000), TODAY))  # type: ignore[arg-type]
+        whole = found(search(shipped_store, Query(**asked, size=1000), TODAY))
         pages = [
-            found(search(shipped_store, Query(**asked, size=7, page=page), TODAY))  # type: ignore[arg-type]
+            found(search(shipped_store, Query(**asked, size=7, page=page), TODAY))
             for page in range(1, len(whole) // 7 + 3)
         ]
         assert [one for page in pages for one in page] == whole
@@ -381,7 +403,7 @@ def test_a_question_that_makes_no_sense_is_refused(asked: dict[str, Any]) -> Non
 
 def test_the_ranking_is_said_in_words(shipped_store: Store) -> None:
     for asked in ({}, {"words": "x"}, {"origin": HERE}, {"words": "x", "origin": HERE}, {"sort": "newest"}):
-        said = search(shipped_store, Query(**asked), TODAY).ranking  # type: ignore[arg-type]
+        said = search(shipped_store, Query(**asked), TODAY).ranking
         assert said.startswith("trials that can enrol first")
         assert said.endswith("then by trial id")
         assert ("distance" in said) == ("origin" in asked)

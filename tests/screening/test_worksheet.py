@@ -19,7 +19,7 @@ import pytest
 
 from onstudy.criteria.trial import Criterion, Severity, Trial
 from onstudy.errors import Problem
-from onstudy.language.trialfile import load_trial_file
+from onstudy.language.trialfile import load_trial_file, read_trial
 from onstudy.readers import read_patients
 from onstudy.readers.patientfile import patient_from
 from onstudy.record.catalogue import load_catalogue
@@ -303,6 +303,21 @@ def test_evidence_that_rests_on_an_unconfirmed_code_is_named(status: str) -> Non
     assert "not confirmed" not in page("ELIGIBLE").text
 
 
+DOUBTED = """
+id: T1
+version: "1"
+title: A small trial
+anchors: {registration: {label: Registration}, therapy_start: {label: Start, not_before: registration}}
+steps:
+  - id: "1"
+    title: All
+    criteria:
+      - {id: A, text: fit where operated, rule: if known hysterectomy then latest ecog <= 2}
+      - {id: B, text: fit, rule: latest ecog <= 2}
+cohorts: [{id: C, title: adults, criteria: []}]
+"""
+
+
 def test_evidence_that_the_record_contradicts_is_named_with_the_reason() -> None:
     record = {
         "patient": "P",
@@ -310,10 +325,13 @@ def test_evidence_that_the_record_contradicts_is_named_with_the_reason() -> None
         "sex": "female",
         "facts": [{"kind": "hysterectomy", "on": "2020-05-04"}, {"kind": "menses", "on": "2026-03-01"}],
     }
-    html = Page.of(worksheet(screened(patient_from(record, "p.yaml", load_catalogue()))))
-    why = " ".join(html.row("S1-15")[3].split())
+    of = read_trial(DOUBTED.encode(), "t.yaml", load_catalogue())
+    assert "fit where operated" in blank_worksheet(of, load_catalogue())
+    html = Page.of(worksheet(screened(patient_from(record, "p.yaml", load_catalogue()), of)))
+    why = " ".join(html.row("A")[3].split())
     assert "Check this record: Hysterectomy, 2020-05-04. A menstrual period is recorded after a hysterectomy" in why
     assert "(p.yaml facts[1], p.yaml facts[0])" in why
+    assert "Check this record" not in " ".join(html.row("B")[3].split())
     assert "Check this record" not in page("ELIGIBLE").text
 
 
@@ -435,7 +453,7 @@ def test_the_same_screening_gives_the_same_bytes_in_any_process() -> None:
 import sys
 from datetime import date
 from pathlib import Path
-from onstudy.language.trialfile import load_trial_file
+from onstudy.language.trialfile import load_trial_file, read_trial
 from onstudy.readers import read_patients
 from onstudy.readers.patientfile import patient_from
 from onstudy.record.catalogue import load_catalogue

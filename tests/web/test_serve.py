@@ -12,6 +12,9 @@ from collections.abc import Callable, Iterator
 import httpx2
 import pytest
 
+from onstudy.errors import OnstudyError
+from onstudy.faces import web_cli
+
 Serve = Callable[..., subprocess.Popen[str]]
 
 
@@ -56,7 +59,7 @@ def test_it_answers_and_logs_nothing_of_anybody(serve: Serve, workers: str) -> N
         assert word not in log
 
 
-def test_a_port_in_use_and_a_wrong_option_are_told(serve: Serve) -> None:
+def test_a_port_in_use_is_told(serve: Serve) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -64,9 +67,10 @@ def test_a_port_in_use_and_a_wrong_option_are_told(serve: Serve) -> None:
         _, said = process.communicate(timeout=30)
     assert process.returncode == 2
     assert re.fullmatch(r"onstudy: cannot listen on 127\.0\.0\.1 port \d+: .*; choose another --port\n", said)
-    process = serve("--address", "trials.example")
-    _, said = process.communicate(timeout=30)
-    assert process.returncode == 2 and "does not begin with https://" in said
-    process = serve("--registry", "/nowhere/registry.sqlite")
-    _, said = process.communicate(timeout=30)
-    assert process.returncode == 2 and "there is no registry" in said
+
+
+def test_what_cannot_be_served_is_told_before_anything_is() -> None:
+    with pytest.raises(OnstudyError, match="does not begin with https://"):
+        web_cli.serve(address="trials.example")
+    with pytest.raises(OnstudyError, match="there is no registry"):
+        web_cli.serve(registry="/nowhere/registry.sqlite")

@@ -28,6 +28,7 @@ DRUGS = "patients with drugs that were not recognised"
 UNREAD = "resources of a type that is not read"
 IMPLAUSIBLE = "values that lie outside what is possible"
 STRANGER = "resources about a patient of whom there is no Patient resource"
+TOGETHER = "results of one day that may not be of one sample"
 OTHERS = "other problems"
 
 _REASONS: tuple[tuple[re.Pattern[str], str], ...] = (
@@ -35,6 +36,7 @@ _REASONS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"not recognised"), DRUGS),
     (re.compile(r"^resources of this type are not read"), UNREAD),
     (re.compile(r"^(?P<item>.*lies outside .*): check it"), IMPLAUSIBLE),
+    (re.compile(r"^(?P<item>.*): results of one day"), TOGETHER),
     (re.compile(r"^(?P<item>.*\bunit\b.*)"), UNITS),
     (re.compile(r"^(?P<item>.*(?:\bdate\b|ends before it begins|birth date|age that).*)"), DATES),
     (re.compile(r"^(?P<item>its status is .*|there is no result.*|.*no exposure|.*nothing was done.*)"), NO_RESULT),

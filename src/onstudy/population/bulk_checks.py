@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from onstudy.population.bulk_facts import Bases, Components, Facts, Flags, component_names, fact_at, put
@@ -92,11 +93,17 @@ def _lacking_composites(record: Record, found: _Found) -> None:
     lacking = np.array([bool(base.lacks) for base in record.bases.facts], bool)[record.facts.base]
     whole = np.zeros(len(record.facts), bool)
     whole[record.parts.wholes] = True
-    part = Fact("", "")
-    for place in np.flatnonzero(lacking & whole).tolist():
-        base = record.base(place)
-        fact = Fact("", base.kind, lacks=base.lacks, parts={"": part}, source=_source(record, place))
-        _look(record, place, [fact], found)
+    places = np.flatnonzero(lacking & whole)
+    numbers = record.facts.base[places]
+    said: dict[int, list[str]] = {}
+    for number in np.unique(numbers).tolist():
+        base = record.bases.facts[number]
+        told = check([Fact("", base.kind, lacks=base.lacks, parts={"": Fact("", "")})], record.catalogue)
+        said[number] = [one.what for one in told]
+    sources = record.facts.source.take(pa.array(places)).to_pylist()
+    patients = record.facts.patient[places].tolist()
+    for patient, number, source in zip(patients, numbers.tolist(), sources, strict=True):
+        found.update((patient, what, source) for what in said[number])
 
 
 def _limits(kinds: Sequence[str], catalogue: Catalogue) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
