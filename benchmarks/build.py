@@ -24,7 +24,7 @@ from benchmarks.population import CORES, FOLDER, made, onstudy
 
 PATIENTS = int(os.environ.get("ONSTUDY_BENCH_BUILD", "25000"))
 GENERATED = 100_000
-ROUNDS, KILLS, KILLED = 3, 20, 3_000
+ROUNDS, KILLS, KILLED = 3, 20, 1_000
 #: Wall and CPU seconds, and the most memory a process held (MiB).
 Cost = tuple[float, float, int]
 

@@ -22,9 +22,7 @@ REQUIRE = "ONSTUDY_REQUIRE"
 SHARED = "ONSTUDY_SHARED"
 
 # The same cases on every run and every machine; `make test-generative` looks further, with new ones.
-settings.register_profile(
-    "same", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+settings.register_profile("same", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("long", settings.get_profile("same"), derandomize=False, max_examples=5000)
 settings.load_profile("same")
 

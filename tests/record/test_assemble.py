@@ -95,15 +95,18 @@ def test_two_halves_of_a_sample_are_one_and_two_whole_ones_are_two() -> None:
     assert len(of(wholes, "csf_examination")) == 2
 
 
+WBC, PERCENT = "on: 2026-03-12, value: 6.0 10*3/uL", "on: 2026-03-12, value: 20 %"
+
+
 @pytest.mark.parametrize(
     "lines",
     [
-        ("kind: blood_wbc, on: 2026-03-12, value: 6.0 10*3/uL", "kind: blood_lymphoblast_percent, on: 2026-03-12, value: 20 %"),
-        ("kind: blood_count, on: 2026-03-12, wbc: 6.0 10*3/uL", "kind: blood_count, on: 2026-03-12, lymphoblasts: 20 %"),
-        ("kind: blood_count, on: 2026-03-12, wbc: 6.0 10*3/uL", "kind: blood_lymphoblast_percent, on: 2026-03-12, value: 20 %"),
+        (f"kind: blood_wbc, {WBC}", f"kind: blood_lymphoblast_percent, {PERCENT}"),
+        ("kind: blood_count, on: 2026-03-12, wbc: 6 10*3/uL", "kind: blood_count, on: 2026-03-12, lymphoblasts: 20 %"),
+        ("kind: blood_count, on: 2026-03-12, wbc: 6 10*3/uL", f"kind: blood_lymphoblast_percent, {PERCENT}"),
     ],
     ids=["two results", "two samples", "a sample and a result"],
-)  # fmt: skip
+)
 def test_results_with_nothing_but_a_day_in_common_may_not_be_of_one_sample(lines: tuple[str, ...]) -> None:
     patient = written(*lines)
     counted = only(patient, "absolute_lymphoblast_count")

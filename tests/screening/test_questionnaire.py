@@ -40,7 +40,8 @@ RELAPSED = {
     "treatment.intent.ALL": "yes", "treatment.intent.ALL.which": "chemotherapy",
     "treatment.intent.ALL.which.chemotherapy.still": "no",
     "treatment.intent.ALL.which.chemotherapy.end.year": "2025",
-    "treatment.intent.ALL.which.chemotherapy.end.month": "11", "menses": "yes",
+    "treatment.intent.ALL.which.chemotherapy.end.month": "11",
+    "menses": "yes", "menses.on.year": "2026", "menses.on.month": "2",
 }  # fmt: skip
 #: A man with squamous lung cancer of stage IV that grew after immunotherapy.
 SQUAMOUS = {
@@ -334,9 +335,9 @@ def test_an_answer_is_an_entry_of_a_patient_file(answers: dict[str, str], fact: 
 
 
 def test_medicines_named_for_a_purpose_are_records_of_their_own() -> None:
-    named = {"treatment.intent.ALL": "yes", "treatment.intent.ALL.which": "corticosteroid hydroxyurea"}
+    named = {"treatment.intent.ALL": "yes", "treatment.intent.ALL.which": "corticosteroid leukapheresis"}
     entries = facts_of(FLAGSHIP, named).values()
-    assert [(one["agent"], one["intent"]) for one in entries] == [("corticosteroid", "ALL"), ("hydroxyurea", "ALL")]
+    assert [(one["agent"], one["intent"]) for one in entries] == [("corticosteroid", "ALL"), ("leukapheresis", "ALL")]
 
 
 @pytest.mark.parametrize("answers", [

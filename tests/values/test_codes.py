@@ -82,9 +82,7 @@ def test_changed_and_exchanged_digits_of_a_snomed_identifier_are_noticed(code: s
             assert not snomed_check_digit_ok(exchanged)
 
 
-@pytest.mark.parametrize(
-    "text", ["", "1975", "1975-", "-2", "1975-22", "1975-2 ", "LP1975-2", "１975-2", "1975‑2"]
-)
+@pytest.mark.parametrize("text", ["", "1975", "1975-", "-2", "1975-22", "1975-2 ", "LP1975-2", "１975-2", "1975‑2"])
 def test_what_is_not_written_as_a_loinc_number_is_none(text: str) -> None:
     assert not loinc_check_digit_ok(text)
 

@@ -101,10 +101,13 @@ class _Said:
     def __init__(self, bases: Bases) -> None:
         self.facts = bases.facts
         self._texts: dict[str, tuple[NDArray[np.int32], tuple[str, ...]]] = {}
+        self._flags: dict[str, NDArray[np.bool_]] = {}
 
     def flag(self, of: str, base: Ints) -> Array:
         """A flag of each fact."""
-        return np.array([_FLAGS[of](fact) for fact in self.facts], np.bool_)[base]
+        if of not in self._flags:
+            self._flags[of] = np.array([_FLAGS[of](fact) for fact in self.facts], np.bool_)
+        return self._flags[of][base]
 
     def text(self, name: str, base: Ints) -> Text:
         """A text of each fact; -1 where it has none."""

@@ -119,9 +119,7 @@ def _key(composite: str, fact: Fact) -> _Key:
     return composite, fact.id, "alone"
 
 
-def _of_one_day(
-    key: _Key, stated: list[Fact], loose: list[tuple[str, Fact]], catalogue: Catalogue
-) -> list[Fact]:
+def _of_one_day(key: _Key, stated: list[Fact], loose: list[tuple[str, Fact]], catalogue: Catalogue) -> list[Fact]:
     """The composites of one day, and one more for what may or may not have been taken together on it.
 
     That one is of unknown value, so that no rule trusts it and none overlooks it for an older sample. It is not

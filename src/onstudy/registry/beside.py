@@ -20,26 +20,13 @@ import msgspec
 
 from onstudy.errors import OnstudyError, Problem
 from onstudy.registry.packing import pack, pack_of_many
-from onstudy.registry.ready import Maker, NoRecord, Place, Ready
+from onstudy.registry.ready import Maker, Met, NoRecord, Ready
 from onstudy.registry.sources import Found
 
 _T = TypeVar("_T")
 #: Bytes and things handed over at once; batches under way for each helper.
 _BATCH_BYTES, _BATCH, _UNDER_WAY = 1 << 20, 64, 3
 _PIPE = 1 << 20
-
-
-class Met:
-    """The places a `Maker` has met, by the numbers it gave them, with their numbers in the store once they have one."""
-
-    def __init__(self) -> None:
-        self.places: list[Place] = []
-        self.stored: list[int] = []
-
-    def add(self, places: list[Place]) -> None:
-        """Take in those it met for the first time."""
-        self.places += places
-        self.stored += [0] * len(places)
 
 
 class Made(NamedTuple):

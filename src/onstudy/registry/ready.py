@@ -156,6 +156,19 @@ class Maker:
         return sorted(set(facets)), listed, near
 
 
+class Met:
+    """The places a `Maker` has met, by the numbers it gave them, with their numbers in the store once they have one."""
+
+    def __init__(self) -> None:
+        self.places: list[Place] = []
+        self.stored: list[int] = []
+
+    def add(self, places: list[Place]) -> None:
+        """Take in those it met for the first time."""
+        self.places += places
+        self.stored += [0] * len(places)
+
+
 def _texts(locations: list[Location], odd: list[tuple[str, str]]) -> tuple[list[str], list[str], list[str]]:
     """Name, status and ZIP code of each site."""
     return (

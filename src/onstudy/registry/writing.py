@@ -11,8 +11,7 @@ from array import array
 from typing import NamedTuple
 
 from onstudy.registry import bits
-from onstudy.registry.beside import Met
-from onstudy.registry.ready import Facet, Place, Ready
+from onstudy.registry.ready import Facet, Met, Place, Ready
 from onstudy.registry.store import said, say
 
 #: Trials kept in mind before sets and places are written; bounds memory, not the transaction.
