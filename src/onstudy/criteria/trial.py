@@ -61,12 +61,17 @@ class Setting:
 
 @dataclass(frozen=True)
 class Definition:
-    """A named rule. `of` is the kind whose records it is about, or ""."""
+    """A named rule. `of` is the kind whose records it is about, or "".
+
+    One of the classes of a `category` (CNS category) has a `label` (CNS 2): screenings report which of them it is.
+    """
 
     name: str
     named: Named
     text: str
     note: str = ""
+    category: str = ""
+    label: str = ""
 
 
 @dataclass(frozen=True)

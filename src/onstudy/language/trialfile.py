@@ -203,7 +203,10 @@ class _TrialReader:
     def read_definition(self, name: str, part: Node) -> Definition | None:
         if name in self.catalogue.kinds:
             self.wrong(f"definition {name} has the name of a kind; choose another", part)
-        entries = self.checked(part, ("rule", "of", "note"), ("rule",), f"definition {name}")
+        known = ("rule", "of", "note", "category", "label")
+        entries = self.checked(part, known, ("rule",), f"definition {name}")
+        if ("category" in entries) != ("label" in entries) or ("category" in entries and "of" in entries):
+            self.wrong(f"definition {name}: a class of patients has a category and a label, and no `of`", part)
         of = self.text(entries, "of")
         if of and of not in self.catalogue.kinds:
             self.wrong(f"there is no kind {of!r}{nearest(of, self.catalogue.kinds)}", entries["of"])
@@ -211,7 +214,8 @@ class _TrialReader:
         rule = self.rule(entries.get("rule"), of)
         if rule is None:
             return None
-        return Definition(name, Named(name, rule, of), unparse(rule), self.text(entries, "note"))
+        note, category, label = (self.text(entries, key) for key in ("note", "category", "label"))
+        return Definition(name, Named(name, rule, of), unparse(rule), note, category, label)
 
     def step(self, node: Node) -> Step:
         entries = self.checked(node, ("id", "title", "criteria"), ("id", "title", "criteria"), "a step")

@@ -150,6 +150,8 @@ def to_text(screening: Screening) -> str:
         lines += _wrapped(f"absence assumed where nothing is recorded: {', '.join(s.assumed_complete)}", "")
     if s.defaults_used:
         lines += _wrapped(f"default upper limits of normal used for: {', '.join(s.defaults_used)}", "")
+    for category, found in s.categories:
+        lines += _wrapped(f"{category}: {found}", "")
     for cohort in s.cohorts:
         lines += ["", *_cohort_text(cohort, s)]
     lines += ["", *_criteria_text(s)]

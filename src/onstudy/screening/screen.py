@@ -114,6 +114,7 @@ class Screening:
     cohorts: tuple[CohortResult, ...]
     criteria: tuple[CriterionResult, ...]
     problems: tuple[Problem, ...]
+    categories: tuple[tuple[str, str], ...]  # what the trial file classifies (CNS category), and as what
     catalogue: Catalogue = field(repr=False)
 
     def __getitem__(self, name: str) -> CohortResult:
@@ -186,6 +187,7 @@ def screen(
         cohorts=tuple(work.cohort(cohort.id, cohort.title, rows) for cohort in trial.cohorts),
         criteria=rows,
         problems=(*problems, *_old_results(rows, on, catalogue)),
+        categories=work.categories(),
         catalogue=catalogue,
     )
 
@@ -224,6 +226,14 @@ def too_old(row: CriterionResult, on: date, catalogue: Catalogue) -> list[tuple[
         if advised is not None and result and day is not None and on.toordinal() - int(day) > advised.amount:
             found.append((fact, on.toordinal() - int(day)))
     return found
+
+
+def _class(labels: Mapping[str, Truth]) -> str:
+    surely = [label for label, truth in labels.items() if truth is TRUE]
+    possible = [label for label, truth in labels.items() if truth is UNKNOWN]
+    if surely:
+        return " and ".join(surely)
+    return f"not settled: {' or '.join(possible)}" if possible else f"none of {', '.join(labels)}"
 
 
 def _old_results(rows: Iterable[CriterionResult], on: date, catalogue: Catalogue) -> list[Problem]:
@@ -266,6 +276,15 @@ class _Work:
         if recorded.truth is not UNKNOWN:
             return recorded, recorded
         return recorded, self.memory(day, True).evaluate(rule)
+
+    def categories(self) -> tuple[tuple[str, str], ...]:
+        """Of each category its class on the registration date as recorded; where that is open, those it may be."""
+        truths: dict[str, dict[str, Truth]] = {}
+        for definition in self.trial.definitions.values():
+            if definition.category:
+                found = self.memory(self.first, False).evaluate(definition.named)
+                truths.setdefault(definition.category, {})[definition.label] = found.truth
+        return tuple((category, _class(labels)) for category, labels in truths.items())
 
     def row(self, criterion: Criterion) -> CriterionResult:
         rule = criterion.rule
