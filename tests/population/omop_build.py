@@ -57,7 +57,11 @@ PERSON = {"person_id": 1, "gender_concept_id": 8532, "year_of_birth": 1960, "mon
 CONCEPT_COLUMNS = ("concept_id", "vocabulary_id", "concept_code", "concept_name")
 
 
-def write_cdm(folder: Path, released: str = "2026-03-16", **tables: Iterable[Cells]) -> Path:
+#: The day on which the tables were released, unless a test says otherwise.
+RELEASED = "2026-03-16"
+
+
+def write_cdm(folder: Path, released: str = RELEASED, /, **tables: Iterable[Cells]) -> Path:
     """A folder of CSV files with one woman, the concepts of the tests, and the rows given."""
     concepts = [dict(zip(CONCEPT_COLUMNS, row, strict=True)) for row in CONCEPTS]
     every: dict[str, Iterable[Cells]] = {"person": [PERSON], "concept": concepts, **tables}

@@ -18,7 +18,7 @@ from onstudy.population.generate_people import (
     UNTYPED,
     People,
 )
-from onstudy.population.generate_rows import DAY, MONTH, YEAR, Book, Dates, Words, dates, numbers
+from onstudy.population.generate_rows import DAY, MINUTE, MONTH, YEAR, Book, Dates, Words, dates, numbers
 
 
 def say_leukemia(people: People, book: Book) -> None:
@@ -187,7 +187,11 @@ def _spinal_fluid(people: People, book: Book) -> None:
         book.say(
             "csf_examination",
             people.all[which],
-            on=np.minimum(day + draws.between(f"{name}, after", 0, 6), people.today),
+            on=dates(
+                np.minimum(day + draws.between(f"{name}, after", 0, 6), people.today),
+                MINUTE,
+                draws.between(f"{name}, minute", 480, 900),
+            ),
             wbc=_counted(wbc),
             rbc=_counted(rbc),
             cytospin=cytospin,

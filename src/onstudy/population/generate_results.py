@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from onstudy.population.generate_draws import Draws, Flags, Floats, Ints
 from onstudy.population.generate_leukemia import words
 from onstudy.population.generate_people import NEW, WORKED_UP, People
-from onstudy.population.generate_rows import DAY, MINUTE, Book, Words, dates, numbers
+from onstudy.population.generate_rows import MINUTE, Book, Dates, Words, dates, numbers
 
 #: The laboratories: two with conventional units, two with SI units. A limit is written as the laboratory does.
 CONVENTIONAL, SECOND_CONVENTIONAL, SI, SECOND_SI = range(4)
@@ -71,6 +72,11 @@ class Visit:
     draws: Draws
     name: str
 
+    @cached_property
+    def drawn(self) -> Dates:
+        """When blood was drawn for the counts: the minute is what tells that they are of one sample."""
+        return dates(self.day, MINUTE, self.draws.between(f"{self.name}, drawn", 400, 620))
+
 
 def say_results(people: People, book: Book) -> None:
     """Everything that is measured."""
@@ -116,7 +122,7 @@ def _chemistry(visit: Visit, book: Book) -> None:
         * np.where(draws.chance(f"{name}, kidney", 0.05), 2.4, 1.0),
     }
     for test in CHEMISTRY:
-        _report(visit, book, test, results[test.kind], 0.97)
+        _report(visit, book, test, results[test.kind], 0.97, dates(visit.day))
 
 
 def _counts(visit: Visit, book: Book) -> None:
@@ -133,7 +139,7 @@ def _counts(visit: Visit, book: Book) -> None:
     }
     shares = (0.98, 0.9, 0.6, 0.85, 0.4)
     for test, share in zip(COUNTS, shares, strict=True):
-        _report(visit, book, test, results[test.kind], share)
+        _report(visit, book, test, results[test.kind], share, visit.drawn)
     _lymphoblasts(visit, blood, book)
 
 
@@ -148,16 +154,17 @@ def _lymphoblasts(visit: Visit, blood: Flags, book: Book) -> None:
     status = Words(awaited.astype(np.int64), ("", "pending"))
     day = visit.day[kept]
     recorded = np.minimum(day + some.between(f"{name}, differential, recorded", 0, 2), visit.people.today)
-    book.say("blood_lymphoblast_percent", visit.who[kept], day, None, recorded, value=value, unit="%", status=status)
+    on = visit.drawn.of(kept)
+    book.say("blood_lymphoblast_percent", visit.who[kept], on, None, recorded, value=value, unit="%", status=status)
 
 
-def _report(visit: Visit, book: Book, test: Test, result: Floats, share: float) -> None:
-    """Results as the laboratories write them; some are lost, some are wrong."""
+def _report(visit: Visit, book: Book, test: Test, result: Floats, share: float, on: Dates) -> None:
+    """Results of `on` as the laboratories write them; some are lost, some are wrong."""
     care = visit.people.care
     kept = visit.draws.chance(f"{visit.name}, {test.kind}, kept", np.where(care == WORKED_UP, max(share, 0.995), share))
     draws = visit.draws.of(kept)
     laboratory, values = visit.laboratory[kept], result[kept]
-    who, day = visit.who[kept], visit.day[kept]
+    who, day, on = visit.who[kept], visit.day[kept], on.of(kept)
     careless = visit.careless[kept] & (test.kind != "blood_wbc")  # every count needs the white cells
     slip = np.where(careless, draws.uniform(f"{visit.name}, {test.kind}, slip"), 1.0)
     recorded = dates(np.minimum(day + draws.between(f"{visit.name}, {test.kind}, recorded", 0, 2), visit.people.today))
@@ -171,7 +178,7 @@ def _report(visit: Visit, book: Book, test: Test, result: Floats, share: float) 
         book.say(
             test.kind,
             who[at],
-            on=day[at],
+            on=on.of(at),
             recorded=recorded.of(at),
             value=written,
             unit=units,
@@ -243,8 +250,7 @@ def _tracing(people: People, book: Book) -> None:
     wanted = draws.normal("qtcf", np.where(draws.chance("long qt", 0.07), 482, 420), 17)
     qt = np.rint(wanted * np.cbrt(60 / rate)).astype(np.int64)
     day = people.seen[at] - draws.days("ecg before", 6, 300)
-    timed = draws.chance("ecg timed", 0.25)
-    on = dates(day, np.where(timed, MINUTE, DAY), np.where(timed, draws.between("ecg minute", 430, 1090), 0))
+    on = dates(day, MINUTE, draws.between("ecg minute", 430, 1090))
     form = draws.pick("ecg form", (0.42, 0.42, 0.1, 0.06))
     form = np.where(people.care[at] == WORKED_UP, form % 2, form)
     bazett = np.rint(qt * np.sqrt(rate / 60))

@@ -111,7 +111,8 @@ class _Work:
         some = np.flatnonzero(words != "")
         values = self.catalogue.value_sets[_SEX]
         base = {
-            word: self.bases.place(Fact("", _SEX, value=values.meaning(word))) for word in set(words[some].tolist())
+            word: self.bases.place(Fact("", _SEX, value=values.meaning(word)))
+            for word in sorted(set(words[some].tolist()))
         }
         start, rows = self.born.take(some), len(some)
         ever = from_whens([When(Interval(None, parse_when(f"{EARLIEST_YEAR}-01-01").span.low))])
