@@ -134,6 +134,18 @@ def test_another_result_of_the_day_leaves_what_a_sample_gives() -> None:
     assert number(patient, "absolute_lymphoblast_count") == 1200
 
 
+def test_a_rate_of_the_day_leaves_a_reported_qtcf_alone() -> None:
+    patient = written(
+        "kind: qtcf, on: 2026-03-12, value: 425 ms", "kind: ecg_heart_rate, on: 2026-03-12, value: 80 /min"
+    )
+    assert set(only(patient, "ecg").parts) == {"qtcf"}
+    assert (only(patient, "ecg").lacks, patient.problems) == (None, ())
+    apart = written(
+        "kind: qt_interval, on: 2026-03-12, value: 425 ms", "kind: ecg_heart_rate, on: 2026-03-12, value: 80 /min"
+    )
+    assert only(apart, "qtcf").lacks == "imprecise_date"
+
+
 def test_formulas_that_contradict_each_other_give_nothing() -> None:
     patient = written("kind: ecg, on: 2026-03-14, qt: 427 ms, rate: 90 /min, rr: 1000 ms")
     assert (only(patient, "qtcf").value, only(patient, "qtcf").lacks) == (None, "conflict")

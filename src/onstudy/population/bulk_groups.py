@@ -107,6 +107,9 @@ class _Composer:
         first, count = _begins(count[wanted]), count[wanted]
         unsure = (self.keys.sort[members[first]] == _DAY) & (count > 1)  # the day alone does not join them
         odd.append(self._beside_others(members[first], unsure, stated))
+        telling = np.array([self._tells(name) for name in self.kinds], np.int64)[self.kind[members]]
+        few = np.add.reduceat(telling, first) < 2 if len(first) else unsure  # whether it matters, a formula decides
+        odd.append(self.facts.patient[members[first[unsure & few]]])
         facts = self._wholes(members, first, count, unsure)
         wholes = np.repeat(np.arange(len(first)) + len(self.facts), count)
         numbers = np.array([self._number(name) for name in self.kinds], np.int64)

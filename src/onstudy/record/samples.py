@@ -12,6 +12,7 @@ from dataclasses import replace
 from itertools import combinations
 
 from onstudy.record.catalogue import Catalogue, Kind
+from onstudy.record.formula import parse_formula
 from onstudy.record.patient import Fact
 from onstudy.values.calendar import When, show
 from onstudy.values.interval import Interval, hull
@@ -123,17 +124,38 @@ def _of_one_day(key: _Key, stated: list[Fact], loose: list[tuple[str, Fact]], ca
     """The composites of one day, and one more for what may or may not have been taken together on it.
 
     That one is of unknown value, so that no rule trusts it and none overlooks it for an older sample. It is not
-    needed where one stated sample holds the same results as all others of the day.
+    needed where one stated sample holds the same results as all others of the day, or where nothing depends on it.
     """
     names = {name for name, _ in loose}.union(*(fact.parts for fact in stated))
     if any(names <= fact.parts.keys() and _says_the_same(fact, stated, loose) for fact in stated):
         return stated
     kind = catalogue.kinds[key[0]]
     sources = [*(set(fact.parts) for fact in stated), *({name} for name in sorted({name for name, _ in loose}))]
-    if all(one & other for one, other in combinations(sources, 2)):  # each holds what the other does: two samples
-        return [*stated, _composite(key, loose)] if loose and _makes_one(kind, loose) else stated
+    if not _matters(kind, sources, catalogue):
+        telling = [(name, fact) for name, fact in loose if name in (kind.identifying or names)]
+        return [*stated, _composite(key, telling)] if telling else stated
     rest = [*loose, *((name, part) for fact in stated for name, part in fact.parts.items())]
     return [*stated, replace(_composite(key, rest), lacks=IMPRECISE_DATE)] if _makes_one(kind, rest) else stated
+
+
+def _matters(kind: Kind, sources: list[set[str]], catalogue: Catalogue) -> bool:
+    """Whether it matters that results of several sources may be of one sample: two of them would each make one, and
+    hold nothing that the other holds too; or a formula takes from several what nobody reported.
+    """
+    names = set[str]().union(*sources)
+    samples = [source for source in sources if source & set(kind.identifying or names)]
+    if not samples:
+        return False
+    if any(one.isdisjoint(other) for one, other in combinations(samples, 2)):
+        return True
+    reported = {kind.components[name] for name in names}
+    inputs = [
+        set(parse_formula(rule.formula).names)
+        for entry in catalogue
+        for rule in entry.derive
+        if rule.of == kind.name and entry.name not in reported
+    ]
+    return any(taken <= names and not any(taken <= source for source in sources) for taken in inputs)
 
 
 def _says_the_same(whole: Fact, stated: list[Fact], loose: list[tuple[str, Fact]]) -> bool:
