@@ -140,6 +140,10 @@ def test_a_rate_of_the_day_leaves_a_reported_qtcf_alone() -> None:
     )
     assert set(only(patient, "ecg").parts) == {"qtcf"}
     assert (only(patient, "ecg").lacks, patient.problems) == (None, ())
+    whole = written(
+        "kind: ecg, on: 2026-03-12, qtcf: 425 ms, qt: 400 ms", "kind: ecg_heart_rate, on: 2026-03-12, value: 80 /min"
+    )
+    assert (number(whole, "qtcf"), whole.problems) == (425, ())
     apart = written(
         "kind: qt_interval, on: 2026-03-12, value: 425 ms", "kind: ecg_heart_rate, on: 2026-03-12, value: 80 /min"
     )

@@ -153,8 +153,6 @@ def _wrong_start(posted: Sent, stock: Stock) -> dict[str, str]:
             _case(posted, stock).patients  # noqa: B018 - reading it is what may fail
         except OnstudyError as error:
             found["file"] = str(error).replace(f"{posted.name}: ", "The file ", 1)
-        except KeyError:
-            pass
     if stock.trial(posted.text("trial")) is None:
         found["trial"] = "Choose a trial."
     try:
