@@ -48,7 +48,7 @@ def _loaded() -> list[str]:
                     finding = recorded.evaluate(row.rule)
                     evidence_of(finding)
                     if finding.truth is UNKNOWN:  # the second answer differs nowhere else
-                        evidence_of(confirmed.evaluate(row.rule))
+                        evidence_of(confirmed.settled(finding))
 
     def everything() -> None:
         for patient in patients:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum
 
-from onstudy.criteria.expr import TruthExpr
+from onstudy.criteria.expr import And, Expr, If, Named, Not, Or, TruthExpr
 from onstudy.criteria.finding import Finding
 from onstudy.engines.candidates import NONE, Case
-from onstudy.values.truth import UNKNOWN, Truth
+from onstudy.values.truth import FALSE, TRUE, UNKNOWN, Truth, any_of, negate
 
 
 class Depth(Enum):
@@ -18,8 +19,44 @@ class Depth(Enum):
     WHOLE = "whole"  # also what an `if` asks for where its condition fails
 
 
-def combined(node: TruthExpr, truth: Truth, parts: tuple[Finding, ...]) -> Finding:
-    """The finding of a node over its parts: unknown for the causes of those that are."""
+Parts = tuple[Finding, ...]
+
+
+def _all(parts: Parts) -> Truth:
+    results = [part.result for part in parts]
+    return FALSE if FALSE in results else UNKNOWN if UNKNOWN in results else TRUE
+
+
+def _any(parts: Parts) -> Truth:
+    results = [part.result for part in parts]
+    return TRUE if TRUE in results else UNKNOWN if UNKNOWN in results else FALSE
+
+
+def _negated(parts: Parts) -> Truth:
+    return negate(parts[0].truth)
+
+
+def _implied(parts: Parts) -> Truth:
+    return any_of((negate(parts[0].truth), parts[1].truth))
+
+
+def _itself(parts: Parts) -> Truth:
+    return parts[0].truth
+
+
+#: What the parts of a node that only combines come to together.
+TOGETHER: dict[type[Expr], Callable[[Parts], Truth]] = {
+    And: _all,
+    Or: _any,
+    Not: _negated,
+    If: _implied,
+    Named: _itself,
+}
+
+
+def combined(node: TruthExpr, parts: Parts) -> Finding:
+    """The finding of a node of `TOGETHER` over its parts: unknown for the causes of those that are."""
+    truth = TOGETHER[type(node)](parts)
     if truth is not UNKNOWN:
         return Finding(node, truth, parts=parts)
     unknown = [part for part in parts if part.result is UNKNOWN]

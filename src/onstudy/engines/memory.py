@@ -8,15 +8,16 @@ another. Nothing here knows a unit, a file format or today's date.
 from __future__ import annotations
 
 from collections.abc import Callable
+from weakref import proxy
 
 from onstudy.criteria import expr as e
 from onstudy.criteria.expr import Expr, TruthExpr, ValueExpr
 from onstudy.criteria.finding import Ask, Finding, Reason
 from onstudy.engines.candidates import NONE, NOTHING_OPEN, Case, Match, Open, Reasons
 from onstudy.engines.cases import Cases
-from onstudy.engines.combining import Depth, combined, plainly
+from onstudy.engines.combining import TOGETHER, Depth, combined, plainly
 from onstudy.engines.records import Records
-from onstudy.engines.timing import outermost, relate, statement
+from onstudy.engines.timing import outermost, relate
 from onstudy.engines.view import REGISTRATION, Anchors, Subject, View
 from onstudy.record.catalogue import STATE, Kind
 from onstudy.record.patient import Value
@@ -40,7 +41,8 @@ class Memory:
         registration = anchors.get(REGISTRATION)
         assert registration is not None and registration.day is not None, "registration is one known day"
         self.catalogue = view.catalogue
-        self.records = Records(view, registration.day, assumed, self, depth is not Depth.BRIEF)
+        evaluator = proxy(self)  # a cycle would keep every record alive until the garbage collector comes
+        self.records = Records(view, registration.day, assumed, evaluator, depth is not Depth.BRIEF)
         self.values = Cases(self.records, anchors)
         self.brief, self.whole = depth is Depth.BRIEF, depth is Depth.WHOLE
         self._named: dict[tuple[int, int], Finding] = {}
@@ -48,6 +50,21 @@ class Memory:
     def evaluate(self, node: TruthExpr, subject: Subject | None = None) -> Finding:
         """What a truth node comes to; `subject` is the record a body is about."""
         return _TRUTHS[type(node)](self, node, subject)
+
+    def settled(self, recorded: Finding) -> Finding:
+        """What a rule comes to once absences are assumed, from what it came to without: only what was unknown is
+        worked out again, since an assumption settles nothing else.
+        """
+        if recorded.result is not UNKNOWN:
+            return recorded
+        node = recorded.expr
+        assert isinstance(node, TruthExpr), "a finding of a value has no second answer"
+        found = self._named.get((id(node), 0))
+        if found is None and type(node) in TOGETHER:
+            found = combined(node, tuple([self.settled(part) for part in recorded.parts]))
+            if isinstance(node, e.Named):
+                self._named[id(node), 0] = found
+        return self.evaluate(node) if found is None else found
 
     def cases(self, node: ValueExpr, subject: Subject | None) -> list[Case]:
         """Every value a value node may have."""
@@ -59,40 +76,35 @@ class Memory:
         if self.brief:
             return self._briefly(node, node.parts, subject, FALSE)
         parts = tuple([_TRUTHS[type(part)](self, part, subject) for part in node.parts])
-        results = [part.result for part in parts]
-        return combined(node, FALSE if FALSE in results else UNKNOWN if UNKNOWN in results else TRUE, parts)
+        return combined(node, parts)
 
     def _or(self, node: e.Or, subject: Subject | None) -> Finding:
         if self.brief:
             return self._briefly(node, node.parts, subject, TRUE)
         parts = tuple([_TRUTHS[type(part)](self, part, subject) for part in node.parts])
-        results = [part.result for part in parts]
-        return combined(node, TRUE if TRUE in results else UNKNOWN if UNKNOWN in results else FALSE, parts)
+        return combined(node, parts)
 
     def _briefly(
         self, node: TruthExpr, nodes: tuple[TruthExpr, ...], subject: Subject | None, settled: Truth
     ) -> Finding:
         """Parts one by one, up to the first that settles the whole: the FALSE of an "and", the TRUE of an "or"."""
         parts: list[Finding] = []
-        truth = negate(settled)
         for each in nodes:
             part = _TRUTHS[type(each)](self, each, subject)
             if part.result is settled:
                 return Finding(node, settled, parts=(part,))
-            truth = UNKNOWN if part.result is UNKNOWN else truth
             parts.append(part)
-        return combined(node, truth, tuple(parts))
+        return combined(node, tuple(parts))
 
     def _not(self, node: e.Not, subject: Subject | None) -> Finding:
         part = _TRUTHS[type(node.part)](self, node.part, subject)
-        return combined(node, negate(part.truth), (part,))
+        return combined(node, (part,))
 
     def _if(self, node: e.If, subject: Subject | None) -> Finding:
         condition = self.evaluate(node.condition, subject)
         if condition.truth is FALSE and not self.whole:
             return Finding(node, TRUE, parts=(condition,))
-        parts = (condition, self.evaluate(node.then, subject))
-        return combined(node, any_of((negate(parts[0].truth), parts[1].truth)), parts)
+        return combined(node, (condition, self.evaluate(node.then, subject)))
 
     def _named_rule(self, node: e.Named, subject: Subject | None) -> Finding:
         """A definition is worked out once, or once for each record it is about (the view keeps those alive)."""
@@ -101,7 +113,7 @@ class Memory:
         found = self._named.get(key)
         if found is None:
             part = _TRUTHS[type(node.expr)](self, node.expr, about)
-            found = self._named[key] = combined(node, part.truth, (part,))
+            found = self._named[key] = combined(node, (part,))
         return found
 
     # Comparing --------------------------------------------------------------------------------------------
@@ -112,6 +124,10 @@ class Memory:
             limit = node.right
             return self._judge(node, left, _NOTHING_ELSE, lambda a, _b: self._against_limit(node.op, a, limit))
         right = self.cases(node.right, subject)
+        if len(left) == len(right) == 1 and right[0].about is None:
+            truth, _ = _compared(node.op, left[0].value, right[0].value)
+            if truth is not UNKNOWN:
+                return plainly(node, truth, left[0])
         return self._judge(node, left, right, lambda a, b: _compared(node.op, a.value, b.value))
 
     def _against_limit(self, op: Op, case: Case, limit: e.Limit) -> tuple[Truth, Reasons]:
@@ -191,12 +207,12 @@ class Memory:
         if kind.extent == STATE and node.records.lookback is None:
             return self._state(node, kind, subject)
         matches = self.records.matches(node.records, subject)
+        truths = [match.truth for match in matches]
         if not node.closed:
-            found = any(match.truth is TRUE for match in matches)
-            open_end = self.records.unseen(node.records, None, subject, cite=not found)
+            open_end = self.records.unseen(node.records, None, subject, cite=TRUE not in truths)
         else:
             open_end = NOTHING_OPEN if matches else self.records.denied(node.records, subject)
-        truth = any_of([open_end.truth, *[match.truth for match in matches]])
+        truth = any_of((open_end.truth, *truths))
         return self._counted(node, truth, matches, open_end, [m.where for m in matches])
 
     def _every(self, node: e.Every, subject: Subject | None) -> Finding:
@@ -225,6 +241,9 @@ class Memory:
         parts: list[Finding | None],
     ) -> Finding:
         """A finding over records: its evidence are the records that make it what it is."""
+        if not matches:
+            nothing = open_end.denials if truth is not UNKNOWN else ()
+            return Finding(node, truth, open_end.reasons, nothing, (), open_end.asks, None, open_end.assumed)
         found = tuple([part for part in parts if part is not None])
         if truth is not UNKNOWN:
             evidence = tuple([match.fact for match in matches if match.truth is TRUE])
@@ -239,8 +258,7 @@ class Memory:
     def _state(self, node: e.Any, kind: Kind, subject: Subject | None) -> Finding:
         """A state: the newest statement on or before the index date, yes or no, holds."""
         until, view = self.records.until_index, self.records.view
-        said = [Match(fact, until(fact)) for fact in view.facts(kind.name)]
-        said += [Match(fact, until(statement(fact))) for fact in view.denials(kind.name)]
+        said = [Match(fact, until(fact)) for fact in (*view.facts(kind.name), *view.denials(kind.name))]
         possible = outermost([m for m in said if m.truth is not FALSE], newest=True)
         if not possible:
             open_end = NOTHING_OPEN if node.closed else self.records.unseen(node.records, None, subject)

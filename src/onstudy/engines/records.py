@@ -15,7 +15,7 @@ from onstudy.criteria.expr import Relation, TruthExpr, ValueExpr, Which
 from onstudy.criteria.finding import Ask, AskClass, Finding, Reason
 from onstudy.engines.candidates import NONE, NOTHING_OPEN, Case, Match, Open, Reasons
 from onstudy.engines.denials import carrying
-from onstudy.engines.timing import outermost, overlaps
+from onstudy.engines.timing import outermost, overlaps, stated
 from onstudy.engines.view import Subject, View
 from onstudy.record.catalogue import MOMENT, STATE, Kind
 from onstudy.record.patient import Fact
@@ -178,8 +178,8 @@ class Records:
         return When(Interval(fact.start.span.low, None))
 
     def until_index(self, fact: Fact) -> Truth:
-        """Whether a fact starts on or before the registration day."""
-        return compare(Op.LE, fact.start.days, self.index_days)
+        """Whether a fact starts, or a denial speaks, on or before the registration day."""
+        return compare(Op.LE, stated(fact).days, self.index_days)
 
     # What nobody recorded -------------------------------------------------------------------------------------
 

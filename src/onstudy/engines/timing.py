@@ -81,6 +81,8 @@ def _overlaps_hours(start: When, end: When, back: e.Lookback, anchor: When, leng
 
 def outermost(matches: list[Match], newest: bool) -> list[Match]:
     """Those that no certain match surely comes after (or, for the earliest, before)."""
+    if len(matches) < 2:
+        return matches
     sure = [match.fact for match in matches if match.truth is TRUE]
     op = Op.GT if newest else Op.LT
     return [m for m in matches if not any(_moment(op, fact, m.fact) is TRUE for fact in sure)]
@@ -97,8 +99,3 @@ def stated(fact: Fact) -> When:
     if fact.negative:
         return fact.end or fact.recorded or fact.start
     return fact.start
-
-
-def statement(denial: Fact) -> Fact:
-    """A denial of a state, placed on the day it was made."""
-    return Fact(id=denial.id, kind=denial.kind, start=stated(denial), negative=True)

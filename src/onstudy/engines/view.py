@@ -7,12 +7,13 @@ could lie; where no region is left, none is zero.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache, lru_cache
 
 from onstudy.record.catalogue import BOOLEAN, DAY, MOMENT, NO, STATE, YES, Catalogue
-from onstudy.record.patient import Fact, Patient, Value
-from onstudy.values.calendar import When, between
+from onstudy.record.patient import Coverage, Fact, Patient, Value
+from onstudy.values.calendar import UNDATED, When, between
 from onstudy.values.interval import ANYTHING, Interval, Op, compare, point
 from onstudy.values.truth import FALSE, TRUE, Truth
 
@@ -41,6 +42,12 @@ class _Region:
     excluded: tuple[tuple[str, frozenset[str]], ...] = ()
 
 
+#: What a record that was never made could still be, and the negatives that exclude the rest.
+Unrecorded = tuple[tuple[Subject, ...], tuple[Fact, ...]]
+#: The first and the last day of a stretch; None is no bound.
+Days = tuple[int | None, int | None]
+
+
 class View:
     """One patient's facts, ready to be asked for by kind. Made once, used for every rule and every date."""
 
@@ -52,8 +59,10 @@ class View:
             (self._negatives if fact.negative else self._positives)[fact.kind].append(fact)
         self._family: dict[str, tuple[Fact, ...]] = {}
         self._denials: dict[str, tuple[Fact, ...]] = {}
+        self._partial: dict[str, Mapping[str, frozenset[str]]] = {}
         self._unspecified: dict[str, tuple[Fact, ...]] = {}
-        self._unseen: dict[str, tuple[tuple[Subject, ...], tuple[Fact, ...]]] = {}
+        self._unseen: dict[tuple[str, frozenset[str], bool], Unrecorded] = {}
+        self._sure: dict[tuple[str, str], Days | None] = {}
         self._conflicting: dict[str, bool] = {}
         self._silence: dict[tuple[str, str], Value] = {}
 
@@ -61,8 +70,12 @@ class View:
         """The positive facts of a kind and of the kinds below it."""
         found = self._family.get(kind)
         if found is None:
-            names = self.catalogue.families[kind] & self._positives.keys()
-            found = tuple(fact for name in sorted(names) for fact in self._positives[name])
+            names = self.catalogue.families[kind]
+            if len(names) > 1:
+                members = sorted(names & self._positives.keys())
+                found = tuple([fact for name in members for fact in self._positives[name]])
+            else:
+                found = tuple(self._positives.get(kind, ()))
             self._family[kind] = found
         return found
 
@@ -92,9 +105,18 @@ class View:
         """The negatives that speak of a kind: its own and those of the groups above it."""
         found = self._denials.get(kind)
         if found is None:
-            names = sorted({kind, *self.catalogue.ancestors(kind)} & self._negatives.keys())
-            found = tuple(fact for name in names for fact in self._negatives[name])
+            names = [name for name in self.catalogue.lineage[kind] if name in self._negatives]
+            found = tuple([fact for name in names for fact in self._negatives[name]])
             self._denials[kind] = found
+        return found
+
+    def partial(self, kind: str) -> Mapping[str, frozenset[str]]:
+        """The negatives that deny a kind in part only, each (by id) with all the others."""
+        found = self._partial.get(kind)
+        if found is None:
+            partly = frozenset(denial.id for denial in self.denials(kind) if denial.narrowed is not None)
+            found = {d.id: partly - {d.id} for d in self.denials(kind) if d.id in partly}
+            self._partial[kind] = found
         return found
 
     def silence(self, kind: str, attribute: str) -> Value:
@@ -115,11 +137,16 @@ class View:
 
     # Negatives ------------------------------------------------------------------------------------------
 
-    def _surely(self, denial: Fact, newer: str) -> tuple[int | None, int | None] | None:
-        """The days on which there surely was nothing (None: no bound), or None where no day is sure.
+    def _surely(self, denial: Fact, kind: str) -> Days | None:
+        """The days on which there surely was nothing of a kind (None: no bound), or None where no day is sure."""
+        key = (denial.id, kind)
+        if key not in self._sure:
+            newer = self._newer(denial, kind)
+            self._sure[key] = None if newer == "void" else self._stretch(denial, newer)
+        return self._sure[key]
 
-        A negative holds on later days, unless something newer is or may be recorded (`newer`).
-        """
+    def _stretch(self, denial: Fact, newer: str) -> Days | None:
+        """A negative holds on later days, unless something newer is or may be recorded (`newer`)."""
         said = _said(denial)
         begun = self._begun(denial, said)
         if begun == ANYTHING:
@@ -179,9 +206,9 @@ class View:
         """
         said = _said(denial)
         state = ""
-        may_be = self.catalogue.families[kind] | self.catalogue.ancestors(kind)
+        members, groups = self.catalogue.families[kind], self.catalogue.lineage[kind]
         for fact in self.facts(denial.kind):
-            if fact.kind not in may_be:
+            if fact.kind not in members and fact.kind not in groups:
                 continue
             if denial.narrowed is not None and not self._may_concern(denial, fact):
                 continue
@@ -228,36 +255,45 @@ class View:
 
     # What nobody recorded ----------------------------------------------------------------------------------
 
-    def unseen(self, kind: str) -> tuple[tuple[Subject, ...], tuple[Fact, ...]]:
-        """What an unrecorded fact of a kind could still be, and the negatives that exclude the rest."""
-        found = self._unseen.get(kind)
+    def unseen(self, kind: str, dropped: frozenset[str] = frozenset(), covered: bool = True) -> Unrecorded:
+        """What an unrecorded fact of a kind could still be, and the negatives that exclude the rest.
+
+        As it would be without the negatives `dropped` (ids) and, unless `covered`, without what is declared complete.
+        """
+        key = (kind, dropped, covered)
+        found = self._unseen.get(key)
         if found is None:
-            found = self._unseen[kind] = self._work_out_unseen(kind)
+            found = self._unseen[key] = self._work_out_unseen(kind, dropped, covered)
         return found
 
-    def _work_out_unseen(self, kind: str) -> tuple[tuple[Subject, ...], tuple[Fact, ...]]:
-        regions = [_Region(None, None)]
-        names = {kind, *self.catalogue.ancestors(kind)}
-        attested = self.catalogue.kinds[kind].attested
-        for cover in self.patient.coverage:
-            if cover.kind in names or (cover.kind == "all" and not attested):
-                regions = [part for region in regions for part in _without(region, cover.first, cover.last)]
+    def _work_out_unseen(self, kind: str, dropped: frozenset[str], covered: bool) -> Unrecorded:
+        coverage = self._coverage(kind) if covered else []
+        denials = self.denials(kind) if self.catalogue.kinds[kind].extent != STATE else ()
+        if not coverage and not denials:
+            return _anything(kind)
+        regions = [_ANY_TIME]
+        for cover in coverage:
+            regions = [part for region in regions for part in _without(region, cover.first, cover.last)]
         used: list[Fact] = []
-        if self.catalogue.kinds[kind].extent != STATE:
-            for denial in self.denials(kind):
-                newer = self._newer(denial, kind)
-                if newer == "void":
-                    continue
-                sure = self._surely(denial, newer)
-                if sure is None:
-                    continue
-                if regions or denial.narrowed is None:  # where nothing is left open, a part denied proves nothing
-                    used.append(denial)
-                regions = _widest(part for region in regions for part in self._excluding(region, denial, *sure))
+        for denial in denials:
+            sure = self._surely(denial, kind) if denial.id not in dropped else None
+            if sure is None:
+                continue
+            if regions or denial.narrowed is None:  # where nothing is left open, a part denied proves nothing
+                used.append(denial)
+            regions = _widest([part for region in regions for part in self._excluding(region, denial, *sure)])
+        if regions == [_ANY_TIME]:
+            return _anything(kind)[0], tuple(used)
         imagined = [self._imagined(kind, region) for region in regions]
         # A record every value of whose attribute is denied cannot exist.
-        possible = [fact for fact in imagined if frozenset() not in fact.attributes.values()]
-        return tuple(Subject(fact, unseen=True) for fact in possible), tuple(used)
+        possible = [other for other in imagined if frozenset() not in other.fact.attributes.values()]
+        return tuple(possible), tuple(used)
+
+    def _coverage(self, kind: str) -> list[Coverage]:
+        """Over which stretches a kind is completely recorded; "all" does not speak of what is to be attested."""
+        attested = self.catalogue.kinds[kind].attested
+        names = self.catalogue.lineage[kind]
+        return [c for c in self.patient.coverage if c.kind in names or (c.kind == "all" and not attested)]
 
     def _excluding(self, region: _Region, denial: Fact, first: int | None, last: int | None) -> list[_Region]:
         outside = _without(region, first, last)
@@ -265,17 +301,32 @@ class View:
             return outside
         return [_Region(region.first, region.last, (*region.excluded, denial.narrowed)), *outside]
 
-    def _imagined(self, kind: str, region: _Region) -> Fact:
+    def _imagined(self, kind: str, region: _Region) -> Subject:
         when = between(region.first, region.last)
         attributes: dict[str, Value] = {}
         for name, codes in region.excluded:
             left = attributes.get(name)
-            attributes[name] = (left if isinstance(left, frozenset) else self._universe(kind, name)) - codes
-        return Fact(id="", kind=kind, start=when, end=when, attributes=attributes)
+            attributes[name] = _less(left if isinstance(left, frozenset) else self._universe(kind, name), codes)
+        return Subject(Fact(id="", kind=kind, start=when, end=when, attributes=attributes), unseen=True)
 
     def _universe(self, kind: str, attribute: str) -> frozenset[str]:
         values = self.catalogue.codes_of(kind, attribute)
         return values.universe if values is not None else YES_NO
+
+
+_ANY_TIME = _Region(None, None)
+
+
+@cache
+def _anything(kind: str) -> Unrecorded:
+    """Where nothing is excluded: an unrecorded fact of which nothing is known but its kind."""
+    return (Subject(Fact(id="", kind=kind, end=UNDATED), unseen=True),), ()
+
+
+@lru_cache(maxsize=1024)
+def _less(some: frozenset[str], codes: frozenset[str]) -> frozenset[str]:
+    """What is left without some codes; the same few "no" are recorded of many patients."""
+    return some - codes
 
 
 def _said(denial: Fact) -> Interval:
@@ -304,8 +355,10 @@ def _without(region: _Region, first: int | None, last: int | None) -> list[_Regi
     return left
 
 
-def _widest(regions: Iterable[_Region]) -> list[_Region]:
+def _widest(regions: list[_Region]) -> list[_Region]:
     """The regions without those that lie in another and exclude no less: they could hold nothing more."""
+    if len(regions) < 2:
+        return regions
     kept: list[_Region] = []
     for region in regions:
         if not any(_holds(other, region) for other in kept):

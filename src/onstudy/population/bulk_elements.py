@@ -512,61 +512,7 @@ def counted(shape: bytes) -> Counting:
     return counts
 
 
-# The usual Observation ------------------------------------------------------------------------------------
-
-
 def category_kept(category: Raw) -> Raw:
     """The category of an Observation where it may say "vital signs", which is all that readers ask of it."""
     written = bytes(category)
     return category if b"vital" in written.lower() or b"\\" in written else NOTHING
-
-
-class UsualExtension(Element, forbid_unknown_fields=True):
-    """An extension as the project writes most of them."""
-
-    url: str
-    valueDateTime: Text = UNSET
-    valueCodeableConcept: Raw = NOTHING
-    valueBoolean: Raw = NOTHING
-
-
-class UsualObservation(Element, forbid_unknown_fields=True):
-    """An Observation with the elements most have, and no other. The readers look at none of `encounter` to `text`."""
-
-    resourceType: str
-    id: str
-    meta: Meta | UnsetType = UNSET
-    status: Raw = NOTHING
-    code: Raw = NOTHING
-    subject: Reference | UnsetType = UNSET
-    effectiveDateTime: Text = UNSET
-    issued: Text = UNSET
-    valueQuantity: Quantity | UnsetType = UNSET
-    valueCodeableConcept: Raw = NOTHING
-    valueBoolean: Raw = NOTHING
-    valueInteger: Raw = NOTHING
-    interpretation: Raw = NOTHING
-    dataAbsentReason: Raw = NOTHING
-    bodySite: Raw = NOTHING
-    referenceRange: list[ReferenceRange] | UnsetType = UNSET
-    specimen: Reference | UnsetType = UNSET
-    extension: list[UsualExtension] | UnsetType = UNSET
-    category: Raw = NOTHING
-    encounter: Raw = NOTHING
-    performer: Raw = NOTHING
-    basedOn: Raw = NOTHING
-    method: Raw = NOTHING
-    note: Raw = NOTHING
-    text: Raw = NOTHING
-
-
-usual_observation = msgspec.json.Decoder(UsualObservation).decode
-
-
-def shape_of(observation: UsualObservation) -> bytes:
-    """The shape of a usual Observation whose slots are marked: what readers look at of the rest."""
-    one = observation
-    one.meta = UNSET
-    one.category = category_kept(one.category)
-    one.encounter = one.performer = one.basedOn = one.method = one.note = one.text = NOTHING
-    return _encoder.encode(one)

@@ -13,31 +13,28 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 from msgspec import UNSET, Raw
 
 from onstudy.population.bulk_elements import (
     MARK,
     NOTHING,
-    NUMBER_MARK,
     UPDATED,
     Element,
     Meta,
-    Quantity,
     Reference,
     Resource,
     Taking,
     Text,
-    UsualObservation,
     category_kept,
     counted,
     decoded,
     encoded,
-    shape_of,
-    usual_observation,
     walk,
 )
-from onstudy.population.bulk_rows import Builder
+from onstudy.population.bulk_lines import Layouts, One
+from onstudy.population.bulk_rows import Builder, Ints, join_rows
 from onstudy.readers.fhir import ADMINISTRATIVE, READ
 from onstudy.readers.fhir_json import is_id, items, references, resource_type, text
 from onstudy.readers.fhir_own import FACT_ID, FHIR_BASE, PATIENT_ID
@@ -57,8 +54,6 @@ NOBODY = "resources whose subject is not named as a patient"
 
 _TYPE = re.compile(rb'\s*\{\s*"resourceType"\s*:\s*"([A-Za-z]{1,64})"')
 _OWN_NAMES = (FACT_ID, PATIENT_ID)
-_OBSERVATION = b'{"resourceType":"Observation",'
-_SUBJECT = Reference(MARK)
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -76,89 +71,60 @@ class Tally:
 
 
 class Intake:
-    """Takes resources in, one JSON text at a time, and gathers the rows of them."""
+    """Takes resources in, many lines of NDJSON together or one JSON text at a time, and gathers the rows of them."""
 
     def __init__(self) -> None:
         self.builder, self.tally = Builder(_counts), Tally()
-        self.observations = 0  # those taken in by the short way
         into = self.builder
         self._hand = Taking(into.names, into.dates, into.numbers, into.links)
+        self._together: list[tuple[pa.Table, Ints]] = []  # rows, and the place of each among all lines
+        self._places: list[int] = []  # of the rows of the builder
+        self._lines = 0
 
     def rows(self) -> tuple[pa.Table, Tally]:
-        """What was taken in, and the count of it."""
-        if self.observations:
-            self.tally.read["Observation"] += self.observations
-            self.observations = 0
-        return self.builder.table(), self.tally
+        """What was taken in, in its order, and the count of it."""
+        if not self._together:
+            return self.builder.table(), self.tally
+        self._placed()
+        tables = [self.builder.table(), *(table for table, _ in self._together)]
+        place = np.concatenate([np.array(self._places, np.int64), *(places for _, places in self._together)])
+        rows = join_rows(table for table in tables if table.num_rows)
+        return (rows if (np.diff(place) >= 0).all() else rows.take(np.argsort(place, kind="stable"))), self.tally
 
     def lines(self, block: bytes, first: int) -> None:
         """Every line of a block of NDJSON; `first` is the number of its first line."""
-        sound = _is_utf8(block)
-        for number, line in enumerate(block.split(b"\n"), start=first):
-            if not line or line.isspace():
-                continue
-            if len(line) > LONGEST_LINE:
-                self.tally.left[TOO_LONG, ""] += 1
-            elif sound or _is_utf8(line):
-                self.line(line, number)
-            else:
-                self.tally.left[DAMAGED, ""] += 1
+        if _is_utf8(block):
+            found = _LAYOUTS.together(block, first)
+            self.tally.add(Tally(found.read, found.left))
+            if found.rows.num_rows:
+                self._together.append((found.rows, found.line + self._lines))
+            lines, others = found.lines, found.others
+        else:
+            others = list(enumerate(block.split(b"\n")))
+            lines = len(others)
+        before = self._lines
+        for number, line in others:
+            self._lines = before + number
+            self.alone(line, first + number)
+            self._placed()
+        self._lines = before + lines
+
+    def _placed(self) -> None:
+        self._places += [self._lines] * (len(self.builder) - len(self._places))
+
+    def alone(self, line: bytes, number: int) -> None:
+        """One line, which may hold anything; `number` is its place in the source."""
+        if not line or line.isspace():
+            return
+        if len(line) > LONGEST_LINE:
+            self.tally.left[TOO_LONG, ""] += 1
+        elif _is_utf8(line):
+            self.line(line, number)
+        else:
+            self.tally.left[DAMAGED, ""] += 1
 
     def line(self, line: bytes, number: int) -> None:
         """One resource; `number` is its place in the source."""
-        if line.startswith(_OBSERVATION):
-            try:
-                observation = usual_observation(line)
-            except (msgspec.MsgspecError, RecursionError):
-                self._resource(line, number)
-            else:
-                if not self._usual(observation, number):
-                    self._resource(line, number)
-        else:
-            self._resource(line, number)
-
-    def _usual(self, one: UsualObservation, number: int) -> bool:
-        """Take in a usual Observation; false, with nothing taken, where it is none after all."""
-        subject, name = one.subject, one.id
-        if subject is UNSET or subject.reference is UNSET or not is_id(name) or one.resourceType != "Observation":
-            return False
-        key = patient_named(subject.reference)
-        into = self.builder
-        into.names.append(name)
-        one.id = MARK
-        if one.effectiveDateTime is not UNSET:
-            into.dates.append(one.effectiveDateTime)
-            one.effectiveDateTime = MARK
-        if one.issued is not UNSET:
-            into.dates.append(one.issued)
-            one.issued = MARK
-        if one.extension is not UNSET:
-            self._usual_extensions(one, into.dates)
-        _take_number(one.valueQuantity, into.numbers)
-        if one.referenceRange is not UNSET:
-            for part in one.referenceRange:
-                _take_number(part.low, into.numbers)
-                _take_number(part.high, into.numbers)
-        specimen = one.specimen
-        if specimen is not UNSET and specimen.reference is not UNSET:
-            into.links.append(specimen.reference)
-            specimen.reference = MARK
-        one.subject = _SUBJECT
-        into.add(key, number, shape_of(one), None if one.meta is UNSET else _stamp(one.meta))
-        self.observations += 1
-        return True
-
-    def _usual_extensions(self, one: UsualObservation, dates: list[str]) -> None:
-        assert one.extension is not UNSET, "asked only where there are some"
-        kept = [part for part in one.extension if part.url.strip().startswith(FHIR_BASE)]
-        for part in kept:
-            if part.valueDateTime is not UNSET:
-                dates.append(part.valueDateTime)
-                part.valueDateTime = MARK
-        one.extension = kept or UNSET
-
-    def _resource(self, line: bytes, number: int) -> None:
-        """A resource of any type."""
         named = _TYPE.match(line)
         if named is None:
             self._odd(line, number)
@@ -261,12 +227,6 @@ def _inner(contained: Raw) -> list[str]:
 def _counts(shape: bytes) -> tuple[int, int, int, int]:
     found = counted(shape)
     return found.names, found.dates, found.numbers, found.links
-
-
-def _take_number(quantity: Quantity | msgspec.UnsetType, numbers: list[bytes]) -> None:
-    if quantity is not UNSET and quantity.value is not NOTHING:
-        numbers.append(bytes(quantity.value))
-        quantity.value = NUMBER_MARK
 
 
 def _is_utf8(data: bytes) -> bool:
@@ -430,6 +390,25 @@ def blocks(read: Callable[[int], bytes], size: int, tally: Tally) -> Iterator[tu
             rest, skipping = b"", True
     if rest:
         yield rest, number
+
+
+def _one(line: bytes) -> One | None:
+    """What becomes of a line that is one row; None where it is none, or more."""
+    intake = Intake()
+    intake.line(line, 0)
+    into, tally = intake.builder, intake.tally
+    if len(into) != 1 or into.payload or into.members:
+        return None
+    (shape,), (patient,), (stamp,) = into.shapes, into.patient, into.stamp
+    names, dates, links = (tuple(some) for some in (into.names, into.dates, into.links))
+    numbers = tuple(number.decode() for number in into.numbers)
+    return One(
+        shape, patient, names, dates, numbers, links, stamp, tuple(tally.read.elements()), tuple(tally.left.elements())
+    )
+
+
+#: What was learned of lines holds for all sources.
+_LAYOUTS = Layouts(_one, patient_named)
 
 
 def rows_of(lines: Iterable[tuple[bytes, int]]) -> tuple[pa.Table, Tally]:

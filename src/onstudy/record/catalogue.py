@@ -238,6 +238,18 @@ class Catalogue:
 
     def ancestors(self, name: str) -> frozenset[str]:
         """The groups a kind belongs to, near and far."""
+        return self._ancestors[name]
+
+    @cached_property
+    def lineage(self) -> dict[str, tuple[str, ...]]:
+        """For each kind, the kinds of whose records its own are: itself and all groups above it, sorted."""
+        return {name: tuple(sorted({name, *self.ancestors(name)})) for name in self.kinds}
+
+    @cached_property
+    def _ancestors(self) -> dict[str, frozenset[str]]:
+        return {name: self._above(name) for name in self.kinds}
+
+    def _above(self, name: str) -> frozenset[str]:
         found: set[str] = set()
         waiting = list(self.kinds[name].parents)
         while waiting:

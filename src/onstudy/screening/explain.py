@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from onstudy.criteria import expr as e
@@ -27,7 +28,9 @@ from onstudy.screening.wording import (
 )
 from onstudy.values.calendar import When, show
 from onstudy.values.interval import Interval, Op
-from onstudy.values.truth import FALSE, TRUE, UNKNOWN, Truth
+from onstudy.values.truth import FALSE, TRUE, UNKNOWN
+
+Parts = tuple[Finding, ...]
 
 _AT_MOST = 4  # sentences of one criterion before the rest is only counted
 _LISTED = 3  # records of one sentence before the rest is only counted
@@ -40,23 +43,8 @@ def decisive(finding: Finding) -> tuple[Finding, ...]:
     """The parts that make a finding what it is: under AND the false, else the unknown, else all; mirrored
     under OR. An `if` whose condition fails rests on its condition.
     """
-    node, truth, parts = finding.expr, finding.truth, finding.parts
-    match node:
-        case e.And():
-            return _of(parts, truth) if truth is not TRUE else parts
-        case e.Or():
-            return _of(parts, truth) if truth is not FALSE else parts
-        case e.If():
-            if truth is FALSE:
-                return parts
-            if truth is UNKNOWN:
-                return _of(parts, UNKNOWN)
-            return parts[:1] if parts[0].truth is FALSE else parts[1:]
-        case e.Not() | e.Named() | e.Has():
-            return _of(parts, UNKNOWN) or parts if truth is UNKNOWN else parts
-        case e.Every():
-            return _failing(finding) if truth is FALSE else _of(parts, truth) if truth is UNKNOWN else ()
-    return ()
+    rests_on = _RESTS_ON.get(type(finding.expr))
+    return () if rests_on is None else rests_on(finding.result, finding)
 
 
 def _failing(finding: Finding) -> tuple[Finding, ...]:
@@ -65,8 +53,47 @@ def _failing(finding: Finding) -> tuple[Finding, ...]:
     return tuple(part for part in _of(finding.parts, FALSE) if part.about is None or part.about.id in deciding)
 
 
-def _of(parts: tuple[Finding, ...], truth: Truth) -> tuple[Finding, ...]:
-    return tuple(part for part in parts if part.result is truth)
+def _of(parts: Parts, truth: object) -> Parts:
+    return tuple([part for part in parts if part.result is truth])
+
+
+def _of_and(truth: object, finding: Finding) -> Parts:
+    return finding.parts if truth is TRUE else _of(finding.parts, truth)
+
+
+def _of_or(truth: object, finding: Finding) -> Parts:
+    return finding.parts if truth is FALSE else _of(finding.parts, truth)
+
+
+def _of_if(truth: object, finding: Finding) -> Parts:
+    if truth is FALSE:
+        return finding.parts
+    if truth is UNKNOWN:
+        return _of(finding.parts, UNKNOWN)
+    return finding.parts[:1] if finding.parts[0].result is FALSE else finding.parts[1:]
+
+
+def _of_inner(truth: object, finding: Finding) -> Parts:
+    return (truth is UNKNOWN and _of(finding.parts, UNKNOWN)) or finding.parts
+
+
+def _of_every(truth: object, finding: Finding) -> Parts:
+    if truth is FALSE:
+        return _failing(finding)
+    return _of(finding.parts, UNKNOWN) if truth is UNKNOWN else ()
+
+
+_OVER_RECORDS = (e.Has, e.Every)
+
+_RESTS_ON: dict[type[e.Expr], Callable[[object, Finding], Parts]] = {
+    e.And: _of_and,
+    e.Or: _of_or,
+    e.If: _of_if,
+    e.Not: _of_inner,
+    e.Named: _of_inner,
+    e.Has: _of_inner,
+    e.Every: _of_every,
+}
 
 
 def decisive_leaves(finding: Finding, within_records: bool = False) -> tuple[Finding, ...]:
@@ -77,8 +104,9 @@ def decisive_leaves(finding: Finding, within_records: bool = False) -> tuple[Fin
 
 
 def _gather(finding: Finding, within_records: bool, found: list[Finding]) -> None:
-    whole = not finding.parts or (not within_records and isinstance(finding.expr, (e.Has, e.Every)))
-    parts = () if whole else decisive(finding)
+    rests_on = _RESTS_ON.get(type(finding.expr)) if finding.parts else None
+    whole = rests_on is None or (not within_records and type(finding.expr) in _OVER_RECORDS)
+    parts = () if whole or rests_on is None else rests_on(finding.result, finding)
     for part in parts:
         _gather(part, within_records, found)
     if not parts:
@@ -93,7 +121,7 @@ def telling_leaves(finding: Finding, within_records: bool = False) -> tuple[Find
     leaves = decisive_leaves(finding, within_records)
     if finding.truth is not UNKNOWN:
         return leaves
-    beside = (leaf for leaf in _all_leaves(finding) if isinstance(leaf.expr, e.Compare) and leaf.truth is not UNKNOWN)
+    beside = [leaf for leaf in _all_leaves(finding) if isinstance(leaf.expr, e.Compare) and leaf.truth is not UNKNOWN]
     return (*leaves, *beside)
 
 

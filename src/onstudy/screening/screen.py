@@ -275,7 +275,7 @@ class _Work:
         recorded = self.memory(day, False).evaluate(rule)
         if recorded.truth is not UNKNOWN:
             return recorded, recorded
-        return recorded, self.memory(day, True).evaluate(rule)
+        return recorded, self.memory(day, True).settled(recorded)
 
     def categories(self) -> tuple[tuple[str, str], ...]:
         """Of each category its class on the registration date as recorded; where that is open, those it may be."""
