@@ -17,6 +17,7 @@ from typing import IO, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from onstudy.population.decisions import Decisions
@@ -165,11 +166,31 @@ class CsvFile:
         if self._text.tell() > 1 << 20:
             self.flush()
 
+    def add_all(self, rows: pa.Table) -> None:
+        """All rows of a table, column by column."""
+        self._rows.writerows(zip(*(_cells(column) for column in rows.columns), strict=True))
+        self.flush()
+
     def flush(self) -> None:
         """Write what is waiting."""
         self._file.write(self._text.getvalue().encode("utf-8", "replace"))
         self._text.seek(0)
         self._text.truncate()
+
+
+def _cells(column: pa.ChunkedArray) -> list[object]:
+    """What `_cell` makes of each cell of a column."""
+    if pa.types.is_list(column.type):
+        column = pc.binary_join(column, "; ")
+    elif pa.types.is_date(column.type):
+        column = column.cast(pa.string())
+    if pa.types.is_string(column.type):
+        formulas = pc.match_substring_regex(column, _FORMULA.pattern)
+        if pc.any(formulas).as_py():
+            column = pc.if_else(formulas, pc.binary_join_element_wise("'", column, ""), column)
+        column = column.fill_null("")
+    found: list[object] = column.to_pylist()
+    return found
 
 
 def _cell(cell: object) -> object:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO, Protocol, cast
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from onstudy.criteria.trial import Trial
@@ -176,10 +177,9 @@ def write_candidates(
             for batch in _regular(in_order(parts, decisions, spill)):
                 writer.write_table(batch, row_group_size=_ROWS)
                 count += batch.num_rows
-                for row in batch.to_pylist():
-                    table.add(row.values())
-                    _keep_first(seen[row["trial"]], row)
-        table.flush()
+                table.add_all(batch)
+                for trial in batch.column("trial").unique().to_pylist():
+                    _keep_first(seen[trial], batch.filter(pc.equal(batch.column("trial"), trial)))
     return count
 
 
@@ -198,10 +198,12 @@ def _regular(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
         yield pa.Table.from_batches(waiting, SCHEMA)
 
 
-def _keep_first(seen: TrialSeen, row: Mapping[str, Any]) -> None:
-    seen.decided += row["decision"] is not None
-    if row["decision"] is None and len(seen.first) < FIRST:
-        seen.first.append(row)
+def _keep_first(seen: TrialSeen, rows: pa.Table) -> None:
+    """Count the candidates of a trial that somebody has decided on, and keep the first of the others."""
+    decided = rows.column("decision").is_valid()
+    seen.decided += pc.sum(decided).as_py()
+    if len(seen.first) < FIRST:
+        seen.first += rows.filter(pc.invert(decided)).slice(0, FIRST - len(seen.first)).to_pylist()
 
 
 def counts_of(question: Question, results: Results) -> dict[str, dict[str, Any]]:

@@ -67,9 +67,9 @@ def packed(codes: NDArray[np.integer], width: int) -> bytes:
     if (codes == codes[0]).all():
         return varint(rows << 1) + int(codes[0]).to_bytes((width + 7) // 8, "little")
     groups = -(-rows // 8)
-    padded = np.zeros(groups * 8, np.uint32)
+    padded = np.zeros(groups * 8, np.uint8 if width == 2 else np.uint32)
     padded[:rows] = codes
-    bits = _pairs(padded.astype(np.uint8)) if width == 2 else _bits(padded, width)
+    bits = _pairs(padded) if width == 2 else _bits(padded, width)
     return varint(groups << 1 | 1) + bits
 
 

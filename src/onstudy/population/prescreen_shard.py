@@ -105,7 +105,9 @@ class _Trial:
             self.cohorts.append(found)
 
     def _page(self, name: str, recorded: Truths, confirmed: Truths) -> None:
-        self.pages[name], self.pages[f"{name}.if_confirmed"] = page_of(recorded), page_of(confirmed)
+        self.pages[name] = self.pages[f"{name}.if_confirmed"] = page_of(recorded)
+        if not np.array_equal(recorded, confirmed):
+            self.pages[f"{name}.if_confirmed"] = page_of(confirmed)
 
 
 def _shown(row: Criterion, recorded: Truths, confirmed: Truths, everybody: Asked) -> tuple[Truths, Truths]:

@@ -6,15 +6,15 @@ here is what it shows. It prepares a person's decision and never takes it.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import TYPE_CHECKING
 
 from onstudy.criteria.trial import Trial
+from onstudy.printed import page as printed
 from onstudy.record.catalogue import Catalogue
 from onstudy.record.patient import Fact
 from onstudy.screening import overview, rows
@@ -39,8 +39,7 @@ from onstudy.values.calendar import on_day, show, show_day
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-#: Where the style of the worksheet lies, in the package.
-STYLE = ("onstudy.screening", "templates/worksheet.css")
+_SHEET = "worksheet.css"
 MOST_PROBLEMS = 200  # shown on the page; `onstudy facts` lists them all
 
 #: The icon of each status and verdict; the word always stands beside it.
@@ -55,17 +54,24 @@ _WORDS = {**rows.STATUS_WORDS, **VERDICT_WORDS}
 def worksheet(screening: Screening) -> str:
     """The worksheet of a screening, as one HTML page."""
     s = screening
-    return _page(
+    return printed.page(
+        _templates(),
         "worksheet.html",
+        _SHEET,
         running=f"{s.trial.id}, patient {s.patient.id}, registration {s.on}",
-        layout="base.html",
+        layout="frame.html",
         **_shown(s),
     )
 
 
+def worksheet_style() -> str:
+    """The style of the worksheet, as its page carries it."""
+    return printed.style(_templates(), _SHEET)
+
+
 def worksheet_sections(screening: Screening) -> str:
-    """The sections of the worksheet without the page around them, for a page that has one. Their style is `STYLE`."""
-    return _environment().get_template("worksheet.html").render(layout="sections.html", **_shown(screening))
+    """The sections of the worksheet without the page around them, for a page that has one; see `worksheet_style`."""
+    return _templates().get_template("worksheet.html").render(layout="sections.html", **_shown(screening))
 
 
 def _shown(s: Screening) -> dict[str, object]:
@@ -95,8 +101,10 @@ def _shown(s: Screening) -> dict[str, object]:
 def blank_worksheet(trial: Trial, catalogue: Catalogue) -> str:
     """The worksheet of a trial with nothing filled in: value, date and initials are left for the pen."""
     at = rows.anchors(trial)
-    return _page(
+    return printed.page(
+        _templates(),
         "blank.html",
+        _SHEET,
         running=f"{trial.id}, patient ____________________",
         trial=trial,
         moments=[anchor.label for anchor in trial.anchors.values()],
@@ -183,26 +191,9 @@ def _problems(s: Screening) -> _Problems:
 # The page -------------------------------------------------------------------------------------------------
 
 
-def _page(template: str, running: str, **shown: object) -> str:
-    environment = _environment()
-    style = environment.get_template("worksheet.css").render(running=_css_string(_printable(running)))
-    fingerprint = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    return environment.get_template(template).render(style=style, style_hash=fingerprint, **shown)
-
-
-@lru_cache(maxsize=1)
-def _environment() -> Environment:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    made = Environment(
-        loader=PackageLoader("onstudy.screening", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_printable,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+@cache
+def _templates() -> Environment:
+    made = printed.environment("onstudy.screening")
     made.filters["pieces"] = _pieces
     made.globals.update(words=_WORDS, icons=ICONS)
     return made
@@ -211,21 +202,3 @@ def _environment() -> Environment:
 def _pieces(text: str) -> list[tuple[str, bool]]:
     """A text cut around its dates, which are not broken over two lines; True for a date."""
     return [(piece, number % 2 == 1) for number, piece in enumerate(_ISO_DATE.split(text)) if piece]
-
-
-def _printable(value: object) -> object:
-    """Text without what HTML cannot hold: control characters and halves of characters become U+FFFD."""
-    if not isinstance(value, str):
-        return value
-    wrong = {ord(letter): "\ufffd" for letter in set(value) if _unprintable(letter)}
-    return type(value)(value.translate(wrong)) if wrong else value
-
-
-def _unprintable(letter: str) -> bool:
-    code = ord(letter)
-    return (code < 0x20 and letter not in "\t\n") or 0x7F <= code < 0xA0 or 0xD800 <= code < 0xE000
-
-
-def _css_string(text: object) -> str:
-    """Text as the inside of a CSS string: whatever is no plain letter or digit is written as its number."""
-    return "".join(c if c.isascii() and c.isalnum() else f"\\{ord(c):06x}" for c in str(text)[:120])

@@ -94,7 +94,8 @@ class Denials:
     def names(self) -> list[str]:
         """The attributes by which any is narrowed."""
         found = self.places.codes("narrowed.by")
-        return sorted({next(iter(found.words[place])) for place in np.unique(found.index[found.index >= 0])})
+        used = np.flatnonzero(np.bincount(found.index + 1, minlength=1)[1:])  # -1 is no value
+        return sorted({next(iter(found.words[place])) for place in used})
 
     def narrowed_by(self, name: str) -> Mask:
         """Those that are narrowed by one attribute."""
@@ -158,19 +159,25 @@ class Facing:
         return self.related({kind: {kind, *catalogue.ancestors(kind)} for kind in self.subjects.places.kinds})
 
     @cached_property
+    def _until(self) -> Truths:
+        """Whether the negatives were said on the days of the record or later."""
+        return relations.at_most(self.start, self.denials.said)
+
+    @cached_property
+    def _since(self) -> Truths:
+        """Whether they speak of days from before the record's end on."""
+        return np.where(self.denials.always, TRUE, relations.at_most(self.denials.begun, self.ended))
+
+    @cached_property
     def covers(self) -> Mask:
         """Negatives, recorded no earlier, that surely speak of the days of the record."""
-        until = relations.at_most(self.start, self.denials.said) == TRUE
-        since = relations.at_most(self.denials.begun, self.ended) == TRUE
-        found: Mask = (self.recorded_later == FALSE) & until & (self.denials.always | since)
+        found: Mask = (self.recorded_later == FALSE) & (self._until == TRUE) & (self._since == TRUE)
         return found
 
     @cached_property
     def may_speak(self) -> Mask:
         """Negatives that speak, or may speak, of the days of the record, and were not surely recorded before it."""
-        until = relations.at_most(self.start, self.denials.said) != FALSE
-        since = relations.at_most(self.denials.begun, self.ended) != FALSE
-        found: Mask = (self.recorded_later != TRUE) & until & (self.denials.always | since)
+        found: Mask = (self.recorded_later != TRUE) & (self._until != FALSE) & (self._since != FALSE)
         return found
 
     def among_denied(self, attribute: Mapping[str, Codes], whole_word: bool, unknown: bool) -> Mask:

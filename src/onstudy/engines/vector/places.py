@@ -27,9 +27,13 @@ from onstudy.record.shard import (
     NONE,
     UNBOUNDED,
     Table,
+    Text,
     default_of,
 )
 from onstudy.values.calendar import DAY
+
+#: Where fewer than one in so many rows is asked for, they are read by themselves, not out of the whole column.
+_FEW = 8
 
 
 class Places:
@@ -116,13 +120,21 @@ class Places:
             found = self._columns[column] = self._gathered(column)
         return found
 
+    def _of_origin(self, key: str) -> bool:
+        """Whether what is asked for is best taken from what these are some of: read there already, or soon in full."""
+        if self._from is None:
+            return False
+        whole, rows = self._from
+        return key in whole._columns or _FEW * len(rows) > len(whole)
+
     def _gathered(self, column: str) -> Array:
-        if self._from is not None:
+        if self._of_origin(column):
+            assert self._from is not None
             whole, rows = self._from
             found: Array = whole.get(column).take(rows)
             return found
         if self.piece is None:
-            return _cells(self.tables[0].get(column), column, self._row)
+            return _cells(self.tables[0].get(column), column, self.row)
         assert self.row is not None
         found = np.full(len(self.row), default_of(column))
         for number, table in enumerate(self.tables):
@@ -139,18 +151,19 @@ class Places:
         return found
 
     def _gathered_codes(self, column: str) -> Codes:
-        if self._from is not None:
+        if self._of_origin(column):
+            assert self._from is not None
             return self._from[0].codes(column).take(self._from[1])
         if not self.has(column):
             return Codes(np.full(len(self), NONE), ())
         if self.piece is None:
-            return _placed(codes.of_text(self.tables[0].text(column)), self.row)
+            return _placed(self.tables[0].text(column), self.row)
         assert self.row is not None
         parts, places = [], []
         for number, table in enumerate(self.tables):
             mine = np.flatnonzero(self.piece == number)
             if len(mine):
-                parts.append(_placed(codes.of_text(table.text(column)), self.row[mine]))
+                parts.append(_placed(table.text(column), self.row[mine]))
                 places.append(mine)
         joined = codes.concat(parts, [len(part) for part in places])
         index = np.empty(len(self.row), np.intp)
@@ -167,7 +180,8 @@ class Places:
         return found
 
     def _read_numbers(self, name: str) -> Numbers:
-        if self._from is not None:
+        if self._of_origin(f"{name}#"):
+            assert self._from is not None
             return self._from[0].numbers(name).take(self._from[1])
         if not any(self.has(f"{name}.{what}") for what in ("low", "high", "flags")):
             return numbers.nothing()
@@ -189,11 +203,12 @@ class Places:
         key = f"{name}!" if required else f"{name}?"
         found = self._columns.get(key)
         if found is None:
-            found = self._columns[key] = self._read_moment(name, required)
+            found = self._columns[key] = self._read_moment(name, required, key)
         return found
 
-    def _read_moment(self, name: str, required: bool) -> Moments:
-        if self._from is not None:
+    def _read_moment(self, name: str, required: bool, key: str) -> Moments:
+        if self._of_origin(key):
+            assert self._from is not None
             return self._from[0].moment(name, required).take(self._from[1])
         day = self.get(f"{name}.day")
         known = day != NO_DAY
@@ -208,7 +223,8 @@ class Places:
     def _read_spans(self, name: str, day: Array, whole_day: Mask, required: bool) -> Moments:
         """Days where most are whole days: only the others are worked out, their instants when they are asked for."""
         odd = np.flatnonzero(~whole_day)
-        low, high, flags, offset = (self.get(f"{name}.{what}").take(odd) for what in ("low", "high", "flags", "offset"))
+        some = self.take(odd)  # of the columns below only these rows are read
+        low, high, flags, offset = (some.get(f"{name}.{what}") for what in ("low", "high", "flags", "offset"))
         stated = (low != NO_INSTANT) | (high != NO_INSTANT) | ((flags & UNBOUNDED) > 0) | (offset != NO_OFFSET)
         spans = Spans(
             np.where(low == NO_INSTANT, np.int64(-FAR * DAY), low),
@@ -248,9 +264,11 @@ def _cells(column: Array, name: str, row: Index | None) -> Array:
     return found
 
 
-def _placed(found: Codes, row: Index | None) -> Codes:
+def _placed(text: Text, row: Index | None) -> Codes:
     if row is None:
-        return found
-    if not len(found.index):
-        return Codes(np.full(len(row), NONE), found.words)
-    return Codes(np.where(row < 0, NONE, found.index.take(row)), found.words)
+        return codes.of_text(text)
+    if not len(text.index):
+        return codes.of_text(Text(np.full(len(row), NONE, np.int32), text.words))
+    found = codes.of_text(text, row)
+    found.index[row < 0] = NONE
+    return found

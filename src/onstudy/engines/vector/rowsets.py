@@ -115,6 +115,8 @@ class Family:
     @cached_property
     def circle(self) -> RowSet:
         """The records that are of the kind, or of a group above it."""
+        if not self.above:
+            return self.records
         return rows_of(self.shard, self.below | self.above, negative=False)
 
     @cached_property

@@ -9,7 +9,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
-from importlib.resources import files
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -37,7 +36,7 @@ from onstudy.screening.plain import capital
 from onstudy.screening.rows import anchors
 from onstudy.screening.screen import ELIGIBLE, ELIGIBLE_IF_CONFIRMED, INELIGIBLE, UNDETERMINED, Screening
 from onstudy.screening.timeline import VERDICT_WORDS
-from onstudy.screening.worksheet import STYLE, worksheet, worksheet_sections
+from onstudy.screening.worksheet import worksheet, worksheet_sections, worksheet_style
 
 router = APIRouter(include_in_schema=False)
 Stocked = Annotated[Stock, Depends(stock_of)]
@@ -255,7 +254,5 @@ def style() -> Response:
 
 @cache
 def _scoped() -> str:
-    package, path = STYLE
-    css = files(package).joinpath(path).read_text(encoding="utf-8")
-    without_page = re.sub(r"@page \{.*?\n  \}\n", "", css, flags=re.DOTALL)
+    without_page = re.sub(r"@page \{.*?\n  \}\n", "", worksheet_style(), flags=re.DOTALL)
     return "@scope (.worksheet) {\n" + without_page.replace(":root {", ":scope {") + "}\n"
