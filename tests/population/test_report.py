@@ -107,6 +107,19 @@ def said(html: str) -> str:
     return re.sub(r"\s+", " ", re.sub(r"<style>.*?</style>|<[^>]+>", " ", html, flags=re.S))
 
 
+def test_of_a_long_list_the_first_few_are_named() -> None:
+    kinds = ["angina", "burkitt", "seizure", "syncope", "heart_failure", "hepatitis_b", "hepatitis_c", "liver_fibrosis"]
+    one = trial()
+    cohorts = {cohort.id: counts(one, place) for place, cohort in enumerate(one.cohorts)}
+    seen = TrialSeen(one, {"candidates": 1, "cohorts": cohorts}, [])
+    seen.first.extend([candidate(1, to_confirm=kinds), candidate(2, to_confirm=kinds[:7])])
+
+    shown = trial_shown(seen, CATALOGUE).first
+
+    assert shown[0]["to_confirm"].endswith("Hepatitis B and 2 more")
+    assert shown[1]["to_confirm"].endswith("Hepatitis B, Hepatitis C")
+
+
 def test_it_says_what_was_counted(html: str) -> None:
     text = said(html)
     assert "47 candidates lack only: CD22 expression, percent of lymphoblasts" in text

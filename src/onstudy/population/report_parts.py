@@ -18,6 +18,7 @@ from onstudy.record.catalogue import Catalogue
 
 #: How much of each the page shows; everything is in the files beside it.
 FIRST, LACKING, LIMITS, CHANGES, STEPS, TRIALS = 25, 12, 15, 40, 5, 20
+LISTED = 6  # of what one candidate lacks
 _TEXT = 180
 #: The sorts of work, and what a table calls them.
 WORK = {"missing": "missing", "to_confirm": "to confirm", "to_do": "to do"}
@@ -224,8 +225,14 @@ def trial_shown(seen: TrialSeen, catalogue: Catalogue) -> TrialShown:
 def _first(row: Mapping[str, Any], trial: Trial, catalogue: Catalogue) -> Mapping[str, Any]:
     shown = dict(row)
     for name in WORK:
-        shown[name] = ", ".join(label_of(kind, trial, catalogue) for kind in row[name])
+        shown[name] = _listed([label_of(kind, trial, catalogue) for kind in row[name]])
     return shown
+
+
+def _listed(labels: Sequence[str]) -> str:
+    """The first few; the candidate's worksheet and `candidates.csv` have all."""
+    more = len(labels) - LISTED
+    return ", ".join(labels) if more <= 1 else f"{', '.join(labels[:LISTED])} and {more} more"
 
 
 def _candidates_said(seen: TrialSeen) -> str:
