@@ -70,6 +70,16 @@ def test_what_an_assumption_settles_is_to_confirm(case: Case) -> None:
 
 @examples(1)
 @given(case=cases())
+def test_the_second_answer_is_that_of_asking_all_again(case: Case) -> None:
+    view = View(case.patient(), load_catalogue())
+    settling = Memory(view, case.anchors, frozenset({"all"}))
+    for recorded, again in zip(_findings(case), _findings(case, frozenset({"all"})), strict=True):
+        settled = settling.settled(recorded)
+        assert (settled.truth, settled.reasons, set(settled.asks)) == (again.truth, again.reasons, set(again.asks))
+
+
+@examples(1)
+@given(case=cases())
 def test_evidence_lies_in_the_record(case: Case) -> None:
     patient = case.patient()
     known = {fact.id for fact in patient.facts} | {part.id for fact in patient.facts for part in fact.parts.values()}

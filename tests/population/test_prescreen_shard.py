@@ -130,7 +130,7 @@ def test_no_answer_turns_on_a_day_that_is_not_collected(setting: Setting) -> Non
     rows = np.arange(size, dtype=np.int32)
     asked = ByVector(shard, question, CATALOGUE)(np.repeat(rows, days), np.tile(np.arange(days, dtype=np.int32), size))
     away = distances(question.anchors_of(trial()), question.index)
-    turns = Turns(shard, CATALOGUE, question.index, question.horizon, away)
+    turns = Turns(shard, rows, CATALOGUE, question.index, question.horizon, away)
     seen = 0
     for criterion, rule in asked_rows(trial()):
         foreseen = np.zeros((size, days), np.bool_)
