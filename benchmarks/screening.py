@@ -27,7 +27,7 @@ def _loaded() -> list[str]:
     from onstudy.engines.memory import Memory
     from onstudy.engines.view import View
     from onstudy.record.catalogue import load_catalogue
-    from onstudy.screening.explain import evidence_of
+    from onstudy.screening.decisive import evidence_of
     from onstudy.screening.prepare import prepared
     from onstudy.values.truth import UNKNOWN
 

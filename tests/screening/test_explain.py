@@ -9,7 +9,8 @@ from onstudy.criteria import expr as e
 from onstudy.criteria.finding import Finding
 from onstudy.language.unparse import unparse
 from onstudy.record.catalogue import load_catalogue
-from onstudy.screening.explain import because, decisive, decisive_leaves, evidence_of, near
+from onstudy.screening.decisive import decisive, decisive_leaves, evidence_of
+from onstudy.screening.explain import because, near
 from onstudy.values.truth import FALSE, TRUE, UNKNOWN
 
 CATALOGUE = load_catalogue()

@@ -19,7 +19,7 @@ from onstudy.engines.view import REGISTRATION, View
 from onstudy.engines.windows import moved, windows
 from onstudy.record.catalogue import Catalogue, load_catalogue
 from onstudy.screening import plain as words
-from onstudy.screening.explain import evidence_of
+from onstudy.screening.decisive import evidence_of
 from onstudy.screening.plain import LIKELY, POSSIBLE, UNLIKELY
 from onstudy.screening.questionnaire_answers import Answers, Told, narrowed, problems_of, shown, tell
 from onstudy.screening.questionnaire_open import Openness

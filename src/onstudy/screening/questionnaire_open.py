@@ -13,7 +13,7 @@ from datetime import date
 from onstudy.criteria import expr as e
 from onstudy.criteria.finding import Ask, Finding, Reason
 from onstudy.record.catalogue import Catalogue
-from onstudy.screening.explain import decisive_leaves
+from onstudy.screening.decisive import decisive_leaves
 from onstudy.screening.plain import NO, YES
 from onstudy.screening.questionnaire_answers import Told, given
 from onstudy.screening.questionnaire_questions import END, ON, STILL, WHICH, Form, Known

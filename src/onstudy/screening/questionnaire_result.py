@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from onstudy.criteria.finding import Finding
 from onstudy.record.patient import Fact
-from onstudy.screening.explain import decisive_leaves
+from onstudy.screening.decisive import decisive_leaves
 from onstudy.screening.missing import questions
 from onstudy.screening.questionnaire_answers import Told, given, shown
 from onstudy.screening.questionnaire_questions import WHICH

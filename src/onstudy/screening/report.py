@@ -10,7 +10,8 @@ from onstudy.criteria.trial import Severity
 from onstudy.record.catalogue import Catalogue
 from onstudy.record.patient import Fact
 from onstudy.screening import unread
-from onstudy.screening.explain import because, evidence_of, near
+from onstudy.screening.decisive import evidence_of
+from onstudy.screening.explain import because, near
 from onstudy.screening.missing import Question
 from onstudy.screening.screen import (
     ELIGIBLE,

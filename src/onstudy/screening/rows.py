@@ -10,7 +10,8 @@ from onstudy.criteria.finding import Finding, Reason, Window
 from onstudy.criteria.trial import Criterion, Severity, Trial
 from onstudy.record.catalogue import Catalogue
 from onstudy.record.patient import Fact
-from onstudy.screening.explain import because, evidence_of, near
+from onstudy.screening.decisive import evidence_of
+from onstudy.screening.explain import because, near
 from onstudy.screening.screen import MET, NOT_APPLICABLE, NOT_MET, UNKNOWN_STATUS, CriterionResult, Screening, too_old
 from onstudy.screening.wording import PHRASES, label, shown_of, when_text
 from onstudy.values.calendar import show_day

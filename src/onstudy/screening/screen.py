@@ -16,7 +16,7 @@ from onstudy.engines.windows import Verdict, moved, windows
 from onstudy.errors import OnstudyError, Problem
 from onstudy.record.catalogue import Catalogue, load_catalogue
 from onstudy.record.patient import Fact, Patient
-from onstudy.screening.explain import evidence_of
+from onstudy.screening.decisive import evidence_of
 from onstudy.screening.missing import Question, questions, settling
 from onstudy.screening.prepare import as_known, prepared, refuse_unborn
 from onstudy.screening.unread import unread_diagnoses

@@ -19,7 +19,7 @@ from onstudy.record.catalogue import Catalogue
 from onstudy.record.patient import Fact
 from onstudy.screening import overview, rows
 from onstudy.screening.blank import BlankRow
-from onstudy.screening.explain import evidence_of
+from onstudy.screening.decisive import evidence_of
 from onstudy.screening.screen import (
     ALL,
     ELIGIBLE,

@@ -1,0 +1,113 @@
+"""Which parts of a finding make it what it is, and so which records are its evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from onstudy.criteria import expr as e
+from onstudy.criteria.finding import Finding
+from onstudy.record.patient import Fact
+from onstudy.values.truth import FALSE, TRUE, UNKNOWN
+
+Parts = tuple[Finding, ...]
+
+
+def decisive(finding: Finding) -> Parts:
+    """The parts that make a finding what it is: under AND the false, else the unknown, else all; mirrored
+    under OR. An `if` whose condition fails rests on its condition.
+    """
+    rests_on = _RESTS_ON.get(type(finding.expr))
+    return () if rests_on is None else rests_on(finding.result, finding)
+
+
+def _failing(finding: Finding) -> Parts:
+    """The records that decide against an `every`: not those of which it is not known that they are asked for."""
+    deciding = {fact.id for fact in finding.evidence}
+    return tuple(part for part in _of(finding.parts, FALSE) if part.about is None or part.about.id in deciding)
+
+
+def _of(parts: Parts, truth: object) -> Parts:
+    return tuple([part for part in parts if part.result is truth])
+
+
+def _of_and(truth: object, finding: Finding) -> Parts:
+    return finding.parts if truth is TRUE else _of(finding.parts, truth)
+
+
+def _of_or(truth: object, finding: Finding) -> Parts:
+    return finding.parts if truth is FALSE else _of(finding.parts, truth)
+
+
+def _of_if(truth: object, finding: Finding) -> Parts:
+    if truth is FALSE:
+        return finding.parts
+    if truth is UNKNOWN:
+        return _of(finding.parts, UNKNOWN)
+    return finding.parts[:1] if finding.parts[0].result is FALSE else finding.parts[1:]
+
+
+def _of_inner(truth: object, finding: Finding) -> Parts:
+    return (truth is UNKNOWN and _of(finding.parts, UNKNOWN)) or finding.parts
+
+
+def _of_every(truth: object, finding: Finding) -> Parts:
+    if truth is FALSE:
+        return _failing(finding)
+    return _of(finding.parts, UNKNOWN) if truth is UNKNOWN else ()
+
+
+def decisive_leaves(finding: Finding, within_records: bool = False) -> Parts:
+    """The decisive findings at which no further statement is combined; into records only on request."""
+    found: list[Finding] = []
+    _gather(finding, within_records, found)
+    return tuple(found)
+
+
+def _gather(finding: Finding, within_records: bool, found: list[Finding]) -> None:
+    rests_on = _RESTS_ON.get(type(finding.expr)) if finding.parts else None
+    whole = rests_on is None or (not within_records and type(finding.expr) in _OVER_RECORDS)
+    parts = () if whole or rests_on is None else rests_on(finding.result, finding)
+    for part in parts:
+        _gather(part, within_records, found)
+    if not parts:
+        found.append(finding)
+
+
+def telling_leaves(finding: Finding, within_records: bool = False) -> Parts:
+    """The decisive leaves and, where they leave it unknown, the comparisons that were settled beside them.
+
+    A bilirubin of 1.9 x ULN is what makes an unrecorded Gilbert syndrome matter.
+    """
+    leaves = decisive_leaves(finding, within_records)
+    if finding.truth is not UNKNOWN:
+        return leaves
+    beside = [leaf for leaf in _all_leaves(finding) if isinstance(leaf.expr, e.Compare) and leaf.truth is not UNKNOWN]
+    return (*leaves, *beside)
+
+
+def _all_leaves(finding: Finding) -> Parts:
+    if isinstance(finding.expr, (e.And, e.Or, e.Not, e.If, e.Named)):
+        return tuple(leaf for part in finding.parts for leaf in _all_leaves(part))
+    return (finding,)
+
+
+def evidence_of(finding: Finding) -> tuple[Fact, ...]:
+    """The facts a finding rests on, each once, in the order of the tree."""
+    found: dict[str, Fact] = {}
+    for leaf in telling_leaves(finding):
+        for fact in leaf.evidence:
+            found.setdefault(fact.id, fact)
+    return tuple(found.values())
+
+
+_OVER_RECORDS = (e.Has, e.Every)
+
+_RESTS_ON: dict[type[e.Expr], Callable[[object, Finding], Parts]] = {
+    e.And: _of_and,
+    e.Or: _of_or,
+    e.If: _of_if,
+    e.Not: _of_inner,
+    e.Named: _of_inner,
+    e.Has: _of_inner,
+    e.Every: _of_every,
+}
