@@ -95,7 +95,7 @@ def test_a_helper_that_dies_leaves_the_store_as_it_was(
 def test_helpers_end_with_the_import_that_is_killed(tmp_path: Path) -> None:
     program = (
         "import sys, time; from pathlib import Path; from onstudy.registry import beside;"
-        "helpers = [beside._Helper(True) for _ in range(2)];"
+        "helpers = [beside._Helper() for _ in range(2)];"
         "print(*[one._process.pid for one in helpers], flush=True); time.sleep(60)"
     )
     child = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)

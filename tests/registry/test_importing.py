@@ -18,8 +18,9 @@ from tests.registry.studies import put, raw, site, store_of, study
 
 from onstudy.errors import OnstudyError
 from onstudy.registry import shipped
-from onstudy.registry.importing import import_paths
-from onstudy.registry.ready import digest_of
+from onstudy.registry.digest import digest_of
+from onstudy.registry.importing import import_paths, import_records
+from onstudy.registry.sources import Found
 from onstudy.registry.store import Store, facet_values, in_memory, open_to_read, open_to_write
 
 
@@ -87,8 +88,6 @@ def test_another_layout_of_the_same_record_is_no_change(bare: None) -> None:
     one = study(1, title="Größe", sites=[site("a", point=(1, 2))])
     store = store_of(one)
     turned = json.loads(json.dumps(one), object_pairs_hook=lambda pairs: dict(reversed(pairs)))
-    from onstudy.registry.importing import import_records
-    from onstudy.registry.sources import Found
 
     for text in (json.dumps(turned), json.dumps(one, indent=4), json.dumps(turned, ensure_ascii=True)):
         assert digest_of(text.encode()) != digest_of(raw(one))
@@ -112,6 +111,42 @@ def test_the_same_trial_twice_in_one_import(bare: None) -> None:
     assert contents(store) == contents(
         store_of(study(1, title="x", status="COMPLETED", sites=[site("b", point=(3, 4))]))
     )
+
+
+@pytest.mark.parametrize("helpers", [0, 1])
+def test_a_known_record_that_this_import_has_changed_is_put_back(bare: None, helpers: int) -> None:
+    """Its checksum is that of the store before the import, and no longer that of the store."""
+    one, other = study(1, title="One"), study(1, title="Other", sites=[site("b", point=(3, 4))])
+    store = store_of(one)
+    found = [Found("x[0]", raw(one)), Found("x[1]", raw(other)), Found("x[2]", raw(one)), Found("x[3]", raw(one))]
+    assert counted(import_records(store, found, helpers)) == (0, 2, 2, 0)
+    assert contents(store) == contents(store_of(one))
+
+
+@pytest.mark.parametrize("version", ["2026-06-01", " 2026-06-01\u200b "])
+def test_a_known_record_tells_the_date_of_the_data_as_a_new_one_does(bare: None, version: str) -> None:
+    store = store_of(study(1))
+    assert put(store, study(1, version=version)).data_version == "2026-06-01"
+    assert put(in_memory(), study(1, version=version)).data_version == "2026-06-01"
+
+
+@pytest.mark.parametrize("start", [b'{"protocolSection":', b'{"derivedSection":', b'{"x":'])
+def test_a_broken_line_is_skipped_with_its_number_however_it_begins(bare: None, tmp_path: Path, start: bytes) -> None:
+    good = raw(study(1))
+    lines = [
+        good,
+        start + b"{}",
+        start + b" [}",
+        good[:-9],
+        start + b'{"a": "\xff"',
+        start + b"[" * 9000,
+        raw(study(2)),
+    ]
+    (tmp_path / "a.jsonl").write_bytes(b"\n".join(lines))
+    report = import_paths(in_memory(), [tmp_path / "a.jsonl"])
+    assert counted(report) == (2, 0, 0, 5)
+    assert [problem.where.rpartition(":")[2] for problem in report.skipped] == ["2", "3", "4", "5", "6"]
+    assert report.skipped_by_reason["is not whole JSON"] >= 3
 
 
 def test_what_is_no_record_is_skipped_with_the_reason(bare: None) -> None:

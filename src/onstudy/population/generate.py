@@ -12,7 +12,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
-from functools import partial
+from functools import lru_cache, partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TypeVar
@@ -131,8 +131,13 @@ def _numbers(patients: int, count: int, number: int) -> Ints:
     every = np.arange(patients, dtype=np.int64)
     if count == 1:
         return every
-    lies = np.fromiter((shard_number(patient_id(one), count) for one in range(patients)), np.int64, patients)
-    return np.asarray(every[lies == number])
+    return np.asarray(every[_shards(patients, count) == number])
+
+
+@lru_cache(maxsize=1)
+def _shards(patients: int, count: int) -> Ints:
+    """The shard of each patient: found once by each process, for all its shards."""
+    return np.fromiter((shard_number(patient_id(one), count) for one in range(patients)), np.int64, patients)
 
 
 # As files -------------------------------------------------------------------------------------------------

@@ -166,7 +166,11 @@ def _patient(
 
 def coverage_of(block: Block, position: int, catalogue: Catalogue) -> list[Coverage]:
     """What a record holds completely, as coverage."""
-    said = block.coverage(position)
+    return coverage_said(block.coverage(position), catalogue)
+
+
+def coverage_said(said: str, catalogue: Catalogue) -> list[Coverage]:
+    """The same, by its words."""
     if not said:
         return []
     written: Written = said if said.startswith("all") else list(said.split())

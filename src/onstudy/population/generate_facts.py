@@ -36,10 +36,17 @@ _UNIX = 719_163  # the ordinal of 1970-01-01
 
 @dataclass(frozen=True)
 class Template:
-    """What the reader makes of a saying: a fact, if any, and what is wrong with it."""
+    """What the reader makes of a saying: a fact, if any, and what is wrong with it.
+
+    `value` and `shown` are the fact's own; sayings that differ in an amount alone share the rest. `bare` is what is
+    the same in all facts of the saying.
+    """
 
     fact: Fact | None
     problems: tuple[Problem, ...]
+    bare: Fact
+    value: Interval | None = None
+    shown: str = ""
 
 
 _Key = tuple[tuple[str, str], ...]
@@ -75,13 +82,15 @@ class Templates:
         if like.fact is None:
             return like
         reading = read_value(slot, amount, saying.get("unit", ""))
-        fact = replace(like.fact, value=reading.value, shown=reading.shown)
-        return Template(fact, like.problems)
+        return Template(like.fact, like.problems, like.bare, _amount(reading.value), reading.shown)
 
     def _read(self, saying: Saying) -> Template:
         written: dict[str, Written] = {**saying, "recorded": _SOME_DAY}
         statement = Statement(written, self.catalogue, "", "generated")
-        return Template(statement.fact(), tuple(statement.problems))
+        fact, problems = statement.fact(), tuple(statement.problems)
+        if fact is None:
+            return Template(None, problems, Fact("", saying["kind"]))
+        return Template(fact, problems, _bare(fact), _amount(fact.value), fact.shown)
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,12 +135,14 @@ class _Making:
         self._note(rows, templates, number)
         there = np.array([template.fact is not None for template in templates], bool)[rows.said]
         rows, number = rows.of(there), number[there]
-        facts = [template.fact or Fact("", rows.kind) for template in templates]
+        nothing = Fact("", rows.kind)
+        facts = [template.fact or nothing for template in templates]
         most = int(number.max(initial=1))
         ids = pa.array([fact_id(rows.kind, count) for count in range(1, most + 1)], pa.string())
         name = ids.take(pa.array(number - 1))
         times = self._times(rows, facts)
-        first = self._put(rows.patient, self._bases(rows, facts), times, _all(facts, rows.said), name, name)
+        values = _all(facts, [one.value for one in templates], [one.shown for one in templates], rows.said)
+        first = self._put(rows.patient, self._bases(rows, templates), times, values, name, name)
         self._components(rows, facts, times, number, most, name, first)
 
     def _note(self, rows: Rows, templates: Sequence[Template], number: Ints) -> None:
@@ -142,15 +153,22 @@ class _Making:
             for problem in templates[int(rows.said[row])].problems:
                 self.problems.append((int(rows.patient[row]), replace(problem, where=where)))
 
-    def _bases(self, rows: Rows, facts: Sequence[Fact]) -> Ints:
+    def _bases(self, rows: Rows, templates: Sequence[Template]) -> Ints:
         """The place of each row's base: of its saying, ongoing or not."""
-        bare = [_bare(fact) for fact in facts]
         lasting = self.templates.catalogue.kinds[rows.kind].extent == PERIOD
         going = np.asarray((rows.end.grain == OPEN) & lasting, np.int64)
         code = rows.said * 2 + going
         distinct, index = np.unique(code, return_inverse=True)
-        places = [self.bases.place(replace(bare[c // 2], ongoing=bool(c % 2))) for c in distinct.tolist()]
+        known: dict[tuple[int, bool], int] = {}  # many sayings share one base
+        places = [self._place(templates[c // 2].bare, bool(c % 2), known) for c in distinct.tolist()]
         return np.array(places, np.int64)[index]
+
+    def _place(self, bare: Fact, going: bool, known: dict[tuple[int, bool], int]) -> int:
+        """The place of a base; `known` has those of the same objects."""
+        key = id(bare), going
+        if key not in known:
+            known[key] = self.bases.place(replace(bare, ongoing=True) if going else bare)
+        return known[key]
 
     def _times(self, rows: Rows, facts: Sequence[Fact]) -> tuple[Moments, Moments, Moments]:
         """Start, end and day of record, as `readers/timing.py` places them."""
@@ -181,13 +199,16 @@ class _Making:
         """The components of what was stated together, each beside its whole."""
         for name in dict.fromkeys(name for fact in facts for name in fact.parts):
             held = np.flatnonzero(np.array([name in fact.parts for fact in facts], bool)[rows.said])
-            parts = [fact.parts.get(name) or Fact("", rows.kind) for fact in facts]
-            places = np.array([self.bases.place(_bare(part)) for part in parts], np.int64)
+            nothing = Fact("", rows.kind)
+            parts = [fact.parts.get(name) or nothing for fact in facts]
+            known = {id(part): self.bases.place(_bare(part)) for part in {id(part): part for part in parts}.values()}
+            places = np.array([known[id(part)] for part in parts], np.int64)
             said = rows.said[held]
             ids = pa.array([f"{fact_id(rows.kind, count)}.{name}" for count in range(1, most + 1)], pa.string())
             mine = times[0].take(held), none(len(held)), times[2].take(held)
-            id = ids.take(pa.array(number[held] - 1))
-            at = self._put(rows.patient[held], places[said], mine, _all(parts, said), id, source.take(pa.array(held)))
+            named = ids.take(pa.array(number[held] - 1))
+            values = _all(parts, [_amount(part.value) for part in parts], [part.shown for part in parts], said)
+            at = self._put(rows.patient[held], places[said], mine, values, named, source.take(pa.array(held)))
             self.wholes.append(held + first)
             self.parts.append(np.arange(len(held)) + at)
             self.names += [name] * len(held)
@@ -211,7 +232,7 @@ class _Making:
 
 def _bare(fact: Fact) -> Fact:
     """What is the same in all facts of a saying: without what arrays hold."""
-    value = None if isinstance(fact.value, Interval) else fact.value
+    value = None if _amount(fact.value) else fact.value
     return Fact(
         "",
         fact.kind,
@@ -225,12 +246,18 @@ def _bare(fact: Fact) -> Fact:
     )
 
 
-def _all(facts: Sequence[Fact], said: Ints) -> tuple[Numbers, Numbers, Numbers, pa.Array]:
+def _all(
+    facts: Sequence[Fact], values: Sequence[Interval | None], shown: Sequence[str], said: Ints
+) -> tuple[Numbers, Numbers, Numbers, pa.Array]:
     """Value, limits and what is shown of each row."""
-    values = [fact.value if isinstance(fact.value, Interval) else None for fact in facts]
     numbers = [from_intervals(column) for column in (values, [f.uln for f in facts], [f.lln for f in facts])]
-    shown = pa.array([fact.shown for fact in facts], pa.string()).take(pa.array(said))
-    return numbers[0].take(said), numbers[1].take(said), numbers[2].take(said), shown
+    texts = pa.array(shown, pa.string()).take(pa.array(said))
+    return numbers[0].take(said), numbers[1].take(said), numbers[2].take(said), texts
+
+
+def _amount(value: object) -> Interval | None:
+    """A value that is a number; arrays hold it."""
+    return value if isinstance(value, Interval) else None
 
 
 # Dates ----------------------------------------------------------------------------------------------------

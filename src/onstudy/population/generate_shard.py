@@ -6,7 +6,7 @@ Patients of whom anything is not the usual case are put together one by one, as 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -33,11 +33,11 @@ from onstudy.population.bulk_person import sorted_coverage
 from onstudy.population.bulk_problems import Said, problems_table
 from onstudy.population.bulk_rows import Ints
 from onstudy.population.bulk_tables import merged, tables_of, text_of
-from onstudy.population.generate_block import Block, coverage_of
+from onstudy.population.generate_block import Block, coverage_of, coverage_said
 from onstudy.population.generate_facts import Generated, Templates, facts_of, moments, pick
 from onstudy.record.assemble import make_patient
 from onstudy.record.catalogue import Catalogue
-from onstudy.record.patient import Fact, Patient
+from onstudy.record.patient import Coverage, Fact, Patient
 from onstudy.record.shard import (
     HIGH_OPEN,
     LOW_OPEN,
@@ -77,6 +77,7 @@ class _Work:
         self.names = component_names(catalogue)
         numbers = np.array([self.names.index(name) for name in stated.names], np.int64)
         self.parts = Components(stated.wholes, stated.parts, numbers)
+        self._coverage: dict[str, Sequence[Coverage]] = {}
         self.kinds = [*catalogue.kinds]
 
     def put_together(self) -> Ints:
@@ -136,8 +137,7 @@ class _Work:
         covered = [
             (number, cover)
             for number, position in enumerate(patients.tolist())
-            if self.block.coverage(position)
-            for cover in sorted_coverage(coverage_of(self.block, position, self.catalogue))
+            for cover in self._covered(self.block.coverage(position))
         ]
         return Shard(
             Table("patients", len(ids), without_defaults(people)),
@@ -145,6 +145,12 @@ class _Work:
             problems_table(said, place),
             tables_of(facts, kind, self.kinds, self.bases, parts, self.names),
         )
+
+    def _covered(self, said: str) -> Sequence[Coverage]:
+        """What is declared complete in these words; few are different."""
+        if said not in self._coverage:
+            self._coverage[said] = sorted_coverage(coverage_said(said, self.catalogue))
+        return self._coverage[said]
 
     # One by one -------------------------------------------------------------------------------------------------
 

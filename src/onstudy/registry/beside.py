@@ -6,11 +6,12 @@ outlives the process that started it. What goes to and fro are records and `Read
 
 from __future__ import annotations
 
+import gc
 import signal
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 from itertools import chain
 from queue import SimpleQueue
 from threading import Thread
@@ -19,6 +20,7 @@ from typing import IO, NamedTuple, TypeVar
 import msgspec
 
 from onstudy.errors import OnstudyError, Problem
+from onstudy.registry.digest import DIGEST, Same
 from onstudy.registry.packing import pack, pack_of_many
 from onstudy.registry.ready import Maker, Met, NoRecord, Ready
 from onstudy.registry.sources import Found
@@ -27,38 +29,44 @@ _T = TypeVar("_T")
 #: Bytes and things handed over at once; batches under way for each helper.
 _BATCH_BYTES, _BATCH, _UNDER_WAY = 1 << 20, 64, 3
 _PIPE = 1 << 20
+#: Things made between two searches for garbage in a helper: a batch makes ten thousands, and leaves none.
+_SELDOM = 500_000
 
 
 class Made(NamedTuple):
-    """A record, what was made of it, and the places that it speaks of."""
+    """A record, what was made of it, and what its numbers stand for."""
 
     found: Found
-    ready: Ready | NoRecord
+    ready: Ready | Same | NoRecord
     met: Met
 
 
 _requests = msgspec.msgpack.Decoder(list[tuple[bytes, str]])
-_answers = msgspec.msgpack.Decoder(list[Ready | NoRecord])
+_answers = msgspec.msgpack.Decoder(list[Ready | Same | NoRecord])
 
 
-def ready_here(records: Iterable[Found | Problem], packing: bool) -> Generator[Made | Problem]:
-    """Each record made ready by this process."""
-    maker, met = Maker(pack if packing else None), Met()
+def ready_here(records: Iterable[Found | Problem], known: Collection[bytes]) -> Generator[Made | Problem]:
+    """Each record made ready by this process; those with one of the `known` digests are the same as before."""
+    maker, met = Maker(pack, known), Met()
     for one in records:
         yield one if isinstance(one, Problem) else _made(one, maker.make(one.raw, one.where), met)
 
 
-def _made(found: Found, ready: Ready | NoRecord, met: Met) -> Made:
+def _made(found: Found, ready: Ready | Same | NoRecord, met: Met) -> Made:
     if isinstance(ready, Ready):
-        met.add(ready.met)
+        met.add(ready)
     return Made(found, ready, met)
 
 
-def ready_beside(records: Iterable[Found | Problem], packing: bool, helpers: int) -> Generator[Made | Problem]:
+def ready_beside(
+    records: Iterable[Found | Problem], known: Collection[bytes], helpers: int
+) -> Generator[Made | Problem]:
     """The same, made ready by helper processes. Raises `OnstudyError` where one cannot be had or ends early."""
     running: list[_Helper] = []
     try:
-        running += (_Helper(packing) for _ in range(helpers))
+        running += (_Helper() for _ in range(helpers))
+        for helper in running:
+            helper.tell(known)
         waiting: deque[tuple[list[Found | Problem], _Helper]] = deque()
         for number, batch in enumerate(_batches(records)):
             helper = running[number % helpers]
@@ -94,23 +102,27 @@ def _taken(batch: list[Found | Problem], helper: _Helper) -> Iterator[Made | Pro
 class _Helper:
     """One process; batches come back in the order they were sent."""
 
-    def __init__(self, packing: bool) -> None:
+    def __init__(self) -> None:
         self.met = Met()
-        program = f"import sys; sys.path[:] = {sys.path!r}; from onstudy.registry.beside import work; work({packing!r})"
+        program = f"import sys; sys.path[:] = {sys.path!r}; from onstudy.registry.beside import work; work()"
         command = [sys.executable, "-c", program]
         try:
             self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, pipesize=_PIPE)
         except OSError as error:
             raise OnstudyError(f"a helper process of the import cannot be started: {error.strerror}") from None
 
-    def send(self, batch: list[Found]) -> None:
-        assert self._process.stdin is not None
-        self._watched(
-            lambda pipe: _put(pipe, msgspec.msgpack.encode([(memoryview(one.raw), one.where) for one in batch])),
-            self._process.stdin,
-        )
+    def tell(self, known: Collection[bytes]) -> None:
+        """The first thing it is given: the digests that are known."""
+        self._give(b"".join(known))
 
-    def take(self) -> list[Ready | NoRecord]:
+    def send(self, batch: list[Found]) -> None:
+        self._give(msgspec.msgpack.encode([(memoryview(one.raw), one.where) for one in batch]))
+
+    def _give(self, data: bytes) -> None:
+        assert self._process.stdin is not None
+        self._watched(lambda pipe: _put(pipe, data), self._process.stdin)
+
+    def take(self) -> list[Ready | Same | NoRecord]:
         assert self._process.stdout is not None
         data = self._watched(_get, self._process.stdout)
         if data is None:
@@ -150,13 +162,18 @@ def _get(pipe: IO[bytes]) -> bytes | None:
     return data
 
 
-def work(packing: bool) -> None:
+def work() -> None:
     """What a helper does until its input ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends with its input
+    gc.set_threshold(_SELDOM)
     batches: SimpleQueue[bytes | None] = SimpleQueue()
     # Read ahead, or the two would wait for each other with both pipes full.
     Thread(target=_read_ahead, args=(sys.stdin.buffer, batches), daemon=True).start()
-    out, maker = sys.stdout.buffer, Maker(pack_of_many if packing else None)
+    known = batches.get()
+    if known is None:
+        return
+    digests = {known[at : at + DIGEST] for at in range(0, len(known), DIGEST)}
+    out, maker = sys.stdout.buffer, Maker(pack_of_many, digests)
     while (batch := batches.get()) is not None:
         made = [maker.make(raw, where) for raw, where in _requests.decode(batch)]
         _put(out, msgspec.msgpack.encode(made))

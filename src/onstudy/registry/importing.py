@@ -21,7 +21,8 @@ import msgspec
 from onstudy.errors import Problem
 from onstudy.registry import shipped
 from onstudy.registry.beside import Made, ready_beside, ready_here
-from onstudy.registry.packing import pack, unpack
+from onstudy.registry.digest import Same
+from onstudy.registry.packing import unpack
 from onstudy.registry.ready import NoRecord, Ready
 from onstudy.registry.sources import Found, Sources
 from onstudy.registry.store import COMPILED, REGISTRY, SHIPPED, Store, row_of, said, say
@@ -94,12 +95,11 @@ def import_records(store: Store, records: Iterable[Found | Problem], helpers: in
     with store.transaction() as db:
         writer = Writer(db)
         if said(db, "shipped") != shipped.digest():
-            _take(db, writer, ready_here(shipped.records(), True), Report(), SHIPPED)
+            _take(db, writer, ready_here(shipped.records(), ()), Report(), SHIPPED)
             say(db, "shipped", shipped.digest())
         report = Report(data_version=said(db, "data_version"))
-        # Into a registry without records of its own nearly all will be new: packing them ahead pays.
-        packing = not db.execute("SELECT 1 FROM study WHERE origin = ? LIMIT 1", (REGISTRY,)).fetchone()
-        made = ready_beside(records, packing, helpers) if helpers else ready_here(records, packing)
+        known = {digest for (digest,) in db.execute("SELECT digest FROM study WHERE origin = ?", (REGISTRY,))}
+        made = ready_beside(records, known, helpers) if helpers else ready_here(records, known)
         with closing(made):
             _take(db, writer, made, report, REGISTRY)
         writer.finish()
@@ -111,11 +111,23 @@ def _take(db: Connection, writer: Writer, made: Iterable[Made | Problem], report
     for one in made:
         if isinstance(one, Problem):
             report.skip(one)
-            continue
-        if isinstance(one.ready, NoRecord):
+        elif isinstance(one.ready, NoRecord):
             report.skip(Problem(one.ready.why, one.found.where))
+        elif isinstance(one.ready, Same):
+            if not _is_here(db, one.ready, report):
+                _take(db, writer, ready_here([one.found], ()), report, origin)
         else:
             _take_one(db, writer, one, one.ready, report, COMPILED if one.ready.compiled else origin)
+
+
+def _is_here(db: Connection, same: Same, report: Report) -> bool:
+    """Count a record that is in the store as it was; False where this import has changed it meanwhile."""
+    row = row_of(db, same.nct_id)
+    if row is None or row[1] != same.digest:
+        return False
+    report.data_version = max(report.data_version, same.version)
+    report.unchanged += 1
+    return True
 
 
 def _take_one(db: Connection, writer: Writer, made: Made, ready: Ready, report: Report, origin: str) -> None:
@@ -137,7 +149,7 @@ def _take_one(db: Connection, writer: Writer, made: Made, ready: Ready, report: 
     else:
         report.new += 1
     report.remark(Problem(what, where, True) for what, where in ready.problems)
-    writer.put(ready, made.met, ready.packed or pack(found.raw), origin, row[0] if row else None)
+    writer.put(ready, made.met, origin, row[0] if row else None)
 
 
 def _older(updated: str, origin: str, old_updated: str, old_origin: str) -> str:

@@ -32,8 +32,9 @@ def lines(text: str, most: int) -> str:
         text = text[:most]
     if text.isprintable():
         return text.strip()
-    text = _UNSEEN.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
-    return _BLANK_LINES.sub("\n\n", text).strip()
+    if not text.replace("\n", "").isprintable():
+        text = _UNSEEN.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    return _BLANK_LINES.sub("\n\n", text).strip() if "\n\n\n" in text else text.strip()
 
 
 def unescaped(text: str) -> str:

@@ -6,13 +6,14 @@ knows, the numbers of trials and places, is put in by `writing.py`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from hashlib import blake2b
+from collections.abc import Callable, Container, Iterator
 from itertools import compress
 
 import msgspec
 
 from onstudy.registry import bits
+from onstudy.registry.digest import Same, digest_of, same_as_before
+from onstudy.registry.numbering import Numbering, Stored
 from onstudy.registry.record import NAME, OLDEST, WORD, Record, Refused, read_record, read_site
 from onstudy.registry.sitelist import dump_names, dump_statuses
 from onstudy.registry.status import UNKNOWN, hopeful, standing_of
@@ -36,10 +37,10 @@ _Key = tuple[str | None, str | None, str | None, float | None, float | None]  # 
 class Ready(msgspec.Struct, array_like=True, tag=True, gc=False):
     """One trial, ready to be written.
 
-    `row` are the texts of its row from title to version. Places are numbers that the `Maker` gave them; `met` are
-    those it meets for the first time, in the order of their numbers. `at` is the place of each site, `listed` those
-    with coordinates, `hopes` those of them where somebody may be enrolled. `packed` is empty where packing was not
-    asked for.
+    `row` are the texts of its row from title to version. Facets and places are numbers that the `Maker` gave them;
+    `new_facets` and `new_places` are those it meets for the first time, in the order of their numbers. `at` is the
+    place of each site, `listed` those with coordinates, `hopes` those of them where somebody may be enrolled.
+    `packed` is empty where packing was not asked for.
     """
 
     nct_id: str
@@ -50,8 +51,9 @@ class Ready(msgspec.Struct, array_like=True, tag=True, gc=False):
     packed: bytes
     row: tuple[str, ...]
     words: tuple[str, ...]
-    facets: tuple[Facet, ...]
-    met: list[Place]
+    facets: bytes
+    new_facets: list[Facet]
+    new_places: list[Place]
     at: bytes
     listed: bytes
     hopes: bytes
@@ -69,16 +71,20 @@ class NoRecord(msgspec.Struct, array_like=True, tag=True, gc=False):
 class Maker:
     """Makes records ready, one after the other."""
 
-    def __init__(self, packed: Callable[[bytes | msgspec.Raw], bytes] | None) -> None:
-        """`packed` packs the JSON of each; without it none is."""
-        self._packed = packed
-        self._numbers: dict[_Key, int] = {}
-        self._places: list[Place] = []
-        self._unplaced: set[int] = set()  # those without coordinates
-        self._told = 0
+    def __init__(self, packed: Callable[[bytes | msgspec.Raw], bytes], known: Container[bytes] = ()) -> None:
+        """`packed` packs the JSON of each; `known` are the digests of records that are in the store."""
+        self._packed, self._known = packed, known
+        self._facets: Numbering[Facet] = Numbering()
+        self._places: Numbering[Place] = Numbering()
+        self._written: dict[_Key, int] = {}  # places, by the ways records write them
+        self._countries: list[int] = []  # the facet of each place's country
+        self._unplaced: set[int] = set()  # places without coordinates
 
-    def make(self, raw: bytes | msgspec.Raw, where: str) -> Ready | NoRecord:
+    def make(self, raw: bytes | msgspec.Raw, where: str) -> Ready | Same | NoRecord:
         """Read one study."""
+        digest = digest_of(raw)
+        if digest in self._known and (same := same_as_before(raw, digest)) is not None:
+            return same
         try:
             record = read_record(raw, where)
         except Refused as error:
@@ -86,24 +92,25 @@ class Maker:
         odd: list[tuple[str, str]] = []
         at = self._at(record.locations, odd)
         names, statuses, codes = _texts(record.locations, odd)
-        facets, listed, hopes = self._joined(record.status, at, statuses)
+        facets = [self._facets.of((name, value)) for name, values in facets_of(record) for value in values]
+        joined, listed, hopes = self._joined(record.status, at, statuses)
         problems = [(problem.what, problem.where) for problem in record.problems]
         problems += [(what, f"{where} {record.nct_id} {part}".strip()) for what, part in odd]
-        met, self._told = self._places[self._told :], len(self._places)
         return Ready(
             nct_id=record.nct_id,
             updated=record.updated,
             version=record.version,
             compiled=record.compiled is not None,
-            digest=digest_of(raw),
-            packed=self._packed(raw) if self._packed else b"",
+            digest=digest,
+            packed=self._packed(raw),
             row=(
                 record.title, record.status, record.stated, record.last_known, record.last_stated,
                 record.sites_stated, record.phase, record.sponsor, record.updated, record.version,
             ),
             words=words_of(record),
-            facets=(*((name, value) for name, values in facets_of(record) for value in values), *facets),
-            met=met,
+            facets=bits.dump_ids((*facets, *joined)),
+            new_facets=self._facets.new(),
+            new_places=self._places.new(),
             at=bits.dump_ids(at),
             listed=bits.dump_ids(listed),
             hopes=bits.dump_ids(hopes),
@@ -114,59 +121,73 @@ class Maker:
 
     def _at(self, locations: list[Location], odd: list[tuple[str, str]]) -> list[int]:
         """The place of each site. Each line counts: there are millions of sites."""
-        keys = [
-            (one.city, one.state, one.country, point.lat, point.lon)
-            if (point := one.geoPoint) is not None
-            else (one.city, one.state, one.country, None, None)
-            for one in locations
-        ]
-        known = self._numbers.get
-        at = [known(key, -1) for key in keys]
-        if -1 in at:
-            strange = {key: self._number(key, odd) for key in dict.fromkeys(keys) if known(key) is None}
-            at = [strange[key] if number < 0 else number for key, number in zip(keys, at, strict=True)]
-        return at
+        known = self._written
+        try:
+            return [
+                known[one.city, one.state, one.country, point.lat, point.lon]
+                if (point := one.geoPoint) is not None
+                else known[one.city, one.state, one.country, None, None]
+                for one in locations
+            ]
+        except KeyError:
+            numbers = {key: self._number(key, odd) for key in dict.fromkeys(map(_key, locations))}
+            return [numbers[_key(one)] for one in locations]
 
     def _number(self, key: _Key, odd: list[tuple[str, str]]) -> int:
-        """The number of a place that is not known yet; one that is odd is looked at, and told, in each record."""
+        """The number of a place as it is written; one that is odd is looked at, and told, in each record."""
+        if key in self._written:
+            return self._written[key]
         city, state, country, lat, lon = key
         point = None if lat is None and lon is None else Point(lat, lon)
         place = Location(city=city, state=state, country=country, geoPoint=point)
         wrong: list[tuple[str, str]] = []
         site = read_site(place, lambda what, part: wrong.append((what, part)))
-        self._places.append((site.city, site.state, site.country, site.lat, site.lon))
-        number = len(self._places) - 1
+        number = self._places.of((site.city, site.state, site.country, site.lat, site.lon))
+        if number == len(self._countries):
+            self._countries.append(self._facets.of(("country", site.country or NOT_STATED)))
         if site.lat is None:
             self._unplaced.add(number)
         if not wrong:
-            self._numbers[key] = number
+            self._written[key] = number
         odd += wrong
         return number
 
-    def _joined(self, study: str, at: list[int], statuses: list[str]) -> tuple[list[Facet], set[int], set[int]]:
-        """The sets a trial belongs to by its sites' places and statuses; the places it lists, and may enrol at."""
-        known = {status: hopeful(study, status) for status in set(statuses)}
-        everywhere, hopes = set(at), set(compress(at, map(known.__getitem__, statuses)))
-        listed, near = everywhere - self._unplaced, hopes - self._unplaced
-        countries = {self._places[number][2] for number in everywhere}
-        facets = [("country", country or NOT_STATED) for country in countries]
-        facets += [(UNPLACED, self._places[number][2]) for number in everywhere - listed]
-        facets += [(UNPLACED_HOPEFUL, self._places[number][2]) for number in hopes - near]
-        facets += [(HOPEFUL, "")] * bool(hopes) + [(PLACED, "")] * bool(listed) + [(PLACED, "hopeful")] * bool(near)
-        return sorted(set(facets)), listed, near
+    def _joined(self, study: str, at: list[int], statuses: list[str]) -> tuple[set[int], set[int], set[int]]:
+        """The facets a trial has by its sites' places and statuses; the places it lists, and may enrol at."""
+        kinds = dict.fromkeys(statuses)
+        wanted = [status for status in kinds if hopeful(study, status)]
+        everywhere = set(at)
+        hopes = everywhere if len(wanted) == len(kinds) else set()
+        if wanted and hopes is not everywhere:
+            hopes = set(compress(at, map(wanted.__contains__, statuses)))
+        facets, facet = set(map(self._countries.__getitem__, everywhere)), self._facets.of
+        listed, near = everywhere, hopes
+        if not everywhere.isdisjoint(self._unplaced):
+            listed, near, places = everywhere - self._unplaced, hopes - self._unplaced, self._places.things
+            facets.update(facet((UNPLACED, places[number][2])) for number in everywhere - listed)
+            facets.update(facet((UNPLACED_HOPEFUL, places[number][2])) for number in hopes - near)
+        told = ((HOPEFUL, "", hopes), (PLACED, "", listed), (PLACED, "hopeful", near))
+        facets.update(facet((name, value)) for name, value, found in told if found)
+        return facets, listed, near
 
 
 class Met:
-    """The places a `Maker` has met, by the numbers it gave them, with their numbers in the store once they have one."""
+    """The places and facets a `Maker` has met, by the numbers it gave them, with their numbers in the store."""
 
     def __init__(self) -> None:
-        self.places: list[Place] = []
-        self.stored: list[int] = []
+        self.places: Stored[Place] = Stored()
+        self.facets: Stored[Facet] = Stored()
 
-    def add(self, places: list[Place]) -> None:
-        """Take in those it met for the first time."""
-        self.places += places
-        self.stored += [0] * len(places)
+    def add(self, ready: Ready) -> None:
+        """Take in those met for the first time in a record."""
+        self.places.add(ready.new_places)
+        self.facets.add(ready.new_facets)
+
+
+def _key(one: Location) -> _Key:
+    point = one.geoPoint
+    lat, lon = (None, None) if point is None else (point.lat, point.lon)
+    return one.city, one.state, one.country, lat, lon
 
 
 def _texts(locations: list[Location], odd: list[tuple[str, str]]) -> tuple[list[str], list[str], list[str]]:
@@ -183,23 +204,6 @@ def _short(texts: list[str], most: int, part: str, odd: list[tuple[str, str]]) -
         return texts
     odd += [(f"has {len(text)} characters; the first {most} are used", part) for text in texts if len(text) > most]
     return [text[:most] for text in texts]
-
-
-_VERSION_KEY = b'"versionHolder"'
-
-
-def digest_of(raw: bytes | msgspec.Raw) -> bytes:
-    """A checksum of a record's JSON but for the date of the data."""
-    text = bytes(raw).strip()
-    start = text.rfind(_VERSION_KEY)
-    first = text.find(b'"', start + len(_VERSION_KEY)) + 1 if start >= 0 else 0
-    last = text.find(b'"', first) if first else -1
-    if last < 0:
-        return blake2b(text, digest_size=16).digest()
-    found, whole = blake2b(digest_size=16), memoryview(text)
-    found.update(whole[:first])
-    found.update(whole[last:])
-    return found.digest()
 
 
 def words_of(record: Record) -> tuple[str, ...]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
 import msgspec
@@ -137,12 +136,13 @@ class _Reading:
         self.found.append((what, part))
 
     def text(self, value: str | None, part: str, most: int = NAME) -> str:
-        if value is None:
+        if not value:
             return ""
+        if len(value) <= most and value.isprintable() and "  " not in value:
+            return value.strip()  # as one_line would, and most texts are so
         if len(value) > most:
             self.note(f"has {len(value)} characters; the first {most} are used", part)
-            value = value[:most]
-        return _tidy(value)
+        return one_line(value, most)
 
     def texts(self, values: list[str] | None, part: str, most: int = NAME) -> tuple[str, ...]:
         if not values:
@@ -228,14 +228,8 @@ def _record(nct_id: str, named: v2.Identification, protocol: v2.Protocol, study:
     )
 
 
-@lru_cache(maxsize=1 << 16)
-def _tidy(text: str) -> str:
-    """`one_line`, remembered: cities, countries, sponsors and drugs come again and again."""
-    return one_line(text, len(text))
-
-
 def _unique(texts: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(text for text in texts if text))
+    return tuple(dict.fromkeys(filter(None, texts)))
 
 
 def _ids(nct_id: str, named: v2.Identification, reading: _Reading) -> tuple[str, ...]:
@@ -251,7 +245,7 @@ def _date(holder: v2.Dated | None, reading: _Reading) -> str:
 def _terms(browse: v2.Browse | None, reading: _Reading) -> tuple[str, ...]:
     if browse is None or not browse.meshes:
         return ()
-    return _unique(reading.text(mesh.term, "meshes") for mesh in reading.some(browse.meshes, "meshes"))
+    return reading.texts([mesh.term for mesh in browse.meshes if mesh.term], "meshes")
 
 
 def _summary(description: v2.Description | None, reading: _Reading) -> str:

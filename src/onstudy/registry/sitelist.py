@@ -52,7 +52,7 @@ def load_sites(places: bytes, statuses: bytes, names: bytes) -> Sites:
 def dump_statuses(statuses: Sequence[str]) -> bytes:
     """The status of each site, to be stored."""
     known = {status: number for number, status in enumerate(dict.fromkeys(statuses))}
-    kinds = bits.dump_ids(map(known.__getitem__, statuses), "H")
+    kinds = bits.dump_ids(map(known.__getitem__, statuses), "H") if len(known) > 1 else bytes(2 * len(statuses))
     return msgspec.msgpack.encode((tuple(known), kinds))
 
 

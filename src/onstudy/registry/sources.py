@@ -24,6 +24,8 @@ from onstudy.registry.plain import one_line
 LARGEST_DOCUMENT, LARGEST_RECORD = 1 << 29, 1 << 26
 _BUFFER = 1 << 20
 _SUFFIXES = (".json", ".jsonl", ".ndjson", ".gz", ".zip")
+#: How the line of a study begins; which members come first differs by whoever wrote it.
+_STUDY = (b'{"protocolSection":', b'{"derivedSection":')
 _BROKEN = (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError)
 
 
@@ -179,6 +181,8 @@ def _lines(first: bytes, second: bytes, stream: _Stream, name: str) -> Iterator[
         place = f"{name}:{number}"
         if line is None:
             yield Problem(f"is longer than {LARGEST_RECORD >> 20} MiB", place)
+        elif line.startswith(_STUDY):
+            yield Found(place, line)  # whether it is whole is seen when it is read
         elif line.strip():
             yield from _studies(line, place)
 

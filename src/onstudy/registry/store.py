@@ -24,6 +24,8 @@ APPLICATION, VERSION = 0x6F6E7374, 3
 #: Where a trial comes from: the registry itself; example data that ships; put together from several sources.
 REGISTRY, SHIPPED, COMPILED = "registry", "shipped", "compiled"
 
+#: Bytes of a page: a packed record has six thousand, and each page costs as much to write as it has calls.
+_PAGE = 8192
 #: Facets and sets of trials by word that are kept for the next search; each is some kilobytes.
 _MOST, _FEW = 400, 24
 _T = TypeVar("_T")
@@ -245,6 +247,7 @@ def open_to_write(path: Path) -> Store:
         db = _connect(str(path), uri=False)
         if db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
             _check(db, path)
+        db.execute(f"PRAGMA page_size = {_PAGE}")  # of a new file; an old one keeps its own
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")
         db.execute("PRAGMA cache_size = -131072")

@@ -228,9 +228,9 @@ def decode(raw: bytes | msgspec.Raw, note: Note) -> Study:
     except msgspec.ValidationError:
         study = bend(Study, decode_any(raw), note)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        raise Refused("not whole JSON") from None
+        raise Refused("is not whole JSON") from None
     except RecursionError:
-        raise Refused("nested too deeply to be a record") from None
+        raise Refused("is nested too deeply") from None
     if study.protocolSection is None:
         raise Refused("no protocolSection: not a ClinicalTrials.gov record of API v2")
     return study
@@ -241,9 +241,9 @@ def decode_any(raw: bytes | msgspec.Raw) -> Any:
     try:
         return _any_decoder.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        raise Refused("not whole JSON") from None
+        raise Refused("is not whole JSON") from None
     except RecursionError:
-        raise Refused("nested too deeply to be a record") from None
+        raise Refused("is nested too deeply") from None
 
 
 def bend(shape: type[_T], value: Any, note: Note) -> _T:

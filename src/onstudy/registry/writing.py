@@ -7,7 +7,8 @@ and put into those it is in now; nothing else is touched.
 from __future__ import annotations
 
 import sqlite3
-from array import array
+from collections import defaultdict
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from onstudy.registry import bits
@@ -21,9 +22,9 @@ FULL = 50_000
 class _Member(NamedTuple):
     """What one trial belongs to: sets, the places it lists, those of them where somebody may be enrolled."""
 
-    facets: list[Facet]
-    listed: array[int]
-    hopes: array[int]
+    facets: list[int]
+    listed: list[int]
+    hopes: list[int]
 
 
 class Writer:
@@ -32,27 +33,27 @@ class Writer:
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
         self._places: dict[Place, int] = {}
-        self._kept: dict[Facet, Facet] = {}
+        self._facets: dict[Facet, int] = {}
         self._pending: dict[int, _Member] = {}
         self._before: dict[int, set[int]] = {}  # changed trials: the places they were at
         self._next = 1 + (db.execute("SELECT max(id) FROM study").fetchone()[0] or 0)
         self._next_place = 1 + (db.execute("SELECT max(id) FROM place").fetchone()[0] or 0)
         self._sites = int(said(db, "sites") or 0)
 
-    def put(self, one: Ready, met: Met, packed: bytes, origin: str, old_id: int | None) -> None:
+    def put(self, one: Ready, met: Met, origin: str, old_id: int | None) -> None:
         """Write one trial, whose places are in `met`; `old_id` is its number if it is in the store already."""
         id = self._next if old_id is None else old_id
         if old_id is None:
             self._next += 1
         else:
             self._take_out(old_id)
-        at = self._numbers(one.at, met)
+        at = met.places.numbers(one.at, self._place)
         execute = self._db.execute
         execute(
             "INSERT INTO study VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
             (id, one.nct_id, one.digest, origin, *one.row, bits.dump_ids(at), one.statuses, one.names),
         )
-        execute("INSERT INTO original VALUES (?, ?)", (id, packed))
+        execute("INSERT INTO original VALUES (?, ?)", (id, one.packed))
         execute(
             "INSERT INTO words (rowid, title, conditions, interventions, keywords, ids, summary, sponsor)"
             " VALUES (?,?,?,?,?,?,?,?)",
@@ -60,9 +61,9 @@ class Writer:
         )
         self._sites += len(at)
         self._pending[id] = _Member(
-            [self._kept.setdefault(key, key) for key in one.facets],
-            array("I", self._numbers(one.listed, met)),
-            array("I", self._numbers(one.hopes, met)),
+            met.facets.numbers(one.facets, self._facet),
+            met.places.numbers(one.listed, self._place),
+            met.places.numbers(one.hopes, self._place),
         )
         if len(self._pending) >= FULL:
             self._write_sets()
@@ -78,13 +79,9 @@ class Writer:
         for table, column in (("study", "id"), ("original", "id"), ("words", "rowid")):
             self._db.execute(f"DELETE FROM {table} WHERE {column} = ?", (id,))
 
-    def _numbers(self, packed: bytes, met: Met) -> list[int]:
-        """The numbers of places in the store, for those their maker gave them."""
-        stored, numbers = met.stored, bits.load_ids(packed)
-        for number in numbers:
-            if not stored[number]:
-                stored[number] = self._place(met.places[number])
-        return [stored[number] for number in numbers]
+    def _facet(self, facet: Facet) -> int:
+        """The number of a facet in this import, from 1."""
+        return self._facets.setdefault(facet, len(self._facets) + 1)
 
     def _place(self, place: Place) -> int:
         """The number of a place met for the first time in this import."""
@@ -117,31 +114,23 @@ class Writer:
         self._before.clear()
 
     def _write_facets(self) -> None:
-        added: dict[Facet, list[int]] = {}
-        for id, member in self._pending.items():
-            for key in member.facets:
-                added.setdefault(key, []).append(id)
+        added = _turned((id, member.facets) for id, member in self._pending.items())
         gone = bits.of(self._before, self._next)
-        touched = set(added)
+        touched = {facet: added[number] for facet, number in self._facets.items() if number in added}
         if gone:
-            touched.update((name, value) for name, value in self._db.execute("SELECT name, value FROM facet"))
-        for name, value in sorted(touched):
+            touched = {(name, value): [] for name, value in self._db.execute("SELECT name, value FROM facet")} | touched
+        for (name, value), ids in sorted(touched.items()):
             row = self._db.execute("SELECT bits FROM facet WHERE name = ? AND value = ?", (name, value)).fetchone()
             old = bits.load(row[0]) & ~gone if row else 0
-            new = old | bits.of(added.get((name, value), ()), self._next)
+            new = old | bits.of(ids, self._next)
             if new:
                 self._db.execute("INSERT OR REPLACE INTO facet VALUES (?,?,?)", (name, value, bits.dump(new)))
             else:
                 self._db.execute("DELETE FROM facet WHERE name = ? AND value = ?", (name, value))
 
     def _write_places(self) -> None:
-        listed: dict[int, list[int]] = {}
-        hopes: dict[int, list[int]] = {}
-        for id, member in self._pending.items():
-            for place in member.listed:
-                listed.setdefault(place, []).append(id)
-            for place in member.hopes:
-                hopes.setdefault(place, []).append(id)
+        listed = _turned((id, member.listed) for id, member in self._pending.items())
+        hopes = _turned((id, member.hopes) for id, member in self._pending.items())
         for place in sorted({*listed, *(place for places in self._before.values() for place in places)}):
             row = self._db.execute("SELECT listed, hopeful FROM place WHERE id = ?", (place,)).fetchone()
             both = [
@@ -151,3 +140,12 @@ class Writer:
                 for old, new in zip(row, (listed, hopes), strict=True)
             ]
             self._db.execute("UPDATE place SET listed = ?, hopeful = ? WHERE id = ?", (*both, place))
+
+
+def _turned(members: Iterable[tuple[int, list[int]]]) -> dict[int, list[int]]:
+    """For each thing the trials that have it, out of the things each trial has."""
+    found: defaultdict[int, list[int]] = defaultdict(list)
+    for id, things in members:
+        for thing in things:
+            found[thing].append(id)
+    return found
