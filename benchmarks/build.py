@@ -1,11 +1,13 @@
 """Building stores: FHIR resources and OMOP rows a second, generating patients, and an update that is killed.
 
-Floors of the same run: decoding the same lines as JSON, reading the same columns of the same CSV, in as
-many processes. ONSTUDY_BENCH_BUILD sets how many patients. CPU seconds stand beside: time suffers from other work.
+Floors of the same run: decoding the same lines as JSON, reading the same columns of the same CSV, writing the same
+shards, in as many processes. ONSTUDY_BENCH_BUILD sets how many patients. CPU seconds stand beside: time suffers from
+other work.
 """
 
 from __future__ import annotations
 
+import io
 import os
 import random
 import resource
@@ -25,6 +27,7 @@ from benchmarks.population import CORES, FOLDER, made, onstudy
 PATIENTS = int(os.environ.get("ONSTUDY_BENCH_BUILD", "25000"))
 GENERATED = 100_000
 ROUNDS, KILLS, KILLED = 3, 20, 1_000
+STORE = FOLDER / "build-store"
 #: Wall and CPU seconds, and the most memory a process held (MiB).
 Cost = tuple[float, float, int]
 
@@ -46,6 +49,7 @@ def _fhir() -> list[str]:
         {
             "FHIR NDJSON into the store (bar 100,000 resources/s)": lambda: _build(source),
             "  floor: every line decoded as JSON (msgspec)": lambda: _spread(_decode, files),
+            "  floor: the shards read and written once more (pyarrow)": lambda: _spread(_write, _shards()),
         }
     )
     return _shown(costs, resources, "resources")
@@ -61,6 +65,7 @@ def _omop() -> list[str]:
             "OMOP measurement rows into the store (bar 1,000,000 rows/s)": lambda: _build(alone),
             "  of that, read into rows": lambda: _spread(_rows, [alone]),
             "  floor: the same columns of the CSV read (pyarrow)": lambda: _spread(_columns, [measurement]),
+            "  floor: the shards read and written once more (pyarrow)": lambda: _spread(_write, _shards()),
         }
     )
     return _shown(costs, rows, "rows")
@@ -94,9 +99,13 @@ def _only(source: Path, tables: Sequence[str]) -> Path:
 
 
 def _build(source: Path) -> None:
-    store = FOLDER / "build-store"
-    shutil.rmtree(store, ignore_errors=True)
-    onstudy("build", str(source), "--store", str(store), "--workers", str(CORES))
+    shutil.rmtree(STORE, ignore_errors=True)
+    onstudy("build", str(source), "--store", str(STORE), "--workers", str(CORES))
+
+
+def _shards() -> list[Path]:
+    """The files of the store that was built last."""
+    return sorted((STORE / "shards").glob("*.parquet"))
 
 
 def _spread(work: Callable[[Path], int], files: Sequence[Path]) -> None:
@@ -130,6 +139,14 @@ def _columns(file: Path) -> int:
     wanted = pacsv.ConvertOptions(include_columns=TABLES["measurement"].used(), include_missing_columns=True)
     with pacsv.open_csv(file, pacsv.ReadOptions(use_threads=False, block_size=1 << 24), None, wanted) as reader:
         return sum(batch.num_rows for batch in reader)
+
+
+def _write(file: Path) -> int:
+    import pyarrow.parquet as papq
+
+    table = papq.read_table(file)
+    papq.write_table(table, io.BytesIO(), compression="zstd")
+    return int(table.num_rows)
 
 
 def _in_turn(sides: dict[str, Callable[[], None]]) -> dict[str, list[Cost]]:

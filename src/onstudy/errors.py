@@ -38,7 +38,7 @@ class InvalidFile(OnstudyError):
 _LONGEST_WORD = 60  # nothing longer is near any word, and comparing it would take long
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
+def nearest(word: str, known: Iterable[str], likeness: float = 0.6) -> str:
     """Say `; did you mean X?` where a known word is near what was written, else nothing."""
-    close = difflib.get_close_matches(word[:_LONGEST_WORD], list(known), n=1, cutoff=0.6)
+    close = difflib.get_close_matches(word[:_LONGEST_WORD], list(known), n=1, cutoff=likeness)
     return f"; did you mean {close[0]}?" if close else ""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -45,6 +47,25 @@ def patient(tmp_path: Path) -> Path:
     path = tmp_path / "patient.yaml"
     path.write_text(PATIENT)
     return path
+
+
+def test_what_a_result_is_written_to_stays_what_it_is(patient: Path, tmp_path: Path) -> None:
+    """A link is followed, and a pipe or a device is no file to be replaced."""
+    told, link, pipe = tmp_path / "told.json", tmp_path / "link.json", tmp_path / "pipe"
+    told.write_text("old")
+    link.symlink_to(told)
+    os.mkfifo(pipe)
+    read: list[str] = []
+    reader = threading.Thread(target=lambda: read.append(pipe.read_text()), daemon=True)
+    reader.start()
+    for out in (link, pipe):
+        run = onstudy("screen", "NCT03739814", str(patient), *ON, "--format", "json", "--out", str(out))
+        assert run.returncode == 0, run.stderr
+    assert link.is_symlink()
+    assert json.loads(told.read_text())["trial"] == "NCT03739814"
+    assert pipe.is_fifo()
+    reader.join(10)
+    assert json.loads(read[0])["trial"] == "NCT03739814"
 
 
 def test_json_has_the_keys_of_the_design_in_their_order(patient: Path) -> None:
@@ -101,7 +122,11 @@ def test_text_leads_with_the_verdict_and_fits_80_columns(patient: Path) -> None:
         (["screen", "NCT03739814", "{good}", "--therapy-start", "soon"], "not a date"),
         (["screen", "NCT03739814", "{good}", "--on", "2026-03-16", "--therapy-start", "2026-03-10"], "before"),
         (["screen", "NCT03739814", "{good}", "--until", "2020-01-01"], "--until"),
-        (["screen", "NCT03739814", "{good}", "--default-uln", "ast=x"], "not a number"),
+        (["screen", "NCT03739814", "{good}", "--default-uln", "ast=x"], "does not begin with a number"),
+        (
+            ["screen", "NCT03739814", "{good}", "--default-uln", "ast=40"],
+            "state the unit of the limit, as in ast='40 U/L'",
+        ),
         (["check", "NCT99999999"], "unknown trial"),
         (["diff", "NCT03739814", "/nowhere.yaml"], "/nowhere.yaml"),
         (["facts", "/nowhere.json"], "/nowhere.json"),

@@ -8,12 +8,13 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from tests.population.building import Resource, damaged, ndjson
 
 from onstudy.population.bulk_fhir import Intake, Tally
-from onstudy.population.bulk_rows import slots_of
+from onstudy.population.bulk_rows import slots_of, write_rows
 from onstudy.population.generate import Asked, generate_fhir
 
 SORTS = ("names", "dates", "numbers", "links", "members")
@@ -38,9 +39,7 @@ def listed(table: pa.Table) -> list[tuple[object, ...]]:
         table.column(name).to_pylist() if name in table.column_names else [None] * table.num_rows
         for name in ("stamp", "payload")
     ]
-    return [
-        (*said, *(slots[sort].texts(row) for sort in SORTS)) for row, said in enumerate(zip(*beside, strict=True))
-    ]
+    return [(*said, *(slots[sort].texts(row) for sort in SORTS)) for row, said in enumerate(zip(*beside, strict=True))]
 
 
 def check(block: bytes) -> int:
@@ -49,7 +48,7 @@ def check(block: bytes) -> int:
     expected, counted, _ = taken(block, together=False)
     assert listed(rows) == listed(expected)
     assert (tally.read, tally.left) == (counted.read, counted.left)
-    return rows.num_rows - alone
+    return int(rows.num_rows) - alone
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +147,9 @@ def test_one_of_many_is_not_like_the_others(change: dict[str, Any]) -> None:
     assert check(ndjson(of_kind(change))) >= 39
 
 
-@pytest.mark.parametrize("number", ["01", "1.", ".5", "+1", "-", "1e", "1e+", "--1", "1" * 50, "1.50", "-0", "1E-7"])
+@pytest.mark.parametrize(
+    "number", ["", "01", "1.", ".5", "+1", "-", "1e", "1e+", "--1", "1" * 50, "1.50", "-0", "1E-7"]
+)
 def test_what_is_written_in_place_of_a_number(number: str) -> None:
     text = ndjson(of_kind({})).replace(b'"value": 30.5', f'"value": {number}'.encode())
     assert number.encode() in text
@@ -173,7 +174,11 @@ def test_lines_of_all_sorts_keep_their_order() -> None:
             result(number),
             {"resourceType": "Encounter", "id": f"e{number}", "subject": {"reference": f"Patient/p{number}"}},
             {"resourceType": "Observation", "status": "final"},
-            {"resourceType": "DiagnosticReport", "id": f"d{number}", "result": [{"reference": f"Observation/r{number}"}]},
+            {
+                "resourceType": "DiagnosticReport",
+                "id": f"d{number}",
+                "result": [{"reference": f"Observation/r{number}"}],
+            },
             {"resourceType": "Patient", "id": f"p{number}", "gender": "male"},
             {"resourceType": "Medication", "id": f"m{number}"},
         )
@@ -184,6 +189,14 @@ def test_lines_of_all_sorts_keep_their_order() -> None:
 def test_a_bundle_among_lines() -> None:
     bundle = {"resourceType": "Bundle", "entry": [{"resource": result(number)} for number in range(3)]}
     assert check(ndjson([result(5), bundle, *(result(number) for number in range(6, 40)), bundle])) >= 30
+
+
+def test_the_file_of_rows_is_the_same_whatever_was_learned_before(lines: list[bytes], tmp_path: Path) -> None:
+    block = b"\n".join([*lines, *ndjson(of_kind({"id": "no id"})).splitlines()])
+    for number, together in enumerate((True, True, False)):
+        rows, _, _ = taken(block, together)
+        write_rows(tmp_path / str(number), rows, np.arange(rows.num_rows, dtype=np.int32) % 3)
+    assert len({(tmp_path / str(number)).read_bytes() for number in range(3)}) == 1
 
 
 def test_bytes_in_a_file_may_be_anything(tmp_path: Path) -> None:

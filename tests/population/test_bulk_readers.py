@@ -223,3 +223,22 @@ def test_what_readers_look_at_of_a_record_is_kept(tmp_path: Path) -> None:
     folder = spread(resources, tmp_path / "export", 2)
     built(folder, tmp_path / "store")
     check(stored(tmp_path / "store"), read_patients("all.ndjson", ndjson(resources)))
+
+
+def test_a_record_named_like_the_component_of_another(tmp_path: Path) -> None:
+    """Ids may hold points, so that of one record may be what a component of another is called."""
+    results = [{**one, "identifier": []} for one in examples() if one["resourceType"] == "Observation"]
+    whole = next(one for one in results if "component" in one)
+    born = {"resourceType": "Patient", "id": "p", "birthDate": "1990-01-01"}
+    about = {"subject": {"reference": "Patient/p"}}
+    (patient,) = read_patients("one.ndjson", ndjson([born, {**whole, **about, "id": "e"}]))
+    (names,) = (list(fact.parts) for fact in patient.facts if fact.id == "Observation/e")
+    single = next(one for one in results if "valueQuantity" in one)
+    resources: list[Resource] = []
+    for number in range(8):
+        person, subject = {**born, "id": f"p{number}"}, {"subject": {"reference": f"Patient/p{number}"}}
+        resources += [person, {**whole, **subject, "id": f"e{number}"}, {**single, **subject, "id": f"s{number}.x"}]
+        resources += [{**single, **subject, "id": f"e{number}.{names[0]}"}] * (number % 2)
+    report = built(spread(resources, tmp_path / "export", 1), tmp_path / "store")
+    assert report.ways["by rows"] == 4, "only those of whom two facts may have one id"
+    check(stored(tmp_path / "store"), read_patients("export.ndjson", ndjson(resources)))

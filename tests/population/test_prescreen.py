@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from tests.population.prescreening import USUAL, question_of, store_of, vignettes
@@ -23,7 +24,7 @@ from tests.trials.flagship import FLAGSHIP, ON, changed, trial
 from onstudy.errors import OnstudyError
 from onstudy.population import changes
 from onstudy.population.attrition import COUNTS
-from onstudy.population.candidates import SCHEMA
+from onstudy.population.candidates import SCHEMA, CsvFile
 from onstudy.population.decisions import NO_DECISIONS, Decisions, read_decisions
 from onstudy.population.prescreen import Outcome, prescreen
 from onstudy.population.prescreen_files import criteria_columns
@@ -331,6 +332,38 @@ def test_a_run_may_replace_the_one_it_is_compared_with(store: Path, result: Path
     patients = [patient for patient in some_patients() if patient.id != "B1"]
     run(store_of(patients, tmp_path / "later"), out, changed_since=out)
     assert [(row["patient"], row["why"]) for row in rows(out / "changes.csv")] == [("B1", "no longer in the store")]
+
+
+# Text ---------------------------------------------------------------------------------------------------------------
+
+
+def test_a_table_is_written_as_its_rows_one_by_one_would_be() -> None:
+    columns = pa.schema([
+        ("patient", pa.string()), ("many", pa.int16()), ("kinds", pa.list_(pa.string())), ("day", pa.date32()),
+    ])  # fmt: skip
+    cells: list[tuple[Any, ...]] = [
+        ("=1+1", 3, ["ecog", "hbsag"], date(2026, 3, 16)),
+        ('said "so", twice', -1, [], None),
+        ("two\nlines", 0, ["=a", "b,c"], date(987, 1, 2)),
+        (None, None, ["@x", "y"], None),
+        ("", 7, ["Größe; α"], None),
+    ]
+    table = pa.Table.from_pylist([dict(zip(columns.names, row, strict=True)) for row in cells], columns)
+    together, one_by_one = io.BytesIO(), io.BytesIO()
+    CsvFile(together, columns.names).add_all(pa.concat_tables([table.slice(0, 2), table.slice(2)]))
+    single = CsvFile(one_by_one, columns.names)
+    for row in cells:
+        single.add(row)
+    single.flush()
+    assert together.getvalue() == one_by_one.getvalue()
+    assert together.getvalue().decode() == (
+        "patient,many,kinds,day\n"
+        "'=1+1,3,ecog; hbsag,2026-03-16\n"
+        '"said ""so"", twice",-1,,\n'
+        '"two\nlines",0,"\'=a; b,c",0987-01-02\n'
+        ",,'@x; y,\n"
+        ",7,Größe; α,\n"
+    )
 
 
 # Decisions ----------------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.readers.canon import of, only, read, said, written
+from tests.readers.canon import CATALOGUE, of, only, read, said, written
 
 from onstudy.errors import InvalidFile
 from onstudy.readers import read_patients
@@ -234,6 +234,17 @@ def test_an_attribute_that_cannot_be_read_is_unknown_and_not_silent() -> None:
     patient = written("kind: cns_leukemia_signs, on: 2026-03-01, cause: other_provn")
     assert only(patient, "cns_leukemia_signs").attributes == {"cause": None}
     assert "did you mean other_proven" in said(patient)
+
+
+@pytest.mark.parametrize("key", ["purpos: definitive", "course_ia_day1: yes"])
+def test_a_key_that_is_not_understood_may_have_meant_any_attribute(key: str) -> None:
+    """Silence says "not the course IA day 1 dose", "for the leukemia": nothing of that is said here."""
+    patient = written(f"kind: treatment, agent: mercaptopurine, from: 2026-03-01, to: 2026-03-10, {key}")
+    attributes = only(patient, "treatment").attributes
+    silent = [name for name, one in CATALOGUE.attributes("treatment").items() if one.silence is not None]
+    assert "course_ia_day_1" in silent
+    assert {name: attributes[name] for name in silent} == dict.fromkeys(silent)
+    assert "is no part of treatment" in said(patient)
 
 
 def test_suspected_and_unmapped() -> None:

@@ -98,6 +98,27 @@ def test_a_value_in_the_unit_it_was_recorded_in() -> None:
     assert near(ask(record, "latest bilirubin_total <= 1.5 ULN")) == "30.78 umol/L is 1.50 x ULN, limit 1.5 x ULN"
 
 
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("1.801 mg/dL", "1.801 mg/dL is 1.501 x ULN, limit 1.5 x ULN"),
+        ("1.80001 mg/dL", "1.80001 mg/dL is 1.50001 x ULN, limit 1.5 x ULN"),
+        ("<0.3 mg/dL", "<0.3 mg/dL is below 0.25 x ULN, limit 1.5 x ULN"),
+    ],
+)
+def test_a_ratio_is_told_apart_from_the_limit_it_is_not(value: str, said: str) -> None:
+    record = f"facts: [{{kind: bilirubin_total, on: 2026-03-15, value: '{value}', uln: 1.2 mg/dL}}]"
+    assert near(ask(record, "latest bilirubin_total <= 1.5 ULN")) == said
+
+
+def test_what_is_not_on_record_is_not_said_to_be_so() -> None:
+    """The key may have meant any component: the sample is not wholly understood."""
+    record = "facts: [{kind: csf_examination, on: 2026-03-12, cytospin: negative, flo: positive}]"
+    said = because(ask(record, "latest csf_examination has (cytospin is negative and flow is not positive)"), CATALOGUE)
+    assert "flow is positive: not recorded" in said
+    assert "Examination of the spinal fluid (one tap): a detail is not stated" in said
+
+
 def test_age_and_dates_beside_their_limit() -> None:
     assert near(ask("born: 1966-03-17\nfacts: []", "age at registration >= 60 years")) == (
         "59 years, limit at least 60 years (1 short)"

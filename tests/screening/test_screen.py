@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -16,6 +17,7 @@ from onstudy.readers.patientfile import patient_from
 from onstudy.record.catalogue import load_catalogue
 from onstudy.record.patient import Fact, Patient
 from onstudy.screening.answers import with_added
+from onstudy.screening.report import to_text
 from onstudy.screening.screen import Screening
 from onstudy.screening.todo import todo_file
 from onstudy.values.calendar import parse_when, show_day
@@ -128,13 +130,28 @@ def test_as_known_on_uses_nothing_recorded_later(trial: Trial) -> None:
     assert asked(trial, record, as_known_on=date(2026, 3, 15)).criterion("BILI").status == "unknown"
 
 
+def test_as_known_on_knows_no_end_that_lay_ahead(trial: Trial) -> None:
+    """On the 10th the treatment of the 8th to the 14th was going on; an end that was recorded by then was planned."""
+    given = {"kind": "treatment", "agent": "prednisone", "from": "2026-03-08", "to": "2026-03-14"}
+    planned = {**given, "agent": "dexamethasone", "recorded": "2026-03-08"}
+
+    def ends(known: date) -> list[str]:
+        facts = asked(trial, person(given, planned), as_known_on=known).patient.facts
+        return [str(fact.end) for fact in facts if fact.kind == "treatment"]
+
+    assert ends(date(2026, 3, 10)) == ["from 2026-03-11", "2026-03-14"]
+    assert ends(date(2026, 3, 14)) == ["2026-03-14", "2026-03-14"]
+
+
 def test_a_default_limit_is_used_only_when_given_and_is_said(trial: Trial) -> None:
     bare = {key: value for key, value in BILIRUBIN.items() if key != "uln"}
     record = person(bare, ECOG, NO_SEIZURE)
     without = asked(trial, record)
-    assert (without.criterion("BILI").status, without.defaults_used) == ("unknown", ())
+    assert (without.criterion("BILI").status, without.defaults_used) == ("unknown", {})
     given = asked(trial, record, default_limits={"bilirubin_total": 1.2})
-    assert (given.criterion("BILI").status, given.defaults_used) == ("met", ("bilirubin_total",))
+    assert (given.criterion("BILI").status, given.defaults_used) == ("met", {"bilirubin_total": 1.2})
+    assert json.loads(given.to_json())["defaults_used"] == ["bilirubin_total=1.2 mg/dL"]
+    assert "default upper limits of normal used: bilirubin_total 1.2 mg/dL" in to_text(given)
 
 
 def test_an_old_result_is_shown_and_decides_nothing(trial: Trial) -> None:

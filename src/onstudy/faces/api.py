@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from onstudy.criteria.trial import Trial
+from onstudy.errors import OnstudyError
 from onstudy.language.library import trial_path
 from onstudy.readers import read_patients as _read_patients
 from onstudy.record.catalogue import Catalogue, load_catalogue
@@ -52,6 +53,13 @@ def screen(
     catalogue: Catalogue | None = None,
 ) -> _screening.Screening:
     """Ask a trial of a patient on a registration date; see `onstudy.screening.screen.screen`."""
+    days = {"on": on, "until": until, "as_known_on": as_known_on}
+    for name, day in days.items():
+        _check(name, day, date if name == "on" else date | None, "date(2026, 3, 16)", not isinstance(day, datetime))
+    for name, when in {"therapy_start": therapy_start, **(anchors or {})}.items():
+        _check(name, when, Moment | None, '"2026-03-18T09:00"')
+    if isinstance(assume_complete, str):
+        assume_complete = [assume_complete]
     given: dict[str, Moment | None] = dict(anchors or {})
     if therapy_start is not None:
         given["therapy_start"] = therapy_start
@@ -60,6 +68,12 @@ def screen(
         trial, patient, on, anchors=moments, until=until, assume_complete=assume_complete,
         as_known_on=as_known_on, default_limits=default_limits, catalogue=catalogue,
     )  # fmt: skip
+
+
+def _check(name: str, value: object, wanted: Any, as_in: str, fits: bool = True) -> None:
+    """Arguments come from notebooks, where nobody checks types: what is no date says which it is, and the way out."""
+    if not (isinstance(value, wanted) and fits):
+        raise OnstudyError(f"{name} is {type(value).__name__} where a date is expected: write {name}={as_in}")
 
 
 def write_bundle(patient: Patient, catalogue: Catalogue | None = None) -> dict[str, Any]:

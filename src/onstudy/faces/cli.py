@@ -62,7 +62,7 @@ def screen(
     ] = None,
     as_known_on: Annotated[str, typer.Option(help="Use only what had been recorded by this day.")] = "",
     default_uln: Annotated[
-        list[str] | None, typer.Option(help="KIND=VALUE, for results without a limit of normal.")
+        list[str] | None, typer.Option(help="KIND='VALUE UNIT', for results without a limit of normal.")
     ] = None,
     store: Annotated[str, typer.Option(help="A store of `onstudy build`; name its patients with --patient.")] = "",
     patient: Annotated[list[str] | None, typer.Option(help="The id of a patient of the store.")] = None,

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import TypeVar
 
 from onstudy.criteria.trial import Trial
-from onstudy.errors import OnstudyError
+from onstudy.errors import OnstudyError, nearest
 from onstudy.faces import api
 from onstudy.language.library import load_trials, shipped, trial_path
 from onstudy.record.catalogue import load_catalogue
 from onstudy.record.patient import Patient
 from onstudy.screening.prepare import NotYetBorn
 from onstudy.values.calendar import When, as_when
+from onstudy.values.quantity import UnitError, convert, parse_quantity
 
 _T = TypeVar("_T")
 
@@ -159,17 +160,34 @@ def anchors(therapy_start: str, named: list[str]) -> dict[str, When | None]:
 
 
 def limits(texts: list[str]) -> dict[str, float]:
-    """The default upper limits of normal given as options, in the unit of each kind."""
-    found = {}
-    for text in texts:
-        name, value = _pair(text, "--default-uln KIND=VALUE")
-        try:
-            found[name] = float(value)
-        except ValueError:
-            raise OnstudyError(f"--default-uln {text[:60]!r}: {value[:20]!r} is not a number") from None
-        if not 0 < found[name] < 1e12:
-            raise OnstudyError(f"--default-uln {text[:60]!r}: a limit of normal is above zero")
-    return found
+    """The default upper limits of normal given as options, converted to the unit of each kind.
+
+    A limit without a unit is refused: which one was meant is not for us to say.
+    """
+    return dict(gather([partial(_limit, text) for text in texts]))
+
+
+def _limit(text: str) -> tuple[str, float]:
+    name, value = _pair(text, "--default-uln KIND='VALUE UNIT'")
+    shown, kind = f"--default-uln {text[:60]!r}", load_catalogue().kinds.get(name)
+    if kind is None or not kind.unit:
+        raise OnstudyError(f"{shown}: {name!r} is no kind of result with a unit{nearest(name, _limited())}")
+    try:
+        written = parse_quantity(value)
+        if not written.unit and kind.unit != "1":
+            raise OnstudyError(f"{shown}: state the unit of the limit, as in {name}='{value[:20]} {kind.unit}'")
+        if not written.interval.exact or written.interval.low is None:
+            raise OnstudyError(f"{shown}: a limit is one number")
+        limit = convert(float(written.interval.low), written.unit or "1", kind.unit, kind.molar_mass)
+    except UnitError as error:
+        raise OnstudyError(f"{shown}: {error}") from None
+    if not 0 < limit < 1e12:
+        raise OnstudyError(f"{shown}: a limit of normal is above zero")
+    return name, limit
+
+
+def _limited() -> list[str]:
+    return [kind.name for kind in load_catalogue() if kind.unit]
 
 
 def _pair(text: str, form: str) -> tuple[str, str]:

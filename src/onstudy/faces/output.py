@@ -106,9 +106,16 @@ def write(text: str, out: str) -> None:
 
 
 def _write_files(files: dict[Path, str]) -> None:
-    """Each file whole or not at all: written beside its place, then moved there."""
-    for path, text in files.items():
+    """Each file whole or not at all: written beside its place, then moved there.
+
+    A link is followed; what is no file (a device, a pipe) is written to and stays what it is.
+    """
+    for named, text in files.items():
+        path = Path(os.path.realpath(named))
         try:
+            if path.exists() and not path.is_file():
+                path.write_text(text, encoding="utf-8", newline="\n")
+                continue
             path.parent.mkdir(parents=True, exist_ok=True)
             handle, name = tempfile.mkstemp(dir=path.parent, prefix=".onstudy-")
             try:
@@ -120,7 +127,7 @@ def _write_files(files: dict[Path, str]) -> None:
                 Path(name).unlink(missing_ok=True)
                 raise
         except OSError as error:
-            raise OnstudyError(f"{path}: cannot be written: {error.strerror}") from None
+            raise OnstudyError(f"{named}: cannot be written: {error.strerror}") from None
 
 
 # facts and diff ---------------------------------------------------------------------------------------------

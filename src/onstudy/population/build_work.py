@@ -16,10 +16,10 @@ from onstudy.errors import OnstudyError
 from onstudy.population.build_report import STRANGER, Left, latest_day, left_in
 from onstudy.population.build_sources import Source, Task
 from onstudy.population.bulk_assemble import Assembler, Ways
-from onstudy.population.bulk_elements import type_of_shape
 from onstudy.population.bulk_fhir import NOBODY, PATIENT, SHARED, Tally
 from onstudy.population.bulk_rows import Ints, hashed, join_rows, read_rows, write_rows
 from onstudy.population.bulk_tables import merged
+from onstudy.population.bulk_walk import type_of_shape
 from onstudy.population.store import SHARDS, ShardInfo, StoreWriter, catalogue_digest, shard_number
 from onstudy.population.store_files import write_whole
 from onstudy.population.store_shard import StoredShard

@@ -7,29 +7,27 @@ with a record that has no form are read as a whole by the screening reader.
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from onstudy.population.bulk_arrays import Arrays, arrays
 from onstudy.population.bulk_book import Book
-from onstudy.population.bulk_classes import classes_of, contents_of, factorised
-from onstudy.population.bulk_elements import type_of_shape
+from onstudy.population.bulk_classes import Contents, classes_of, contents_of
+from onstudy.population.bulk_facts import component_names
 from onstudy.population.bulk_fhir_reading import PATIENT, ClusterReader, Record
 from onstudy.population.bulk_forms import Form, moment
-from onstudy.population.bulk_match import NO_FORM, Matcher
+from onstudy.population.bulk_gathered import Gathered, gathered
+from onstudy.population.bulk_match import NO_FORM, Matched, Matcher
 from onstudy.population.bulk_person import Filled, patient_of_forms
 from onstudy.population.bulk_related import Clusters, clusters_of
-from onstudy.population.bulk_rows import LINKS, MEMBERS, SLOTS, Ints, slots_of
-from onstudy.readers.source import decode
+from onstudy.population.bulk_rows import LINKS, MEMBERS, Ints, slots_of
+from onstudy.population.bulk_walk import type_of_shape
 from onstudy.record.catalogue import Catalogue
 from onstudy.record.patient import Patient
 from onstudy.record.shard import Shard
@@ -62,102 +60,29 @@ class Assembler:
 
     def assemble(self, table: pa.Table) -> Assembled:
         """The shard of all patients of whom the table has all rows. Rows about nobody are there for all."""
-        return _Table(gathered(table), self).assembled()
+        return _Table(gathered(table, component_names(self.catalogue)), self).assembled()
 
 
 @dataclass(frozen=True, eq=False)
-class Gathered:
-    """Rows by patient, those of one in the order of the source; those about nobody come last."""
+class _Births:
+    """When patients were born: `person` is the row of each that tells, -1 for none."""
 
-    table: pa.Table
-    patient: Ints
-    keys: list[str]
-    shape: NDArray[np.int32]
-    shapes: list[bytes]
-    unique: bool = False  # whether no two rows have the same name
+    person: Ints
+    found: Matched
+    contents: Contents
 
-    @property
-    def types(self) -> list[str]:
-        """The type of resource of each shape."""
-        return [type_of_shape(shape) for shape in self.shapes]
-
-    def take(self, rows: Ints) -> Gathered:
-        """Some of the rows."""
-        return replace(self, table=self.table.take(pa.array(rows)), patient=self.patient[rows], shape=self.shape[rows])
+    def __call__(self, patient: int) -> When:
+        """The date of birth of one."""
+        row = int(self.person[patient])
+        about = self.found.forms[int(self.found.form[row])].person if row >= 0 else None
+        return UNDATED if about is None else moment(about.born, _dates(self.contents, row)) or UNDATED
 
 
-def gathered(table: pa.Table) -> Gathered:
-    """The rows of a table by patient, without copies of one resource."""
-    keys = _single(table.column("patient")).dictionary_encode()
-    patient = keys.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
-    order = np.argsort(np.where(patient < 0, len(keys.dictionary), patient), kind="stable")
-    shape = _single(table.column("shape"))
-    number = shape.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)
-    found = Gathered(
-        table.drop_columns(["patient", "shape"]), patient, keys.dictionary.to_pylist(), number,
-        shape.dictionary.to_pylist(),
-    )  # fmt: skip
-    return _without_copies(found.take(order))
-
-
-def _single(column: pa.ChunkedArray) -> pa.Array:
-    return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks)
-
-
-def _without_copies(rows: Gathered) -> Gathered:
-    """The rows without equal copies of a resource and without the older of its versions, as `Source.newest` does it."""
-    if not len(rows.patient):
-        return rows
-    names = slots_of(rows.table, "names")
-    some = np.flatnonzero((rows.shape >= 0) & (names.count > 0))
-    own = names.values.take(pa.array(names.start[some]))
-    if pc.count_distinct(own).as_py() == len(own):
-        return replace(rows, unique=bool((names.count <= 1).all()) and not pc.any(pc.match_substring(own, ".")).as_py())
-    types = {kind: number for number, kind in enumerate(sorted(set(rows.types)))}
-    kind = np.array([types[one] for one in rows.types] + [-1], np.int64)[rows.shape[some]]
-    name = own.dictionary_encode().indices.to_numpy().astype(np.int64)
-    codes = factorised(rows.patient[some], kind, name)
-    many = np.bincount(codes) if len(codes) else np.zeros(0, np.int64)
-    if not (many > 1).any():
-        return rows
-    versions: dict[int, list[int]] = {}
-    for place in np.flatnonzero(many[codes] > 1).tolist():
-        versions.setdefault(int(codes[place]), []).append(int(some[place]))
-    dropped = [row for group in versions.values() for row in _older(group, rows)]
-    kept = np.ones(len(rows.patient), bool)
-    kept[dropped] = False
-    return rows.take(np.flatnonzero(kept))
-
-
-def _older(versions: list[int], rows: Gathered) -> Iterator[int]:
-    table = rows.table
-    stamps = table.column("stamp").take(pa.array(versions)).to_pylist() if "stamp" in table.column_names else []
-    stamps = stamps or [None] * len(versions)
-    slots = [slots_of(table, sort) for sort in SLOTS]
-    kept: dict[tuple[object, ...], int] = {}
-    for place, row in enumerate(versions):
-        said = (_spaceless(rows.shapes[rows.shape[row]]), *(one.texts(row) for one in slots))
-        if said in kept:
-            yield row
-        else:
-            kept[said] = place
-    stamped = [_stamp(stamps[place]) for place in kept.values()]
-    if len(kept) > 1 and all(stamped) and len(set(stamped)) == len(stamped):
-        last = max(kept.values(), key=lambda place: _stamp(stamps[place]))
-        yield from (versions[place] for place in kept.values() if place != last)
-
-
-@lru_cache(1 << 12)
-def _spaceless(shape: bytes) -> str:
-    """A shape without what may differ where the same is said: spaces, escapes, the order of keys."""
-    return json.dumps(decode(shape.decode("utf-8", "surrogatepass")), sort_keys=True, default=str)
-
-
-def _stamp(text: str | None) -> tuple[str, int]:
-    """When a version was made and its number, so that they can be put in order."""
-    updated, _, version = (text or " ").partition(" ")
-    number = int(version) if version.isascii() and version.isdigit() and len(version) < 12 else 0
-    return (updated, number) if updated or number else ("", 0)
+def _dates(contents: Contents, row: int) -> list[When]:
+    """The dates of a row; nothing is known of one that cannot be read, and no form looks at it."""
+    dates = contents.dates
+    places = (int(dates.start[row]) + slot * dates.step for slot in range(int(dates.count[row])))
+    return [contents.moments.at(place) or UNDATED for place in places]
 
 
 # A table of rows -------------------------------------------------------------------------------------------------
@@ -184,7 +109,7 @@ class _Table:
         """The shard of all patients."""
         people = np.flatnonzero(self.person)
         self.matcher.match(people)
-        self.matcher.born = self._born(people)
+        self.matcher.born = self._births(people)
         others = np.flatnonzero(~self.person & (self.rows.patient >= 0) & (self.rows.shape >= 0))
         self.matcher.match(others)
         known, whole = self._ways(people)
@@ -196,14 +121,13 @@ class _Table:
         ways = Counter({"by arrays": many, "by rows": len(slow), "as a whole": int(whole.sum())})
         return Assembled(fast.shard(by_rows + as_whole), ways)
 
-    def _born(self, people: Ints) -> list[When]:
-        """The date of birth of each patient, where a form tells it."""
-        born = [UNDATED] * len(self.rows.keys)
-        for row in people.tolist():
-            form = self._form(row)
-            if form is not None and form.person is not None:
-                born[int(self.rows.patient[row])] = moment(form.person.born, self._dates(row)) or UNDATED
-        return born
+    def _births(self, people: Ints) -> _Births:
+        """What tells the date of birth of a patient, where a form does."""
+        telling = np.array([form.person is not None for form in self.found.forms] + [False], bool)
+        people = people[telling[self.found.form[people]]]
+        person = np.full(len(self.rows.keys), -1, np.int64)
+        person[self.rows.patient[people]] = people
+        return _Births(person, self.found, self.contents)
 
     def _ways(self, people: Ints) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Which patients there are, and which of them are read as a whole."""
@@ -233,16 +157,10 @@ class _Table:
         number = int(self.found.form[row])
         return None if number == NO_FORM else self.found.forms[number]
 
-    def _dates(self, row: int) -> list[When]:
-        """The dates of a row; nothing is known of one that cannot be read, and no form looks at it."""
-        dates = self.contents.dates
-        places = (int(dates.start[row]) + slot * dates.step for slot in range(int(dates.count[row])))
-        return [self.contents.moments.at(place) or UNDATED for place in places]
-
     def _filled(self, row: int) -> Filled:
         form = self._form(row)
         assert form is not None, "a patient without a form is read as a whole"
-        return form, self.matcher.probe(row), self._dates(row)
+        return form, self.matcher.probe(row), _dates(self.contents, row)
 
     def _rows_of(self, patient: int) -> list[int]:
         first, end = self._bounds[patient : patient + 2].tolist()

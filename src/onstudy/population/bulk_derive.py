@@ -38,7 +38,7 @@ from onstudy.record.catalogue import AGE, SEX_FACTOR, Catalogue, Derivation, Kin
 from onstudy.record.derived import IMPRECISE, NO_RECORD, SEX_FACTORS, derive, shown_value
 from onstudy.record.formula import parse_formula
 from onstudy.record.patient import Fact
-from onstudy.record.shard import NO_DAY, NO_OFFSET
+from onstudy.record.shard import HIGH_OPEN, LOW_OPEN, NO_DAY, NO_OFFSET
 from onstudy.values.calendar import UNDATED
 from onstudy.values.interval import Interval, point
 
@@ -407,7 +407,8 @@ class _Inputs:
         self.odd |= there & ~value.exact
         after = there & (np.append(first, 0)[np.where(there, found, len(first))] > self.day)
         self.odd |= after & self.later.stated  # two inputs are: the last of them counts
-        put(self.later, np.flatnonzero(after), _without_offset(facts.start.take(place[after])))
+        between = _spanning(facts.start.take(self.on[after]), facts.start.take(place[after]))
+        put(self.later, np.flatnonzero(after), between)
         return np.where(there & value.exact, value.low, 1.0), _unless(there, NO_RECORD)
 
     def _tied(self, whose: Ints, day: Ints, start: Moments) -> Flags:
@@ -420,8 +421,10 @@ class _Inputs:
         return np.asarray(np.append(tied, False) | np.append(False, tied))
 
 
-def _without_offset(moments: Moments) -> Moments:
-    return replace(moments, offset=np.full(len(moments), NO_OFFSET, moments.offset.dtype))
+def _spanning(first: Moments, last: Moments) -> Moments:
+    """Some moment from the first to the last of each."""
+    flags = (first.flags & LOW_OPEN) | (last.flags & HIGH_OPEN)
+    return replace(last, low=first.low, flags=flags, offset=np.full(len(last), NO_OFFSET, last.offset.dtype))
 
 
 def _sex_factors(fact: Fact) -> list[float]:

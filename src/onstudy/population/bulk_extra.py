@@ -12,7 +12,6 @@ from onstudy.population.bulk_facts import Bases, Components, Facts, component_na
 from onstudy.record.catalogue import Catalogue
 from onstudy.record.patient import Coverage, Fact, Patient
 from onstudy.values.calendar import When
-from onstudy.values.interval import Interval
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,8 +54,6 @@ def _fits(patient: Patient) -> bool:
     """Whether arrays hold all that the facts say, and each component is a fact of its own beside its whole."""
     beside = {fact.id: fact for fact in patient.facts}
     return all(
-        not isinstance(fact.value, When)
-        and not any(isinstance(value, (When, Interval)) for value in fact.attributes.values())
-        and all(beside.get(part.id) == part for part in fact.parts.values())
+        not isinstance(fact.value, When) and all(beside.get(part.id) == part for part in fact.parts.values())
         for fact in patient.facts
     )

@@ -20,21 +20,18 @@ from msgspec import UNSET, Raw
 from onstudy.population.bulk_elements import (
     MARK,
     NOTHING,
-    UPDATED,
     Element,
     Meta,
     Reference,
     Resource,
-    Taking,
     Text,
     category_kept,
-    counted,
     decoded,
     encoded,
-    walk,
 )
 from onstudy.population.bulk_lines import Layouts, One
-from onstudy.population.bulk_rows import Builder, Ints, join_rows
+from onstudy.population.bulk_rows import Builder, Ints, join_rows, settled
+from onstudy.population.bulk_walk import UPDATED, Taking, counted, walk
 from onstudy.readers.fhir import ADMINISTRATIVE, READ
 from onstudy.readers.fhir_json import is_id, items, references, resource_type, text
 from onstudy.readers.fhir_own import FACT_ID, FHIR_BASE, PATIENT_ID
@@ -83,13 +80,15 @@ class Intake:
 
     def rows(self) -> tuple[pa.Table, Tally]:
         """What was taken in, in its order, and the count of it."""
-        if not self._together:
-            return self.builder.table(), self.tally
         self._placed()
-        tables = [self.builder.table(), *(table for table, _ in self._together)]
-        place = np.concatenate([np.array(self._places, np.int64), *(places for _, places in self._together)])
-        rows = join_rows(table for table in tables if table.num_rows)
-        return (rows if (np.diff(place) >= 0).all() else rows.take(np.argsort(place, kind="stable"))), self.tally
+        tables = [table for table, _ in self._together]
+        if len(self.builder) or not tables:
+            tables.append(self.builder.table())
+        place = np.concatenate([*(places for _, places in self._together), np.array(self._places, np.int64)])
+        rows = join_rows(tables)
+        if (np.diff(place) < 0).any():
+            rows = rows.take(np.argsort(place, kind="stable"))
+        return settled(rows), self.tally
 
     def lines(self, block: bytes, first: int) -> None:
         """Every line of a block of NDJSON; `first` is the number of its first line."""

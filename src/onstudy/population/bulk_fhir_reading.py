@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from onstudy.population.bulk_elements import MARK, Counting, Putting, counted, decoded, encoded, type_of_shape, walk
+from onstudy.population.bulk_elements import MARK, decoded, encoded
 from onstudy.population.bulk_forms import Person, Probe, Read
+from onstudy.population.bulk_walk import Counting, Putting, counted, type_of_shape, walk
 from onstudy.readers import fhir
 from onstudy.readers.fhir_chart import Chart
 from onstudy.readers.fhir_entries import Entry, Index, Source

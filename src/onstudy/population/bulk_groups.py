@@ -7,6 +7,7 @@ itself. The patients of every other sample are told, to be put together one by o
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 import pyarrow as pa
@@ -15,14 +16,15 @@ from numpy.typing import NDArray
 
 from onstudy.population.bulk_classes import factorised
 from onstudy.population.bulk_facts import Bases, Components, Facts, Flags, component_names, no_numbers
-from onstudy.population.bulk_moments import ONE_DAY, Moments, kept, none
+from onstudy.population.bulk_moments import INSTANT, INSTANT_OFFSET, Moments, kept, none
 from onstudy.population.bulk_rows import Ints
 from onstudy.record.catalogue import Catalogue
 from onstudy.record.patient import Fact
 from onstudy.record.samples import IMPRECISE_DATE
 from onstudy.record.shard import NO_DAY, NO_INSTANT
-from onstudy.values.calendar import show, show_day
+from onstudy.values.calendar import DAY, SECOND, show
 
+_MINUTE, _EPOCH = 60 * SECOND, date(1970, 1, 1).toordinal()
 #: How it is told which results are of one sample: by its name, by the moment, by the day; or not at all.
 _SAMPLE, _MOMENT, _DAY, _ALONE = range(4)
 
@@ -195,7 +197,7 @@ class _Composer:
         """`composite@sample/day`, or the moment, the day, or the one result in place of the sample."""
         names = pa.array(self.composites, pa.string()).take(pa.array(whose))
         sort, day = self.keys.sort[head], self.keys.day[head]
-        when = _shown(self.facts.start.take(head), day)
+        when = _shown(self.facts.start.take(head))
         number = pa.array(np.where(day == NO_DAY, 0, day)).cast(pa.string())
         number = pc.if_else(pa.array(day == NO_DAY), "", number)
         sample = pc.binary_join_element_wise(self.facts.sample.take(pa.array(head)), number, "/")
@@ -208,17 +210,28 @@ def _begins(count: Ints) -> Ints:
     return np.cumsum(count) - count
 
 
-def _shown(start: Moments, day: Ints) -> pa.Array:
+def _shown(start: Moments) -> pa.Array:
     """The moments as they are shown; each different one is shown once."""
-    whole = start.classes == ONE_DAY
     codes = factorised(start.low, start.high, start.offset.astype(np.int64))
-    texts: dict[int, str] = {}
-    for row in np.unique(codes, return_index=True)[1].tolist():
-        when = start.at(row)
-        assert when is not None
-        texts[int(codes[row])] = (show_day(int(day[row])) or "") if whole[row] else show(when)
-    listed = pa.array([texts[code] for code in range(len(texts))], pa.string())
-    return listed.take(pa.array(codes))
+    first = np.unique(codes, return_index=True)[1]
+    return shown_moments(start.take(first)).take(pa.array(codes))
+
+
+def shown_moments(moments: Moments) -> pa.Array:
+    """What `show` makes of each: days, and instants on the minute without an offset or in UTC, all at once."""
+    days, minutes = moments.low // DAY - _EPOCH, moments.low // _MINUTE - _EPOCH * (DAY // _MINUTE)
+    whole = moments.whole_days
+    instant = (moments.classes == INSTANT) | ((moments.classes == INSTANT_OFFSET) & (moments.offset == 0))
+    instant &= moments.low % _MINUTE == 0
+    texts = np.full(len(moments), "", object)
+    texts[whole] = np.datetime_as_string(days[whole].astype("M8[D]"))
+    texts[instant] = np.datetime_as_string(minutes[instant].astype("M8[m]"))
+    texts[instant & (moments.offset == 0)] += "Z"
+    for row in np.flatnonzero(~whole & ~instant & moments.stated).tolist():
+        when = moments.at(row)
+        assert when is not None, "only what is stated is shown"
+        texts[row] = show(when)
+    return pa.array(texts, pa.string())
 
 
 def _latest(recorded: Moments, first: Ints, count: Ints) -> Moments:

@@ -29,6 +29,10 @@ _ID = r"^[A-Za-z0-9\-.]{1,64}$"
 _TRIED = (b"Zq", b"vitalZq")
 
 
+#: What is left of a line without its slots, and the lengths of the pieces of it.
+Skeleton = tuple[bytes, bytes]
+
+
 @dataclass(frozen=True, slots=True)
 class One:
     """One line taken apart into one row. `read` and `left` are what is counted of it."""
@@ -89,8 +93,8 @@ class Layouts:
 
     one: Callable[[bytes], One | None]
     named: Callable[[str], str | None]
-    _known: dict[bytes, Layout | None] = field(default_factory=dict)
-    _met: Counter[bytes] = field(default_factory=Counter)
+    _known: dict[Skeleton, Layout | None] = field(default_factory=dict)
+    _met: Counter[Skeleton] = field(default_factory=Counter)
 
     def together(self, block: bytes, first: int) -> Together:
         """The lines of a block of UTF-8; `first` is the number of the first."""
@@ -98,44 +102,41 @@ class Layouts:
         kept, lengths = cuts.kept()
         coded = kept.dictionary_encode()
         skeleton = coded.indices.to_numpy()
-        layouts = self._layouts(coded.dictionary.to_pylist(), skeleton, cuts)
+        layouts = self._layouts(coded.dictionary.to_pylist(), skeleton, cuts, lengths)
         known = np.array([layout is not None for layout in layouts], bool)[skeleton]
         line = np.flatnonzero(known & _alike(cuts, skeleton, lengths))
         found = _Found(cuts, layouts, line, skeleton[line])
         found = found.those(found.have_ids())
-        counts = [(layouts[number], many) for number, many in enumerate(np.bincount(found.layout).tolist()) if many]
-        read, left = Counter[str](), Counter[tuple[str, str]]()
-        for layout, many in counts:
-            assert layout is not None, "only lines with a layout are found"
-            read.update(dict.fromkeys(layout.read, many))
-            left.update(dict.fromkeys(layout.left, many))
+        read, left = found.counts()
         others = np.ones(len(skeleton), bool)
         others[found.line] = False
         texts = [(number, b"".join(cuts.pieces_of(number))) for number in np.flatnonzero(others).tolist()]
         return Together(found.table(self.named, first), found.line, read, left, texts, len(skeleton))
 
-    def _layouts(self, skeletons: Sequence[bytes], skeleton: NDArray[np.int32], cuts: Cuts) -> list[Layout | None]:
+    def _layouts(
+        self, skeletons: Sequence[bytes], skeleton: NDArray[np.int32], cuts: Cuts, lengths: Ints
+    ) -> list[Layout | None]:
         """The layouts of skeletons; none of those that are too few to learn one."""
-        first = np.zeros(len(skeletons), np.int64)
-        first[skeleton[::-1]] = np.arange(len(skeleton))[::-1]
         many = np.bincount(skeleton, minlength=len(skeletons)).tolist()
-        return [
-            self._layout(text, count, cuts, line) if cuts.slots[line] else None
-            for text, count, line in zip(skeletons, many, first.tolist(), strict=True)
-        ]
+        found: list[Layout | None] = []
+        for text, count, line in zip(skeletons, many, _first_of_each(skeleton).tolist(), strict=True):
+            begin, slots = int(cuts.first[line]) // 2, int(cuts.slots[line])
+            key = text, lengths[begin : begin + slots + 1].tobytes()
+            found.append(self._layout(key, count, cuts, line) if slots else None)
+        return found
 
-    def _layout(self, skeleton: bytes, many: int, cuts: Cuts, line: int) -> Layout | None:
-        if skeleton in self._known:
-            return self._known[skeleton]
+    def _layout(self, key: Skeleton, many: int, cuts: Cuts, line: int) -> Layout | None:
+        if key in self._known:
+            return self._known[key]
         if len(self._known) + len(self._met) > _MOST:
             self._known.clear()
             self._met.clear()
-        self._met[skeleton] += many
-        if self._met[skeleton] < WORTH_A_LAYOUT:
+        self._met[key] += many
+        if self._met[key] < WORTH_A_LAYOUT:
             return None
-        del self._met[skeleton]
-        self._known[skeleton] = layout_of(cuts.pieces_of(line), self.one, self.named)
-        return self._known[skeleton]
+        del self._met[key]
+        self._known[key] = layout_of(cuts.pieces_of(line), self.one, self.named)
+        return self._known[key]
 
 
 # Learning -------------------------------------------------------------------------------------------------
@@ -203,11 +204,16 @@ def _filled(layout: Layout, slots: Sequence[str], named: Callable[[str], str | N
 # Many lines ---------------------------------------------------------------------------------------------------
 
 
-def _alike(cuts: Cuts, skeleton: NDArray[np.int32], lengths: Ints) -> Flags:
-    """Lines that are cut where the first line of their skeleton is."""
+def _first_of_each(skeleton: NDArray[np.int32]) -> Ints:
+    """The first line of each skeleton."""
     first = np.zeros(int(skeleton.max()) + 1, np.int64)
     first[skeleton[::-1]] = np.arange(len(skeleton))[::-1]
-    example = first[skeleton]
+    return first
+
+
+def _alike(cuts: Cuts, skeleton: NDArray[np.int32], lengths: Ints) -> Flags:
+    """Lines that are cut where the first line of their skeleton is."""
+    example = _first_of_each(skeleton)[skeleton]
     same = cuts.slots == cuts.slots[example]
     many = np.where(same, cuts.slots + 1, 0)
     line = np.repeat(np.arange(len(skeleton)), many)
@@ -231,6 +237,17 @@ class _Found:
     def those(self, which: Flags) -> _Found:
         """Some of them."""
         return _Found(self.cuts, self.layouts, self.line[which], self.layout[which])
+
+    def counts(self) -> tuple[Counter[str], Counter[tuple[str, str]]]:
+        """What is counted of them: what was read, and what was left out."""
+        read, left = Counter[str](), Counter[tuple[str, str]]()
+        for number, many in enumerate(np.bincount(self.layout).tolist()):
+            layout = self.layouts[number]
+            for kind in layout.read if layout is not None else ():
+                read[kind] += many
+            for said in layout.left if layout is not None else ():
+                left[said] += many
+        return +read, +left
 
     def have_ids(self) -> Flags:
         """Those whose own name, if they have one, can be an id."""

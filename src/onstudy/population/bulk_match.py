@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -40,7 +40,7 @@ class Matched:
 
 
 class Matcher:
-    """Finds the forms of the rows of a shard. `born` is the date of birth of each patient, by number."""
+    """Finds the forms of the rows of a shard. `born` tells the date of birth of a patient, by number."""
 
     def __init__(
         self, contents: Contents, classes: Classes, clusters: Clusters, book: Book[Cluster], reader: ClusterReader
@@ -48,7 +48,7 @@ class Matcher:
         self.contents, self.classes, self.clusters, self.book, self.reader = contents, classes, clusters, book, reader
         self.found = Matched(np.full(len(clusters.number), NO_FORM, np.int32))
         self.patient = np.zeros(0, np.int64)
-        self.born: Sequence[When] = ()
+        self.born: Callable[[int], When] = lambda patient: UNDATED
 
     def match(self, rows: Ints) -> None:
         """Find the forms of some rows; those of `strange` have none."""
@@ -98,8 +98,7 @@ class Matcher:
                     self._alone(row, cluster)
 
     def _alone(self, row: int, cluster: Cluster) -> None:
-        born = self.born[int(self.patient[row])] if len(self.born) else UNDATED
-        probe = replace(self.probe(row), born=born)
+        probe = replace(self.probe(row), born=self.born(int(self.patient[row])))
         self.found.form[row] = self.found.add(self.book.alone(cluster, probe), ())
 
     # What stands in a row -------------------------------------------------------------------------------------

@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from onstudy.population.bulk_elements import type_of_shape
 from onstudy.population.bulk_fhir_reading import Cluster, Related
 from onstudy.population.bulk_rows import LINKS, MEMBERS, Ints, Slots, slots_of
+from onstudy.population.bulk_walk import type_of_shape
 
 #: A simple reference, and nothing else.
 _SIMPLE = r"^[A-Za-z]+/[A-Za-z0-9.\-]{1,64}$"

@@ -22,7 +22,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -59,12 +58,6 @@ class Slots:
     step: int
     count: Ints
 
-    @cached_property
-    def listed(self) -> list[str | None]:
-        """All values as Python's own, made when the first is asked for."""
-        found: list[str | None] = self.values.to_pylist()
-        return found
-
     def places(self, rows: NDArray[Any], slot: int) -> Ints:
         """Where a slot of some rows stands in `values`; -1 where a row has no such slot."""
         return np.where(slot < self.count[rows], self.start[rows] + slot * self.step, -1)
@@ -72,7 +65,7 @@ class Slots:
     def texts(self, row: int) -> tuple[str, ...]:
         """All of one row; "" for what a column leaves out."""
         start, count = int(self.start[row]), int(self.count[row])
-        return tuple(text or "" for text in self.listed[start : start + count * self.step : self.step])
+        return tuple(self.values[start + slot * self.step].as_py() or "" for slot in range(count))
 
     @property
     def most(self) -> int:
@@ -171,6 +164,32 @@ def _lists(many: Ints, values: pa.Array) -> pa.Array:
     ends = np.concatenate([[0], np.cumsum(many)]).astype(np.int32)
     assert ends[-1] == len(values), "every text belongs to a slot"
     return pa.ListArray.from_arrays(pa.array(ends), values)
+
+
+def settled(table: pa.Table) -> pa.Table:
+    """The same rows held in one way, however they were gathered: shapes as they occur, no column without content."""
+    columns: dict[str, pa.Array] = {}
+    for name in (name for name in TYPES if name in table.column_names):
+        column = _one(table.column(name))
+        if name in SLOTS:
+            column = column.fill_null([])
+            empty = not pc.any(pc.greater(pc.list_value_length(column), 0)).as_py()
+        else:
+            empty = name in ("payload", "stamp") and column.null_count == len(column)
+        if not empty:
+            columns[name] = _as_they_occur(column) if name == "shape" else column
+    return pa.table(columns)
+
+
+def _as_they_occur(shape: pa.DictionaryArray) -> pa.DictionaryArray:
+    """Shapes in the order in which rows have them."""
+    index = shape.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    met = pa.array(index).unique().to_numpy()
+    met = met[met >= 0]
+    place = np.full(len(shape.dictionary) + 1, -1, np.int32)
+    place[met] = np.arange(len(met))
+    found = place[index]
+    return pa.DictionaryArray.from_arrays(pa.array(found, mask=found < 0), shape.dictionary.take(pa.array(met)))
 
 
 # Files of rows --------------------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ from onstudy.record.shard import (
     is_text,
     without_defaults,
 )
-from onstudy.values.calendar import When
+from onstudy.values.calendar import DAY, When
 from onstudy.values.interval import Interval
 
 _LAST = np.iinfo(np.int64).max
@@ -62,21 +62,26 @@ def tables_of(
 
 def _sorted(facts: Facts, kind: NDArray[np.int32]) -> Ints:
     """The order in which facts lie: by kind, patient, start, end of the start, and id."""
-    low = facts.start.low
-    high = np.where(facts.start.high == NO_INSTANT, _LAST, facts.start.high)
-    whose = kind.astype(np.int64) * (1 << 32) + facts.patient
-    order = np.lexsort((high, low, whose))
-    same = np.ones(max(len(order) - 1, 0), bool)
-    for column in (whose, low, high):
-        same &= np.diff(column[order]) == 0
+    low, high = facts.start.low, facts.start.high
+    day = np.where(low == NO_INSTANT, 0, low // DAY)
+    key = (kind.astype(np.int64) << 46) + (facts.patient << 22) + day  # days have 22 bits, patients of a shard 24
+    order = np.argsort(key)
+    same = np.diff(key[order]) == 0
     if not same.any():
         return order
     tied = np.flatnonzero(np.append(same, False) | np.append(False, same))
     run = np.cumsum(np.append(True, ~same))[tied]
-    texts = facts.id.take(pa.array(order[tied]))
-    table = pa.table({"run": pa.array(run), "id": texts})
-    within = pc.sort_indices(table, sort_keys=[("run", "ascending"), ("id", "ascending")]).to_numpy()
-    order[tied] = order[tied][within]
+    some = np.sort(order[tied])  # runs of equal keys, each in the order in which its facts came
+    some = some[np.argsort(key[some], kind="stable")]
+    columns = {
+        "run": pa.array(run),
+        "low": pa.array(low[some]),
+        "high": pa.array(np.where(high == NO_INSTANT, _LAST, high)[some]),
+        "id": facts.id.take(pa.array(some)),
+        "place": pa.array(some),
+    }
+    within = pc.sort_indices(pa.table(columns), sort_keys=[(name, "ascending") for name in columns]).to_numpy()
+    order[tied] = some[within]
     return order
 
 

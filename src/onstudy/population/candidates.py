@@ -150,6 +150,7 @@ def _decided(decisions: Decisions) -> pa.Table:
 # As a table for people ------------------------------------------------------------------------------------------
 
 _FORMULA = re.compile(r"^[=+\-@\t\r]")
+_SPECIAL = re.compile(r'[,"\r\n]')
 
 
 class CsvFile:
@@ -167,9 +168,13 @@ class CsvFile:
             self.flush()
 
     def add_all(self, rows: pa.Table) -> None:
-        """All rows of a table, column by column."""
-        self._rows.writerows(zip(*(_cells(column) for column in rows.columns), strict=True))
+        """All rows of a table, column by column: as `add` writes each."""
         self.flush()
+        lines = pc.binary_join_element_wise(*(_cells(column) for column in rows.columns), ",")
+        for chunk in pc.binary_join_element_wise(lines, "", "\n").chunks:
+            _, offsets, data = chunk.buffers()
+            ends = np.frombuffer(offsets, np.int32, len(chunk) + 1, chunk.offset * 4)
+            self._file.write(data.slice(int(ends[0]), int(ends[-1] - ends[0])))
 
     def flush(self) -> None:
         """Write what is waiting."""
@@ -178,19 +183,19 @@ class CsvFile:
         self._text.truncate()
 
 
-def _cells(column: pa.ChunkedArray) -> list[object]:
-    """What `_cell` makes of each cell of a column."""
+def _cells(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """What `_cell` makes of each cell of a column, in quotation marks where it needs them."""
     if pa.types.is_list(column.type):
         column = pc.binary_join(column, "; ")
-    elif pa.types.is_date(column.type):
-        column = column.cast(pa.string())
-    if pa.types.is_string(column.type):
-        formulas = pc.match_substring_regex(column, _FORMULA.pattern)
-        if pc.any(formulas).as_py():
-            column = pc.if_else(formulas, pc.binary_join_element_wise("'", column, ""), column)
-        column = column.fill_null("")
-    found: list[object] = column.to_pylist()
-    return found
+    if not pa.types.is_string(column.type):
+        return column.cast(pa.string()).fill_null("")
+    formulas, special = (pc.match_substring_regex(column, marks.pattern) for marks in (_FORMULA, _SPECIAL))
+    if pc.any(formulas).as_py():
+        column = pc.if_else(formulas, pc.binary_join_element_wise("'", column, ""), column)
+    if pc.any(special).as_py():
+        doubled = pc.replace_substring(column, '"', '""')
+        column = pc.if_else(special, pc.binary_join_element_wise('"', doubled, '"', ""), column)
+    return column.fill_null("")
 
 
 def _cell(cell: object) -> object:

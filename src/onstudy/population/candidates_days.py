@@ -91,11 +91,13 @@ class _Search:
 
     def narrow(self, table: Table, required: Iterable[Required], wanted: _Answer) -> None:
         """Take from a table the days on which any rule does not hold. Rules that are unknown to many come first."""
+        some: NDArray[np.bool_] = np.asarray(table.any(axis=1))
         for one in sorted(required, key=lambda one: -int((wanted.today(one) == UNKNOWN).sum())):
-            left = table[one.places].any(axis=1)
+            left = some[one.places]
             if left.any():
                 places = one.places[left]
-                table[places] &= self._holds(one.rule, self.rows[places], wanted.today(one)[left], wanted)
+                days = table[places] & self._holds(one.rule, self.rows[places], wanted.today(one)[left], wanted)
+                table[places], some[places] = days, days.any(axis=1)
 
     def _holds(self, rule: TruthExpr, rows: Rows, today: Truths, wanted: _Answer) -> Table:
         """Whether a rule holds for some candidates on each day: asked where it may turn, so until the next turn."""
@@ -106,12 +108,13 @@ class _Search:
             waiting = np.flatnonzero(today == UNKNOWN).astype(np.int32)
             which = np.concatenate([waiting, which])
             days = np.concatenate([np.zeros(len(waiting), np.int32), days])
-        known = np.full((len(patients), self.turns.horizon + 1), -1, np.int8)
+        known = np.zeros((len(patients), self.turns.horizon + 1), np.int16)  # twice the day, and one more if it holds
         known[:, 0] = today == MET
         if len(which):
-            known[which, days] = self._good(self.engine(patients[which], days), rule, wanted)
-        newest = np.maximum.accumulate(np.where(known >= 0, np.arange(known.shape[1]), 0), axis=1)
-        return np.equal(np.take_along_axis(known, newest, axis=1), 1)[each]
+            known[which, days] = 2 * days + self._good(self.engine(patients[which], days), rule, wanted)
+        newest = np.maximum.accumulate(known, axis=1)
+        holds: Table = (newest & 1).astype(np.bool_)[each]
+        return holds
 
     def _good(self, asked: Asked, rule: TruthExpr, wanted: _Answer) -> NDArray[np.bool_]:
         truth = asked.truth(rule, wanted.if_confirmed)

@@ -68,14 +68,18 @@ def distances(anchors: Mapping[str, When | None], first: int) -> tuple[int, ...]
 
 
 class Turns:
-    """The dates of a shard's records, asked for the days on which rules may turn."""
+    """The dates of the records of some patients (`rows` of a shard), asked for the days on which rules may turn."""
 
-    def __init__(self, shard: Shard, catalogue: Catalogue, first: int, horizon: int, away: tuple[int, ...]) -> None:
+    def __init__(
+        self, shard: Shard, rows: Rows, catalogue: Catalogue, first: int, horizon: int, away: tuple[int, ...]
+    ) -> None:
         self.shard, self.catalogue, self.first, self.horizon, self.away = shard, catalogue, first, horizon, away
+        self._mine = np.zeros(shard.patients.rows, np.bool_)
+        self._mine[rows] = True
         self._ends: dict[str, tuple[Rows, Days]] = {}
 
     def of(self, rule: TruthExpr, rows: Rows) -> tuple[Rows, Days]:
-        """Pairs of a place in `rows` (rows of the shard, each once) and a day ahead, from 1 on, sorted."""
+        """Pairs of a place in `rows` (some of the patients, each once) and a day ahead, from 1 on, sorted."""
         works = clockwork(rule, self.catalogue)
         wanted = np.full(self.shard.patients.rows, -1, np.int32)
         wanted[rows] = np.arange(len(rows), dtype=np.int32)
@@ -93,14 +97,14 @@ class Turns:
     # Dates ------------------------------------------------------------------------------------------------------
 
     def _endpoints(self, kind: str) -> tuple[Rows, Days]:
-        """Every day that a fact of a kind names, with its patient."""
+        """Every day that a fact of a kind names, in order, with its patient."""
         if kind not in self._ends:
             table = self.shard.table(kind)
             patients, days = _named_days(table)
             # What states no day of its own is taken to have been by the first day (the dating rule of screening).
             open_ended = table.get("patient")[(table.get("start.day") == NO_DAY) | table.get("negative")]
             until = np.full(len(open_ended), self.first, np.int32)
-            self._ends[kind] = np.concatenate([patients, open_ended]), np.concatenate([days, until])
+            self._ends[kind] = self._in_order(np.concatenate([patients, open_ended]), np.concatenate([days, until]))
         return self._ends[kind]
 
     def _covered(self) -> tuple[Rows, Days]:
@@ -109,23 +113,27 @@ class Turns:
             patients = table.get("patient")
             days = np.concatenate([table.get("first"), table.get("last")])
             known = days != NO_DAY
-            self._ends[""] = np.concatenate([patients, patients])[known], days[known]
+            self._ends[""] = self._in_order(np.concatenate([patients, patients])[known], days[known])
         return self._ends[""]
+
+    def _in_order(self, patients: Rows, days: Days) -> tuple[Rows, Days]:
+        kept = np.flatnonzero(self._mine[patients])
+        order = kept[np.argsort(days[kept], kind="stable")]
+        return patients[order], days[order]
 
     # Turns ------------------------------------------------------------------------------------------------------
 
     def _turn(self, turns: Table, wanted: Rows, patients: Rows, days: Days, durations: Iterable[Duration]) -> None:
         """Mark the days on which a date, as it is or moved by a duration, passes an anchor."""
-        place = wanted[patients]
-        mine = place >= 0
-        place, days = place[mine], days[mine]
-        self._mark(turns, place, days, _BESIDE)
-        for duration in durations:
-            for sign in (1, -1):
-                if duration.unit in (Unit.MONTHS, Unit.YEARS):
-                    self._mark(turns, place, shifted(days, duration, sign), _BESIDE_MONTH_ENDS)
-                else:
-                    self._mark(turns, place, days + sign * _whole_days(duration), _BESIDE)
+        reach = np.array([min(self.away), max(self.away) + self.horizon], np.int32) + np.int32(self.first)
+        for duration, sign in [(None, 1), *((one, sign) for one in durations for sign in (1, -1))]:
+            low, high = _moved(reach, duration, -sign)  # months moved back and forth end up days away
+            near = slice(*days.searchsorted([low - 2 * _REACH, high + 2 * _REACH]))
+            place = wanted[patients[near]]
+            mine = np.flatnonzero(place >= 0)
+            by_month = duration is not None and duration.unit in (Unit.MONTHS, Unit.YEARS)
+            beside = _BESIDE_MONTH_ENDS if by_month else _BESIDE
+            self._mark(turns, place[mine], _moved(days[near][mine], duration, sign), beside)
 
     def _mark(self, turns: Table, place: Rows, centre: Days, beside: range) -> None:
         """Mark days beside a centre, seen from each anchor, that lie within the horizon."""
@@ -157,10 +165,13 @@ class Turns:
         return found
 
 
-def _whole_days(duration: Duration) -> int:
+def _moved(days: Days, duration: Duration | None, sign: int) -> Days:
+    """Days as they are, or moved by a duration, of which hours are whole days begun."""
+    if duration is None:
+        return days
     if duration.unit is Unit.HOURS:
-        return -(-duration.amount // 24)
-    return duration.amount * (7 if duration.unit is Unit.WEEKS else 1)
+        return days + np.int32(sign * -(-duration.amount // 24))
+    return shifted(days, duration, sign)
 
 
 def _named_days(table: ShardTable) -> tuple[Rows, Days]:

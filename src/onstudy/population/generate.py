@@ -39,7 +39,7 @@ from onstudy.population.store_files import locked
 from onstudy.record.catalogue import load_catalogue
 
 #: About so many patients lie in one shard.
-PER_SHARD = 32_768
+PER_SHARD = 65_536
 #: So many patients go into one part of the FHIR files, and are made at once for OMOP.
 PER_PART = 4_000
 MOST = 100_000_000
@@ -88,7 +88,7 @@ def generate_store(asked: Asked, folder: Path, workers: int = 1, told: Told = qu
         before = read_manifest(folder)
         if before is not None and before.sort != SORT:
             raise OnstudyError(f"{folder}: holds a store that was built from records; generate into another folder")
-        count = -(-asked.count // PER_SHARD)
+        count = _shard_count(asked.count)
         made = _each(partial(_write_shard, folder, asked, count), range(count), workers, told)
         shards = tuple(sorted((info for info in made if info.patients), key=lambda info: info.number))
         catalogue = load_catalogue()
@@ -104,6 +104,12 @@ def generate_store(asked: Asked, folder: Path, workers: int = 1, told: Told = qu
         _write_readme(folder, asked)
         writer.commit(manifest)
     return manifest
+
+
+def _shard_count(patients: int) -> int:
+    """Of more shards than one an even number, so that two processes end together."""
+    count = -(-patients // PER_SHARD)
+    return count + count % 2 if count > 1 else count
 
 
 @dataclass

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
+from functools import lru_cache
 from typing import TypeVar
 
 from onstudy.criteria import expr as e
@@ -42,6 +43,7 @@ class NumericLimit:
     steps: tuple[Step, ...]
 
 
+@lru_cache(maxsize=1 << 14)  # trials of one disease share most of their rules
 def numeric_limits(rule: TruthExpr) -> tuple[NumericLimit, ...]:
     """The limits of a rule in reading order, each once however often it stands there."""
     found: dict[e.Compare, set[int]] = {}

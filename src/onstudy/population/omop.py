@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +18,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from onstudy.population.bulk_elements import Taking, decoded, encoded, walk
+from onstudy.population.bulk_elements import decoded, encoded
+from onstudy.population.bulk_walk import Taking, walk
 from onstudy.population.omop_cdm import ROWS, SETTINGS, Cdm, Piece, read_table
 from onstudy.population.omop_columns import wholes
 from onstudy.population.omop_rows import Batch, Key, Known, Qualifiers, Said, batch_of, said_of
@@ -49,10 +50,14 @@ Shape = tuple[bytes, str | None]
 
 @dataclass
 class OmopReading:
-    """A database being read: its concepts, and what was met. `counts` are rows by table."""
+    """A database being read: its concepts, and what was met. `counts` are rows by table.
+
+    `said` is what rows say of others, by table, where another process has looked at all rows for it.
+    """
 
     cdm: Cdm
     catalogue: Catalogue
+    said: Mapping[str, Said] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
@@ -61,7 +66,7 @@ class OmopReading:
         self._shapes: dict[str, dict[Key, Shape]] = {}
         self._known = self._load_concepts()
         self.last_day = self._last_day()
-        self._said = self._load_said()
+        self.said = self.said or self._load_said()
 
     def close(self) -> None:
         """Let go of what is held in memory."""
@@ -123,7 +128,7 @@ class OmopReading:
     def said_digest(self) -> str:
         """A hash of what rows say of others: the meaning of the others hangs on it."""
         digest = hashlib.blake2b(digest_size=16)
-        for table, said in self._said.items():
+        for table, said in self.said.items():
             digest.update(repr((table, said.row.tolist(), said.number.tolist(), said.since.to_pylist())).encode())
             digest.update(repr(list(said.sayings)).encode())
         return digest.hexdigest()
@@ -174,7 +179,7 @@ class OmopReading:
 
     def events(self, table: str, piece: Piece | None = None) -> Iterator[pa.Table]:
         """The rows of a table of events, taken apart."""
-        known, said = self._shapes.setdefault(table, {}), self._said[table]
+        known, said = self._shapes.setdefault(table, {}), self.said[table]
         for given in _together(read_table(self.cdm, table, TABLES[table].used(), piece), 2 * ROWS):
             batch = batch_of(table, TABLES[table], given, self._known, said, self.last_day)
             self.concepts(

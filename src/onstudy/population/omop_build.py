@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from onstudy.population.bulk_fhir_reading import ClusterReader, Record, read_who
 from onstudy.population.bulk_rows import join_rows
 from onstudy.population.omop import OmopReading
 from onstudy.population.omop_cdm import Cdm, Piece
+from onstudy.population.omop_rows import Said
 from onstudy.population.omop_source import open_cdm
 from onstudy.population.omop_tables import TABLES
 from onstudy.record.catalogue import Catalogue, load_catalogue
@@ -33,19 +34,19 @@ def omop_source(source: str, store: Path) -> OmopSource:
 
 
 class OmopSource:
-    """An OMOP database; each process opens it for itself, once."""
+    """An OMOP database; each process opens it for itself, once. What rows say of others is found by the first."""
 
     sort = "omop"
 
-    def __init__(self, source: str) -> None:
-        self.source = source
+    def __init__(self, source: str, said: Mapping[str, Said] | None = None) -> None:
+        self.source, self._said = source, said or {}
         self._open: Cdm | None = None
         self._reading: OmopReading | None = None
         self._stack = ExitStack()
         finalize(self, self._stack.close)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return OmopSource, (self.source,)
+        return OmopSource, (self.source, self._said)
 
     @property
     def cdm(self) -> Cdm:
@@ -59,7 +60,8 @@ class OmopSource:
         if self._reading is None or self._reading.catalogue is not catalogue:
             if self._reading is not None:
                 self._reading.close()
-            self._reading = self._stack.enter_context(OmopReading(self.cdm, catalogue))
+            self._reading = self._stack.enter_context(OmopReading(self.cdm, catalogue, self._said))
+            self._said = self._reading.said
         return self._reading
 
     # What there is to read ------------------------------------------------------------------------------------

@@ -25,7 +25,8 @@ from onstudy.population import prescreen_files as files
 from onstudy.population.candidates import ORDER_SAID
 from onstudy.population.changes import FORMAT, Earlier, anchors_shown, earlier
 from onstudy.population.decisions import NO_DECISIONS, Decisions
-from onstudy.population.prescreen_parts import FOLDER, Part, Parts
+from onstudy.population.prescreen_pages import Page
+from onstudy.population.prescreen_parts import FOLDER, Counts, Parts, candidates_in, counts_in, pages_in
 from onstudy.population.prescreen_question import Question, program
 from onstudy.population.prescreen_verdicts import VERDICT_NAMES
 from onstudy.population.prescreen_work import Runner, Task, Work, local, people_key, people_of
@@ -152,8 +153,17 @@ class _Results:
     def patients(self, shard: int) -> pa.StringArray:
         return people_of(self._parts.read(shard, people_key(self.store.shards[shard].digest)))
 
-    def part(self, shard: int, trial: Trial) -> Part:
-        return self._parts.load(shard, self.question.key(trial, self.store.shards[shard].digest))
+    def counts(self, shard: int, trial: Trial) -> Counts:
+        return counts_in(self._read(shard, trial))
+
+    def pages(self, shard: int, trial: Trial) -> Mapping[str, Page]:
+        return pages_in(self._read(shard, trial))
+
+    def candidates(self, shard: int, trial: Trial) -> pa.Table:
+        return candidates_in(self._read(shard, trial))
+
+    def _read(self, shard: int, trial: Trial) -> bytes:
+        return self._parts.read(shard, self.question.key(trial, self.store.shards[shard].digest))
 
     def paths(self) -> Iterator[Path]:
         for place, shard in enumerate(self.store.shards):

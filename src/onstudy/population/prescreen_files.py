@@ -24,8 +24,8 @@ from onstudy.population.attrition import COUNTS
 from onstudy.population.candidates import SCHEMA, CsvFile, in_order
 from onstudy.population.decisions import Decisions
 from onstudy.population.limits_cost import AGE_NAMES, SEX_NAMES, LimitLine, lines
-from onstudy.population.prescreen_pages import Block, CodesFile
-from onstudy.population.prescreen_parts import Part, added, unfinished
+from onstudy.population.prescreen_pages import Block, CodesFile, Page
+from onstudy.population.prescreen_parts import Counts, added, unfinished
 from onstudy.population.prescreen_question import Question, place_of, required
 from onstudy.population.prescreen_verdicts import STATUS_NAMES, VERDICT_NAMES
 from onstudy.population.report_parts import CHANGES, FIRST, ChangesShown, TrialSeen, attrition_of, number
@@ -50,8 +50,16 @@ class Results(Protocol):
         """The ids of a shard's patients, in its order."""
         ...
 
-    def part(self, shard: int, trial: Trial) -> Part:
-        """What one trial came to."""
+    def counts(self, shard: int, trial: Trial) -> Counts:
+        """What was counted of one trial."""
+        ...
+
+    def pages(self, shard: int, trial: Trial) -> Mapping[str, Page]:
+        """The columns of criteria.parquet of one trial."""
+        ...
+
+    def candidates(self, shard: int, trial: Trial) -> pa.Table:
+        """The candidates of one trial."""
         ...
 
 
@@ -149,7 +157,7 @@ def write_criteria(folder: Folder, question: Question, results: Results) -> None
             each = max(1, _GROUP // max(1, len(patients)))
             for start in range(0, len(question.trials), each):
                 some = question.trials[start : start + each]
-                codes.add(patients, [Block(trial.id, results.part(shard, trial).pages) for trial in some])
+                codes.add(patients, [Block(trial.id, results.pages(shard, trial)) for trial in some])
         codes.close()
 
 
@@ -169,7 +177,7 @@ def write_candidates(
     seen: Mapping[str, TrialSeen],
 ) -> int:
     """candidates.parquet and candidates.csv; the first that nobody has decided are kept for the report."""
-    parts = (results.part(shard, trial).candidates for shard in range(results.shards) for trial in question.trials)
+    parts = (results.candidates(shard, trial) for shard in range(results.shards) for trial in question.trials)
     count = 0
     with folder.file(CANDIDATES) as file, folder.file("candidates.csv") as text:
         table = CsvFile(text, SCHEMA.names)
@@ -209,8 +217,7 @@ def _keep_first(seen: TrialSeen, rows: pa.Table) -> None:
 def counts_of(question: Question, results: Results) -> dict[str, dict[str, Any]]:
     """What was counted of each trial, over all shards."""
     return {
-        trial.id: added(results.part(shard, trial).counts for shard in range(results.shards))
-        for trial in question.trials
+        trial.id: added(results.counts(shard, trial) for shard in range(results.shards)) for trial in question.trials
     }
 
 

@@ -67,19 +67,21 @@ def packed(codes: NDArray[np.integer], width: int) -> bytes:
     if (codes == codes[0]).all():
         return varint(rows << 1) + int(codes[0]).to_bytes((width + 7) // 8, "little")
     groups = -(-rows // 8)
-    padded = np.zeros(groups * 8, np.uint8 if width == 2 else np.uint32)
-    padded[:rows] = codes
-    bits = _pairs(padded) if width == 2 else _bits(padded, width)
+    bits = _pairs(codes, groups * 8) if width == 2 else _bits(codes, groups * 8, width)
     return varint(groups << 1 | 1) + bits
 
 
-def _pairs(codes: NDArray[np.uint8]) -> bytes:
-    """Four codes of two bits to a byte, the first in the lowest bits."""
-    return (codes[0::4] | codes[1::4] << 2 | codes[2::4] << 4 | codes[3::4] << 6).tobytes()
+def _pairs(codes: NDArray[np.integer], size: int) -> bytes:
+    """Four codes of two bits to a byte, the first in the lowest bits; `size` with zeros behind them."""
+    four = np.zeros(size, np.uint8)
+    four[: len(codes)] = codes
+    return (four[0::4] | four[1::4] << 2 | four[2::4] << 4 | four[3::4] << 6).tobytes()
 
 
-def _bits(codes: NDArray[np.uint32], width: int) -> bytes:
-    bits = (codes[:, None] >> np.arange(width, dtype=np.uint32)) & 1
+def _bits(codes: NDArray[np.integer], size: int, width: int) -> bytes:
+    padded = np.zeros(size, np.uint32)
+    padded[: len(codes)] = codes
+    bits = (padded[:, None] >> np.arange(width, dtype=np.uint32)) & 1
     return np.packbits(bits.astype(np.uint8), bitorder="little").tobytes()
 
 

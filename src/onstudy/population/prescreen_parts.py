@@ -61,14 +61,34 @@ def to_bytes(part: Part) -> bytes:
 
 def from_bytes(data: bytes) -> Part:
     """The part that `to_bytes` wrote."""
-    size = int.from_bytes(data[:8], "little")
-    header, content = json.loads(data[8 : 8 + size]), data[8 + size :]
-    pages = {
-        name: Page(content[at : at + length], rows, plain)
+    return Part(_header(data)[0]["rows"], pages_in(data), candidates_in(data), counts_in(data))
+
+
+def counts_in(data: bytes) -> Counts:
+    """Of the content of a part's file what is counted."""
+    counts: Counts = _header(data)[0]["counts"]
+    return counts
+
+
+def pages_in(data: bytes) -> dict[str, Page]:
+    """Of the content of a part's file the pages."""
+    header, start = _header(data)
+    return {
+        name: Page(data[start + at : start + at + length], rows, plain)
         for name, (at, length, rows, plain) in header["pages"].items()
     }
-    table = pa.ipc.open_stream(content[header["candidates"] :]).read_all()
-    return Part(header["rows"], pages, table, header["counts"])
+
+
+def candidates_in(data: bytes) -> pa.Table:
+    """Of the content of a part's file the candidates."""
+    header, start = _header(data)
+    return pa.ipc.open_stream(pa.py_buffer(data).slice(start + header["candidates"])).read_all()
+
+
+def _header(data: bytes) -> tuple[dict[str, Any], int]:
+    """What the content of a part's file begins with, and where the rest begins."""
+    start = 8 + int.from_bytes(data[:8], "little")
+    return json.loads(data[8:start]), start
 
 
 def _table_bytes(table: pa.Table) -> bytes:
@@ -118,10 +138,6 @@ class Parts:
         if raw[: len(_MAGIC)] != _MAGIC or hashlib.sha256(data).digest() != raw[len(_MAGIC) : start]:
             raise ValueError("the part is damaged")
         return data
-
-    def load(self, shard: int, key: str) -> Part:
-        """The part of a shard and a key."""
-        return from_bytes(self.read(shard, key))
 
     def tidy(self, wanted: Iterable[Path]) -> None:
         """Remove what belongs to no wanted part: parts of other inputs and what a killed run left unfinished."""

@@ -222,7 +222,8 @@ def _ahead(shard: Shard, engine: Engine, plan: Plan, cohorts: Sequence[_Cohort])
     """The first days of every cohort's candidates, by the cohort; a rule that several share is asked once."""
     question, rows = plan.question, [cohort.candidates for cohort in cohorts]
     whens = {name: when for trial in question.trials for name, when in question.anchors_of(trial).items()}
-    turns = Turns(shard, plan.catalogue, question.index, question.horizon, distances(whens, question.index))
+    away = distances(whens, question.index)
+    turns = Turns(shard, _union(rows), plan.catalogue, question.index, question.horizon, away)
     ends = np.cumsum([0, *(len(some) for some in rows)])
     parts: dict[int, list[Required]] = {}
     for start, cohort in zip(ends, cohorts, strict=False):

@@ -9,6 +9,7 @@ from typing import Any
 
 from onstudy.errors import Problem, nearest
 from onstudy.readers.dates import read_when, until
+from onstudy.readers.fhir_age import at_age
 from onstudy.readers.fhir_entries import Entry, Index, fallback_id
 from onstudy.readers.fhir_json import (
     Coding,
@@ -35,14 +36,14 @@ from onstudy.readers.fhir_own import (
 )
 from onstudy.readers.fhir_range import Ranges
 from onstudy.readers.fhir_specimen import Measured, Specimens
-from onstudy.readers.fhir_value import date_of, number_of, read_element
-from onstudy.readers.reading import NOT_STATED, UNSUPPORTED, Reading, clip, plain, quoted, slot_of
+from onstudy.readers.fhir_value import date_of, read_element
+from onstudy.readers.reading import NOT_STATED, UNSUPPORTED, Reading, clip, not_understood, plain, quoted, slot_of
 from onstudy.readers.statement import UNMAPPED
-from onstudy.readers.timing import Times, place, place_negative
+from onstudy.readers.timing import Times, place, place_negative, reversed_period
 from onstudy.readers.unrecognised import Unrecognised
 from onstudy.record.catalogue import Attribute, Catalogue, Kind
 from onstudy.record.patient import Fact, Value
-from onstudy.values.calendar import UNDATED, DateError, Duration, Unit, When, between, shift_day
+from onstudy.values.calendar import UNDATED, DateError, When
 from onstudy.values.codes import ONSTUDY, Code
 
 
@@ -104,6 +105,14 @@ class Chart:
             self.say(entry, "its day of record is not a date")
             return None
 
+    def moment(self, entry: Entry, prefix: str) -> Times:
+        """The dates of effective[x] or onset[x] as `timing` reads them; undated where a period is reversed."""
+        times = self.timing(entry, prefix)
+        if not reversed_period(times):
+            return times
+        self.say(entry, f"{prefix}Period ends before it begins: its dates are not used")
+        return Times(on=UNDATED)
+
     def timing(self, entry: Entry, prefix: str) -> Times:
         """The dates of effective[x], performed[x], onset[x]: one moment, a period, or the age at it."""
         node = entry.resource
@@ -117,29 +126,14 @@ class Chart:
         events = obj(node, f"{prefix}Timing").get("event")
         if isinstance(events, list) and events:
             return Times(on=self.date(entry, {"event": events[0]}, "event"))
-        age = self._at_age(entry, prefix)
+        age, wrong = at_age(node, prefix, self.born)
+        if wrong:
+            self.say(entry, wrong)
         if age is not None:
             return Times(on=age)
         if text(node, f"{prefix}String"):
             self.say(entry, f"{prefix}String is text: the date is not known")
         return Times()
-
-    def _at_age(self, entry: Entry, prefix: str) -> When | None:
-        """The days on which a person is of an age in years, or of one between two."""
-        node = entry.resource
-        span = obj(node, f"{prefix}Range")
-        ages = [obj(node, f"{prefix}Age")] if node.get(f"{prefix}Age") else [obj(span, "low"), obj(span, "high")]
-        years = [number_of(age.get("value")) for age in ages]
-        if not any(age for age in ages):
-            return None
-        if any(age and text(age, "code") not in ("a", "") for age in ages) or not self.born.known:
-            self.say(entry, f"{prefix} is an age that cannot be dated here")
-            return None
-        first, last = years[0], years[-1]
-        bounds = (self.born.days.low, self.born.days.high)
-        low = None if first is None or bounds[0] is None else _birthday(int(bounds[0]), first)
-        high = None if last is None or bounds[1] is None else _birthday(int(bounds[1]), last + 1)
-        return between(low, None if high is None else high - 1)
 
     # Attributes -------------------------------------------------------------------------------------------
 
@@ -176,6 +170,7 @@ class Chart:
                 if any(name in self.catalogue.attributes(other) for other in self.expected.get(id(entry), ())):
                     continue
                 self.say(entry, f"{clip(name, 60)!r} is no attribute of {kind.name}{nearest(name.lower(), known)}")
+                found = {**not_understood(kind.name, self.catalogue), **found}
                 continue
             found[name] = self._one_of(entry, known[name], nodes)
         return found
@@ -385,12 +380,6 @@ def is_vital_sign(resource: Json) -> bool:
         if coded or plain(text(concept, "text")) == plain(VITAL_SIGNS):
             return True
     return False
-
-
-def _birthday(born: int, years: float) -> int:
-    """The day somebody born on a day completes a number of years; past the calendar's end, that end."""
-    whole = max(0, min(int(years), 150))
-    return shift_day(born, Duration(whole, Unit.YEARS))
 
 
 def named(facts: list[Fact]) -> list[Fact]:

@@ -48,7 +48,7 @@ def read_condition(chart: Chart, entry: Entry) -> list[Fact]:
 
 def _times(chart: Chart, entry: Entry) -> Times:
     clinical = status_code(entry.resource, "clinicalStatus", CONDITION_CLINICAL)
-    onset, abatement = chart.timing(entry, "onset"), chart.timing(entry, "abatement")
+    onset, abatement = chart.moment(entry, "onset"), chart.moment(entry, "abatement")
     start = onset.on or (spanning(onset.start or UNDATED, onset.end) if onset != Times() else None)
     end = abatement.on or (spanning(abatement.start or UNDATED, abatement.end) if abatement != Times() else None)
     going = True if clinical in _OPEN else False if clinical in _CLOSED else None

@@ -34,7 +34,7 @@ from onstudy.readers.reading import (
     UNCLEAR,
     Reading,
 )
-from onstudy.readers.timing import Times
+from onstudy.readers.timing import Times, empty_negative
 from onstudy.record.catalogue import COUNT, NO, NONE, QUANTITY, YES, Catalogue, Kind
 from onstudy.record.patient import Fact, Value
 from onstudy.values.calendar import UNDATED, When
@@ -92,7 +92,7 @@ def _absent(node: Json) -> str:
 
 
 def _times(chart: Chart, entry: Entry) -> Times:
-    times = chart.timing(entry, "effective")
+    times = chart.moment(entry, "effective")
     recorded = chart.recorded(entry, "issued")
     if times == Times() and text(entry.resource, "issued"):
         chart.say(entry, "has no effective date: it is dated by its issue")
@@ -149,9 +149,9 @@ def _either(chart: Chart, entry: Entry, kind: Kind, nodes: list[Json]) -> Readin
 
 
 def _no_value(chart: Chart, entry: Entry, kind: Kind, node: Json, meaning: Meaning | None) -> Reading | None:
-    for coding in codings(node.get("dataAbsentReason")):
-        if coding.code.system == ONSTUDY and coding.code.code in LACKS:
-            return Reading(None, coding.code.code)
+    lacks = _stated_lack(node)
+    if lacks is not None:
+        return Reading(None, lacks)
     absent = _absent(node)
     status = text(entry.resource, "status")
     if status in OPEN or absent == "temp-unknown":
@@ -165,6 +165,12 @@ def _no_value(chart: Chart, entry: Entry, kind: Kind, node: Json, meaning: Meani
     if not chart.attributes(entry, kind, {}):
         chart.say(entry, f"has no value for {kind.name}")
     return Reading(None, NOT_STATED)
+
+
+def _stated_lack(node: Json) -> str | None:
+    """Why there is no value in the project's own words, which stand beside components where not all was understood."""
+    found = (coding.code for coding in codings(node.get("dataAbsentReason")))
+    return next((code.code for code in found if code.system == ONSTUDY and code.code in LACKS), None)
 
 
 def _with_interpretation(chart: Chart, entry: Entry, reading: Reading | None, said: frozenset[str]) -> Reading:
@@ -189,11 +195,18 @@ def _presence(chart: Chart, entry: Entry, meaning: Meaning, times: Times, readin
     """A yes, a no, or an open question about something that is there or not."""
     said = reading.value if reading is not None else frozenset({NO if meaning.negative else YES})
     if said == frozenset({NO}):
-        return chart.negative(entry, meaning, times)
+        return _denial(chart, entry, meaning, times)
     fact = chart.positive(entry, meaning, times)
     if said is None and reading is not None:
         return [replace(fact, lacks=reading.lacks or NOT_STATED)]
     return [fact]
+
+
+def _denial(chart: Chart, entry: Entry, meaning: Meaning, times: Times) -> list[Fact]:
+    """A "no", where its dates leave it any day to speak of."""
+    if times.on == UNDATED or empty_negative(times):
+        return chart.drop(entry, "a 'no' that ends before it begins is not used")
+    return chart.negative(entry, meaning, times)
 
 
 # Limits and detection -----------------------------------------------------------------------------------
@@ -247,17 +260,20 @@ def _composite(chart: Chart, entry: Entry, resource: Json, meaning: Meaning, tim
     """One sample's results as one fact with parts; without any of its own it says nothing."""
     reading = chart.read(entry, meaning.kind, resource)
     if reading is not None and reading.value == frozenset({NO}):
-        return chart.negative(entry, meaning, times)
+        return _denial(chart, entry, meaning, times)
     whole = chart.positive(entry, meaning, _moment(times))
     parts: dict[str, Fact] = {}
     for name, (part_meaning, component) in _components(chart, entry, meaning.kind).items():
         part = _part(chart, entry, whole, part_meaning, component)
         if part is not None:
             parts[name] = replace(part, id=f"{whole.id}.{name}")
+    lacks = _stated_lack(entry.resource)  # beside components it holds whatever the status
     if parts:
-        return [replace(whole, parts=parts)]
+        return [replace(whole, lacks=lacks, parts=parts)]
     if text(resource, "status") in OPEN:
         return [replace(whole, lacks=PENDING)]
+    if lacks is not None or (reading is not None and reading.value == frozenset({YES})):
+        return [replace(whole, lacks=lacks)]
     if not references(resource, "hasMember"):
         return chart.drop(entry, f"has no component that {meaning.kind.name} knows")
     return []

@@ -87,7 +87,7 @@ def read_report(chart: Chart, entry: Entry) -> list[Fact]:
         return []
     if status in NO_RESULT:
         return chart.drop(entry, f"its status is {status}: that is no result")
-    times = chart.timing(entry, "effective")
+    times = chart.moment(entry, "effective")
     on = times.on or (spanning(times.start or UNDATED, times.end) if times != Times() else None)
     times = Times(on=on, recorded=chart.recorded(entry, "issued"))
     meant = tuple(m for m in chart.means(entry, codings(obj(resource, "code"))) if m.kind.value != NONE)

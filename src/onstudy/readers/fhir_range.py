@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from onstudy.readers.fhir_age import OLDEST, after, unit_of_age
 from onstudy.readers.fhir_json import Json, codings, obj, text
 from onstudy.readers.fhir_meaning import Vocabulary
 from onstudy.readers.fhir_value import number_of, read_quantity
 from onstudy.readers.reading import Slot, read_limit
 from onstudy.record.catalogue import Kind
-from onstudy.values.calendar import Duration, Unit, When, shift_day
+from onstudy.values.calendar import Duration, When, reached
 from onstudy.values.interval import Interval
-from onstudy.values.quantity import UnitError, normalise_unit, parse_quantity
+from onstudy.values.quantity import UnitError, parse_quantity
 
 #: Upper and lower limit of normal, as far as they are known.
 Limits = tuple[Interval | None, Interval | None]
@@ -46,9 +47,6 @@ class Ranges:
 
 # Ranges for an age ------------------------------------------------------------------------------------
 
-_UNITS = {"a": Unit.YEARS, "mo": Unit.MONTHS, "wk": Unit.WEEKS, "d": Unit.DAYS}
-_OLDEST = {Unit.YEARS: 150, Unit.MONTHS: 1800, Unit.WEEKS: 7800, Unit.DAYS: 54750}
-
 
 def of_age(parts: list[Json], born: When, on: When) -> tuple[list[Json], str]:
     """The ranges that are not for another age than that of a patient on the day of the result; what is wrong.
@@ -68,19 +66,17 @@ def _for_others(age: Json, birth: Interval, day: Interval) -> bool:
     """Whether an age from low to high is certainly not the age on a day."""
     low, high = (_years_old(obj(age, side)) for side in ("low", "high"))
     assert birth.low is not None and birth.high is not None and day.low is not None and day.high is not None
-    if low is not None and day.high < shift_day(int(birth.low), low):
+    if low is not None and day.high < reached(int(birth.low), low):
         return True
-    after = None if high is None else replace(high, amount=high.amount + 1)
-    return after is not None and day.low >= shift_day(int(birth.high), after)
+    return high is not None and day.low >= reached(int(birth.high), after(high))
 
 
 def _years_old(quantity: Json) -> Duration | None:
     """An age in whole years, months, weeks or days; None where it is none, or leaves it open."""
-    unit = _UNITS.get(text(quantity, "code") or normalise_unit(text(quantity, "unit")))
-    number = number_of(quantity.get("value"))
+    unit, number = unit_of_age(quantity), number_of(quantity.get("value"))
     if unit is None or number is None or number != int(number) or number < 0 or text(quantity, "comparator"):
         return None
-    return Duration(min(int(number), _OLDEST[unit]), unit)
+    return Duration(min(int(number), OLDEST[unit]), unit)
 
 
 # Limits ---------------------------------------------------------------------------------------------------

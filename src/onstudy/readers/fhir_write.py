@@ -185,7 +185,8 @@ class _Writer:
     def observation(self, kind: Kind) -> Json:
         """A result, an attestation, a "no": anything without a type of its own."""
         fact = self.fact
-        status = "registered" if fact.lacks == PENDING else "final"
+        awaited = fact.lacks == PENDING and all(part.lacks is not None for part in fact.parts.values())
+        status = "registered" if awaited else "final"
         resource: Json = {
             "resourceType": "Observation",
             "status": status,
@@ -197,11 +198,11 @@ class _Writer:
             self.attributes = {fact.narrowed[0]: fact.narrowed[1]}
         if fact.parts:
             resource["component"] = [self.component(part) for _, part in sorted(fact.parts.items())]
-        elif fact.lacks is not None:
+        if fact.lacks is not None:
             resource["dataAbsentReason"] = absent(fact.lacks)
-        elif kind.value == NONE:
+        elif kind.value == NONE and not fact.parts:
             resource["valueBoolean"] = not fact.negative
-        else:
+        elif not fact.parts:
             self.extensions += set_value(resource, kind, fact.value, self.catalogue)
         resource.update(value_limits(kind, fact))
         if fact.sample is not None:

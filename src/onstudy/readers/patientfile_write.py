@@ -115,8 +115,9 @@ def _value(fact: Fact, catalogue: Catalogue) -> _Entry:
     """The value with its unit and limits, or why there is none."""
     kind = catalogue.kinds[fact.kind]
     entry: _Entry = {}
-    if fact.lacks == PENDING and DETECTED in fact.attributes:
-        entry["value"] = "pending"  # the number is, and what is said of detection is not
+    told = DETECTED in fact.attributes or any(part.lacks is None for part in fact.parts.values())
+    if fact.lacks == PENDING and told:
+        entry["value"] = "pending"  # it is, and what is said of detection or of a component is not
     elif fact.lacks == PENDING:
         entry["status"] = "pending"
     elif fact.lacks is not None:

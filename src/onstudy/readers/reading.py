@@ -77,6 +77,13 @@ class Reading:
     shown: str = ""
 
 
+def not_understood(kind: str, catalogue: Catalogue) -> dict[str, Value]:
+    """The attributes of which silence would say something, as stated and not readable: a key that nobody understands
+    may have meant any of them.
+    """
+    return {name: None for name, entry in catalogue.attributes(kind).items() if entry.silence is not None}
+
+
 def slot_of(entry: Kind | Attribute, catalogue: Catalogue) -> Slot:
     """The slot of a kind's own value or of an attribute."""
     if isinstance(entry, Attribute):
@@ -159,9 +166,12 @@ def read_word(slot: Slot, text: str) -> Reading:
 
 def _near_member(values: ValueSet, text: str) -> str:
     words = [word.lower() for m in values.members.values() for word in (m.name, m.label, *m.synonyms)]
-    if near := nearest(text.lower(), words):
+    # Names of drugs end alike, and another drug is no help: of an open set only a slip of the pen is corrected.
+    if near := nearest(text.lower(), words, 0.85 if values.open else 0.6):
         return near
-    return ' (write "other" for what is none of them)' if values.open else f" ({', '.join(values.members)})"
+    if not values.open:
+        return f" ({', '.join(values.members)})"
+    return '; write the group it belongs to, or "other" where it belongs to none of them'
 
 
 def _read_date(text: str) -> Reading:

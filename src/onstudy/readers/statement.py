@@ -20,12 +20,13 @@ from onstudy.readers.reading import (
     Reading,
     Slot,
     clip,
+    not_understood,
     plain,
     read_limit,
     read_value,
     slot_of,
 )
-from onstudy.readers.timing import Times, place, place_negative, reversed_period
+from onstudy.readers.timing import Times, empty_negative, place, place_negative, reversed_period
 from onstudy.record.catalogue import BOOLEAN, COUNT, MOMENT, NO, NONE, QUANTITY, STATE, YES, Catalogue, Kind
 from onstudy.record.patient import Fact, Value
 from onstudy.values.calendar import UNDATED, DateError, When
@@ -243,7 +244,7 @@ class Statement:
         if len(dates) > sum(t is not None for t in (times.on, times.start, times.end, times.recorded)):
             self.drop("a 'no' with a date that cannot be read is not used")
             return None
-        if reversed_period(times):
+        if empty_negative(times):
             self.drop("it ends before it begins")
             return None
         narrowed = None
@@ -296,6 +297,8 @@ class Statement:
             for name in self.catalogue.attributes(kind.name)
             if not _blank(self.entry.get(name))
         }
+        if self._misspelt:
+            attributes = {**not_understood(kind.name, self.catalogue), **attributes}
         fact = replace(fact, certain=not suspected, attributes=attributes)
         parts = {
             name: part

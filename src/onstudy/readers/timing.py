@@ -59,6 +59,12 @@ def place_negative(times: Times) -> Placed:
     return Placed(times.start or UNDATED, times.end or times.on or times.recorded or UNDATED)
 
 
+def empty_negative(times: Times) -> bool:
+    """Whether a negative certainly speaks of no day: it begins after the day it is stated for."""
+    placed = place_negative(times)
+    return placed.end is not None and over(placed.start, placed.end)
+
+
 def unsaid_end(start: When, end: When | None) -> bool:
     """Whether an end says no more than that it does not lie before the start."""
     return end is None or not end.known or end == starting(start)

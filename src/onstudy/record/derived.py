@@ -34,7 +34,7 @@ _Rules = list[tuple[Kind, Derivation]]
 class _Input:
     """A value that goes into a formula, or why it is unknown; both None: there is no such input.
 
-    `later` is when it was measured, where that is after the result it is taken beside.
+    `later`, where it was measured after the result it is taken beside, spans from that result to it.
     """
 
     value: Interval | None = None
@@ -200,7 +200,7 @@ def _hull(candidates: list[Fact], at: When) -> _Input:
     if not candidates:
         return _Input(None, NO_RECORD)
     after = [fact.start.span for fact in candidates if compare(Op.GT, fact.start.days, at.days) is TRUE]
-    later = hull(after if len(after) == len(candidates) else [at.span, *after]) if after else None
+    later = hull([at.span, *after]) if after else None
     lacking = sorted(fact.lacks or IMPRECISE for fact in candidates if not isinstance(fact.value, Interval))
     if lacking:
         return _Input(None, lacking[0], later)
@@ -208,7 +208,10 @@ def _hull(candidates: list[Fact], at: When) -> _Input:
 
 
 def _since(start: When, inputs: Iterable[_Input]) -> When:
-    """From when on a derived value exists: from its result on, or once the last of its inputs was measured."""
+    """The date of a derived value: that of its result; some day up to the last of its inputs, where one came later.
+
+    It is a value of the sample, so a later one may be newer; and until all inputs are there nobody knows it.
+    """
     later = [entry.later for entry in inputs if entry.later is not None]
     if not later:
         return start

@@ -69,8 +69,13 @@ def _gather(finding: Finding, within_records: bool, found: list[Finding]) -> Non
     parts = () if whole or rests_on is None else rests_on(finding.result, finding)
     for part in parts:
         _gather(part, within_records, found)
-    if not parts:
+    if not parts or (within_records and _unknown_by_itself(finding)):
         found.append(finding)
+
+
+def _unknown_by_itself(finding: Finding) -> bool:
+    """What is asked of each record is known, and which record it is, or whether it is one, is not."""
+    return isinstance(finding.expr, e.Has) and finding.result is UNKNOWN and not _of(finding.parts, UNKNOWN)
 
 
 def telling_leaves(finding: Finding, within_records: bool = False) -> Parts:

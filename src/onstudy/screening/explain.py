@@ -27,8 +27,8 @@ from onstudy.screening.wording import (
     terms,
 )
 from onstudy.values.calendar import When, show
-from onstudy.values.interval import Interval, Op
-from onstudy.values.truth import TRUE, UNKNOWN
+from onstudy.values.interval import Interval, Op, compare, point
+from onstudy.values.truth import FALSE, TRUE, UNKNOWN
 
 _AT_MOST = 4  # sentences of one criterion before the rest is only counted
 _LISTED = 3  # records of one sentence before the rest is only counted
@@ -114,7 +114,7 @@ def _about_codes(finding: Finding, node: e.Member, catalogue: Catalogue) -> str:
         return ", or ".join(dict.fromkeys(may_be(part, node, catalogue) for part in unstated))
     known = [part for part in finding.parts if part.result is not None and not _lacking(part)]
     said = [of_codes(part, node, catalogue) for part in known]
-    plainly = finding.truth is TRUE or (said and all(one.asked for one in said))
+    plainly = finding.truth is TRUE or (all(one.asked for one in said) if said else finding.truth is FALSE)
     asked = "" if plainly else f" (asked: {members(node, catalogue)})"
     return _led(finding, [one.text for one in said], catalogue) + asked
 
@@ -128,7 +128,7 @@ def _led(finding: Finding, said: list[str], catalogue: Catalogue) -> str:
     """What is known, then, where that does not settle it, why not."""
     known = ", or ".join(dict.fromkeys(said))
     if finding.truth is not UNKNOWN:
-        return known or in_words(unparse(finding.expr))
+        return known or in_words(unparse(finding.expr)) + (": not recorded" if finding.truth is FALSE else "")
     why = phrases(finding.reasons, details=_details(finding))
     return f"{known} - {why}" if known else f"{_asked_label(finding, catalogue)}: {why}"
 
@@ -255,7 +255,16 @@ def _distance(node: e.Compare, part: Finding) -> str:
     normal = None if fact is None else (fact.uln if node.right.limit == "ULN" else fact.lln)
     if normal is None or normal.high is None or normal.high <= 0 or part.result.high is None:
         return f"{shown}, limit {times}"
-    return f"{shown} is {float(part.result.high) / float(normal.high):.2f} x {node.right.limit}, limit {times}"
+    below = "" if part.result.low is not None else "below "
+    ratio = _told_apart(float(part.result.high) / float(normal.high), node.right.factor)
+    return f"{shown} is {below}{ratio} x {node.right.limit}, limit {times}"
+
+
+def _told_apart(ratio: float, factor: float) -> str:
+    """A ratio with two places, or as many as tell it from a limit that it is not (as `compare` sees it)."""
+    same = compare(Op.EQ, point(ratio), point(factor)) is TRUE
+    found = (f"{ratio:.{places}f}" for places in range(2, 10))
+    return next((text for text in found if same or float(text) != factor), f"{ratio:.10g}")
 
 
 def _measured(node: e.ValueExpr, part: Finding) -> str:

@@ -18,7 +18,7 @@ from onstudy.values.interval import Interval, point
 def as_known(patient: Patient, day: date, catalogue: Catalogue) -> Patient:
     """The record as it was on a past day: nothing recorded later, nor, where that is not stated, dated later."""
     last = day.toordinal()
-    kept = [reopened(fact) for fact in patient.facts if not fact.computed and _known_by(fact, last)]
+    kept = [_not_ended(reopened(fact), last) for fact in patient.facts if not fact.computed and _known_by(fact, last)]
     sex = next(
         (code for fact in kept if fact.kind == "sex" and isinstance(fact.value, frozenset) for code in fact.value),
         None,
@@ -31,6 +31,20 @@ def _known_by(fact: Fact, last: int) -> bool:
     dated = fact.recorded if fact.recorded is not None else (fact.end if fact.negative and fact.end else fact.start)
     low = dated.days.low
     return low is None or int(low) <= last
+
+
+def _by(when: When, last: int) -> bool:
+    return when.days.high is not None and int(when.days.high) <= last
+
+
+def _not_ended(fact: Fact, last: int) -> Fact:
+    """A period as it looked on a past day: an end that lay ahead was not known, unless it was recorded by then."""
+    if fact.end is None or fact.negative or fact.recorded is not None or _by(fact.end, last):
+        return fact
+    low = fact.end.span.low
+    ahead = (last + 1) * DAY
+    begun = low is not None and int(low) < ahead
+    return replace(fact, end=When(Interval(low if begun else ahead, None, begun and fact.end.span.low_open)))
 
 
 class NotYetBorn(OnstudyError):
@@ -49,8 +63,8 @@ def refuse_unborn(patient: Patient, on: date) -> None:
 
 def prepared(
     patient: Patient, on: date, catalogue: Catalogue, default_limits: Mapping[str, float]
-) -> tuple[Patient, tuple[Problem, ...], tuple[str, ...]]:
-    """The record for one index date, its problems, and the kinds for which a default limit was used.
+) -> tuple[Patient, tuple[Problem, ...], dict[str, float]]:
+    """The record for one index date, its problems, and the default limits that were used, by kind.
 
     A date without an upper bound ends with the day it was recorded, else with the index date: a record
     speaks of what has been. Facts that are dated later and are not states or plans are shown.
@@ -59,12 +73,12 @@ def prepared(
         if name not in catalogue.kinds:
             raise OnstudyError(f"a default limit is given for {name!r}, which is no kind")
     today = on.toordinal()
-    facts, problems, used = [], list(patient.problems), set()
+    facts, problems, used = [], list(patient.problems), dict[str, float]()
     for fact in patient.facts:
         ready = _bounded(fact, today)
         if ready.uln is None and ready.kind in default_limits and isinstance(ready.value, Interval):
-            ready = replace(ready, uln=point(float(default_limits[ready.kind])))
-            used.add(ready.kind)
+            used[ready.kind] = float(default_limits[ready.kind])
+            ready = replace(ready, uln=point(used[ready.kind]))
         facts.append(ready)
         low = ready.start.days.low
         kind = catalogue.kinds.get(ready.kind)  # None: a code nobody mapped
@@ -72,7 +86,7 @@ def prepared(
         if low is not None and int(low) > today and not state and not ready.computed:
             what = f"{ready.kind} is dated {ready.start}, after the registration date; it is not used yet"
             problems.append(Problem(what, ready.source, fact_kept=True))
-    return replace(patient, facts=tuple(facts)), tuple(problems), tuple(sorted(used))
+    return replace(patient, facts=tuple(facts)), tuple(problems), dict(sorted(used.items()))
 
 
 def _bounded(fact: Fact, today: int) -> Fact:

@@ -13,6 +13,7 @@ from onstudy.screening import unread
 from onstudy.screening.decisive import evidence_of
 from onstudy.screening.explain import because, near
 from onstudy.screening.missing import Question
+from onstudy.screening.rows import default_limits
 from onstudy.screening.screen import (
     ELIGIBLE,
     ELIGIBLE_IF_CONFIRMED,
@@ -61,7 +62,7 @@ def as_object(screening: Screening) -> dict[str, object]:
         "as_known_on": s.as_known_on.isoformat() if s.as_known_on else None,
         "anchors": {name: None if when is None else show(when) for name, when in s.anchors.items()},
         "assumed_complete": list(s.assumed_complete),
-        "defaults_used": list(s.defaults_used),
+        "defaults_used": [f"{kind}={limit}" for kind, limit in default_limits(s)],
         "cohorts": [_cohort(cohort) for cohort in s.cohorts],
         "criteria": [_criterion(row, s) for row in s.criteria],
         "problems": [{"what": p.what, "where": p.where, "fact_kept": p.fact_kept} for p in s.problems],
@@ -150,7 +151,8 @@ def to_text(screening: Screening) -> str:
     if s.assumed_complete:
         lines += _wrapped(f"absence assumed where nothing is recorded: {', '.join(s.assumed_complete)}", "")
     if s.defaults_used:
-        lines += _wrapped(f"default upper limits of normal used for: {', '.join(s.defaults_used)}", "")
+        given = ", ".join(f"{kind} {limit}" for kind, limit in default_limits(s))
+        lines += _wrapped(f"default upper limits of normal used: {given}", "")
     for category, found in s.categories:
         lines += _wrapped(f"{category}: {found}", "")
     for cohort in s.cohorts:

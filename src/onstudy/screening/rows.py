@@ -182,6 +182,12 @@ def _answer(truth: Truth, if_confirmed: Truth) -> str:
     return said if truth is if_confirmed else f"{said} (if confirmed: {_TRUTH_WORDS[if_confirmed]})"
 
 
+def default_limits(screening: Screening) -> Iterator[tuple[str, str]]:
+    """The kinds for which a default limit of normal was used, each with that limit and its unit."""
+    for kind, limit in screening.defaults_used.items():
+        yield kind, f"{limit:.6g} {screening.catalogue.kinds[kind].unit}".rstrip()
+
+
 def _remarks(result: CriterionResult, facts: tuple[Fact, ...], screening: Screening) -> Iterator[str]:
     """What a person should mind about the evidence of a row."""
     finding = result.finding
@@ -190,9 +196,10 @@ def _remarks(result: CriterionResult, facts: tuple[Fact, ...], screening: Screen
     catalogue = screening.catalogue
     for kind in dict.fromkeys(part.assumed for part in _all(finding) if part.assumed):
         yield f"Rests on an assumed absence, not on a record: {label(kind, catalogue)}."
+    limits = dict(default_limits(screening))
     if _limits(result.criterion):
         for kind in dict.fromkeys(f.kind for f in facts if f.kind in screening.defaults_used):
-            yield f"A default limit of normal was given for {label(kind, catalogue)}."
+            yield f"A default limit of normal was given for {label(kind, catalogue)}: {limits[kind]}."
     yield from _unconfirmed(facts, catalogue)
     yield from _doubted(finding, screening)
     yield from _too_old(result, screening)

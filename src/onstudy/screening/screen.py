@@ -109,7 +109,7 @@ class Screening:
     anchors: Anchors
     as_known_on: date | None
     assumed_complete: tuple[str, ...]
-    defaults_used: tuple[str, ...]
+    defaults_used: Mapping[str, float]  # the upper limits of normal given from outside, by kind, in its unit
     until: date
     cohorts: tuple[CohortResult, ...]
     criteria: tuple[CriterionResult, ...]

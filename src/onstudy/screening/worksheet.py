@@ -152,7 +152,7 @@ def _cautions(s: Screening) -> list[tuple[str, str]]:
         named = "everything whose absence may be assumed" if ALL in s.assumed_complete else kinds
         found.append(("Absences assumed", f"Where nothing is recorded, this worksheet takes it as “no”: {named}."))
     if s.defaults_used:
-        named = ", ".join(label(kind, s.catalogue) for kind in s.defaults_used)
+        named = ", ".join(f"{label(kind, s.catalogue)} {limit}" for kind, limit in rows.default_limits(s))
         found.append(("Default limits of normal used", f"A result carried no limit of its laboratory: {named}."))
     doubtful = {
         fact.id for row in s.criteria if row.finding for fact in evidence_of(row.finding) if rows.unconfirmed_code(fact)

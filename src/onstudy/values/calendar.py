@@ -204,6 +204,13 @@ def completed_years(born: int, on: int) -> int:
     return today.year - birth.year - ((today.month, today.day) < (birth.month, birth.day))
 
 
+def reached(born: int, age: Duration) -> int:
+    """The first day of an age of days or longer: a birthday its month lacks is on the first of the next (2.1-8)."""
+    day = shift_day(born, age)
+    lacking = age.unit in (Unit.MONTHS, Unit.YEARS) and date.fromordinal(day).day < date.fromordinal(born).day
+    return day + lacking
+
+
 def age(born: Interval, on: Interval) -> Interval:
     """Completed years as an interval, from the days of birth and the days asked for."""
     low = None if born.high is None or on.low is None else completed_years(int(born.high), int(on.low))

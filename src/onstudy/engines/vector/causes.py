@@ -77,11 +77,16 @@ class Causes:
 
     def only(self, rows: Mask) -> Causes:
         """The causes of the rows given, and of the others none."""
-        kept = rows[self.at]
-        return Causes(np.where(rows, self.reasons, np.uint16(0)), self.at[kept], self.ask[kept])
+        reasons = np.where(rows, self.reasons, np.uint16(0))
+        if not len(self.at):
+            return Causes(reasons)
+        kept = np.flatnonzero(rows.take(self.at))
+        return Causes(reasons, self.at.take(kept), self.ask.take(kept))
 
     def take(self, rows: Array) -> Causes:
         """The causes of the rows named: the first row named is row 0."""
+        if not len(self.at):
+            return Causes(self.reasons.take(rows))
         order = np.argsort(self.at, kind="stable")
         ends = pointers(self.at, len(self))
         new, chosen = spread(ends[rows], ends[rows + 1] - ends[rows])
@@ -90,8 +95,9 @@ class Causes:
     def onto(self, at: Index, rows: int) -> Causes:
         """The causes of coarser rows: all those of the finer rows that belong to each."""
         reasons = np.zeros(rows, np.uint16)
-        np.bitwise_or.at(reasons, at, self.reasons)
-        return distinct(Causes(reasons, at[self.at], self.ask))
+        some = np.flatnonzero(self.reasons)
+        np.bitwise_or.at(reasons, at.take(some), self.reasons.take(some))
+        return distinct(Causes(reasons, at.take(self.at), self.ask))
 
     def or_else(self, other: Causes) -> Causes:
         """These, and of rows that have none of these the others."""
@@ -195,8 +201,10 @@ def asked_of(reasons: Bits, kinds: Sequence[str], which: Array, number: AskNumbe
     """The causes as they are, each asked of the row's own kind: `kinds[which]`."""
     ats, asks = [_NONE], [_NONE]
     which = whole(which, len(reasons))
+    some = np.flatnonzero(reasons)
+    present = reasons.take(some)
     for reason in REASONS:
-        rows = np.flatnonzero(reasons & BITS[reason])
+        rows = some[(present & BITS[reason]) > 0]
         if len(rows):
             numbers = np.array([number(kind, reason) for kind in kinds], np.intp)
             ats.append(rows)

@@ -16,7 +16,7 @@ from onstudy.engines.vector.evidence import Evidence, evidence
 from onstudy.engines.vector.frames import Families, Pairs, Setting
 from onstudy.engines.vector.trees import Forest, forest_of
 from onstudy.engines.vector.truths import Answers
-from onstudy.engines.vector.why import Whys
+from onstudy.engines.vector.why import Known, Whys
 from onstudy.record.catalogue import Catalogue
 from onstudy.record.shard import Shard
 
@@ -67,10 +67,12 @@ class Vector:
         self._answers: dict[frozenset[str], Answers] = {}
         self._whys: dict[frozenset[str], Whys] = {}
         self._book = AskBook(catalogue)
+        self._known: Known = {}
 
     def __del__(self) -> None:
         """Hundreds of megabytes would wait for Python to look for circles of objects."""
         if hasattr(self, "setting"):
+            self._known.clear()
             self.setting.forget()
 
     def truth(self, expr: TruthExpr, assumed: frozenset[str] = frozenset()) -> Truths:
@@ -91,7 +93,7 @@ class Vector:
         The rule is that of the reference engine: an ask is a kind (or an anchor, or "born"), whose work it is, and why.
         """
         if assumed not in self._whys:
-            self._whys[assumed] = Whys(self.setting, self._book, assumed)
+            self._whys[assumed] = Whys(self.setting, self._book, self._known, assumed)
         with np.errstate(all="ignore"):
             causes = self._whys[assumed].of(self.setting.forest.shared(expr), self.setting.base)
         numbers, which = np.unique(causes.ask, return_inverse=True)

@@ -28,13 +28,16 @@ from onstudy.record.catalogue import STATE, Kind
 Bits = np.ndarray[tuple[int], np.dtype[np.uint16]]
 
 
-class Whys:
-    """Explains the unknown answers of a setting; `assumed` as for `Answers`."""
+#: What was worked out: by node, frame and, where they make a difference, what is assumed; with node and frame.
+Known = dict[tuple[int, int, frozenset[str] | None], tuple[object, object, Causes]]
 
-    def __init__(self, setting: Setting, book: AskBook, assumed: frozenset[str] = frozenset()) -> None:
-        self.setting, self.book = setting, book
+
+class Whys:
+    """Explains the unknown answers of a setting; `assumed` as for `Answers`. Several of one setting share `known`."""
+
+    def __init__(self, setting: Setting, book: AskBook, known: Known, assumed: frozenset[str] = frozenset()) -> None:
+        self.setting, self.book, self._known = setting, book, known
         self.answers = Answers(setting, assumed, direct=True)
-        self._known: dict[tuple[int, int], tuple[object, object, Causes]] = {}
 
     def of(self, node: TruthExpr, frame: Frame) -> Causes:
         """The causes of the rows for which a truth node is UNKNOWN."""
@@ -42,10 +45,13 @@ class Whys:
         if frame is not base and not self.setting.forest.about_record(node):
             assert frame.pair is not None
             return self.of(node, base).take(frame.pair)
-        key = (id(node), id(frame))
-        if key not in self._known:
-            self._known[key] = (node, frame, _TRUTHS[type(node)](self, node, frame))
-        return self._known[key][2]
+        key = (id(node), id(frame), self.answers.assumed if self.setting.forest.assumes(node) else None)
+        found = self._known.get(key)
+        if found is None:
+            unknown = bool(self._unknown(node, frame).any())
+            causes = _TRUTHS[type(node)](self, node, frame) if unknown else none(frame.rows)
+            found = self._known[key] = (node, frame, causes)
+        return found[2]
 
     def values(self, node: ValueExpr, frame: Frame) -> ValueCauses:
         """The causes of every value a value node may have."""

@@ -1,0 +1,120 @@
+"""Rows put together by patient: those of one in the order of the source, without copies and older versions."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from onstudy.population.bulk_classes import factorised
+from onstudy.population.bulk_rows import SLOTS, Ints, slots_of
+from onstudy.population.bulk_walk import type_of_shape
+from onstudy.readers.source import decode
+
+
+@dataclass(frozen=True, eq=False)
+class Gathered:
+    """Rows by patient, those of one in the order of the source; those about nobody come last."""
+
+    table: pa.Table
+    patient: Ints
+    keys: list[str]
+    shape: NDArray[np.int32]
+    shapes: list[bytes]
+    unique: bool = False  # whether no two rows have the same name
+
+    @property
+    def types(self) -> list[str]:
+        """The type of resource of each shape."""
+        return [type_of_shape(shape) for shape in self.shapes]
+
+    def take(self, rows: Ints) -> Gathered:
+        """Some of the rows."""
+        return replace(self, table=self.table.take(pa.array(rows)), patient=self.patient[rows], shape=self.shape[rows])
+
+
+def gathered(table: pa.Table, components: Sequence[str]) -> Gathered:
+    """The rows of a table by patient, without copies of one resource. `components` are the names of all there are."""
+    keys = _single(table.column("patient")).dictionary_encode()
+    patient = keys.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+    order = np.argsort(np.where(patient < 0, len(keys.dictionary), patient), kind="stable")
+    shape = _single(table.column("shape"))
+    number = shape.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)
+    found = Gathered(
+        table.drop_columns(["patient", "shape"]), patient, keys.dictionary.to_pylist(), number,
+        shape.dictionary.to_pylist(),
+    )  # fmt: skip
+    return _without_copies(found.take(order), components)
+
+
+def _single(column: pa.ChunkedArray) -> pa.Array:
+    return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks)
+
+
+def _without_copies(rows: Gathered, components: Sequence[str]) -> Gathered:
+    """The rows without equal copies of a resource and without the older of its versions, as `Source.newest` does it."""
+    if not len(rows.patient):
+        return rows
+    names = slots_of(rows.table, "names")
+    some = np.flatnonzero((rows.shape >= 0) & (names.count > 0))
+    own = names.values.take(pa.array(names.start[some]))
+    if pc.count_distinct(own).as_py() == len(own):
+        return replace(rows, unique=bool((names.count <= 1).all()) and not _like_components(own, components))
+    types = {kind: number for number, kind in enumerate(sorted(set(rows.types)))}
+    kind = np.array([types[one] for one in rows.types] + [-1], np.int64)[rows.shape[some]]
+    name = own.dictionary_encode().indices.to_numpy().astype(np.int64)
+    codes = factorised(rows.patient[some], kind, name)
+    many = np.bincount(codes) if len(codes) else np.zeros(0, np.int64)
+    if not (many > 1).any():
+        return rows
+    versions: dict[int, list[int]] = {}
+    for place in np.flatnonzero(many[codes] > 1).tolist():
+        versions.setdefault(int(codes[place]), []).append(int(some[place]))
+    dropped = [row for group in versions.values() for row in _older(group, rows)]
+    kept = np.ones(len(rows.patient), bool)
+    kept[dropped] = False
+    return rows.take(np.flatnonzero(kept))
+
+
+def _like_components(names: pa.Array, components: Sequence[str]) -> bool:
+    """Whether a name is such as a component of another record has: `NAME.component`."""
+    ends = "|".join(re.escape(name) for name in components)
+    return bool(pc.any(pc.match_substring_regex(names, rf"\.(?:{ends})$")).as_py())
+
+
+def _older(versions: list[int], rows: Gathered) -> Iterator[int]:
+    table = rows.table
+    stamps = table.column("stamp").take(pa.array(versions)).to_pylist() if "stamp" in table.column_names else []
+    stamps = stamps or [None] * len(versions)
+    slots = [slots_of(table, sort) for sort in SLOTS]
+    kept: dict[tuple[object, ...], int] = {}
+    for place, row in enumerate(versions):
+        said = (_spaceless(rows.shapes[rows.shape[row]]), *(one.texts(row) for one in slots))
+        if said in kept:
+            yield row
+        else:
+            kept[said] = place
+    stamped = [_stamp(stamps[place]) for place in kept.values()]
+    if len(kept) > 1 and all(stamped) and len(set(stamped)) == len(stamped):
+        last = max(kept.values(), key=lambda place: _stamp(stamps[place]))
+        yield from (versions[place] for place in kept.values() if place != last)
+
+
+@lru_cache(1 << 12)
+def _spaceless(shape: bytes) -> str:
+    """A shape without what may differ where the same is said: spaces, escapes, the order of keys."""
+    return json.dumps(decode(shape.decode("utf-8", "surrogatepass")), sort_keys=True, default=str)
+
+
+def _stamp(text: str | None) -> tuple[str, int]:
+    """When a version was made and its number, so that they can be put in order."""
+    updated, _, version = (text or " ").partition(" ")
+    number = int(version) if version.isascii() and version.isdigit() and len(version) < 12 else 0
+    return (updated, number) if updated or number else ("", 0)

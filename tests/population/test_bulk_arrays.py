@@ -1,0 +1,60 @@
+"""What is done to facts as arrays is what is done to them one by one."""
+
+from __future__ import annotations
+
+from random import Random
+
+import numpy as np
+
+from onstudy.population.bulk_facts import NO_COMPONENTS, Bases, from_facts
+from onstudy.population.bulk_groups import shown_moments
+from onstudy.population.bulk_moments import from_whens
+from onstudy.population.bulk_tables import tables_of
+from onstudy.record.patient import Fact
+from onstudy.record.shard import NONE
+from onstudy.values.calendar import UNDATED, When, parse_when, show
+from onstudy.values.interval import Interval
+
+WRITTEN = (
+    "1850-01-01", "1900-02-28", "1999", "2024-02", "2024-02-29", "2026-03-01", "2200-12-31",
+    "2026-03-01T00:00", "2026-03-01T23:59", "2026-03-01T10:11:12", "2026-03-01T10:11:12.5", "1969-12-31T23:59:00Z",
+    "2026-03-01T10:11Z", "2026-03-01T10:11:00Z", "2026-03-01T10:11:12Z", "2026-03-01T10:11:00.000+00:00",
+    "2026-03-01T10:11:00+02:00", "2026-03-01T10:11:00-05:30", "2026-03-01T10:11:12.345678-05:30",
+)  # fmt: skip
+
+
+def moments() -> list[When]:
+    """Moments of every sort, those without a bound among them."""
+    whens = [parse_when(text) for text in WRITTEN]
+    days = [when.span for when in whens if when.offset is None]
+    open_ended = [span for day in days for span in (Interval(day.low, None), Interval(None, day.high))]
+    return [*whens, *(When(span) for span in open_ended), UNDATED]
+
+
+def test_moments_are_shown_as_ever() -> None:
+    given = moments()
+    assert shown_moments(from_whens([*given, None])).to_pylist() == [*(show(when) for when in given), ""]
+
+
+def test_facts_lie_by_kind_patient_time_and_id() -> None:
+    """Facts of one moment lie by their ids; those that begin nobody knows when come first."""
+    random, kinds = Random(1), ["one", "other"]
+    given = [
+        (random.randrange(3), Fact(f"f{number:04d}", random.choice(kinds), start=random.choice(moments())))
+        for number in random.sample(range(10_000), 900)
+    ]
+    bases = Bases()
+    facts = from_facts(np.array([patient for patient, _ in given], np.int64), [fact for _, fact in given], bases)
+    kind = np.array([kinds.index(fact.kind) for _, fact in given], np.int32)
+    tables = tables_of(facts, kind, kinds, bases, NO_COMPONENTS, [])
+    for name in kinds:
+        expected = sorted((patient, *_bounds(fact.start), fact.id) for patient, fact in given if fact.kind == name)
+        ids = tables[name].text("id")
+        assert NONE not in ids.index.tolist()
+        found = [(int(patient), ids.at(row)) for row, patient in enumerate(tables[name].get("patient").tolist())]
+        assert found == [(patient, called) for patient, _, _, called in expected]
+
+
+def _bounds(when: When) -> tuple[float, float]:
+    low, high = when.span.low, when.span.high
+    return -np.inf if low is None else low, np.inf if high is None else high
