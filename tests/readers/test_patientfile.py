@@ -247,6 +247,16 @@ def test_a_key_that_is_not_understood_may_have_meant_any_attribute(key: str) -> 
     assert "is no part of treatment" in said(patient)
 
 
+@pytest.mark.parametrize("state", ["active", "partial_remission"])
+def test_what_contradicts_itself_is_not_used(state: str) -> None:
+    cancer = "kind: other_malignancy, on: 2019, type: breast, stage: III, disease_free_since: 2020-03, state: "
+    patient = written(cancer + state)
+    stated = only(patient, "other_malignancy").attributes
+    assert (stated["state"], stated["disease_free_since"], stated["stage"]) == (None, None, frozenset({"III"}))
+    assert "state and disease_free_since contradict each other: neither is used" in said(patient)
+    assert only(written(cancer + "complete_remission"), "other_malignancy").attributes["disease_free_since"] is not None
+
+
 def test_suspected_and_unmapped() -> None:
     patient = written(
         "kind: testicular_involvement, on: 2026-03-01, suspected: true",

@@ -183,6 +183,8 @@ def test_a_small_catalogue_is_read(tmp_path: Path) -> None:
         ('type = "code", values = "agent"', 'type = "quantity"', "a quantity has a unit, anything else none"),
         ('type = "code", values = "agent"', 'type = "quantity", unit = "qq"', "'qq' is not a unit"),
         ('silence = "yes"', 'silence = "maybe"', "there is no yes_no named 'maybe'"),
+        ('silence = "yes"', 'rules_out = ["agnt=steroid"]', "'agnt' is no attribute of"),
+        ('silence = "yes"', 'rules_out = ["agent=steriod"]', "there is no agent named 'steriod'"),
         (
             'components = {cr = "creatinine"}',
             'components = {cr = "kreatinin"}',

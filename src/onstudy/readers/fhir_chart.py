@@ -37,7 +37,17 @@ from onstudy.readers.fhir_own import (
 from onstudy.readers.fhir_range import Ranges
 from onstudy.readers.fhir_specimen import Measured, Specimens
 from onstudy.readers.fhir_value import date_of, read_element
-from onstudy.readers.reading import NOT_STATED, UNSUPPORTED, Reading, clip, not_understood, plain, quoted, slot_of
+from onstudy.readers.reading import (
+    NOT_STATED,
+    UNSUPPORTED,
+    Reading,
+    clip,
+    not_understood,
+    plain,
+    quoted,
+    slot_of,
+    without_contradictions,
+)
 from onstudy.readers.statement import UNMAPPED
 from onstudy.readers.timing import Times, place, place_negative, reversed_period
 from onstudy.readers.unrecognised import Unrecognised
@@ -173,6 +183,9 @@ class Chart:
                 found = {**not_understood(kind.name, self.catalogue), **found}
                 continue
             found[name] = self._one_of(entry, known[name], nodes)
+        found, contradictions = without_contradictions(kind.name, found, self.catalogue)
+        for what in contradictions:
+            self.say(entry, what)
         return found
 
     def _one_of(self, entry: Entry, attribute: Attribute, nodes: list[Json]) -> Value:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from onstudy.errors import nearest
@@ -82,6 +82,20 @@ def not_understood(kind: str, catalogue: Catalogue) -> dict[str, Value]:
     may have meant any of them.
     """
     return {name: None for name, entry in catalogue.attributes(kind).items() if entry.silence is not None}
+
+
+def without_contradictions(
+    kind: str, attributes: Mapping[str, Value], catalogue: Catalogue
+) -> tuple[dict[str, Value], list[str]]:
+    """The attributes of one record, those that rule each other out as stated and not readable; and what to say."""
+    found, said = dict(attributes), []
+    for name, entry in catalogue.attributes(kind).items():
+        for text in entry.rules_out if attributes.get(name) is not None else ():
+            other, _, code = text.partition("=")
+            if attributes.get(other) == frozenset({code}):
+                found[name] = found[other] = None
+                said.append(f"{other} and {name} contradict each other: neither is used")
+    return found, said
 
 
 def slot_of(entry: Kind | Attribute, catalogue: Catalogue) -> Slot:

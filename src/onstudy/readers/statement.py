@@ -25,6 +25,7 @@ from onstudy.readers.reading import (
     read_limit,
     read_value,
     slot_of,
+    without_contradictions,
 )
 from onstudy.readers.timing import Times, empty_negative, place, place_negative, reversed_period
 from onstudy.record.catalogue import BOOLEAN, COUNT, MOMENT, NO, NONE, QUANTITY, STATE, YES, Catalogue, Kind
@@ -299,6 +300,9 @@ class Statement:
         }
         if self._misspelt:
             attributes = {**not_understood(kind.name, self.catalogue), **attributes}
+        attributes, contradictions = without_contradictions(kind.name, attributes, self.catalogue)
+        for what in contradictions:
+            self.say(what)
         fact = replace(fact, certain=not suspected, attributes=attributes)
         parts = {
             name: part

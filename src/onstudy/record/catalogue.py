@@ -145,7 +145,10 @@ def plain(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """A typed property of a record. `silence` is what not stating it means: None is unknown."""
+    """A typed property of a record. `silence` is what not stating it means: None is unknown.
+
+    `rules_out` are codes of other attributes, "state=active", with which it cannot be stated of one record.
+    """
 
     name: str
     label: str
@@ -154,6 +157,7 @@ class Attribute:
     unit: str = ""
     silence: str | None = None
     question: str = ""
+    rules_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

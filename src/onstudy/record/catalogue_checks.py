@@ -211,6 +211,17 @@ def _attribute(attribute: Attribute, kind: Kind, catalogue: Catalogue, where: st
     if attribute.silence is not None:
         place = f"{where}.silence"
         yield from _value_of(attribute.silence, attribute.type, attribute.values, catalogue, place)
+    for text in attribute.rules_out:
+        yield from _ruled_out(text, kind, catalogue, f"{where}.rules_out")
+
+
+def _ruled_out(text: str, kind: Kind, catalogue: Catalogue, where: str) -> Iterator[Problem]:
+    name, _, code = text.partition("=")
+    other = catalogue.attribute(kind.name, name)
+    if other is None or other.type not in (CODE, ORDERED, BOOLEAN):
+        yield Problem(f"{name!r} is no attribute of {kind.name} that has codes; write ATTRIBUTE=CODE", where)
+    else:
+        yield from _value_of(code, other.type, other.values, catalogue, where)
 
 
 def _field_name(name: str, where: str) -> Iterator[Problem]:

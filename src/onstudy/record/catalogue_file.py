@@ -222,6 +222,7 @@ def _attribute(name: str, entry: Entry) -> Attribute:
         entry.text("unit"),
         entry.optional("silence"),
         entry.text("question"),
+        entry.texts("rules_out"),
     )
 
 

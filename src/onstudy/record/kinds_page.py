@@ -184,7 +184,8 @@ def _component(kind: Kind, name: str, catalogue: Catalogue) -> str:
 def _attribute(attribute: Attribute, catalogue: Catalogue) -> str:
     silence = "unknown" if attribute.silence is None else f"`{attribute.silence}`"
     typed = _typed(attribute.type, attribute.unit, attribute.values, catalogue)
-    return f"{attribute.label}; {typed}; not stated: {silence}"
+    never = f"; never with {_listed(attribute.rules_out)}" if attribute.rules_out else ""
+    return f"{attribute.label}; {typed}; not stated: {silence}{never}"
 
 
 def _measured_in(kind: Kind) -> str:

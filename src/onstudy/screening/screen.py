@@ -231,6 +231,8 @@ def too_old(row: CriterionResult, on: date, catalogue: Catalogue) -> list[tuple[
 def _class(labels: Mapping[str, Truth]) -> str:
     surely = [label for label, truth in labels.items() if truth is TRUE]
     possible = [label for label, truth in labels.items() if truth is UNKNOWN]
+    if len(possible) == 1:
+        possible.append("none of them")
     if surely:
         return " and ".join(surely)
     return f"not settled: {' or '.join(possible)}" if possible else f"none of {', '.join(labels)}"
