@@ -67,6 +67,11 @@ def combined(node: TruthExpr, parts: Parts) -> Finding:
     return Finding(node, truth, reasons, parts=parts, asks=asks)
 
 
+def passed_on(node: TruthExpr, truth: Truth, part: Finding) -> Finding:
+    """The finding of a node over one part, which is unknown for the causes of that part, or not at all."""
+    return Finding(node, truth, part.reasons, (), (part,), part.asks)
+
+
 def plainly(node: TruthExpr, truth: Truth, case: Case) -> Finding:
     """The finding of one value that settles it."""
     about = case.about

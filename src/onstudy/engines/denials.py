@@ -23,8 +23,6 @@ def carrying(view: View, kind: str, where: TruthExpr | None, settles: Settles) -
     completeness of the record, only those of the whole kind are. Of several that say the same in part, one is enough.
     """
     partly = view.partial(kind)
-    if not partly:
-        return view.unseen(kind)[1]
 
     def by_form(dropped: frozenset[str], covered: bool) -> bool:
         return all(_ruled_out(where, other.fact.attributes) for other in view.unseen(kind, dropped, covered)[0])
@@ -33,10 +31,11 @@ def carrying(view: View, kind: str, where: TruthExpr | None, settles: Settles) -
         return by_form(dropped, covered) or settles(view.unseen(kind, dropped, covered)[0])
 
     everyone = frozenset(partly)
-    covered = bool(view.patient.coverage) and not by_form(frozenset(), False)
+    alone = next((others for others in partly.values() if by_form(others, False)), None)
+    covered = bool(view.patient.coverage) and alone is None and not by_form(frozenset(), False)
     if (covered or len(partly) < len(view.denials(kind))) and enough(everyone, covered):
         return view.unseen(kind, everyone, covered)[1]
-    dropped = next((others for others in partly.values() if by_form(others, covered)), None)
+    dropped = next((others for others in partly.values() if by_form(others, True)), None) if covered else alone
     if dropped is None:
         dropped = frozenset()
         for denial in partly if len(partly) > 1 else ():

@@ -53,7 +53,8 @@ class Records:
         """The recorded facts that are, or may be, among those asked for."""
         kind = self.catalogue.kinds[records.kind]
         facts = self.view.facts(records.kind)
-        if not facts and (kind.measured or not self.view.unspecified(kind.name)):
+        unspecified = () if kind.measured else self.view.unspecified(kind.name)
+        if not facts and not unspecified:
             return []
         anchors = self._window_anchors(records, subject)
         found = []
@@ -63,14 +64,12 @@ class Records:
                 match = self.examined(fact, placed, records, kind, anchors)
                 if match.truth is not FALSE:
                     found.append(match)
-        if not kind.measured:
-            found += self._unspecified(records, kind, anchors)
-        return found
+        return found + self._unspecified(unspecified, records, kind, anchors) if unspecified else found
 
-    def _unspecified(self, records: e.Records, kind: Kind, anchors: list[Case]) -> list[Match]:
+    def _unspecified(self, facts: Sequence[Fact], records: e.Records, kind: Kind, anchors: list[Case]) -> list[Match]:
         """Records of a group above the kind: which member they are is not stated, so they may be among them."""
         found = []
-        for fact in self.view.unspecified(kind.name):
+        for fact in facts:
             placed = self._placed(fact, records, anchors)
             match = self.examined(fact, placed, records, kind, anchors) if placed is not FALSE else None
             if match is not None and match.truth is not FALSE:
@@ -196,7 +195,7 @@ class Records:
                     return Open(FALSE, NONE, (), (), kind.name)
                 reason = self._why_unseen(records, kind, anchors)
                 return Open(UNKNOWN, frozenset({reason}), (self.ask(kind.name, reason),), ())
-        if cite and self.cites and self.view.denials(kind.name):
+        if cite and self.cites and self.view.partial(kind.name):  # else all that speak of the kind carry it
             settles = partial(self._none_counts, records, body, subject)
             denials = carrying(self.view, kind.name, records.where, settles)
         return Open(FALSE, NONE, (), denials)

@@ -98,8 +98,11 @@ def _all_leaves(finding: Finding) -> Parts:
 
 def evidence_of(finding: Finding) -> tuple[Fact, ...]:
     """The facts a finding rests on, each once, in the order of the tree."""
+    leaves = telling_leaves(finding)
+    if len(leaves) == 1 and len(leaves[0].evidence) < 2:  # as nearly always
+        return leaves[0].evidence
     found: dict[str, Fact] = {}
-    for leaf in telling_leaves(finding):
+    for leaf in leaves:
         for fact in leaf.evidence:
             found.setdefault(fact.id, fact)
     return tuple(found.values())
