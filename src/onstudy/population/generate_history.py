@@ -125,14 +125,15 @@ def _cancers(people: People, book: Book, ill: dict[str, Flags]) -> None:
     skin = place < 2
     on = since(people, "other cancer", which, 5000, 0.4)
     gone_on = some.today - chance.between("cancer gone", 30, 4000)
-    told = chance.chance("cancer gone said", 0.5) & ~skin
+    state = words(chance, "cancer state", complete_remission=0.66, active=0.12, partial_remission=0.04, unsaid=0.18)
+    there = (state.index == 1) | (state.index == 2)  # active or in partial remission
+    told = chance.chance("cancer gone said", 0.5) & ~skin & ~there
     grain = np.where(told, np.where(chance.chance("cancer gone exactly", 0.5), DAY, MONTH), 0)
     gone = dates(np.maximum(gone_on, on.day), grain)
     texts = [gone.text(row) for row in range(len(gone))]
     distinct, index = np.unique(np.asarray(texts, dtype=object).astype(str), return_inverse=True)
     treated = Words(np.where(skin, chance.pick("skin treated", (0.75, 0.05, 0.2)), 2), ("yes", "no", ""))
     stage = words(chance, "cancer stage", I=0.42, II=0.28, III=0.12, IV=0.05, unsaid=0.13)
-    state = words(chance, "cancer state", complete_remission=0.66, active=0.12, partial_remission=0.04, unsaid=0.18)
     book.say(
         "other_malignancy",
         people.all[which],
