@@ -195,12 +195,25 @@ def test_facts_that_say_not_whose_they_are_are_not_added(patient: Path, tmp_path
         assert "Jane" not in run.stderr
 
 
-def test_a_day_before_the_date_of_birth_is_refused_and_says_of_which_patient(patient: Path) -> None:
+def test_one_of_several_who_is_not_yet_born_has_a_problem_and_no_age(patient: Path) -> None:
     older = PATIENT.replace("1955-06-20", "1940-06-20")
+    words = ("screen", "NCT03739814", "-", str(patient), "--on", "1950-01-01", "--format", "json")
+    run = onstudy(*words, stdin=older)
+    assert run.returncode == 0, run.stderr
+    born, unborn = (json.loads(line) for line in run.stdout.splitlines())
+    what = "the date of birth lies after the registration date: it is not used"
+    assert what not in [problem["what"] for problem in born["problems"]]
+    assert what in [problem["what"] for problem in unborn["problems"]]
+    ages = {row["id"]: row["status"] for row in unborn["criteria"]}
+    assert ages["C1-01"] == "unknown"
+
+
+def test_a_day_before_every_date_of_birth_is_refused(patient: Path) -> None:
+    older = PATIENT.replace("1955-06-20", "1953-06-20")
     run = onstudy("screen", "NCT03739814", "-", str(patient), "--on", "1950-01-01", stdin=older)
     assert run.returncode == 2
     assert run.stdout == ""
-    assert run.stderr.startswith("onstudy: patient 2 of 2: the registration date 1950-01-01 lies before")
+    assert run.stderr.startswith("onstudy: patient 1 of 2: the registration date 1950-01-01 lies before")
     one = onstudy("screen", "NCT03739814", str(patient), "--on", "1950-01-01")
     assert one.stderr.startswith("onstudy: the registration date 1950-01-01 lies before the patient's date of birth")
 

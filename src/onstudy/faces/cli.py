@@ -73,13 +73,14 @@ def screen(
 ) -> None:
     """Screen patients for a trial: each criterion's status, its evidence, what is missing, from which day."""
     from onstudy.faces import api, inputs, output
+    from onstudy.screening.prepare import without_wrong_births
 
     output.check_format(format, ("text", "json", "html"))
     trials, patients = inputs.read_all(trial, source or [], add or [], store, patient or [])
     anchors = inputs.anchors(therapy_start, anchor or [])
     day = inputs.day(on, "--on") if on else date.today()
     found = []
-    for number, who in enumerate(output.progress(patients), start=1):
+    for number, who in enumerate(output.progress(without_wrong_births(patients, day)), start=1):
         for one in trials:
             mine = {name: when for name, when in anchors.items() if trial != "all" or name in one.anchors}
             with inputs.of_patient(number, len(patients)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 
@@ -11,7 +11,7 @@ from onstudy.record.assemble import make_patient
 from onstudy.record.catalogue import STATE, Catalogue
 from onstudy.record.ends import reopened
 from onstudy.record.patient import Fact, Patient
-from onstudy.values.calendar import DAY, When, on_day
+from onstudy.values.calendar import DAY, UNDATED, When, on_day
 from onstudy.values.interval import Interval, point
 
 
@@ -51,10 +51,29 @@ class NotYetBorn(OnstudyError):
     """The registration date lies before the date of birth: of the patient, or of the option, one is wrong."""
 
 
+def unborn(patient: Patient, on: date) -> bool:
+    """Whether the patient was certainly not born on the index date."""
+    first = patient.born.days.low
+    return first is not None and first > on.toordinal()
+
+
+def without_wrong_births(patients: Sequence[Patient], on: date) -> list[Patient]:
+    """Of several patients those not yet born without their date of birth, with a problem. Where all are, the index
+    date is what is wrong, and they are left as they are.
+    """
+    if all(unborn(patient, on) for patient in patients):
+        return list(patients)
+    what = "the date of birth lies after the registration date: it is not used"
+    wrong = Problem(what, "Patient", fact_kept=False)
+    return [
+        replace(patient, born=UNDATED, problems=(*patient.problems, wrong)) if unborn(patient, on) else patient
+        for patient in patients
+    ]
+
+
 def refuse_unborn(patient: Patient, on: date) -> None:
     """Raises `NotYetBorn` where the patient was certainly not born on the index date."""
-    first = patient.born.days.low
-    if first is not None and first > on.toordinal():
+    if unborn(patient, on):
         raise NotYetBorn(
             f"the registration date {on} lies before the patient's date of birth; check the date given (--on), or the "
             "date of birth in the record"
