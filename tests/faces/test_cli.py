@@ -66,6 +66,23 @@ def test_what_a_result_is_written_to_stays_what_it_is(patient: Path, tmp_path: P
     assert pipe.is_fifo()
     reader.join(10)
     assert json.loads(read[0])["trial"] == "NCT03739814"
+    run = onstudy("screen", "NCT03739814", str(patient), *ON, "--format", "json", "--out", "/dev/stdout")
+    assert json.loads(run.stdout)["trial"] == "NCT03739814"
+
+
+@pytest.mark.parametrize("limit", ["21 umol/L", "1.2277918 mg/dL"])
+def test_a_default_limit_is_in_the_unit_it_states(tmp_path: Path, limit: str) -> None:
+    """60 umol/L is 2.86 times 21 umol/L; bilirubin has 584.66 g/mol, so 21 umol/L are 1.2278 mg/dL."""
+    path = tmp_path / "si.yaml"
+    path.write_text(f"{PATIENT}  - {{kind: bilirubin_total, on: 2026-03-16, value: 60 umol/L}}\n")
+    words = ("--default-uln", f"bilirubin_total={limit}", "--format", "json")
+    run = onstudy("screen", "NCT03739814", str(path), *ON, *words)
+    assert run.returncode == 0, run.stderr
+    found = json.loads(run.stdout)
+    row = next(row for row in found["criteria"] if row["id"] == "S1-33")
+    assert row["status"] == "not_met"
+    assert row["near"].startswith("60 umol/L is 2.86 x ULN, limit 1.5 x ULN; ")
+    assert found["defaults_used"] == ["bilirubin_total=1.22779 mg/dL"]
 
 
 def test_json_has_the_keys_of_the_design_in_their_order(patient: Path) -> None:

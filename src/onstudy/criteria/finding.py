@@ -69,6 +69,10 @@ class Finding:
         return self.result
 
 
+#: What a finding is put together of.
+Parts = tuple[Finding, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """A stretch of registration days, both included, on which a result stays the same."""

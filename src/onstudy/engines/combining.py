@@ -6,7 +6,7 @@ from collections.abc import Callable
 from enum import Enum
 
 from onstudy.criteria.expr import And, Expr, If, Named, Not, Or, TruthExpr
-from onstudy.criteria.finding import Finding
+from onstudy.criteria.finding import Finding, Parts
 from onstudy.engines.candidates import NONE, Case
 from onstudy.values.truth import FALSE, TRUE, UNKNOWN, Truth, any_of, negate
 
@@ -17,9 +17,6 @@ class Depth(Enum):
     BRIEF = "brief"  # nothing beyond the first part that settles it
     USUAL = "usual"  # all parts that bear on it, and which recorded "no" it rests on
     WHOLE = "whole"  # also what an `if` asks for where its condition fails
-
-
-Parts = tuple[Finding, ...]
 
 
 def _all(parts: Parts) -> Truth:
@@ -65,11 +62,6 @@ def combined(node: TruthExpr, parts: Parts) -> Finding:
     reasons = NONE.union(*[part.reasons for part in unknown])
     asks = tuple(dict.fromkeys([ask for part in unknown for ask in part.asks]))
     return Finding(node, truth, reasons, parts=parts, asks=asks)
-
-
-def passed_on(node: TruthExpr, truth: Truth, part: Finding) -> Finding:
-    """The finding of a node over one part, which is unknown for the causes of that part, or not at all."""
-    return Finding(node, truth, part.reasons, (), (part,), part.asks)
 
 
 def plainly(node: TruthExpr, truth: Truth, case: Case) -> Finding:

@@ -15,7 +15,7 @@ from onstudy.criteria.expr import Expr, TruthExpr, ValueExpr
 from onstudy.criteria.finding import Ask, Finding, Reason
 from onstudy.engines.candidates import NONE, NOTHING_OPEN, Case, Match, Open, Reasons
 from onstudy.engines.cases import Cases
-from onstudy.engines.combining import TOGETHER, Depth, combined, passed_on, plainly
+from onstudy.engines.combining import TOGETHER, Depth, combined, plainly
 from onstudy.engines.records import Records
 from onstudy.engines.timing import outermost, relate
 from onstudy.engines.view import REGISTRATION, Anchors, Subject, View
@@ -98,7 +98,7 @@ class Memory:
 
     def _not(self, node: e.Not, subject: Subject | None) -> Finding:
         part = _TRUTHS[type(node.part)](self, node.part, subject)
-        return passed_on(node, negate(part.truth), part)
+        return combined(node, (part,))
 
     def _if(self, node: e.If, subject: Subject | None) -> Finding:
         condition = self.evaluate(node.condition, subject)
@@ -113,7 +113,7 @@ class Memory:
         found = self._named.get(key)
         if found is None:
             part = _TRUTHS[type(node.expr)](self, node.expr, about)
-            found = self._named[key] = passed_on(node, part.truth, part)
+            found = self._named[key] = combined(node, (part,))
         return found
 
     # Comparing --------------------------------------------------------------------------------------------

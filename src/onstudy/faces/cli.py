@@ -79,6 +79,7 @@ def screen(
     trials, patients = inputs.read_all(trial, source or [], add or [], store, patient or [])
     anchors = inputs.anchors(therapy_start, anchor or [])
     day = inputs.day(on, "--on") if on else date.today()
+    limits = inputs.limits(default_uln or [])
     found = []
     for number, who in enumerate(output.progress(without_wrong_births(patients, day)), start=1):
         for one in trials:
@@ -93,7 +94,7 @@ def screen(
                         until=inputs.day(until, "--until") if until else None,
                         assume_complete=assume_complete or (),
                         as_known_on=inputs.day(as_known_on, "--as-known-on") if as_known_on else None,
-                        default_limits=inputs.limits(default_uln or []),
+                        default_limits=limits,
                     )
                 )
     output.deliver(found, format, out, todo)

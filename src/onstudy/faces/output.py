@@ -113,8 +113,8 @@ def _write_files(files: dict[Path, str]) -> None:
     for named, text in files.items():
         path = Path(os.path.realpath(named))
         try:
-            if path.exists() and not path.is_file():
-                path.write_text(text, encoding="utf-8", newline="\n")
+            if named.exists() and not named.is_file():  # asked of the name: what /dev/stdout leads to may have none
+                named.write_text(text, encoding="utf-8", newline="\n")
                 continue
             path.parent.mkdir(parents=True, exist_ok=True)
             handle, name = tempfile.mkstemp(dir=path.parent, prefix=".onstudy-")

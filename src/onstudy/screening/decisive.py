@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from onstudy.criteria import expr as e
-from onstudy.criteria.finding import Finding
+from onstudy.criteria.finding import Finding, Parts
 from onstudy.record.patient import Fact
-from onstudy.values.truth import FALSE, TRUE, UNKNOWN
-
-Parts = tuple[Finding, ...]
+from onstudy.values.truth import FALSE, UNKNOWN
 
 
 def decisive(finding: Finding) -> Parts:
     """The parts that make a finding what it is: under AND the false, else the unknown, else all; mirrored
-    under OR. An `if` whose condition fails rests on its condition.
+    under OR; that is, those that say what it says. An `if` whose condition fails rests on its condition.
     """
     rests_on = _RESTS_ON.get(type(finding.expr))
     return () if rests_on is None else rests_on(finding.result, finding)
@@ -30,12 +28,8 @@ def _of(parts: Parts, truth: object) -> Parts:
     return tuple([part for part in parts if part.result is truth])
 
 
-def _of_and(truth: object, finding: Finding) -> Parts:
-    return finding.parts if truth is TRUE else _of(finding.parts, truth)
-
-
-def _of_or(truth: object, finding: Finding) -> Parts:
-    return finding.parts if truth is FALSE else _of(finding.parts, truth)
+def _alike(truth: object, finding: Finding) -> Parts:
+    return _of(finding.parts, truth)
 
 
 def _of_if(truth: object, finding: Finding) -> Parts:
@@ -111,8 +105,8 @@ def evidence_of(finding: Finding) -> tuple[Fact, ...]:
 _OVER_RECORDS = (e.Has, e.Every)
 
 _RESTS_ON: dict[type[e.Expr], Callable[[object, Finding], Parts]] = {
-    e.And: _of_and,
-    e.Or: _of_or,
+    e.And: _alike,
+    e.Or: _alike,
     e.If: _of_if,
     e.Not: _of_inner,
     e.Named: _of_inner,
