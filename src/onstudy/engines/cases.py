@@ -24,6 +24,7 @@ class Cases:
     def __init__(self, records: Records, anchors: Anchors) -> None:
         self.records, self.anchors = records, anchors
         self.view, self.catalogue = records.view, records.catalogue
+        self._anchored: dict[str, list[Case]] = {}
 
     def of(self, node: ValueExpr, subject: Subject | None) -> list[Case]:
         """Every value a value node may have; `subject` is the record a body is about."""
@@ -35,11 +36,17 @@ class Cases:
         return [Case(point(node.value))]
 
     def _anchor(self, node: e.Anchor, _subject: Subject | None) -> list[Case]:
-        when = self.anchors.get(node.name)
-        if when is None:
-            ask = Ask(node.name, AskClass.TO_DO, Reason.PENDING_ANCHOR)
-            return [Case(None, None, frozenset({Reason.PENDING_ANCHOR}), (ask,))]
-        return [Case(when)]
+        found = self._anchored.get(node.name)
+        if found is None:
+            found = self._anchored[node.name] = [self._moment(node.name)]
+        return found
+
+    def _moment(self, anchor: str) -> Case:
+        when = self.anchors.get(anchor)
+        if when is not None:
+            return Case(when)
+        ask = Ask(anchor, AskClass.TO_DO, Reason.PENDING_ANCHOR)
+        return Case(None, None, frozenset({Reason.PENDING_ANCHOR}), (ask,))
 
     def _age(self, node: e.Age, subject: Subject | None) -> list[Case]:
         born = self.view.patient.born

@@ -25,7 +25,8 @@ def carrying(view: View, kind: str, where: TruthExpr | None, settles: Settles) -
     partly = view.partial(kind)
 
     def by_form(dropped: frozenset[str], covered: bool) -> bool:
-        return all(_ruled_out(where, other.fact.attributes) for other in view.unseen(kind, dropped, covered)[0])
+        possible = view.unseen(kind, dropped, covered)[0]
+        return not [other for other in possible if not _ruled_out(where, other.fact.attributes)]
 
     def enough(dropped: frozenset[str], covered: bool) -> bool:
         return by_form(dropped, covered) or settles(view.unseen(kind, dropped, covered)[0])
@@ -49,15 +50,15 @@ def _ruled_out(where: TruthExpr | None, left: Mapping[str, Value]) -> bool:
 
     Asked before the engine is, which takes long.
     """
-    if not left:
-        return False
+    while isinstance(where, Named):
+        where = where.expr
     if isinstance(where, Member):
         codes = left.get(where.value.name) if isinstance(where.value, Field) and where.value.of is None else None
         return isinstance(codes, frozenset) and codes.isdisjoint(where.members)
-    if isinstance(where, Named):
-        return _ruled_out(where.expr, left)
-    if isinstance(where, And):
-        return any(_ruled_out(part, left) for part in where.parts)
-    if isinstance(where, Or):
-        return all(_ruled_out(part, left) for part in where.parts)
+    if isinstance(where, (And, Or)):
+        settling = isinstance(where, And)  # one part that cannot hold settles an "and", one that may an "or"
+        for part in where.parts:
+            if _ruled_out(part, left) is settling:
+                return settling
+        return not settling
     return False

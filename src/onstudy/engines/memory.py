@@ -51,6 +51,14 @@ class Memory:
         """What a truth node comes to; `subject` is the record a body is about."""
         return _TRUTHS[type(node)](self, node, subject)
 
+    def asked(self, node: TruthExpr, record: Subject) -> Finding:
+        """What a statement about one record comes to, looked at no further than a part that fails: then it is none
+        of those asked for, and nobody is told why.
+        """
+        if isinstance(node, e.And):
+            return self._briefly(node, node.parts, record, FALSE)
+        return self.evaluate(node, record)
+
     def settled(self, recorded: Finding) -> Finding:
         """What a rule comes to once absences are assumed, from what it came to without: only what was unknown is
         worked out again, since an assumption settles nothing else.
@@ -139,17 +147,10 @@ class Memory:
         return _compared(op, case.value, iv.multiply(normal, point(limit.factor)))
 
     def _member(self, node: e.Member, subject: Subject | None) -> Finding:
-        def among(case: Case, _other: Case) -> tuple[Truth, Reasons]:
-            if not isinstance(case.value, frozenset) or not case.value:
-                return UNKNOWN, NONE
-            if case.value <= node.members:
-                return TRUE, NONE
-            return (UNKNOWN, _IMPRECISE) if case.value & node.members else (FALSE, NONE)
-
-        cases = self.cases(node.value, subject)
-        if len(cases) == 1 and (truth := among(cases[0], cases[0])[0]) is not UNKNOWN:  # as it is nearly always
+        cases = self.values.of(node.value, subject)
+        if len(cases) == 1 and (truth := _among(cases[0].value, node.members)[0]) is not UNKNOWN:  # nearly always
             return plainly(node, truth, cases[0])
-        return self._judge(node, cases, _NOTHING_ELSE, among)
+        return self._judge(node, cases, _NOTHING_ELSE, lambda case, _: _among(case.value, node.members))
 
     def _timing(self, node: e.Timing, subject: Subject | None) -> Finding:
         def placed(event: Case, anchor: Case) -> tuple[Truth, Reasons]:
@@ -315,6 +316,14 @@ def _compared(op: Op, left: Value, right: Value) -> tuple[Truth, Reasons]:
     truth = compare(op, left, right)
     exact = left.exact and right.exact
     return truth, (NONE if truth is not UNKNOWN or exact else _IMPRECISE)
+
+
+def _among(value: Value, members: frozenset[str]) -> tuple[Truth, Reasons]:
+    if not isinstance(value, frozenset) or not value:
+        return UNKNOWN, NONE
+    if value <= members:
+        return TRUE, NONE
+    return (UNKNOWN, _IMPRECISE) if value & members else (FALSE, NONE)
 
 
 def _truth(part: Match | Finding) -> Truth:

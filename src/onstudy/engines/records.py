@@ -31,6 +31,10 @@ class Evaluator(Protocol):
         """What a truth node comes to."""
         ...
 
+    def asked(self, node: TruthExpr, record: Subject) -> Finding:
+        """The same of a statement about one record, where only a record it may be true of is of interest."""
+        ...
+
     def cases(self, node: ValueExpr, subject: Subject | None) -> list[Case]:
         """Every value a value node may have."""
         ...
@@ -87,7 +91,7 @@ class Records:
         """
         if placed is TRUE and records.where is None and self._plain(fact, kind):
             return Match(fact, TRUE)
-        where = None if records.where is None else self.evaluator.evaluate(records.where, Subject(fact))
+        where = None if records.where is None else self.evaluator.asked(records.where, Subject(fact))
         truths = [placed]
         reasons: Reasons = NONE
         asks: tuple[Ask, ...] = ()
@@ -216,7 +220,7 @@ class Records:
     def _could_be(self, other: Subject, records: e.Records, body: TruthExpr | None, anchors: list[Case]) -> Truth:
         truth = self._placed(other.fact, records, anchors)
         if truth is not FALSE and records.where is not None:
-            truth = min(truth, self.evaluator.evaluate(records.where, other).truth)
+            truth = min(truth, self.evaluator.asked(records.where, other).truth)
         if truth is not FALSE and body is not None:
             truth = min(truth, negate(self.evaluator.evaluate(body, other).truth))
         return truth

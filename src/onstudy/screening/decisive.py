@@ -58,11 +58,14 @@ def decisive_leaves(finding: Finding, within_records: bool = False) -> Parts:
 
 
 def _gather(finding: Finding, within_records: bool, found: list[Finding]) -> None:
-    rests_on = _RESTS_ON.get(type(finding.expr)) if finding.parts else None
-    whole = rests_on is None or (not within_records and type(finding.expr) in _OVER_RECORDS)
-    parts = () if whole or rests_on is None else rests_on(finding.result, finding)
+    node = type(finding.expr)
+    rests_on = (_RESTS_ON if within_records else _RESTS_ON_STATEMENTS).get(node) if finding.parts else None
+    parts = () if rests_on is None else rests_on(finding.result, finding)
     for part in parts:
-        _gather(part, within_records, found)
+        if part.parts:
+            _gather(part, within_records, found)
+        else:
+            found.append(part)
     if not parts or (within_records and _unknown_by_itself(finding)):
         found.append(finding)
 
@@ -102,8 +105,6 @@ def evidence_of(finding: Finding) -> tuple[Fact, ...]:
     return tuple(found.values())
 
 
-_OVER_RECORDS = (e.Has, e.Every)
-
 _RESTS_ON: dict[type[e.Expr], Callable[[object, Finding], Parts]] = {
     e.And: _alike,
     e.Or: _alike,
@@ -113,3 +114,4 @@ _RESTS_ON: dict[type[e.Expr], Callable[[object, Finding], Parts]] = {
     e.Has: _of_inner,
     e.Every: _of_every,
 }
+_RESTS_ON_STATEMENTS = {node: rests_on for node, rests_on in _RESTS_ON.items() if node not in (e.Has, e.Every)}
