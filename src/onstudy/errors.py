@@ -36,9 +36,11 @@ class InvalidFile(OnstudyError):
 
 
 _LONGEST_WORD = 60  # nothing longer is near any word, and comparing it would take long
+_SHORT_WORD = 4  # of which one wrong letter is much: "rool" and "rule" share half
 
 
 def nearest(word: str, known: Iterable[str], likeness: float = 0.6) -> str:
     """Say `; did you mean X?` where a known word is near what was written, else nothing."""
-    close = difflib.get_close_matches(word[:_LONGEST_WORD], list(known), n=1, cutoff=likeness)
+    short = min(likeness, 0.5) if len(word) <= _SHORT_WORD else likeness
+    close = difflib.get_close_matches(word[:_LONGEST_WORD], list(known), n=1, cutoff=short)
     return f"; did you mean {close[0]}?" if close else ""

@@ -133,7 +133,7 @@ def test_text_leads_with_the_verdict_and_fits_80_columns(patient: Path) -> None:
         (["screen", "NCT03739814", "{good}", "--on", "2026-02-30"], "--on"),
         (["screen", "NCT03739814", "{good}", "--format", "pdf"], "--format"),
         (["screen", "NCT03739814", "{good}", "--assume-complete", "lvef"], "never assumed"),
-        (["screen", "NCT03739814", "{good}", "--assume-complete", "sezure"], "no kind"),
+        (["screen", "NCT03739814", "{good}", "--assume-complete", "sezure"], "no kind 'sezure'; did you mean seizure?"),
         (["screen", "NCT03739814", "{good}", "--anchor", "surgery=2026-03-01"], "no anchor"),
         (["screen", "NCT03739814", "{good}", "--anchor", "surgery"], "NAME=DATETIME"),
         (["screen", "NCT03739814", "{good}", "--therapy-start", "soon"], "not a date"),

@@ -177,6 +177,11 @@ def test_all_problems_are_shown_at_once_with_place_and_way_out() -> None:
     assert problems(BROKEN) == SAID
 
 
+def test_one_wrong_letter_of_a_short_word() -> None:
+    found = problems(GOOD.replace("rule: no seizure", "rool: no seizure", 1))
+    assert any("a criterion has no 'rool'; did you mean rule?" in line for line in found)
+
+
 def test_every_problem_points_into_the_file() -> None:
     lines = BROKEN.splitlines()
     for line in problems(BROKEN):

@@ -88,6 +88,12 @@ def test_columns_that_are_not_read() -> None:
     assert only(patient, "ecog").value == point(1.0)
 
 
+def test_what_is_said_of_a_patient_has_a_row_and_no_column() -> None:
+    patient = read("patient,kind,on,value,sex\nP1,ecog,2026-03-14,1,male\n", "f.csv")
+    assert "the column 'sex' is not read; say it in a row of its own, with the kind sex" in said(patient)
+    assert only(patient, "ecog").value == point(1.0)
+
+
 def test_two_statements_of_birth_and_sex() -> None:
     patient = read(rows("P1,born,,,,1955", "P1,born,,,,1956", "P1,sex,,,,male", "P1,sex,,,,female"), "f.csv")
     assert patient.born == parse_when("1955")

@@ -94,6 +94,14 @@ def test_another_layout_of_the_same_record_is_no_change(bare: None) -> None:
         assert counted(import_records(store, [Found("x", text.encode())])) == (0, 0, 1, 0)
 
 
+@pytest.mark.parametrize("around", [(b"", b"\n"), (b" \t", b"\r\n"), (b"\n\n", b""), (b"", b"   \x0b\x0c")])
+@pytest.mark.parametrize("version", ["2026-05-01", ""])
+def test_space_around_a_record_does_not_change_its_digest(around: tuple[bytes, bytes], version: str) -> None:
+    text = raw(study(1, version=version))
+    assert digest_of(around[0] + text + around[1]) == digest_of(text)
+    assert digest_of(text[:-1]) != digest_of(text)
+
+
 def test_an_older_record_does_not_replace_a_newer_one(bare: None) -> None:
     store = store_of(study(1, title="New", updated="2026-05-10"))
     report = put(store, study(1, title="Old", updated="2026-05-09"))

@@ -20,7 +20,7 @@ from onstudy.population.bulk_fhir import NOBODY, PATIENT, SHARED, Tally
 from onstudy.population.bulk_rows import Ints, hashed, join_rows, read_rows, write_rows
 from onstudy.population.bulk_tables import merged
 from onstudy.population.bulk_walk import type_of_shape
-from onstudy.population.store import SHARDS, ShardInfo, StoreWriter, catalogue_digest, shard_number
+from onstudy.population.store import SHARDS, ShardInfo, StoreWriter, catalogue_digest, shard_numbers
 from onstudy.population.store_files import write_whole
 from onstudy.population.store_shard import StoredShard
 from onstudy.record.catalogue import Catalogue, load_catalogue
@@ -115,7 +115,7 @@ class _Worker:
 
     def _read(self, piece: Reading) -> Read:
         table, tally = self.given.source.rows(piece.task, self.catalogue)
-        shards = hashed(_column(table, "patient"), self.given.shard_count, shard_number)
+        shards = hashed(_column(table, "patient"), self.given.shard_count, shard_numbers)
         read = _read_of(table, tally)
         write_rows(self.rows / piece.file, table, shards, _said(read, self.given))
         return read

@@ -41,6 +41,7 @@ from onstudy.population.bulk_problems import Said, problems_table
 from onstudy.population.bulk_related import Clusters
 from onstudy.population.bulk_rows import Ints
 from onstudy.population.bulk_tables import merged, tables_of, text_of
+from onstudy.population.bulk_texts import same_text
 from onstudy.readers.timing import Times
 from onstudy.readers.unrecognised import Unrecognised, unrecognised_drugs
 from onstudy.record.catalogue import Catalogue
@@ -96,7 +97,7 @@ class Fast:
         mine = np.flatnonzero(good[self.people.facts.patient])
         number = np.concatenate([self.people.facts.patient[mine], given.patients + np.arange(len(extra.patients))])
         ids = pa.concat_arrays(
-            [self.people.facts.id.take(pa.array(mine)), pa.array([one.id for one in extra.patients], pa.string())]
+            [self.people.facts.id.take(mine).array(), pa.array([one.id for one in extra.patients], pa.string())]
         )
         order = pc.sort_indices(ids).to_numpy()
         place = np.full(given.patients + len(extra.patients), -1, np.int64)
@@ -182,7 +183,7 @@ class _Assembly:
 
     def _sexes(self, people: Expanded) -> Facts:
         """Sex as a fact that holds from birth on, or from before any birth where that is not known."""
-        words = people.facts.shown.dictionary_encode()
+        words = people.facts.shown.array().dictionary_encode()
         values = self.given.catalogue.value_sets[SEX]
         bases = [
             self.bases.place(Fact("", SEX, value=values.meaning(word))) if word else -1
@@ -195,10 +196,10 @@ class _Assembly:
         ever = from_whens([When(Interval(None, parse_when(f"{EARLIEST_YEAR}-01-01").span.low))])
         start = _where(unknown, ever.take(np.zeros(len(some), np.int64)), start)
         empty, rows = no_numbers(len(some)), len(some)
-        called = pa.array([SEX], pa.string()).take(pa.array(np.zeros(rows, np.int64)))
+        called = same_text(SEX, rows)
         return Facts(
             people.facts.patient[some], base[some], start, none(rows), none(rows), empty, empty, empty,
-            called, called, people.facts.shown.take(pa.array(some)), pa.nulls(rows, pa.string()),
+            called, called, people.facts.shown.take(some), same_text(None, rows),
         )  # fmt: skip
 
     # Drugs that are not known -----------------------------------------------------------------------------------
@@ -209,7 +210,7 @@ class _Assembly:
         facts, row = found.facts, found.row
         patients: dict[int, list[Unrecognised]] = {}
         called = self._called(row)
-        where = facts.source.to_pylist()
+        where = facts.source.array().to_pylist()
         for place, patient in enumerate(facts.patient.tolist()):
             name, going, on = called[place]
             start = facts.start.at(place)
@@ -297,8 +298,8 @@ class _Assembly:
         """What the records of the patients hold completely."""
         stretches = _Stretches()
         found = self._expanded(self.given.people, stretches.of).facts
-        number = found.shown.cast(pa.int64()).to_numpy(zero_copy_only=False) if len(found) else np.zeros(0, np.int64)
-        return _Covered(found.patient, stretches.listed, number, found.source)
+        number = found.shown.array().cast(pa.int64()).to_numpy(zero_copy_only=False)
+        return _Covered(found.patient, stretches.listed, number, found.source.array())
 
 
 @dataclass(frozen=True, eq=False)
@@ -428,7 +429,7 @@ def _by_patient(moments: Moments, whose: Ints, patients: int) -> Moments:
 
 def _twice(facts: Facts) -> Ints:
     """Patients with two facts of one id: the usual case is that each id is there once."""
-    coded = facts.id.dictionary_encode()
+    coded = facts.id.array().dictionary_encode()
     if len(coded.dictionary) == len(facts):
         return np.zeros(0, np.int64)
     codes = coded.indices.to_numpy(zero_copy_only=False).astype(np.int64)

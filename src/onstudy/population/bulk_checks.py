@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from onstudy.population.bulk_facts import Bases, Components, Facts, Flags, component_names, fact_at, put
@@ -100,7 +99,7 @@ def _lacking_composites(record: Record, found: _Found) -> None:
         base = record.bases.facts[number]
         told = check([Fact("", base.kind, lacks=base.lacks, parts={"": Fact("", "")})], record.catalogue)
         said[number] = [one.what for one in told]
-    sources = record.facts.source.take(pa.array(places)).to_pylist()
+    sources = record.facts.source.take(places).array().to_pylist()
     patients = record.facts.patient[places].tolist()
     for patient, number, source in zip(patients, numbers.tolist(), sources, strict=True):
         found.update((patient, what, source) for what in said[number])
@@ -167,7 +166,7 @@ def _look(record: Record, place: int, facts: list[Fact], found: _Found) -> None:
 
 
 def _source(record: Record, place: int) -> str:
-    return str(record.facts.source[place].as_py())
+    return record.facts.source.at(place) or ""
 
 
 def _dated(record: Record, place: int) -> Fact:
@@ -191,7 +190,7 @@ def with_ends(record: Record) -> Facts:
                 base[place], moments[place] = bases.place(changed), fact.end
     if not moments:
         return facts
-    end = facts.end.take(np.arange(len(facts)))
+    end = facts.end.writable
     put(end, np.array(list(moments), np.int64), from_whens(list(moments.values())))
     return replace(facts, base=base, end=end)
 

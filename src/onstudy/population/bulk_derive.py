@@ -34,6 +34,7 @@ from onstudy.population.bulk_facts import (
 )
 from onstudy.population.bulk_moments import Moments, joined, none
 from onstudy.population.bulk_rows import Ints
+from onstudy.population.bulk_texts import texts_of
 from onstudy.record.catalogue import AGE, SEX_FACTOR, Catalogue, Derivation, Kind
 from onstudy.record.derived import IMPRECISE, NO_RECORD, SEX_FACTORS, derive, shown_value
 from onstudy.record.formula import parse_formula
@@ -217,15 +218,15 @@ class _Results:
 
         `later` are the dates of those that rest on something measured after it.
         """
-        facts, rows, place = known.facts, len(on), pa.array(on)
+        facts, rows = known.facts, len(on)
         start = facts.start.take(on)
         if later is not None:
             start = joined([start, later]).take(np.arange(rows) + rows * later.stated)
         return Facts(
             facts.patient[on], self._bases(known, on, kind), start, none(rows),
             facts.recorded.take(on), self._numbers(), no_numbers(rows), no_numbers(rows),
-            pc.binary_join_element_wise(facts.id.take(place), f":{kind.name}", ""), facts.source.take(place),
-            pa.array(self._shown(kind.unit), pa.string()), facts.sample.take(place),
+            texts_of(pc.binary_join_element_wise(facts.id.take(on).array(), f":{kind.name}", "")),
+            facts.source.take(on), texts_of(pa.array(self._shown(kind.unit), pa.string())), facts.sample.take(on),
         )  # fmt: skip
 
     def _bases(self, known: Known, on: Ints, kind: Kind) -> Ints:
@@ -345,7 +346,7 @@ class _Inputs:
     def __init__(self, known: Known, rule: Derivation, on: Ints, day: Ints) -> None:
         self.known, self.rule, self.on, self.day = known, rule, on, day
         self.odd = np.zeros(len(on), bool)
-        self.later = none(len(on))  # when an input was measured, where that is after the result
+        self.later = none(len(on)).writable  # when an input was measured, where that is after the result
 
     def of(self, name: str) -> tuple[Floats, Reasons]:
         """The numbers of one input, and why there is none."""

@@ -29,6 +29,9 @@ from onstudy.population.bulk_match import Matched
 from onstudy.population.bulk_moments import Moments, from_whens, joined, none, spanning, starting, until
 from onstudy.population.bulk_numbers import rounded_all
 from onstudy.population.bulk_rows import Ints
+from onstudy.population.bulk_same import joined as joined_columns
+from onstudy.population.bulk_same import same, settled, taken
+from onstudy.population.bulk_texts import NOWHERE, Texts, join_texts, same_text, texts_of
 from onstudy.record.catalogue import Catalogue
 from onstudy.record.patient import Fact
 from onstudy.record.shard import HIGH_OPEN, LOW_OPEN, UNBOUNDED
@@ -50,7 +53,22 @@ class Numbers:
 
     def take(self, rows: Rows) -> Numbers:
         """Some of them."""
-        return Numbers(self.low[rows], self.high[rows], self.flags[rows])
+        return Numbers(*(taken(column, rows) for column in self.arrays))
+
+    @property
+    def arrays(self) -> tuple[Rows, ...]:
+        """All that they are held as."""
+        return self.low, self.high, self.flags
+
+    @property
+    def compact(self) -> Numbers:
+        """The same; a column that says the same in each row is held once."""
+        return Numbers(*map(settled, self.arrays))
+
+    @property
+    def writable(self) -> Numbers:
+        """A copy that may be written to."""
+        return Numbers(*(np.array(column) for column in self.arrays))
 
     @property
     def exact(self) -> Flags:
@@ -64,8 +82,8 @@ class Numbers:
 
 def no_numbers(rows: int) -> Numbers:
     """As many as asked for, none of them there."""
-    low, high = np.full((2, rows), np.nan)
-    return Numbers(low, high, np.zeros(rows, np.int8))
+    low = same(np.nan, rows, np.float64)
+    return Numbers(low, low, same(0, rows, np.int8))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,23 +101,19 @@ class Facts:
     value: Numbers
     uln: Numbers
     lln: Numbers
-    id: pa.Array
-    source: pa.Array
-    shown: pa.Array
-    sample: pa.Array
+    id: Texts
+    source: Texts
+    shown: Texts
+    sample: Texts
 
     def __len__(self) -> int:
         return len(self.patient)
 
     def take(self, rows: Rows) -> Facts:
         """Some of them, in the order asked for."""
-        place = pa.array(rows)
-        return Facts(
-            *(
-                column.take(place if isinstance(column, pa.Array) else rows)
-                for column in (getattr(self, one.name) for one in fields(self))
-            )
-        )
+        columns: list[Any] = [getattr(self, one.name) for one in fields(self)]
+        some: list[Any] = [column[rows] if isinstance(column, np.ndarray) else column.take(rows) for column in columns]
+        return Facts(*some)
 
 
 @dataclass
@@ -133,9 +147,10 @@ def join_facts(parts: Sequence[Facts]) -> Facts:
         if isinstance(given[0], Moments):
             columns.append(joined(given))
         elif isinstance(given[0], Numbers):
-            columns.append(Numbers(*(np.concatenate([getattr(n, c) for n in given]) for c in ("low", "high", "flags"))))
-        elif isinstance(given[0], pa.Array):
-            columns.append(pa.concat_arrays(given))
+            arrays = zip(*(part.arrays for part in given), strict=True)
+            columns.append(Numbers(*(joined_columns(some) for some in arrays)))
+        elif isinstance(given[0], Texts):
+            columns.append(join_texts(given))
         else:
             columns.append(np.concatenate(given))
     return Facts(*columns)
@@ -266,8 +281,10 @@ class _Expansion:
         first = np.array([form.first for form in ways], np.int64)
         second = np.array([form.second for form in ways], np.int64)
         if len(how) and (how == _HOW[AT]).all():
-            return self._dates(row, first[entry])
-        found = none(len(row))
+            return self._dates(row, first[entry]).compact
+        if all(form == _NO_MOMENT for form in ways):
+            return none(len(row))
+        found = none(len(row)).writable
         for name, number in _HOW.items():
             some = np.flatnonzero(how == number)
             if not len(some):
@@ -281,7 +298,7 @@ class _Expansion:
             elif name != AT:
                 dates = until(dates) if name == UNTIL else starting(dates)
             put(found, some, dates)
-        return found
+        return found.compact
 
     def _dates(self, row: Ints, slot: Ints) -> Moments:
         return self.contents.moments.take(self.contents.dates.start[row] + slot * self.contents.dates.step)
@@ -289,12 +306,14 @@ class _Expansion:
     # Numbers ------------------------------------------------------------------------------------------------
 
     def _numbers(self, row: Ints, entry: Ints, forms: Sequence[tuple[NumberForm | None, object]]) -> Numbers:
-        constants = from_intervals([fixed if isinstance(fixed, Interval) else None for _, fixed in forms])
-        found = constants.take(entry)
+        spans = [fixed if isinstance(fixed, Interval) else None for _, fixed in forms]
+        if all(form is None and span is None for (form, _), span in zip(forms, spans, strict=True)):
+            return no_numbers(len(row))
+        found = from_intervals(spans).take(entry)
         slots = np.array([-1 if form is None else form.slot for form, _ in forms], np.int64)
         some = np.flatnonzero(slots[entry] >= 0) if len(entry) else entry
         if not len(some):
-            return found
+            return found.compact
         numbers = self.contents.numbers
         values = self.contents.values[numbers.start[row[some]] + slots[entry[some]] * numbers.step]
         factors = np.array([1.0 if form is None or form.factor is None else form.factor for form, _ in forms])
@@ -306,7 +325,7 @@ class _Expansion:
         found.low[some] = np.where(low, values, np.nan)
         found.high[some] = np.where(high, values, np.nan)
         found.flags[some] = flags
-        return found
+        return found.compact
 
 
 _HOW = {AT: 0, UNTIL: 1, STARTING: 2, SPANNING: 3, CONSTANT: 4}
@@ -327,7 +346,7 @@ def put(into: Moments, rows: Ints, moments: Moments) -> None:
 
 def from_intervals(spans: Sequence[Interval | None]) -> Numbers:
     """Numbers given one by one."""
-    found = no_numbers(len(spans))
+    found = no_numbers(len(spans)).writable
     for row, span in enumerate(spans):
         if span is not None:
             found.low[row] = np.nan if span.low is None else span.low
@@ -364,39 +383,43 @@ class _Texts:
 
     def __init__(self, expansion: _Expansion, row: Ints, entry: Ints) -> None:
         self.x, self.row, self.entry = expansion, row, entry
-        self._made: dict[tuple[object, ...], pa.Array] = {}
+        self._made: dict[tuple[object, ...], Texts] = {}
 
-    def column(self, patterns: Sequence[Pattern | None]) -> pa.Array:
-        """The text of each fact; null where its form has none."""
+    def column(self, patterns: Sequence[Pattern | None]) -> Texts:
+        """The text of each fact; none where its form has none."""
         key = tuple(patterns)
         if key not in self._made:
             self._made[key] = self._column(patterns)
         return self._made[key]
 
-    def _column(self, patterns: Sequence[Pattern | None]) -> pa.Array:
+    def _column(self, patterns: Sequence[Pattern | None]) -> Texts:
         numbers: dict[tuple[Pattern | None, tuple[tuple[int, int], ...]], int] = {}
         layouts = [self.x.matched.names[one.number] for one in self.x.entries]
         ways = [(pattern, _used(layout, pattern)) for pattern, layout in zip(patterns, layouts, strict=True)]
         number = np.array([numbers.setdefault(way, len(numbers)) for way in ways], np.int32)
+        if len(numbers) == 1 and _is_fixed(patterns[0]):
+            return same_text(None if patterns[0] is None else _fixed(patterns[0]), len(self.row))
         of = number[self.entry] if len(self.entry) else np.zeros(0, np.int32)
         order = np.argsort(of, kind="stable")
         ends = np.searchsorted(of[order], np.arange(len(numbers) + 1))
         found: list[pa.Array] = []
+        place = np.full(len(order), NOWHERE, np.int64)
+        count = 0
         for (pattern, used), start, end in zip(numbers, ends[:-1].tolist(), ends[1:].tolist(), strict=True):
-            if end > start:
-                found.append(self._filled(pattern, used, self.row[order[start:end]]))
-        if len(found) == 1 and end == len(order):
-            return found[0]
-        place = np.empty(len(order), np.int64)
-        place[order] = np.arange(len(order))
-        return pa.concat_arrays(found).take(pa.array(place)) if found else pa.array([], pa.string())
+            if end == start or pattern is None:
+                continue
+            rows = order[start:end]
+            if _is_fixed(pattern):
+                found.append(pa.array([_fixed(pattern)], pa.string()))
+                place[rows] = count
+            else:
+                texts = texts_of(self._filled(pattern, used, self.row[rows]))
+                found += texts.words
+                place[rows] = np.where(texts.place == NOWHERE, NOWHERE, texts.place + count)
+            count = sum(map(len, found))
+        return Texts(tuple(found), place)
 
-    def _filled(self, pattern: Pattern | None, used: tuple[tuple[int, int], ...], rows: Ints) -> pa.Array:
-        if pattern is None:
-            return pa.nulls(len(rows), pa.string())
-        if all(isinstance(piece, str) for piece in pattern):
-            text = pa.array(["".join(map(str, pattern))], pa.string())
-            return text.take(pa.array(np.zeros(len(rows), np.int64)))
+    def _filled(self, pattern: Pattern, used: tuple[tuple[int, int], ...], rows: Ints) -> pa.Array:
         pieces = iter(used)
         texts = [piece if isinstance(piece, str) else self._slot(piece[0], *next(pieces), rows) for piece in pattern]
         if len(texts) == 1:
@@ -414,6 +437,15 @@ class _Texts:
         return _taken(contents.names.values, contents.names.places(rows, slot))
 
 
+def _is_fixed(pattern: Pattern | None) -> bool:
+    """Whether a pattern gives the same text for all rows, or none."""
+    return pattern is None or all(isinstance(piece, str) for piece in pattern)
+
+
+def _fixed(pattern: Pattern) -> str:
+    return "".join(map(str, pattern))
+
+
 def _used(layout: tuple[tuple[int, int], ...], pattern: Pattern | None) -> tuple[tuple[int, int], ...]:
     """Where the slots of a pattern stand: (place in the cluster, slot), in its order."""
     found = []
@@ -429,20 +461,27 @@ def _taken(values: pa.Array, places: Ints) -> pa.Array:
 
 def from_facts(patient: Ints, facts: Sequence[Fact], bases: Bases) -> Facts:
     """Facts given one by one, which have no components, each of the patient beside it."""
+    value, uln, lln = (
+        from_intervals([span if isinstance(span := getattr(fact, name), Interval) else None for fact in facts])
+        for name in ("value", "uln", "lln")
+    )
+    id_, source, shown, sample = (
+        texts_of(pa.array([getattr(fact, name) for fact in facts], pa.string()))
+        for name in ("id", "source", "shown", "sample")
+    )
     return Facts(
         patient,
         np.array([bases.place(fact) for fact in facts], np.int64),
         from_whens([fact.start for fact in facts]),
         from_whens([fact.end for fact in facts]),
         from_whens([fact.recorded for fact in facts]),
-        *(
-            from_intervals([span if isinstance(span := getattr(fact, name), Interval) else None for fact in facts])
-            for name in ("value", "uln", "lln")
-        ),
-        *(
-            pa.array([getattr(fact, name) for fact in facts], pa.string())
-            for name in ("id", "source", "shown", "sample")
-        ),
+        value,
+        uln,
+        lln,
+        id_,
+        source,
+        shown,
+        sample,
     )
 
 
@@ -456,13 +495,13 @@ def fact_at(facts: Facts, bases: Bases, place: int) -> Fact:
     }
     return replace(
         base,
-        id=facts.id[place].as_py(),
+        id=facts.id.at(place) or "",
         start=start,
         end=facts.end.at(place),
         recorded=facts.recorded.at(place),
-        source=facts.source[place].as_py(),
-        shown=facts.shown[place].as_py(),
-        sample=facts.sample[place].as_py(),
+        source=facts.source.at(place) or "",
+        shown=facts.shown.at(place) or "",
+        sample=facts.sample.at(place),
         **numbers,
     )
 

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from onstudy.population.bulk_classes import factorised
+from onstudy.population.bulk_letters import all_different, last_letters
 from onstudy.population.bulk_rows import SLOTS, Ints, slots_of
 from onstudy.population.bulk_walk import type_of_shape
 from onstudy.readers.source import decode
@@ -65,7 +66,7 @@ def _without_copies(rows: Gathered, components: Sequence[str]) -> Gathered:
     names = slots_of(rows.table, "names")
     some = np.flatnonzero((rows.shape >= 0) & (names.count > 0))
     own = names.values.take(pa.array(names.start[some]))
-    if pc.count_distinct(own).as_py() == len(own):
+    if all_different(own):
         return replace(rows, unique=bool((names.count <= 1).all()) and not _like_components(own, components))
     types = {kind: number for number, kind in enumerate(sorted(set(rows.types)))}
     kind = np.array([types[one] for one in rows.types] + [-1], np.int64)[rows.shape[some]]
@@ -85,8 +86,10 @@ def _without_copies(rows: Gathered, components: Sequence[str]) -> Gathered:
 
 def _like_components(names: pa.Array, components: Sequence[str]) -> bool:
     """Whether a name is such as a component of another record has: `NAME.component`."""
+    last = np.isin(last_letters(names), [ord(name[-1]) for name in components])
     ends = "|".join(re.escape(name) for name in components)
-    return bool(pc.any(pc.match_substring_regex(names, rf"\.(?:{ends})$")).as_py())
+    some = names.filter(pa.array(last))
+    return bool(pc.any(pc.match_substring_regex(some, rf"\.(?:{ends})$")).as_py())
 
 
 def _older(versions: list[int], rows: Gathered) -> Iterator[int]:

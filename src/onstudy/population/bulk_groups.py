@@ -18,6 +18,7 @@ from onstudy.population.bulk_classes import factorised
 from onstudy.population.bulk_facts import Bases, Components, Facts, Flags, component_names, no_numbers
 from onstudy.population.bulk_moments import INSTANT, INSTANT_OFFSET, Moments, kept, none
 from onstudy.population.bulk_rows import Ints
+from onstudy.population.bulk_texts import same_text, texts_of
 from onstudy.record.catalogue import Catalogue
 from onstudy.record.patient import Fact
 from onstudy.record.samples import IMPRECISE_DATE
@@ -66,10 +67,10 @@ class _Keys:
         start = facts.start
         first, last = start.days
         self.day = np.where(first == last, first, NO_DAY)
-        named = ~facts.sample.is_null().to_numpy(zero_copy_only=False)
+        named = facts.sample.there
         exact = (start.low == start.high) & (start.low != NO_INSTANT)
         self.sort = np.select([named, exact, self.day != NO_DAY], [_SAMPLE, _MOMENT, _DAY], _ALONE).astype(np.int64)
-        sample = facts.sample.dictionary_encode().indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+        sample = facts.sample.codes()
         self.one = np.select(
             [named, exact, self.day != NO_DAY], [sample, start.low, self.day], np.arange(len(facts))
         ).astype(np.int64)
@@ -188,9 +189,8 @@ class _Composer:
         return Facts(
             facts.patient[head], base, start, none(len(head)), _latest(facts.recorded.take(members), first, count),
             empty, empty, empty,
-            self._ids(head, whose), _joined(facts.source.take(pa.array(members)), first, count),
-            pa.array([""], pa.string()).take(pa.array(np.zeros(len(head), np.int64))),
-            facts.sample.take(pa.array(head)),
+            texts_of(self._ids(head, whose)), texts_of(_joined(facts.source.take(members).array(), first, count)),
+            same_text("", len(head)), facts.sample.take(head),
         )  # fmt: skip
 
     def _ids(self, head: Ints, whose: NDArray[np.int32]) -> pa.Array:
@@ -200,9 +200,9 @@ class _Composer:
         when = _shown(self.facts.start.take(head))
         number = pa.array(np.where(day == NO_DAY, 0, day)).cast(pa.string())
         number = pc.if_else(pa.array(day == NO_DAY), "", number)
-        sample = pc.binary_join_element_wise(self.facts.sample.take(pa.array(head)), number, "/")
+        sample = pc.binary_join_element_wise(self.facts.sample.take(head).array(), number, "/")
         key = pc.if_else(pa.array(sort == _SAMPLE), sample, when)
-        key = pc.if_else(pa.array(sort == _ALONE), self.facts.id.take(pa.array(head)), key)
+        key = pc.if_else(pa.array(sort == _ALONE), self.facts.id.take(head).array(), key)
         return pc.binary_join_element_wise(names, key, "@")
 
 

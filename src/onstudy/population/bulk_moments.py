@@ -15,6 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from onstudy.population.bulk_letters import letters
+from onstudy.population.bulk_same import is_same, same, settled, taken
+from onstudy.population.bulk_same import joined as joined_columns
 from onstudy.record.shard import HIGH_OPEN, LOW_OPEN, NO_DAY, NO_INSTANT, NO_OFFSET, UNBOUNDED
 from onstudy.values.calendar import DAY, EARLIEST_YEAR, HOUR, LATEST_YEAR, SECOND, DateError, When, parse_when
 from onstudy.values.interval import Interval
@@ -45,7 +48,22 @@ class Moments:
 
     def take(self, rows: Rows) -> Moments:
         """Some of them, in the order asked for."""
-        return Moments(self.low[rows], self.high[rows], self.flags[rows], self.offset[rows], self.stated[rows])
+        return Moments(*(taken(column, rows) for column in self.arrays))
+
+    @property
+    def arrays(self) -> tuple[Rows, ...]:
+        """All that they are held as."""
+        return self.low, self.high, self.flags, self.offset, self.stated
+
+    @property
+    def compact(self) -> Moments:
+        """The same; a column that says the same in each row is held once."""
+        return Moments(*map(settled, self.arrays))
+
+    @property
+    def writable(self) -> Moments:
+        """A copy that may be written to."""
+        return Moments(*(np.array(column) for column in self.arrays))
 
     def at(self, row: int) -> When | None:
         """One of them as a `When`; None where there is none."""
@@ -91,6 +109,9 @@ class Moments:
 
     def columns(self, name: str) -> dict[str, NDArray[Any]]:
         """Them as the columns of a shard: `.day` where that says all, else bounds, flags and offset."""
+        if is_same(*self.arrays):
+            one = Moments(*(column[:1].copy() for column in self.arrays)).columns(name)
+            return {key: same(column[0], len(self), column.dtype) for key, column in one.items()}
         whole, bare = self.whole_days, ~self.stated
         beside = whole | bare
         flags = self.flags.copy()
@@ -111,8 +132,8 @@ class Moments:
 
 def none(rows: int) -> Moments:
     """As many as asked for, none of them stated."""
-    low, high = np.full((2, rows), NO_INSTANT, np.int64)
-    return Moments(low, high, np.zeros(rows, np.int8), np.full(rows, NO_OFFSET, np.int16), np.zeros(rows, bool))
+    low, flags = same(NO_INSTANT, rows, np.int64), same(0, rows, np.int8)
+    return Moments(low, low, flags, same(NO_OFFSET, rows, np.int16), same(False, rows, bool))
 
 
 def from_days(ordinals: NDArray[Any], stated: Flags | None = None) -> Moments:
@@ -146,7 +167,7 @@ def _kept(low: Int64s, high: Int64s, flags: NDArray[np.int8], offset: NDArray[np
 
 def from_whens(whens: Sequence[When | None]) -> Moments:
     """The arrays of moments given one by one."""
-    found = none(len(whens))
+    found = none(len(whens)).writable
     for row, when in enumerate(whens):
         if when is not None:
             span = when.span
@@ -161,8 +182,7 @@ def from_whens(whens: Sequence[When | None]) -> Moments:
 def joined(parts: Iterable[Moments]) -> Moments:
     """Several one after another."""
     given = list(parts)
-    names = ("low", "high", "flags", "offset", "stated")
-    return Moments(*(np.concatenate([getattr(part, name) for part in given]) for name in names))
+    return Moments(*(joined_columns(columns) for columns in zip(*(part.arrays for part in given), strict=True)))
 
 
 # Reading them ---------------------------------------------------------------------------------------------
@@ -178,14 +198,14 @@ def parse_moments(texts: pa.Array) -> tuple[Moments, Flags]:
 
 
 def _distinct(texts: pa.Array) -> tuple[Moments, Flags]:
-    found, bad = none(len(texts)), np.zeros(len(texts), bool)
+    found, bad = none(len(texts)).writable, np.zeros(len(texts), bool)
     lengths = pc.binary_length(texts).to_numpy(zero_copy_only=False)
     left = np.ones(len(texts), bool)
     for length in np.unique(lengths).tolist():
         layout = _LAYOUTS.get(length)
         if layout is not None:
             rows = np.flatnonzero(lengths == length)
-            read = _fixed(_letters(texts.take(pa.array(rows)), length), *layout)
+            read = _fixed(np.ascontiguousarray(letters(texts.take(pa.array(rows)), length).T), *layout)
             good = rows[read.stated]
             _put(found, good, read.take(read.stated))
             left[good] = False
@@ -195,14 +215,6 @@ def _distinct(texts: pa.Array) -> tuple[Moments, Flags]:
         except DateError:
             bad[row] = True
     return found, bad
-
-
-def _letters(texts: pa.Array, length: int) -> NDArray[np.uint8]:
-    """The bytes of texts of one length: a row for each place in the text."""
-    _, offsets, data = texts.cast(pa.large_string()).buffers()
-    first = int(np.frombuffer(offsets, np.int64)[0])
-    flat = np.frombuffer(data, np.uint8)[first : first + length * len(texts)]
-    return np.ascontiguousarray(flat.reshape(len(texts), length).T)
 
 
 def _put(into: Moments, rows: NDArray[Any], read: Moments) -> None:

@@ -33,21 +33,19 @@ class Said:
     def of_facts(facts: Facts, bases: Bases) -> Said:
         """Problems held as facts: what as the id, where as the source, `negative` where no fact was kept."""
         dropped = np.array([base.negative for base in bases.facts], bool)[facts.base]
-        return Said(facts.patient, facts.id, facts.source, ~dropped)
+        return Said(facts.patient, facts.id.array(), facts.source.array(), ~dropped)
 
     @staticmethod
     def shared(facts: Facts) -> Said:
         """Problems that several records share, held as facts: each is told once a patient, and how often it is so."""
-        what = facts.id.dictionary_encode()
-        codes = factorised(facts.patient, what.indices.to_numpy(zero_copy_only=False).astype(np.int64))
+        codes = factorised(facts.patient, facts.id.codes())
         _, first, many = np.unique(codes, return_index=True, return_counts=True)
         order = np.argsort(first)
         first, many = first[order], many[order]
         more = pc.binary_join_element_wise(", and ", pa.array(many - 1).cast(pa.string()), " more", "")
         more = pc.if_else(pa.array(many > 1), more, "")
-        place = pa.array(first)
-        where = pc.binary_join_element_wise(facts.source.take(place), more, "")
-        return Said(facts.patient[first], facts.id.take(place), where, np.ones(len(first), bool))
+        where = pc.binary_join_element_wise(facts.source.take(first).array(), more, "")
+        return Said(facts.patient[first], facts.id.take(first).array(), where, np.ones(len(first), bool))
 
     @staticmethod
     def unread(patient: Ints, kinds: Sequence[str]) -> Said:

@@ -241,9 +241,8 @@ def join_rows(tables: Iterable[pa.Table]) -> pa.Table:
     return pa.concat_tables(list(tables), promote_options="default").unify_dictionaries().combine_chunks()
 
 
-def hashed(patients: pa.Array, count: int, number: Any) -> NDArray[np.int32]:
-    """The shard of each row by its patient; -1 of rows about nobody. `number` gives the shard of one key."""
+def hashed(patients: pa.Array, count: int, numbers: Callable[[pa.Array, int], NDArray[Any]]) -> NDArray[np.int32]:
+    """The shard of each row by its patient; -1 of rows about nobody. `numbers` gives the shards of keys."""
     coded = patients.dictionary_encode()
-    numbers = np.array([number(key, count) for key in coded.dictionary.to_pylist()] + [-1], np.int32)
-    place = pc.fill_null(coded.indices, len(numbers) - 1).to_numpy(zero_copy_only=False)
-    return np.asarray(numbers[place], np.int32)
+    found = np.append(numbers(coded.dictionary, count), -1).astype(np.int32)
+    return np.asarray(found[coded.indices.fill_null(len(found) - 1).to_numpy(zero_copy_only=False)])

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from onstudy.population.bulk_facts import Bases, Components, Facts, from_intervals
 from onstudy.population.bulk_moments import from_whens
 from onstudy.population.bulk_rows import Ints
+from onstudy.population.bulk_texts import Texts
 from onstudy.population.store_shard import DIFFERENT, Words, arrow_text
 from onstudy.record.patient import Fact
 from onstudy.record.shard import (
@@ -45,13 +46,13 @@ def tables_of(
     place[order] = np.arange(len(order)) - bounds[ordered_kinds]
     said = _Said(bases)
     sorted_facts = facts.take(order)
+    texts = {name: _texts_of(getattr(sorted_facts, name), name in ("id", "source")) for name in _FREE}
     references = _references(parts, kind, kinds, names, place)
     found = {}
     for number, name in enumerate(kinds):
         first, end = int(bounds[number]), int(bounds[number + 1])
         if end > first:
-            rows = np.arange(first, end)
-            columns = _columns(sorted_facts, first, end, said, sorted_facts.base[rows])
+            columns = _columns(sorted_facts, first, end, said, texts)
             for column, (wholes, rows_of_parts) in references.get(name, {}).items():
                 values = np.full(end - first, NONE, np.int32)
                 values[wholes] = rows_of_parts
@@ -77,7 +78,7 @@ def _sorted(facts: Facts, kind: NDArray[np.int32]) -> Ints:
         "run": pa.array(run),
         "low": pa.array(low[some]),
         "high": pa.array(np.where(high == NO_INSTANT, _LAST, high)[some]),
-        "id": facts.id.take(pa.array(some)),
+        "id": facts.id.take(some).array(),
         "place": pa.array(some),
     }
     within = pc.sort_indices(pa.table(columns), sort_keys=[(name, "ascending") for name in columns]).to_numpy()
@@ -158,6 +159,8 @@ _FLAGS: dict[str, Callable[[Fact], bool]] = {
     "suspected": lambda fact: not fact.certain,
     "computed": lambda fact: fact.computed,
 }
+#: Texts of which nearly each is another.
+_FREE = ("id", "source", "shown", "sample")
 _WORDS: dict[str, Callable[[Fact], str | None]] = {
     "lacks": lambda fact: fact.lacks,
     "code_status": lambda fact: fact.code_status,
@@ -167,9 +170,12 @@ _WORDS: dict[str, Callable[[Fact], str | None]] = {
 }
 
 
-def _columns(facts: Facts, first: int, end: int, said: _Said, base: Ints) -> dict[str, Column]:
+def _columns(
+    facts: Facts, first: int, end: int, said: _Said, texts: Mapping[str, tuple[NDArray[np.int32], Words]]
+) -> dict[str, Column]:
     """The columns of the facts of one kind, which lie together."""
     rows = slice(first, end)
+    base = facts.base[rows]
     columns: dict[str, Column] = {"patient": facts.patient[rows].astype(np.int32)}
     for name in ("start", "end", "recorded"):
         columns |= getattr(facts, name).take(rows).columns(name)
@@ -178,13 +184,18 @@ def _columns(facts: Facts, first: int, end: int, said: _Said, base: Ints) -> dic
     columns |= {name: said.flag(name, base) for name in _FLAGS}
     columns |= {name: said.text(name, base) for name in _WORDS}
     columns |= said.attributes(base) | said.opened(base)
-    for name in ("id", "source"):
-        columns[name] = Text(
-            np.arange(end - first, dtype=np.int32), Words(getattr(facts, name).slice(first, end - first))
-        )
-    for name in ("shown", "sample"):
-        columns[name] = text_of(getattr(facts, name).slice(first, end - first))
+    for name, (index, words) in texts.items():
+        columns[name] = Text(index[rows], words)
     return columns
+
+
+def _texts_of(texts: Texts, empty_ones: bool) -> tuple[NDArray[np.int32], Words]:
+    """Texts as a column of a shard, of which parts can be taken; without `empty_ones` these are none."""
+    words, place = texts.all_words(), texts.place
+    if not empty_ones and len(words):
+        empty = np.append(pc.equal(words, "").to_numpy(zero_copy_only=False), False)
+        place = np.where(empty[place], NONE, place)
+    return place.astype(np.int32), Words(words)
 
 
 def text_of(texts: pa.Array) -> Text:

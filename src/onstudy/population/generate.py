@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+import pyarrow as pa
 
 from onstudy.errors import OnstudyError
 from onstudy.population.generate_block import TODAY, VERSION, generate_block, patient_id
@@ -33,7 +34,7 @@ from onstudy.population.store import (
     catalogue_digest,
     data_date,
     read_manifest,
-    shard_number,
+    shard_numbers,
 )
 from onstudy.population.store_files import locked
 from onstudy.record.catalogue import load_catalogue
@@ -143,7 +144,7 @@ def _numbers(patients: int, count: int, number: int) -> Ints:
 @lru_cache(maxsize=1)
 def _shards(patients: int, count: int) -> Ints:
     """The shard of each patient: found once by each process, for all its shards."""
-    return np.fromiter((shard_number(patient_id(one), count) for one in range(patients)), np.int64, patients)
+    return shard_numbers(pa.array([patient_id(one) for one in range(patients)], pa.string()), count)
 
 
 # As files -------------------------------------------------------------------------------------------------

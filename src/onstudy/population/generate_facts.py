@@ -18,6 +18,7 @@ from onstudy.errors import Problem
 from onstudy.population.bulk_facts import Bases, Facts, Numbers, from_intervals, join_facts
 from onstudy.population.bulk_moments import Moments, none, starting, until
 from onstudy.population.bulk_rows import Ints
+from onstudy.population.bulk_texts import Texts, same_text
 from onstudy.population.generate_block import Block, counted, fact_id
 from onstudy.population.generate_rows import MINUTE, MONTH, OFFSET_MINUTES, OPEN, UNSAID, YEAR, Dates, Rows, Saying
 from onstudy.readers.reading import read_value, slot_of
@@ -139,7 +140,7 @@ class _Making:
         facts = [template.fact or nothing for template in templates]
         most = int(number.max(initial=1))
         ids = pa.array([fact_id(rows.kind, count) for count in range(1, most + 1)], pa.string())
-        name = ids.take(pa.array(number - 1))
+        name = Texts((ids,), number - 1)
         times = self._times(rows, facts)
         values = _all(facts, [one.value for one in templates], [one.shown for one in templates], rows.said)
         first = self._put(rows.patient, self._bases(rows, templates), times, values, name, name)
@@ -193,7 +194,7 @@ class _Making:
         times: tuple[Moments, Moments, Moments],
         number: Ints,
         most: int,
-        source: pa.Array,
+        source: Texts,
         first: int,
     ) -> None:
         """The components of what was stated together, each beside its whole."""
@@ -206,9 +207,9 @@ class _Making:
             said = rows.said[held]
             ids = pa.array([f"{fact_id(rows.kind, count)}.{name}" for count in range(1, most + 1)], pa.string())
             mine = times[0].take(held), none(len(held)), times[2].take(held)
-            named = ids.take(pa.array(number[held] - 1))
+            named = Texts((ids,), number[held] - 1)
             values = _all(parts, [_amount(part.value) for part in parts], [part.shown for part in parts], said)
-            at = self._put(rows.patient[held], places[said], mine, values, named, source.take(pa.array(held)))
+            at = self._put(rows.patient[held], places[said], mine, values, named, source.take(held))
             self.wholes.append(held + first)
             self.parts.append(np.arange(len(held)) + at)
             self.names += [name] * len(held)
@@ -218,13 +219,13 @@ class _Making:
         patient: Ints,
         base: Ints,
         times: tuple[Moments, Moments, Moments],
-        values: tuple[Numbers, Numbers, Numbers, pa.Array],
-        id: pa.Array,
-        source: pa.Array,
+        values: tuple[Numbers, Numbers, Numbers, Texts],
+        id: Texts,
+        source: Texts,
     ) -> int:
         """Add facts; returns the place of the first."""
         value, uln, lln, shown = values
-        sample = pa.nulls(len(patient), pa.string())
+        sample = same_text(None, len(patient))
         self.found.append(Facts(patient, base, *times, value, uln, lln, id, source, shown, sample))
         self._count += len(patient)
         return self._count - len(patient)
@@ -248,11 +249,11 @@ def _bare(fact: Fact) -> Fact:
 
 def _all(
     facts: Sequence[Fact], values: Sequence[Interval | None], shown: Sequence[str], said: Ints
-) -> tuple[Numbers, Numbers, Numbers, pa.Array]:
+) -> tuple[Numbers, Numbers, Numbers, Texts]:
     """Value, limits and what is shown of each row."""
     numbers = [from_intervals(column) for column in (values, [f.uln for f in facts], [f.lln for f in facts])]
-    texts = pa.array(shown, pa.string()).take(pa.array(said))
-    return numbers[0].take(said), numbers[1].take(said), numbers[2].take(said), texts
+    value, uln, lln = (one.take(said).compact for one in numbers)
+    return value, uln, lln, Texts((pa.array(shown, pa.string()),), said)
 
 
 def _amount(value: object) -> Interval | None:
@@ -283,7 +284,7 @@ def moments(dates: Dates) -> Moments:
         np.where(stated & ~timed, HIGH_OPEN, 0).astype(np.int8),
         np.where(timed, OFFSET_MINUTES, NO_OFFSET).astype(np.int16),
         stated,
-    )
+    ).compact
 
 
 def _ordinals(dates: NDArray[np.datetime64]) -> Ints:
@@ -292,5 +293,4 @@ def _ordinals(dates: NDArray[np.datetime64]) -> Ints:
 
 def pick(where: NDArray[np.bool_], one: Moments, other: Moments) -> Moments:
     """Moments of the one where it holds, elsewhere of the other."""
-    names = ("low", "high", "flags", "offset", "stated")
-    return Moments(*(np.where(where, getattr(one, name), getattr(other, name)) for name in names))
+    return Moments(*(np.where(where, *both) for both in zip(one.arrays, other.arrays, strict=True))).compact

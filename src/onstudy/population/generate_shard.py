@@ -33,6 +33,7 @@ from onstudy.population.bulk_person import sorted_coverage
 from onstudy.population.bulk_problems import Said, problems_table
 from onstudy.population.bulk_rows import Ints
 from onstudy.population.bulk_tables import merged, tables_of, text_of
+from onstudy.population.bulk_texts import same_text, texts_of
 from onstudy.population.generate_block import Block, coverage_of, coverage_said
 from onstudy.population.generate_facts import Generated, Templates, facts_of, moments, pick
 from onstudy.record.assemble import make_patient
@@ -118,10 +119,10 @@ class _Work:
         start, rows = self.born.take(some), len(some)
         ever = from_whens([When(Interval(None, parse_when(f"{EARLIEST_YEAR}-01-01").span.low))])
         start = pick(start.low == NO_INSTANT, ever.take(np.zeros(rows, np.int64)), start)
-        named = pa.array([_SEX], pa.string()).take(pa.array(np.zeros(rows, np.int64)))
+        named = same_text(_SEX, rows)
         empty, never = no_numbers(rows), none(rows)
         places = np.array([base[word] for word in words[some].tolist()], np.int64)
-        shown, sample = pa.array(words[some].tolist(), pa.string()), pa.nulls(rows, pa.string())
+        shown, sample = texts_of(pa.array(words[some].tolist(), pa.string())), same_text(None, rows)
         return Facts(some, places, start, never, never, empty, empty, empty, named, named, shown, sample)
 
     # Tables -----------------------------------------------------------------------------------------------------
@@ -214,7 +215,7 @@ def _of_patients(
 
 def _listed(facts: Facts, bases: Bases) -> Iterator[Fact]:
     """Facts of arrays, one by one."""
-    texts = [column.to_pylist() for column in (facts.id, facts.source, facts.shown)]
+    texts = [column.array().to_pylist() for column in (facts.id, facts.source, facts.shown)]
     for row, (base, name, source, shown) in enumerate(zip(facts.base.tolist(), *texts, strict=True)):
         same = bases.facts[base]
         value = _interval(facts.value, row)

@@ -16,11 +16,11 @@ from onstudy.criteria.expr import TruthExpr
 from onstudy.criteria.trial import Cohort, Criterion, Severity, Trial
 from onstudy.errors import OnstudyError
 from onstudy.population.prescreen_parts import digest
+from onstudy.record.absence import assumable
 from onstudy.record.catalogue import Catalogue
 from onstudy.values.calendar import EARLIEST_YEAR, LATEST_YEAR, When, on_day, show
 
 HORIZON = 90
-ALL = "all"
 REGISTRATION = "registration"
 #: A part is made anew when its own form changes.
 _FORM = 1
@@ -70,8 +70,7 @@ def question(
     if not EARLIEST_YEAR <= on.year < LATEST_YEAR:
         raise OnstudyError(f"--on {on} lies outside {EARLIEST_YEAR}-{LATEST_YEAR - 1}")
     _check_trials(trials)
-    _check_assumed(frozenset(assumed), catalogue)
-    asked = Question(tuple(trials), on, dict(anchors), frozenset(assumed))
+    asked = Question(tuple(trials), on, dict(anchors), assumable(assumed, catalogue))
     for name in anchors:
         if name == REGISTRATION or not any(name in trial.anchors for trial in trials):
             known = sorted({other for trial in trials for other in trial.anchors} - {REGISTRATION})
@@ -91,14 +90,6 @@ def _check_trials(trials: Sequence[Trial]) -> None:
         seen.add(trial.id)
         if not trial.cohorts:
             raise OnstudyError(f"{trial.id} has no cohort a patient could be a candidate for")
-
-
-def _check_assumed(kinds: frozenset[str], catalogue: Catalogue) -> None:
-    for name in sorted(kinds - {ALL}):
-        if name not in catalogue.kinds:
-            raise OnstudyError(f"--assume-complete: there is no kind {name!r}")
-        if not catalogue.kinds[name].assumable:
-            raise OnstudyError(f"--assume-complete: the absence of {name} is never assumed; record it or deny it")
 
 
 def _check_order(trial: Trial, anchors: Mapping[str, When | None]) -> None:

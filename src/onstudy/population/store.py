@@ -15,10 +15,14 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from onstudy.errors import OnstudyError
+from onstudy.population.bulk_letters import crc32s
 from onstudy.population.store_files import digest_of, make_folder, remove, settle, whole, write_whole
 from onstudy.population.store_shard import PATIENTS, StoredShard, write_shard
 from onstudy.record.catalogue import Catalogue
@@ -104,6 +108,11 @@ def facts_of(shards: Iterable[ShardInfo]) -> dict[str, int]:
 def shard_number(patient_id: str, count: int) -> int:
     """The shard a patient lies in: the CRC-32 of the id in UTF-8, modulo the number of shards."""
     return zlib.crc32(patient_id.encode("utf-8", "replace")) % count
+
+
+def shard_numbers(patient_ids: pa.Array, count: int) -> NDArray[np.int64]:
+    """`shard_number` of each of many ids."""
+    return crc32s(patient_ids).astype(np.int64) % count
 
 
 def catalogue_digest(catalogue: Catalogue) -> str:

@@ -138,7 +138,9 @@ def _unknown_columns(header: list[str], catalogue: Catalogue) -> Iterator[tuple[
     for kind in catalogue:
         known.update(catalogue.attributes(kind.name), kind.components)
     for name in header:
-        if name and name not in known:
+        if name in (BORN, SEX, COMPLETE):
+            yield name, f"; say it in a row of its own, with the kind {name}"
+        elif name and name not in known:
             yield name, nearest(name.lower(), sorted(known))
 
 

@@ -26,8 +26,8 @@ from onstudy.registry.ready import Maker, Met, NoRecord, Ready
 from onstudy.registry.sources import Found
 
 _T = TypeVar("_T")
-#: Bytes and things handed over at once; batches under way for each helper.
-_BATCH_BYTES, _BATCH, _UNDER_WAY = 1 << 20, 64, 3
+#: Bytes and things handed over at once, few enough to stay in a cache; batches under way for each helper.
+_BATCH_BYTES, _BATCH, _UNDER_WAY = 1 << 18, 64, 8
 _PIPE = 1 << 20
 #: Things made between two searches for garbage in a helper: a batch makes ten thousands, and leaves none.
 _SELDOM = 500_000
@@ -41,7 +41,7 @@ class Made(NamedTuple):
     met: Met
 
 
-_requests = msgspec.msgpack.Decoder(list[tuple[bytes, str]])
+_requests = msgspec.msgpack.Decoder(list[tuple[str, int]])  # where each record is, and how many bytes it has
 _answers = msgspec.msgpack.Decoder(list[Ready | Same | NoRecord])
 
 
@@ -116,11 +116,14 @@ class _Helper:
         self._give(b"".join(known))
 
     def send(self, batch: list[Found]) -> None:
-        self._give(msgspec.msgpack.encode([(memoryview(one.raw), one.where) for one in batch]))
+        texts = [memoryview(one.raw) for one in batch]
+        sizes = [(one.where, text.nbytes) for one, text in zip(batch, texts, strict=True)]
+        self._give(msgspec.msgpack.encode(sizes))
+        self._give(*texts)
 
-    def _give(self, data: bytes) -> None:
+    def _give(self, *parts: bytes | memoryview) -> None:
         assert self._process.stdin is not None
-        self._watched(lambda pipe: _put(pipe, data), self._process.stdin)
+        self._watched(lambda pipe: _put(pipe, *parts), self._process.stdin)
 
     def take(self) -> list[Ready | Same | NoRecord]:
         assert self._process.stdout is not None
@@ -145,9 +148,11 @@ def _ended() -> OnstudyError:
     return OnstudyError("a helper process of the import ended early, perhaps for want of memory; nothing was changed")
 
 
-def _put(pipe: IO[bytes], data: bytes) -> None:
-    pipe.write(len(data).to_bytes(8, "little"))
-    pipe.write(data)
+def _put(pipe: IO[bytes], *parts: bytes | memoryview) -> None:
+    """Put parts as one, without copying them together."""
+    pipe.write(sum(map(len, parts)).to_bytes(8, "little"))
+    for part in parts:
+        pipe.write(part)
     pipe.flush()
 
 
@@ -166,6 +171,7 @@ def work() -> None:
     """What a helper does until its input ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends with its input
     gc.set_threshold(_SELDOM)
+    sys.modules["numpy"] = None  # type: ignore[assignment]  # pyarrow needs none to pack, and takes long to load it
     batches: SimpleQueue[bytes | None] = SimpleQueue()
     # Read ahead, or the two would wait for each other with both pipes full.
     Thread(target=_read_ahead, args=(sys.stdin.buffer, batches), daemon=True).start()
@@ -174,9 +180,17 @@ def work() -> None:
         return
     digests = {known[at : at + DIGEST] for at in range(0, len(known), DIGEST)}
     out, maker = sys.stdout.buffer, Maker(pack_of_many, digests)
-    while (batch := batches.get()) is not None:
-        made = [maker.make(raw, where) for raw, where in _requests.decode(batch)]
+    while (request := batches.get()) is not None and (texts := batches.get()) is not None:
+        made = [maker.make(raw, where) for raw, where in _each(request, texts)]
         _put(out, msgspec.msgpack.encode(made))
+
+
+def _each(request: bytes, texts: bytes) -> Iterator[tuple[bytes, str]]:
+    """Each record of a batch and where it is, copied out when it is its turn."""
+    start = 0
+    for where, size in _requests.decode(request):
+        yield texts[start : start + size], where
+        start += size
 
 
 def _read_ahead(pipe: IO[bytes], batches: SimpleQueue[bytes | None]) -> None:

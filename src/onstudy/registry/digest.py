@@ -15,20 +15,32 @@ from onstudy.registry.record import WORD
 #: Bytes of a digest.
 DIGEST = 16
 _VERSION_KEY = b'"versionHolder"'
+_SPACE = b" \t\n\r\x0b\x0c"
 
 
 def digest_of(raw: bytes | msgspec.Raw) -> bytes:
     """A checksum of a record's JSON but for the date of the data."""
-    text = bytes(raw).strip()
+    text = bytes(raw)
+    begin, end = _inner(text)
     start = text.rfind(_VERSION_KEY)
     first = text.find(b'"', start + len(_VERSION_KEY)) + 1 if start >= 0 else 0
     last = text.find(b'"', first) if first else -1
+    whole = memoryview(text)
     if last < 0:
-        return blake2b(text, digest_size=DIGEST).digest()
-    found, whole = blake2b(digest_size=DIGEST), memoryview(text)
-    found.update(whole[:first])
-    found.update(whole[last:])
+        return blake2b(whole[begin:end], digest_size=DIGEST).digest()
+    found = blake2b(whole[begin:first], digest_size=DIGEST)
+    found.update(whole[last:end])
     return found.digest()
+
+
+def _inner(text: bytes) -> tuple[int, int]:
+    """Where a text begins and ends without the space around it, which is not copied to find that out."""
+    begin, end = 0, len(text)
+    while begin < end and text[begin] in _SPACE:
+        begin += 1
+    while begin < end and text[end - 1] in _SPACE:
+        end -= 1
+    return begin, end
 
 
 class Same(msgspec.Struct, array_like=True, tag=True, gc=False):

@@ -103,8 +103,8 @@ def prepared(
         kind = catalogue.kinds.get(ready.kind)  # None: a code nobody mapped
         state = kind is not None and kind.extent == STATE
         if low is not None and int(low) > today and not state and not ready.computed:
-            what = f"{ready.kind} is dated {ready.start}, after the registration date; it is not used yet"
-            problems.append(Problem(what, ready.source, fact_kept=True))
+            what = f"{ready.kind} is dated {ready.start}, after the registration date"
+            problems.append(Problem(f"{what}; only what asks for that time uses it", ready.source, fact_kept=True))
     return replace(patient, facts=tuple(facts)), tuple(problems), dict(sorted(used.items()))
 
 

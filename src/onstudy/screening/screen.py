@@ -14,6 +14,7 @@ from onstudy.engines.memory import Memory
 from onstudy.engines.view import REGISTRATION, Anchors, View
 from onstudy.engines.windows import Verdict, moved, windows
 from onstudy.errors import OnstudyError, Problem
+from onstudy.record.absence import ALL, assumable
 from onstudy.record.catalogue import Catalogue, load_catalogue
 from onstudy.record.patient import Fact, Patient
 from onstudy.screening.decisive import evidence_of
@@ -25,7 +26,6 @@ from onstudy.values.interval import Op, compare
 from onstudy.values.truth import FALSE, TRUE, UNKNOWN, Truth, all_of
 
 HORIZON = 90
-ALL = "all"
 
 MET, NOT_MET, UNKNOWN_STATUS, NOT_APPLICABLE = "met", "not_met", "unknown", "not_applicable"
 ELIGIBLE, INELIGIBLE = "eligible", "ineligible"
@@ -161,7 +161,7 @@ def screen(
     registration date before the date of birth.
     """
     catalogue = catalogue or load_catalogue()
-    assumed = _assumed(assume_complete, catalogue)
+    assumed = assumable(assume_complete, catalogue)
     known = _anchors(trial, on, anchors or {})
     if not EARLIEST_YEAR <= on.year < LATEST_YEAR:
         raise OnstudyError(f"--on {on} lies outside {EARLIEST_YEAR}-{LATEST_YEAR - 1}")
@@ -190,16 +190,6 @@ def screen(
         categories=work.categories(),
         catalogue=catalogue,
     )
-
-
-def _assumed(kinds: Iterable[str], catalogue: Catalogue) -> frozenset[str]:
-    found = frozenset(kinds)
-    for name in sorted(found - {ALL}):
-        if name not in catalogue.kinds:
-            raise OnstudyError(f"--assume-complete: there is no kind {name!r}")
-        if not catalogue.kinds[name].assumable:
-            raise OnstudyError(f"--assume-complete: the absence of {name} is never assumed; record it or deny it")
-    return found
 
 
 def _anchors(trial: Trial, on: date, given: Mapping[str, When | None]) -> dict[str, When | None]:

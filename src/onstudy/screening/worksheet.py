@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 
 from onstudy.criteria.trial import Trial
 from onstudy.printed import page as printed
+from onstudy.record.absence import ALL
 from onstudy.record.catalogue import Catalogue
 from onstudy.record.patient import Fact
 from onstudy.screening import overview, rows
 from onstudy.screening.blank import BlankRow
 from onstudy.screening.decisive import evidence_of
 from onstudy.screening.screen import (
-    ALL,
     ELIGIBLE,
     ELIGIBLE_IF_CONFIRMED,
     INELIGIBLE,

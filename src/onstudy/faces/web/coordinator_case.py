@@ -23,11 +23,12 @@ from onstudy.engines.view import REGISTRATION
 from onstudy.errors import OnstudyError
 from onstudy.faces.web.coordinator_answers import SOURCE, as_patient, read_added
 from onstudy.readers import read_patients
+from onstudy.record.absence import ALL
 from onstudy.record.catalogue import Catalogue
 from onstudy.record.patient import Patient
 from onstudy.screening.answers import with_added
 from onstudy.screening.rows import STATUS_WORDS
-from onstudy.screening.screen import ALL, Screening, screen
+from onstudy.screening.screen import Screening, screen
 from onstudy.screening.timeline import VERDICT_WORDS
 from onstudy.values.calendar import DateError, When, parse_when
 

@@ -15,6 +15,7 @@ from onstudy.faces.web.failures import API_PROBLEMS
 from onstudy.faces.web.rest_models import TRIAL_ID, Ask, Found, Screened, Search, TrialList, TrialPage
 from onstudy.faces.web.stock import Stock, stock_of
 from onstudy.readers import read_patients
+from onstudy.record.absence import ALL
 from onstudy.record.patient import Patient
 from onstudy.registry import results
 from onstudy.registry.geography import Origin, zip_origin
@@ -23,7 +24,7 @@ from onstudy.registry.record import read_record
 from onstudy.registry.search import Query as Sought
 from onstudy.registry.search import search
 from onstudy.registry.store import facet_values
-from onstudy.screening.screen import ALL, screen
+from onstudy.screening.screen import screen
 from onstudy.values.calendar import DateError, When, parse_when
 
 router = APIRouter(prefix="/api/onstudy/v1", tags=["onstudy"], responses=API_PROBLEMS)

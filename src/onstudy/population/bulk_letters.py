@@ -1,0 +1,83 @@
+"""What is asked of the letters of many texts at once: whether texts differ, and their CRC-32."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+Letters = NDArray[np.uint8]
+#: What a byte does to a remainder of CRC-32.
+_STEPS = np.array([zlib.crc32(bytes([byte ^ 0xFF])) ^ 0xFF000000 for byte in range(256)], np.uint32)
+#: An odd number whose bits are spread well: 2^64 by the golden ratio.
+_SPREAD = np.uint64(0x9E3779B97F4A7C15)
+#: Texts looked at together: so few that what is worked out of them stays near.
+_TOGETHER = 1 << 15
+
+
+def last_letters(texts: pa.Array) -> Letters:
+    """The last byte of each text; of an empty one any."""
+    ends, data = _held(texts)
+    return data[ends[1:] - 1] if len(data) else np.zeros(len(texts), np.uint8)
+
+
+def letters(texts: pa.Array, length: int) -> Letters:
+    """The bytes of texts of one length, a row for each text."""
+    ends, data = _held(texts)
+    return data[ends[0] : ends[-1]].reshape(len(texts), length)
+
+
+def _held(texts: pa.Array) -> tuple[NDArray[np.int64], Letters]:
+    """Where each text ends, after where the first begins, in the bytes that stand beside."""
+    large = texts.cast(pa.large_string())
+    _, offsets, data = large.buffers()
+    ends = np.frombuffer(offsets, np.int64)[large.offset : large.offset + len(large) + 1]
+    return ends, np.frombuffer(data, np.uint8) if data is not None and data.size else np.zeros(0, np.uint8)
+
+
+def all_different(texts: pa.Array) -> bool:
+    """Whether no two texts (none of them null) are equal. Different hashes say so; else all are compared."""
+    hashes = np.empty(len(texts), np.uint64)
+    for rows, some in _by_length(texts):
+        hashes[rows] = _hashes(some)
+    if pc.count_distinct(pa.array(hashes)).as_py() == len(texts):
+        return True
+    return bool(pc.count_distinct(texts).as_py() == len(texts))
+
+
+def _hashes(texts: Letters) -> NDArray[np.uint64]:
+    rows, length = texts.shape
+    padded = np.zeros((rows, -(-length // 8) * 8), np.uint8)
+    padded[:, :length] = texts
+    found = np.full(rows, length, np.uint64)
+    for eight in padded.view(np.uint64).T:
+        found ^= eight
+        found *= _SPREAD
+        found ^= found >> np.uint64(29)
+    return found
+
+
+def crc32s(texts: pa.Array) -> NDArray[np.uint32]:
+    """`zlib.crc32` of each text (none of them null) in UTF-8."""
+    found = np.empty(len(texts), np.uint32)
+    for rows, some in _by_length(texts):
+        remainder = np.full(len(rows), 0xFFFFFFFF, np.uint32)
+        for byte in some.T:
+            remainder = _STEPS[(remainder ^ byte) & np.uint32(0xFF)] ^ (remainder >> np.uint32(8))
+        found[rows] = ~remainder
+    return found
+
+
+def _by_length(texts: pa.Array) -> Iterator[tuple[NDArray[Any], Letters]]:
+    """The places of texts of one length, and their letters; some of them at a time."""
+    for first in range(0, len(texts), _TOGETHER):
+        some = texts.slice(first, _TOGETHER)
+        lengths = pc.binary_length(some).to_numpy(zero_copy_only=False)
+        for length in np.unique(lengths).tolist():
+            rows = np.flatnonzero(lengths == length)
+            yield rows + first, letters(some.take(pa.array(rows)), length)

@@ -1,0 +1,111 @@
+"""Texts of many facts: where each stands among texts that are moved only once, when they are written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from onstudy.population.bulk_rows import Ints
+from onstudy.population.bulk_same import is_same, joined, same, taken
+
+#: The place of a text that is not there.
+NOWHERE = -1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Texts:
+    """A text for each row: its place in `words`, which follow one another; `NOWHERE` where there is none."""
+
+    words: tuple[pa.Array, ...]
+    place: Ints
+
+    def __len__(self) -> int:
+        return len(self.place)
+
+    def take(self, rows: Any) -> Texts:
+        """Some of them, in the order asked for."""
+        return replace(self, place=taken(self.place, rows))
+
+    def at(self, row: int) -> str | None:
+        """One of them; None where there is none."""
+        place = int(self.place[row])
+        if place == NOWHERE:
+            return None
+        for words in self.words:
+            if place < len(words):
+                return str(words[place].as_py())
+            place -= len(words)
+        raise IndexError(row)
+
+    @property
+    def there(self) -> NDArray[np.bool_]:
+        """Which rows have one."""
+        return np.asarray(self.place >= 0)
+
+    def all_words(self) -> pa.Array:
+        """All texts that rows may have."""
+        return pa.concat_arrays(self.words) if self.words else pa.array([], pa.string())
+
+    def array(self) -> pa.Array:
+        """The text of each row; null where there is none."""
+        last = int(self.place.max(initial=NOWHERE))
+        if last == NOWHERE:
+            return pa.nulls(len(self), pa.string())
+        lacking = self.place < 0
+        ends = np.cumsum([len(words) for words in self.words])
+        nearest = self.place.min(where=~lacking, initial=last)
+        first, end = np.searchsorted(ends, [nearest, last], side="right").tolist()
+        words = self.words[first : end + 1]
+        place = pa.array(self.place - (ends[first] - len(words[0])), mask=lacking)
+        return (words[0] if len(words) == 1 else pa.concat_arrays(words)).take(place)
+
+    def codes(self) -> Ints:
+        """A number for each row, equal where texts are; `NOWHERE` where there is none."""
+        if is_same(self.place) and self.place[0] == NOWHERE:
+            return self.place
+        coded = self.array().dictionary_encode().indices.fill_null(NOWHERE)
+        return np.asarray(coded.to_numpy(zero_copy_only=False), np.int64)
+
+
+def texts_of(texts: pa.Array) -> Texts:
+    """Texts given one by one; null is none."""
+    if texts.null_count == len(texts):
+        return same_text(None, len(texts))
+    place = np.arange(len(texts))
+    if texts.null_count:
+        place[texts.is_null().to_numpy(zero_copy_only=False)] = NOWHERE
+    return Texts((texts,), place)
+
+
+def same_text(text: str | None, rows: int) -> Texts:
+    """One text for all rows, or none."""
+    if text is None:
+        return Texts((), same(NOWHERE, rows, np.int64))
+    return Texts((pa.array([text], pa.string()),), same(0, rows, np.int64))
+
+
+def join_texts(parts: Sequence[Texts]) -> Texts:
+    """Texts one after another; words that several of them have are held once."""
+    words: list[pa.Array] = []
+    known: dict[int, int] = {}
+    places = []
+    count = 0
+    for part in parts:
+        first = known.get(id(part.words))
+        if first is None:
+            first = known[id(part.words)] = count
+            words += part.words
+            count += sum(map(len, part.words))
+        places.append(part.place if first == 0 else _moved(part.place, first))
+    return Texts(tuple(words), joined(places))
+
+
+def _moved(place: Ints, by: int) -> Ints:
+    if is_same(place):
+        return same(place[0] if place[0] == NOWHERE else place[0] + by, len(place), np.int64)
+    return np.where(place == NOWHERE, NOWHERE, place + by)

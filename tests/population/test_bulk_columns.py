@@ -1,0 +1,88 @@
+"""Columns held once, texts held by their places, and what is asked of the letters of many texts."""
+
+from __future__ import annotations
+
+import zlib
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from onstudy.population.bulk_letters import all_different, crc32s, last_letters, letters
+from onstudy.population.bulk_same import is_same, joined, same, settled, taken
+from onstudy.population.bulk_texts import join_texts, same_text, texts_of
+from onstudy.population.store import shard_number, shard_numbers
+
+_TEXTS = ["", "a", "ab", "a", "ä", "日本", "x" * 40, "measurement.17", "a\0", "7" * 9]
+
+
+# Columns that say the same -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rows", [slice(1, 4), np.array([3, 0, 3]), np.array([True, False, True, True, False])])
+def test_rows_chosen_of_a_column_are_those_of_one_written_out(rows: slice | np.ndarray) -> None:
+    held = same(7, 5, np.int64)
+    assert is_same(held)
+    chosen = taken(held, rows)
+    assert is_same(chosen)
+    assert chosen.tolist() == np.full(5, 7)[rows].tolist()
+
+
+def test_columns_that_say_the_same_stay_one_when_joined() -> None:
+    assert is_same(joined([same(np.nan, 2, np.float64), same(np.nan, 3, np.float64), np.zeros(0)]))
+    assert joined([same(1, 2, np.int64), same(2, 1, np.int64)]).tolist() == [1, 1, 2]
+    assert joined([np.array([4]), same(4, 2, np.int64)]).tolist() == [4, 4, 4]
+
+
+def test_a_column_is_held_once_where_all_its_rows_say_the_same() -> None:
+    assert is_same(settled(np.array([3, 3, 3])))
+    assert is_same(settled(np.array([np.nan, np.nan])))
+    assert not is_same(settled(np.array([3, 4, 3])))
+    assert not is_same(settled(np.array([np.nan, 1.0, np.nan])))
+
+
+# Texts by their places ---------------------------------------------------------------------------------------------
+
+
+def test_texts_are_the_same_after_they_were_joined_and_chosen() -> None:
+    one = texts_of(pa.array(["a", None, "c"]))
+    other = texts_of(pa.array(["d", "e"]))
+    all_ = join_texts([one, same_text(None, 2), other, same_text("f", 1), one.take(np.array([2]))])
+    assert all_.array().to_pylist() == ["a", None, "c", None, None, "d", "e", "f", "c"]
+    assert [all_.at(row) for row in range(len(all_))] == all_.array().to_pylist()
+    assert sum(map(len, all_.words)) == 6  # the words of `one` once
+    some = all_.take(np.array([6, 1, 5]))
+    assert some.array().to_pylist() == ["e", None, "d"]
+    assert some.there.tolist() == [True, False, True]
+
+
+def test_equal_texts_have_one_code_wherever_they_stand() -> None:
+    texts = join_texts([texts_of(pa.array(["b", "a"])), texts_of(pa.array(["a", None, "c"]))])
+    codes = texts.codes().tolist()
+    assert codes[1] == codes[2]
+    assert codes[3] == -1
+    assert len(set(codes)) == 4
+
+
+# Letters -----------------------------------------------------------------------------------------------------------
+
+
+def test_remainders_are_those_of_zlib() -> None:
+    texts = pa.array(_TEXTS)
+    assert crc32s(texts).tolist() == [zlib.crc32(text.encode()) for text in _TEXTS]
+    assert crc32s(texts.slice(3, 4)).tolist() == [zlib.crc32(text.encode()) for text in _TEXTS[3:7]]
+    assert shard_numbers(texts, 13).tolist() == [shard_number(text, 13) for text in _TEXTS]
+
+
+def test_texts_differ_where_no_two_are_equal() -> None:
+    assert all_different(pa.array([]).cast(pa.string()))
+    assert all_different(pa.array([f"measurement.{number}" for number in range(70_000)]))
+    assert not all_different(pa.array([*(f"m.{number}" for number in range(70_000)), "m.4711"]))
+    assert not all_different(pa.array(_TEXTS))
+    assert all_different(pa.array(_TEXTS).slice(3))
+
+
+def test_the_letters_of_a_part_of_an_array_are_its_own() -> None:
+    some = pa.array(["xx", "ab", "cd", "yy"]).slice(1, 2)
+    assert letters(some, 2).tobytes() == b"abcd"
+    assert last_letters(some).tobytes() == b"bd"
