@@ -40,7 +40,7 @@ from onstudy.record.derived import IMPRECISE, NO_RECORD, SEX_FACTORS, derive, sh
 from onstudy.record.formula import parse_formula
 from onstudy.record.patient import Fact
 from onstudy.record.shard import HIGH_OPEN, LOW_OPEN, NO_DAY, NO_OFFSET
-from onstudy.values.calendar import UNDATED
+from onstudy.values.calendar import UNDATED, age
 from onstudy.values.interval import Interval, point
 
 SEX = "sex"
@@ -305,9 +305,10 @@ def _beside(known: Known, kind: Kind, rule: Derivation, catalogue: Catalogue) ->
     for name in reversed(names):
         lacks = np.where(_is_none(numbers[name][1]), lacks, numbers[name][1])
     results = _Results(values, lacks)
-    unusual = (~facts.value.take(on).exact | ~good) & _is_none(lacks)
+    unusual = (~facts.value.take(on).exact | ~good | inputs.aged) & _is_none(lacks)
     for row in np.flatnonzero(unusual).tolist():
         spans: dict[str, Interval | str] = {name: point(float(number[row])) for name, (number, _) in numbers.items()}
+        spans |= {AGE: inputs.age(row)} if inputs.aged[row] else {}
         results.put(row, *_worked_out(rule.formula, spans | {rule.of: _span(known, int(on[row]))}))
     odd = np.unique(facts.patient[on[inputs.odd | (day == NO_DAY)]])
     kept = np.flatnonzero(~np.isin(facts.patient[on], odd))
@@ -346,6 +347,7 @@ class _Inputs:
     def __init__(self, known: Known, rule: Derivation, on: Ints, day: Ints) -> None:
         self.known, self.rule, self.on, self.day = known, rule, on, day
         self.odd = np.zeros(len(on), bool)
+        self.aged = np.zeros(len(on), bool)  # whose age may be more than one number of years
         self.later = none(len(on)).writable  # when an input was measured, where that is after the result
 
     def of(self, name: str) -> tuple[Floats, Reasons]:
@@ -370,9 +372,17 @@ class _Inputs:
         born = self.known.born.take(self.known.facts.patient[self.on])
         first, last = born.days
         known = (first != NO_DAY) | (last != NO_DAY)
-        self.odd |= known & (first != last)
+        self.aged |= (first != NO_DAY) & (last != NO_DAY) & (first != last)
+        self.odd |= known & ~self.aged & (first != last)
         years = _completed_years(np.where(first == last, first, _EPOCH), np.where(self.day == NO_DAY, _EPOCH, self.day))
         return years.astype(np.float64), _unless(known, NO_RECORD)
+
+    def age(self, row: int) -> Interval:
+        """The years a patient may be of at a result, where the birth date does not tell which."""
+        place = int(self.on[row])
+        born, on = self.known.born.at(int(self.known.facts.patient[place])), self.known.facts.start.at(place)
+        assert born is not None and on is not None, "both have days"
+        return age(born.days, on.days)
 
     def _sex_factor(self) -> tuple[Floats, Reasons]:
         patients = len(self.known.born)

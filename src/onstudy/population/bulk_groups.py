@@ -25,6 +25,8 @@ from onstudy.record.samples import IMPRECISE_DATE
 from onstudy.record.shard import NO_DAY, NO_INSTANT
 from onstudy.values.calendar import DAY, SECOND, show
 
+#: Characters of an instant on the minute before what is shown of its offset.
+_TO_THE_MINUTE = len("2026-03-01T10:11")
 _MINUTE, _EPOCH = 60 * SECOND, date(1970, 1, 1).toordinal()
 #: How it is told which results are of one sample: by its name, by the moment, by the day; or not at all.
 _SAMPLE, _MOMENT, _DAY, _ALONE = range(4)
@@ -218,20 +220,26 @@ def _shown(start: Moments) -> pa.Array:
 
 
 def shown_moments(moments: Moments) -> pa.Array:
-    """What `show` makes of each: days, and instants on the minute without an offset or in UTC, all at once."""
+    """What `show` makes of each: days, and instants on the minute, all at once."""
     days, minutes = moments.low // DAY - _EPOCH, moments.low // _MINUTE - _EPOCH * (DAY // _MINUTE)
     whole = moments.whole_days
-    instant = (moments.classes == INSTANT) | ((moments.classes == INSTANT_OFFSET) & (moments.offset == 0))
+    instant = (moments.classes == INSTANT) | (moments.classes == INSTANT_OFFSET)
     instant &= moments.low % _MINUTE == 0
     texts = np.full(len(moments), "", object)
     texts[whole] = np.datetime_as_string(days[whole].astype("M8[D]"))
     texts[instant] = np.datetime_as_string(minutes[instant].astype("M8[m]"))
-    texts[instant & (moments.offset == 0)] += "Z"
+    for offset in np.unique(moments.offset[instant]).tolist():
+        some = np.flatnonzero(instant & (moments.offset == offset))
+        texts[some] += _shown_at(moments, int(some[0]))[_TO_THE_MINUTE:]
     for row in np.flatnonzero(~whole & ~instant & moments.stated).tolist():
-        when = moments.at(row)
-        assert when is not None, "only what is stated is shown"
-        texts[row] = show(when)
+        texts[row] = _shown_at(moments, row)
     return pa.array(texts, pa.string())
+
+
+def _shown_at(moments: Moments, row: int) -> str:
+    when = moments.at(row)
+    assert when is not None, "only what is stated is shown"
+    return show(when)
 
 
 def _latest(recorded: Moments, first: Ints, count: Ints) -> Moments:

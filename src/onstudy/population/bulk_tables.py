@@ -193,8 +193,8 @@ def _texts_of(texts: Texts, empty_ones: bool) -> tuple[NDArray[np.int32], Words]
     """Texts as a column of a shard, of which parts can be taken; without `empty_ones` these are none."""
     words, place = texts.all_words(), texts.place
     if not empty_ones and len(words):
-        empty = np.append(pc.equal(words, "").to_numpy(zero_copy_only=False), False)
-        place = np.where(empty[place], NONE, place)
+        empty = np.append(pc.equal(pc.binary_length(words), 0).to_numpy(zero_copy_only=False), False)
+        place = np.where(empty[place], NONE, place) if empty.any() else place
     return place.astype(np.int32), Words(words)
 
 

@@ -15,6 +15,8 @@ from onstudy.population.bulk_same import is_same, joined, same, taken
 
 #: The place of a text that is not there.
 NOWHERE = -1
+#: So few words are put together: moving them costs less than looking for one.
+_FEW = 1 << 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,9 +58,9 @@ class Texts:
         last = int(self.place.max(initial=NOWHERE))
         if last == NOWHERE:
             return pa.nulls(len(self), pa.string())
-        lacking = self.place < 0
+        lacking = self.place < 0 if self.place.min() == NOWHERE else None
         ends = np.cumsum([len(words) for words in self.words])
-        nearest = self.place.min(where=~lacking, initial=last)
+        nearest = self.place.min() if lacking is None else self.place.min(where=~lacking, initial=last)
         first, end = np.searchsorted(ends, [nearest, last], side="right").tolist()
         words = self.words[first : end + 1]
         place = pa.array(self.place - (ends[first] - len(words[0])), mask=lacking)
@@ -102,6 +104,8 @@ def join_texts(parts: Sequence[Texts]) -> Texts:
             words += part.words
             count += sum(map(len, part.words))
         places.append(part.place if first == 0 else _moved(part.place, first))
+    if len(words) > 1 and count <= _FEW:
+        words = [pa.concat_arrays(words)]
     return Texts(tuple(words), joined(places))
 
 

@@ -86,6 +86,7 @@ class Database:
     connection: duckdb.DuckDBPyConnection
     path: Path
     damaged: dict[str, int] = field(default_factory=dict)
+    _hash: tuple[int, str] | None = None
 
     def _places(self) -> dict[str, tuple[str, str]]:
         """Schema and name of each table by its name in small letters; the schema `main` comes last."""
@@ -120,10 +121,11 @@ class Database:
         yield from self.connection.sql(query).to_arrow_reader(BATCH)
 
     def places(self, table: str) -> list[Place]:
-        """The file; it is hashed as a whole."""
+        """The file; it is hashed as a whole, once for all tables."""
         if not self.columns(table):
             return []
-        size, digest = hash_of(self.path)
+        self._hash = self._hash or hash_of(self.path)
+        size, digest = self._hash
         return [Place(f"{self.path.name}: {table}", "", size, digest)]
 
     def pieces(self, table: str, path: str) -> Iterator[Piece]:

@@ -120,7 +120,8 @@ def arrow_text(text: Text, kind: pa.DataType) -> pa.Array:
     if isinstance(text.words, Words) and len(words) == len(text.index) and kind == _TEXT:
         if np.array_equal(text.index, np.arange(len(words), dtype=np.int32)):
             return words
-    index = pa.array(text.index, pa.int32(), mask=text.index == NONE)
+    lacking = text.index == NONE
+    index = pa.array(text.index, pa.int32(), mask=lacking if lacking.any() else None)
     return words.take(index) if kind == _TEXT else pa.DictionaryArray.from_arrays(index, words)
 
 
