@@ -308,11 +308,12 @@ ORIGINS = [
     ("interventions: inotuzumab ozogamicin, blinatumomab", CT23, CT23_DATE),
     ("interventions: ponatinib, methotrexate", PAGE, PAGE_DATE),
     ("eligibilityCriteria", f"{PAGE}, word for word", PAGE_DATE),
-    ("stdAges", "follows from minimumAge", PAGE_DATE),
+    ("stdAges", "follows from the lowest age", PAGE_DATE),
     (
         "locations",
         f"{NCI}; ACTIVE is written RECRUITING, TEMPORARILY_CLOSED_TO_ACCRUAL is written SUSPENDED; "
-        "two practices bear a physician's name, which is left out",
+        "two practices bear a physician's name, which is left out; one site in Anchorage, Alaska, has a ZIP code of "
+        "Washington (98508), so its place on the map is that of its city",
         NCI_DATE,
     ),
     ("sites_total", PAGE, PAGE_DATE),
@@ -337,14 +338,17 @@ def _joined(parts: list[str]) -> list[str]:
 
 def _nci_site(site: dict[str, Any]) -> dict[str, Any]:
     sys.path.insert(0, str(ROOT / "src"))
-    from onstudy.registry.geography import STATES
+    from onstudy.registry.geography import STATES, folded, state_of_zip, us_city
 
-    point = site.get("org_coordinates")
+    point, state = site.get("org_coordinates"), STATES[site["org_state_or_province"]]
+    if state_of_zip(site["org_postal_code"]) not in ("", site["org_state_or_province"]):  # the point is the ZIP code's
+        city = us_city(folded(site["org_city"]), folded(state))
+        point = {"lat": round(city.lat, 4), "lon": round(city.lon, 4)} if city else None
     return {
         "facility": PRACTICE_LEFT_OUT if DEGREE.search(site["org_name"]) else site["org_name"],
         "status": SITE_STATUS[site["recruitment_status"]],
         "city": site["org_city"],
-        "state": STATES[site["org_state_or_province"]],
+        "state": state,
         "zip": site["org_postal_code"],
         "country": site["org_country"],
         **({"geoPoint": {"lat": point["lat"], "lon": point["lon"]}} if point else {}),

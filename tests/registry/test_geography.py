@@ -15,6 +15,7 @@ from onstudy.registry.geography import (
     ZipUnknown,
     boxes,
     miles,
+    state_of_zip,
     zip_origin,
 )
 from onstudy.registry.nearness import city_origin
@@ -130,3 +131,8 @@ def test_a_city_without_a_site_is_found_in_the_united_states(cities: Store) -> N
 def test_a_city_nobody_knows_is_told(cities: Store, text: str) -> None:
     with pytest.raises(CityUnknown):
         city_origin(cities, text)
+
+
+@pytest.mark.parametrize(("code", "state"), [("98508", "WA"), ("99508-1234", "AK"), ("00000", ""), ("OX1 2JD", "")])
+def test_a_zip_code_lies_in_a_state(code: str, state: str) -> None:
+    assert state_of_zip(code) == state

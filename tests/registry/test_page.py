@@ -48,13 +48,13 @@ def page(**given: Any) -> TrialPage:
 @pytest.mark.parametrize(
     ("youngest", "eldest", "said"),
     [
-        ("18 Years", "", "18 Years and up"),
-        ("6 Months", "17 Years", "6 Months to 17 Years"),
-        ("", "65 Years", "up to 65 Years"),
+        ("18 Years", "", "18 years and older"),
+        ("6 Months", "17 Years", "6 months to 17 years"),
+        ("", "65 Years", "up to 65 years"),
         ("", "", "no limit stated"),
     ],
 )
-def test_ages_are_said_as_the_record_writes_them(youngest: str, eldest: str, said: str) -> None:
+def test_ages_are_said_in_words(youngest: str, eldest: str, said: str) -> None:
     assert page(youngest=youngest, eldest=eldest).ages == said
 
 

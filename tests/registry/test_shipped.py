@@ -148,3 +148,13 @@ def test_the_script_writes_what_ships(shared: Path, tmp_path: Path, monkeypatch:
     script.main()
     assert gzip.decompress((tmp_path / "trials.jsonl.gz").read_bytes()) == gzip.decompress(TRIALS.read_bytes())
     assert (tmp_path / "ATTRIBUTION.md").read_text() == (DATA / "ATTRIBUTION.md").read_text()
+
+
+def test_a_site_whose_zip_code_is_of_another_state_lies_in_its_city(flagship: Record) -> None:
+    anchorage = {site.name: (site.lat, site.lon) for site in flagship.sites if site.city == "Anchorage"}
+    lat, lon = anchorage["Anchorage Associates in Radiation Medicine"]  # ZIP code 98508, which is of Washington
+    assert lat is not None and lon is not None
+    assert 61.0 < lat < 61.5
+    assert -150.2 < lon < -149.5
+    assert flagship.compiled is not None
+    assert any("98508" in source for _, source, _ in flagship.compiled.origins)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,6 +91,22 @@ class Details:
     start: str
     primary_completion: str
     completion: str
+
+    @property
+    def ages(self) -> str:
+        """The ages taken, in words: "18 years and older", "6 months to 17 years"; empty where none is stated."""
+        low, high = _age(self.minimum_age), _age(self.maximum_age)
+        if low and high:
+            return f"{low} to {high}"
+        return f"{low} and older" if low else f"up to {high}" if high else ""
+
+
+def _age(text: str) -> str:
+    """An age as the registry writes it ("18 Years"), its unit in small letters."""
+    return _UNIT.sub(lambda found: found[0].lower(), text)
+
+
+_UNIT = re.compile(r"\b(?:Year|Month|Week|Day|Hour|Minute)s?\b")
 
 
 def read_details(raw: bytes) -> Details:

@@ -52,7 +52,11 @@ class ZipOutsideCoverage(OnstudyError):
 
 
 class CityUnknown(OnstudyError):
-    """A city nobody here knows, or a name that several cities bear."""
+    """A city nobody here knows, or a name that several cities bear; then `choices` has each, to be given instead."""
+
+    def __init__(self, message: str, choices: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.choices = choices
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +110,15 @@ def zip_origin(code: str) -> Origin:
     if found is None:
         raise ZipMalformed(f"{code.strip()[:20]!r} is not a ZIP code; write five digits such as 20892, or name a city")
     return _zip_origin(found[1])
+
+
+def state_of_zip(code: str) -> str:
+    """The state a ZIP code lies in, as two letters; empty for what is no ZIP code there is."""
+    import zipcodes
+
+    found = _ZIP.fullmatch(code.strip())
+    matches: list[dict[str, str]] = zipcodes.matching(found[1]) if found else []  # type: ignore[no-untyped-call]
+    return matches[0]["state"] if matches else ""
 
 
 @lru_cache(maxsize=256)

@@ -97,8 +97,10 @@ class Surroundings:
             found += newest_first(self.db, list(bits.members(bucket & ~placed)))
         return found
 
-    def nearest(self, study: Standing, said: Standing, sites: Sites, today: date, max_age: int) -> Near | None:
-        """The nearest site that is or may be open; where none is, the nearest of all; None of none.
+    def nearest(
+        self, study: Standing, said: Standing, sites: Sites, today: date, max_age: int, closed_too: bool = False
+    ) -> Near | None:
+        """The nearest site that is or may be open; where none is (or `closed_too`), the nearest of all; None of none.
 
         `said` carries the date of the sites' statuses. A site without coordinates comes after those with.
         """
@@ -106,7 +108,7 @@ class Surroundings:
             return None
         standing = [Standing(status, said.stated, said.about) for status in sites.statuses]
         reads = [openness(study, one, today, max_age) for one in standing]
-        first = self._first(sites, reads)
+        first = self._first(sites, reads, closed_too)
         kind, place = sites.kinds[first], sites.places[first]
         city, state, country, _, _ = self._known[place]
         distance = self._far[place]
@@ -116,10 +118,10 @@ class Surroundings:
             site_words(study, standing[kind], today, max_age),
         )  # fmt: skip
 
-    def _first(self, sites: Sites, reads: list[str]) -> int:
+    def _first(self, sites: Sites, reads: list[str], closed_too: bool) -> int:
         """Which site comes first: not closed, then near, then open, then as listed; there may be a thousand."""
         self._load(sites.places)
-        taking = [word != CLOSED for word in reads]
+        taking = [closed_too or word != CLOSED for word in reads]
         numbers: Sequence[int] = range(len(sites))
         if not all(taking):
             numbers = [number for number, kind in enumerate(sites.kinds) if taking[kind]] or numbers
@@ -217,13 +219,39 @@ _ONE_CITY = 60.0
 def city_origin(store: Store, text: str) -> Origin:
     """The middle of a city: one with a site, anywhere, or any of the United States where a state is given.
 
-    "Odense", "Springfield, IL", "Paris, France". Raises `CityUnknown`, naming the choices where there are several.
+    "Odense", "Springfield, IL", "springfield il", "Paris, France". Raises `CityUnknown`, naming the choices where there
+    are several.
     """
-    city, where = city_words(text)
-    if not city:
+    if not city_words(text)[0]:
         raise CityUnknown("no city was given")
     with store.snapshot() as db:
         rows = db.execute("SELECT city, state, country, lat, lon FROM place WHERE lat IS NOT NULL").fetchall()
+    for city, where in _readings(text):
+        found = _with_sites(rows, city, where) or (us_city(city, where[0]) if len(where) in (1, 2) else None)
+        if found is not None:
+            return found
+    raise CityUnknown(
+        f"no site lies in a city called {one_line(text, 60)!r}; write city and state (Bethesda, MD), or a ZIP code"
+    )
+
+
+_Row = tuple[str, str, str, float, float]
+_COUNTRY_NAMES = {"us": "united states", "usa": "united states", "uk": "united kingdom"}
+#: The most words a state or country has that is written after a city without a comma ("North Carolina").
+_TAIL = 3
+
+
+def _readings(text: str) -> Iterator[tuple[str, list[str]]]:
+    """A city and what follows it; without a comma the last words may be the state or the country."""
+    yield city_words(text)
+    words = text[:200].split()
+    if "," not in text:
+        for cut in range(len(words) - 1, max(0, len(words) - 1 - _TAIL), -1):
+            yield city_words(f"{' '.join(words[:cut])}, {' '.join(words[cut:])}")
+
+
+def _with_sites(rows: list[_Row], city: str, where: list[str]) -> Origin | None:
+    """The middle of the city of that name that has sites; None where none has."""
     clusters: list[list[_Row]] = []
     for row in sorted(row for row in rows if folded(row[0]) == city and _lies(row, where)):
         for cluster in clusters:
@@ -234,22 +262,16 @@ def city_origin(store: Store, text: str) -> Origin:
             clusters.append([row])
     if len(clusters) > 1:
         names = sorted(_name(cluster[0]) for cluster in clusters)
-        raise CityUnknown(f"there are {len(names)} cities of that name: {'; '.join(names[:8])}; name one of them")
-    if clusters:
-        row = clusters[0][0]
-        middle = centre((one[3], one[4]) for one in clusters[0])
-        assert middle is not None
-        return Origin(_name(row), row[2], *middle)
-    found = us_city(city, where[0]) if len(where) in (1, 2) else None
-    if found is None:
         raise CityUnknown(
-            f"no site lies in a city called {one_line(text, 60)!r}; write city and state (Bethesda, MD), or a ZIP code"
+            f"sites lie in {len(names)} cities of that name: {'; '.join(names[:8])}; name one, or give a ZIP code",
+            tuple(names),
         )
-    return found
-
-
-_Row = tuple[str, str, str, float, float]
-_COUNTRY_NAMES = {"us": "united states", "usa": "united states", "uk": "united kingdom"}
+    if not clusters:
+        return None
+    row = clusters[0][0]
+    middle = centre((one[3], one[4]) for one in clusters[0])
+    assert middle is not None
+    return Origin(_name(row), row[2], *middle)
 
 
 def _lies(row: _Row, where: list[str]) -> bool:

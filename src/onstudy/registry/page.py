@@ -29,6 +29,10 @@ _SCHEMA_STATUS = {
     "SUSPENDED": "Suspended", "TERMINATED": "Terminated", "WITHDRAWN": "Withdrawn",
 }  # fmt: skip
 _SCHEMA_PLACES = 100
+_SPONSOR_CLASSES = {
+    "NIH": "part of the U.S. National Institutes of Health (NIH)",
+    "FED": "an agency of the U.S. federal government",
+}
 
 
 @dataclass(frozen=True)
@@ -95,11 +99,8 @@ class TrialPage:
 
     @property
     def ages(self) -> str:
-        """The ages taken: "18 Years and up", "6 Months to 17 Years"."""
-        low, high = self.details.minimum_age, self.details.maximum_age
-        if low and high:
-            return f"{low} to {high}"
-        return f"{low} and up" if low else f"up to {high}" if high else "no limit stated"
+        """The ages taken: "18 years and older", "6 months to 17 years"."""
+        return self.details.ages or "no limit stated"
 
     @property
     def sex(self) -> str:
@@ -113,10 +114,14 @@ class TrialPage:
 
     @property
     def sponsor(self) -> str:
-        """The sponsor with its class: "National Cancer Institute (NCI) (NIH)"."""
-        kind = self.record.sponsor_class
-        short = kind if kind in ("NIH", "FED") else facet_words("sponsor_class", kind) if kind else ""
-        return f"{self.record.sponsor or 'not stated'}{f' ({short})' if short else ''}"
+        """The sponsor with its class: "Amgen (industry)", "National Cancer Institute (NCI), part of the ...".
+
+        A class is no second bracket behind an acronym in brackets.
+        """
+        name, kind = self.record.sponsor or "not stated", self.record.sponsor_class
+        if kind in _SPONSOR_CLASSES:
+            return f"{name}, {_SPONSOR_CLASSES[kind]}"
+        return f"{name} ({facet_words('sponsor_class', kind)})" if kind else name
 
     @property
     def sites_known(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 
 from onstudy.registry.details import Details, read_details
@@ -44,10 +45,8 @@ def _head(record: Record, today: date, max_age: int) -> str:
 
 
 def _people(record: Record, details: Details) -> str:
-    ages = " to ".join(text for text in (details.minimum_age or "no lower limit", details.maximum_age) if text)
-    if details.minimum_age and not details.maximum_age:
-        ages = f"{details.minimum_age} and up"
     count = "not stated" if record.enrollment is None else str(record.enrollment)
+    ages = details.ages or "no limit stated"
     return f"Ages: {ages}\nSex: {record.sex.lower() or 'not stated'}\nParticipants planned or enrolled: {count}"
 
 
@@ -69,6 +68,24 @@ def sites_sentence(record: Record) -> str:
     )
 
 
+#: The fields of a record that `origins` names, as people call them.
+_FIELDS = {
+    "briefTitle": "short title", "officialTitle": "official title", "orgStudyIdInfo": "the sponsor’s id",
+    "secondaryIdInfos": "other ids", "overallStatus": "status", "lastKnownStatus": "last known status",
+    "whyStopped": "reason for stopping", "studyFirstPostDateStruct": "day of first posting", "leadSponsor": "sponsor",
+    "enrollmentInfo": "number of participants", "sex": "sex", "minimumAge": "lowest age", "stdAges": "age groups",
+    "briefSummary": "summary", "designInfo": "design", "interventions": "treatments", "locations": "sites",
+    "eligibilityCriteria": "eligibility criteria", "sites_total": "number of sites", "phases": "phase",
+}  # fmt: skip
+_FIELD = re.compile(r"\b(?:" + "|".join(_FIELDS) + r")\b")
+
+
+def part_words(part: str) -> str:
+    """The parts of a compiled record that come from one source, in words: "short title, the sponsor’s id"."""
+    found = _FIELD.sub(lambda name: _FIELDS[name[0]], part)
+    return found[:1].upper() + found[1:]
+
+
 def _sites(record: Record, today: date, max_age: int) -> str:
     found = [sites_sentence(record)]
     said = statement(record.status, record.sites_stated)
@@ -85,7 +102,8 @@ def _sites(record: Record, today: date, max_age: int) -> str:
 
 def _origin(record: Record, origin: str) -> str:
     if record.compiled is not None:
-        rows = [f"  {part}: {source}{f' ({when})' if when else ''}" for part, source, when in record.compiled.origins]
+        origins = record.compiled.origins
+        rows = [f"  {part_words(part)}: {source}{f' ({when})' if when else ''}" for part, source, when in origins]
         return "\n".join([record.compiled.note, *rows, f"The registry's page: {link(record.nct_id)}"])
     source = f"ClinicalTrials.gov, U.S. National Library of Medicine (NLM); data of {record.version or 'no stated day'}"
     if origin == SHIPPED:

@@ -59,11 +59,16 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One trial of a page. `nearest` is None without an origin, or where a trial lists no site."""
+    """One trial of a page. `nearest` is None without an origin, or where a trial lists no site.
+
+    `last_known` has the last status somebody stated (or ""), for a trial whose status is unknown. `inside` is the
+    nearest site within the distance asked for, where that one is closed and `nearest` lies beyond.
+    """
 
     nct_id: str
     title: str
     status: Standing
+    last_known: Standing
     status_words: str
     phase: str
     sponsor: str
@@ -71,6 +76,7 @@ class Hit:
     origin: str
     sites: int
     nearest: Near | None
+    inside: Near | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,9 @@ from onstudy.registry.status import status_words
 from onstudy.registry.store import COMPILED, SHIPPED
 
 COLUMNS = (
-    "nct_id", "title", "status", "status_date", "phase", "sponsor", "updated", "nearest_site", "city", "state",
-    "country", "miles", "site_status", "site_status_date", "site_reads", "link",
+    "nct_id", "title", "status", "status_date", "last_known_status", "last_known_status_date", "phase", "sponsor",
+    "updated", "nearest_site", "city", "state", "country", "miles", "site_status", "site_status_date", "site_reads",
+    "link",
 )  # fmt: skip
 #: What a spreadsheet takes for the beginning of a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
@@ -110,8 +111,8 @@ def _row(hit: Hit) -> tuple[object, ...]:
     if near is not None:
         site = (near.name, near.city, near.state, near.country, near.miles, near.status.status, near.status.stated)
     return (
-        hit.nct_id, hit.title, hit.status.status, hit.status.stated, hit.phase, hit.sponsor, hit.updated, *site,
-        near.words if near else "", link(hit.nct_id),
+        hit.nct_id, hit.title, hit.status.status, hit.status.stated, hit.last_known.status, hit.last_known.stated,
+        hit.phase, hit.sponsor, hit.updated, *site, near.words if near else "", link(hit.nct_id),
     )  # fmt: skip
 
 
@@ -159,6 +160,7 @@ def _lines(hit: Hit) -> list[str]:
     found = [f"{hit.nct_id}  {phase}  {hit.status_words}{origins.get(hit.origin, '')}", f"  {hit.title}"]
     if hit.nearest is not None:
         found.append(f"  nearest: {near_words(hit.nearest)}")
+        found += [f"  within that distance: {near_words(hit.inside)}"] if hit.inside is not None else []
     elif not hit.sites:
         found.append("  lists no site")
     return found

@@ -13,7 +13,9 @@ from datetime import date
 from typing import Any
 
 from onstudy.registry import bits, words
-from onstudy.registry.nearness import Surroundings
+from onstudy.registry.details import read_details
+from onstudy.registry.nearness import Near, Surroundings
+from onstudy.registry.packing import unpack
 from onstudy.registry.query import BEST, DISTANCE, LARGEST_PAGE, NEWEST, SORTS, Hit, Query, Results, ranking
 from onstudy.registry.ready import AGE_FROM, AGE_TO, ALL, HOPEFUL, NOT_STATED, SHOWN_FACETS, STANDING
 from onstudy.registry.sitelist import load_sites
@@ -28,7 +30,7 @@ from onstudy.registry.status import (
     statement,
     study_words,
 )
-from onstudy.registry.store import Store, newest_first
+from onstudy.registry.store import COMPILED, Store, newest_first
 
 __all__ = ["BEST", "DISTANCE", "LARGEST_PAGE", "NEWEST", "SORTS", "Hit", "Query", "Results", "search"]
 
@@ -75,7 +77,7 @@ class _Search:
             hits=tuple(hits),
             facets={name: _counts(name, values[name], base, chosen) for name in SHOWN_FACETS},
             ranking=ranking(query),
-            notes=tuple(self.notes),
+            notes=tuple(dict.fromkeys(self.notes)),
             beyond=beyond,
             page=query.page,
             pages=max(1, -(-total // query.size)),
@@ -87,8 +89,9 @@ class _Search:
         if not text.strip():
             return self.everything
         question = words.expression(text, columns)
+        self.notes += words.remarks(text)
         if not question:
-            self.notes = ["what was typed holds no letter and no digit, so no trial matches it"]
+            self.notes.append("what was typed holds no letter and no digit, so no trial matches it")
             return 0
         return self.store.keep(("words", question), lambda: self._having(question))
 
@@ -255,18 +258,37 @@ class _Search:
         sites_stated: str, phase: str, sponsor: str, updated: str, origin: str, *where: Any,
     ) -> Hit:  # fmt: skip
         study = Standing(status, stated)
-        nearest = None
+        title = self._plain_title(nct_id, title) if origin == COMPILED else title
+        nearest = inside = None
         if self.around is None:
             (count,) = where
         else:
             sites = load_sites(*where)
             count = len(sites)
-            nearest = self.around.nearest(study, statement(status, sites_stated), sites, self.today, self.max_age)
+            asked = (study, statement(status, sites_stated), sites, self.today, self.max_age)
+            nearest = self.around.nearest(*asked)
+            if nearest is not None and self._is_beyond(nearest):
+                inside = self.around.nearest(*asked, closed_too=True)
+                inside = None if inside is None or self._is_beyond(inside) else inside
         last = statement(last_known, last_stated)
         return Hit(
-            nct_id, title, study, study_words(study, last, self.today, self.max_age), phase, sponsor, updated,
-            origin, count, nearest,
+            nct_id, title, study, last, study_words(study, last, self.today, self.max_age), phase, sponsor, updated,
+            origin, count, nearest, inside,
         )  # fmt: skip
+
+    def _plain_title(self, nct_id: str, title: str) -> str:
+        """The title that the page of a compiled record bears, as its page is told (`page.TrialPage.title`)."""
+        return self.store.keep(("plain title", nct_id), lambda: self._page_title(nct_id)) or title
+
+    def _page_title(self, nct_id: str) -> str:
+        sql = "SELECT json FROM original JOIN study USING (id) WHERE nct_id = ?"
+        (packed,) = self.db.execute(sql, (nct_id,)).fetchone()
+        return read_details(unpack(packed)).plain_title
+
+    def _is_beyond(self, near: Near) -> bool:
+        """Whether a site lies outside the distance that was asked for, or nobody knows where."""
+        within = self.query.within
+        return within is not None and (near.miles is None or near.miles > within)
 
 
 def _counts(name: str, values: Mapping[str, int], base: int, chosen: Mapping[str, int]) -> tuple[tuple[str, int], ...]:

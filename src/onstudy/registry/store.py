@@ -24,8 +24,8 @@ APPLICATION, VERSION = 0x6F6E7374, 3
 #: Where a trial comes from: the registry itself; example data that ships; put together from several sources.
 REGISTRY, SHIPPED, COMPILED = "registry", "shipped", "compiled"
 
-#: Bytes of a page: a packed record has six thousand, and each page costs as much to write as it has calls.
-_PAGE = 8192
+#: Bytes of a page: a packed record has six thousand, which leave much of a small page empty, and each page costs calls.
+_PAGE = 32768
 #: Facets and sets of trials by word that are kept for the next search; each is some kilobytes.
 _MOST, _FEW = 400, 24
 _T = TypeVar("_T")

@@ -1,7 +1,9 @@
 """What somebody typed, as a question to the full-text index: words, names of the same thing, spellings.
 
 Nothing typed is ever read as syntax of the index: it is taken apart into letters and digits, and each piece is quoted.
-All words must occur; a name of several words may occur under any of its names, or as its words in any order.
+All words must occur; a name of several words may occur under any of its names, or as its words in any order. OR in
+capitals between words asks for what stands on either side of it; what else might be taken for a sign of a search
+language is said to be none (`remarks`).
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 
 from onstudy.record.catalogue import ValueSet, load_catalogue
@@ -25,6 +28,12 @@ _ACRONYM_COLUMNS = "{conditions keywords}"
 LONGEST, MOST = 400, 30
 _PIECES = re.compile(r'"([^"]*)"|([^"]+)')
 _WORD = re.compile(r"[^\W_]+")
+_OR, _AND = re.compile(r"(?<!\S)OR(?!\S)"), re.compile(r"(?<!\S)AND(?!\S)")
+_LEAVE_OUT = re.compile(r'(?<!\S)(?:-(?=[^\W\d_]|")|NOT(?=\s+\S))')
+_STAR = re.compile(r"\*(?!\w)")
+#: "M.D." is the same as "MD", and may be written so in a record; longer ones are hardly written with points.
+_INITIALS = re.compile(r"(?<![^\W_])(?:[^\W\d_]\.){1,2}[^\W\d_](?:\.|(?![^\W_]))")
+_MOST_INITIALS = 3
 
 Words = tuple[str, ...]
 
@@ -74,27 +83,77 @@ class Lexicon:
 
 
 def split(text: str) -> Words:
-    """Small words of letters and digits, as the index takes text apart."""
-    return tuple(_WORD.findall(text.casefold()))
+    """Small words of letters and digits, as the index takes text apart; initials with points are one word."""
+    return tuple(_WORD.findall(_INITIALS.sub(lambda found: found[0].replace(".", "") + " ", text).casefold()))
+
+
+def looked_at(text: str) -> str:
+    """The part of a text that is looked for: its first `LONGEST` letters and `MOST` different words, cut at a word."""
+    text = text.strip()
+    if len(text) > LONGEST:
+        text = text[: LONGEST + 1].rpartition(" ")[0] or text[:LONGEST]
+    met: set[str] = set()
+    for word in _WORD.finditer(text):
+        met.add(word[0].casefold())
+        if len(met) > MOST:
+            return text[: word.start()].rstrip()
+    return text
+
+
+def remarks(text: str) -> list[str]:
+    """How a text was read, where somebody may have meant it otherwise."""
+    found = []
+    used = looked_at(text)
+    if used != text.strip():
+        last = (split(used) or ("",))[-1]
+        found.append(f"this text is long: only its first part was looked for, up to “{last}”")
+    if len(_alternatives(used)) > 1:
+        found.append("OR was read as: trials with the words before it, or with those after it")
+    if _LEAVE_OUT.search(used):
+        found.append("a minus sign or NOT leaves nothing out here: the words after it were looked for as well")
+    if _STAR.search(used):
+        found.append("a star (*) stands for no letters here: write whole words")
+    return found
+
+
+def _alternatives(text: str) -> list[list[tuple[str, str]]]:
+    """The texts on either side of each OR, each in pieces: what stands in quotes, and what does not."""
+    found: list[list[tuple[str, str]]] = [[]]
+    for quoted, plain in _PIECES.findall(text):
+        if quoted:
+            found[-1].append((quoted, ""))
+            continue
+        first, *others = _OR.split(plain)
+        found[-1].append(("", first))
+        found += [[("", one)] for one in others]
+    wordy = [pieces for pieces in found if any(split(quoted or _AND.sub(" ", plain)) for quoted, plain in pieces)]
+    return wordy or [[("", text)]]
 
 
 def expression(text: str, columns: Iterable[str] = EVERYWHERE) -> str:
     """The question to the index; empty where no letter or digit was typed."""
+    sides = [_all_of(pieces) for pieces in _alternatives(looked_at(text))]
+    if not any(sides):
+        return ""
+    either = sides[0] if len(sides) == 1 else " OR ".join(f"({one})" for one in sides)
+    return f"{{{' '.join(columns)}}} : ({either})"
+
+
+def _all_of(pieces: Iterable[tuple[str, str]]) -> str:
+    """The question for all words of some pieces."""
     known = lexicon()
     units = []
-    for quoted, plain in _PIECES.findall(text[:LONGEST]):
-        words = split(quoted or plain)[:MOST]
+    for quoted, plain in pieces:
+        words = split(quoted or _AND.sub(" ", plain)) or split(plain)
         while words:
             length, group = (len(words), known.groups.get(words)) if quoted else known.find(words)
             units.append(_unit(words[:length], group, known, bool(quoted)))
             words = words[length:]
-    if not units:
-        return ""
-    return f"{{{' '.join(columns)}}} : ({' AND '.join(units)})"
+    return " AND ".join(dict.fromkeys(units))
 
 
 def _unit(words: Words, group: Group | None, known: Lexicon, quoted: bool) -> str:
-    names = [words] if group is None else [*group.names]
+    names = [words, _apart(words)] if group is None else [*group.names]
     acronyms = group.acronyms if group else ()
     ways = [_phrase(name) for each in names if each[0] not in acronyms for name in known.both(each)]
     ways += [f'{_ACRONYM_COLUMNS} : "{acronym}"' for acronym in acronyms]
@@ -102,6 +161,12 @@ def _unit(words: Words, group: Group | None, known: Lexicon, quoted: bool) -> st
         each = [" OR ".join(_phrase(one) for one in known.both((word,))) for word in words]
         ways.append("(" + " AND ".join(f"({spellings})" for spellings in each) + ")")
     return f"({' OR '.join(dict.fromkeys(ways))})"
+
+
+def _apart(words: Words) -> Words:
+    """Words of which the short ones may be initials: what a record writes "M.D." stands in the index as "m d"."""
+    letters = (tuple(word) if 1 < len(word) <= _MOST_INITIALS and word.isalpha() else (word,) for word in words)
+    return tuple(chain.from_iterable(letters))
 
 
 def _phrase(words: Words) -> str:
