@@ -148,6 +148,29 @@ def test_a_first_day_is_not_named_while_its_date_is_open() -> None:
     assert "hematopoietic_transplant.on" in [question.key for question in one.open]
 
 
+@pytest.mark.parametrize(
+    "dated", [{}, {"myocardial_infarction.on.year": "2026"}, {"myocardial_infarction.on.year": "2025"}]
+)
+def test_a_yes_without_its_month_counts_against_and_gives_no_first_day(dated: dict[str, str]) -> None:
+    """It was on one of the days of the last 6 months: S1-17 may allow tomorrow, or only in November."""
+    one = sitting(FLAGSHIP, {**NEW, "myocardial_infarction": "yes", **dated})["C1"]
+    assert [(row.criterion, row.by_time) for row in one.against] == [("S1-17", True)]
+    assert (one.word, one.earliest, one.undated) == (POSSIBLE, None, True)
+    assert [question.key for question in one.open] == ["myocardial_infarction.on"]
+
+
+def test_with_its_month_a_first_day_is_told() -> None:
+    """Of April 2026, on the first at the earliest: six months later is October 1, and it must be longer ago."""
+    dated = {"myocardial_infarction.on.year": "2026", "myocardial_infarction.on.month": "4"}
+    one = sitting(FLAGSHIP, {**NEW, "myocardial_infarction": "yes", **dated})["C1"]
+    assert (one.word, one.earliest, one.undated) == (UNLIKELY, date(2026, 10, 2), False)
+
+
+def test_an_age_of_which_only_the_year_is_known_gives_no_first_day() -> None:
+    one = sitting(FLAGSHIP, {**NEW, "born.month": "", "born.year": "1967"})["C1"]
+    assert (one.word, one.earliest, one.undated) == (UNLIKELY, None, True)
+
+
 def test_a_first_day_far_off_is_told_and_stays_unlikely() -> None:
     """Fifty-nine in May 2026, sixty in November: more than 90 days ahead."""
     one = sitting(FLAGSHIP, {**NEW, "born.month": "11", "born.year": "1966"})["C1"]
@@ -232,14 +255,60 @@ def test_it_asks_only_what_can_still_matter(answers: dict[str, str], asked: list
 
 
 def test_details_follow_a_yes_step_by_step() -> None:
-    """Of another cancer first its type; where that settles it (S1-27, in situ of the cervix), nothing more."""
+    """Of another cancer first its type; where that settles it (S1-27, in situ of the cervix), only whether there was
+    one more.
+    """
     in_situ = sitting(FLAGSHIP, {**NEW, "other_malignancy": "yes", "other_malignancy.type": "cervix_in_situ"})
-    assert [key for key in in_situ.seen if key.startswith("other_malignancy.")] == ["other_malignancy.type"]
+    assert [key for key in in_situ.seen if key.startswith("other_malignancy.")] == [
+        "other_malignancy.type", "other_malignancy.again",
+    ]  # fmt: skip
     breast = {**NEW, "other_malignancy": "yes", "other_malignancy.type": "breast", "other_malignancy.stage": "I"}
     assert [key for key in sitting(FLAGSHIP, breast).seen if key.startswith("other_malignancy.")] == [
         "other_malignancy.type", "other_malignancy.stage", "other_malignancy.state",
-        "other_malignancy.disease_free_since",
+        "other_malignancy.disease_free_since", "other_malignancy.again",
     ]  # fmt: skip
+
+
+CHEMOTHERAPY = "treatment.intent.ALL.which.chemotherapy"
+#: Methotrexate into the spine, which cohort 1 allows (C1-03).
+METHOTREXATE = {
+    **NEW, "treatment.intent.ALL": "yes", "treatment.intent.ALL.which": "chemotherapy",
+    f"{CHEMOTHERAPY}.agent": "methotrexate", f"{CHEMOTHERAPY}.route": "intrathecal", f"{CHEMOTHERAPY}.still": "no",
+    f"{CHEMOTHERAPY}.end.year": "2026", f"{CHEMOTHERAPY}.end.month": "5", f"{CHEMOTHERAPY}.end.day": "14",
+}  # fmt: skip
+#: And vincristine into a vein, which it does not.
+VINCRISTINE = {
+    f"{CHEMOTHERAPY}.again": "yes", f"{CHEMOTHERAPY}.again.agent": "vincristine",
+    f"{CHEMOTHERAPY}.again.route": "intravenous",
+}  # fmt: skip
+
+
+def test_what_a_rule_allows_may_have_been_one_of_several() -> None:
+    """Each has a record and questions of its own; the second one speaks against cohort 1, the first one does not."""
+    allowed, both = sitting(FLAGSHIP, METHOTREXATE), sitting(FLAGSHIP, {**METHOTREXATE, **VINCRISTINE})
+    assert f"{CHEMOTHERAPY}.again" in allowed.seen and f"{CHEMOTHERAPY}.again.agent" not in allowed.seen
+    assert [row.criterion for row in allowed["C1"].against if row.criterion == "C1-03"] == []
+    entries = facts_of(FLAGSHIP, {**METHOTREXATE, **VINCRISTINE}).values()
+    assert [(one["agent"], one["route"]) for one in entries if one["kind"] == "treatment"] == [
+        ("methotrexate", "intrathecal"), ("vincristine", "intravenous"),
+    ]  # fmt: skip
+    assert "C1-03" in [row.criterion for row in both["C1"].against]
+    question = both.asking.told(both.given).questions[f"{CHEMOTHERAPY}.again.agent"]
+    assert question.ask == "Chemotherapy (number 2): which one was it?"
+
+
+def test_another_one_is_asked_for_only_where_it_matters() -> None:
+    """One into a vein rules cohort 1 out already (C1-03), and what has no details to tell it by is asked for once."""
+    ruled_out = {**METHOTREXATE, f"{CHEMOTHERAPY}.route": "intravenous"}
+    assert f"{CHEMOTHERAPY}.again" not in sitting(FLAGSHIP, ruled_out).seen
+    attack = sitting(FLAGSHIP, {**NEW, "myocardial_infarction": "yes"})
+    assert "myocardial_infarction.again" not in attack.asking.told(attack.given).questions
+
+
+def test_there_is_an_end_to_another_one() -> None:
+    answers = {f"hematopoietic_transplant{'.again' * n}{part}": said
+               for n in range(30) for part, said in (("", "yes"), (".type", "autologous"))}  # fmt: skip
+    assert len(facts_of(FLAGSHIP, answers)) == 8
 
 
 def test_no_question_has_an_answer_before_it_is_given() -> None:
@@ -319,6 +388,14 @@ def facts_of(trial: str, answers: dict[str, str]) -> dict[str, dict[str, object]
      {"on": "2026-02", "recorded": "2026-05-20"}),
     ({"myocardial_infarction": "yes", "myocardial_infarction.on.year": "2026"},
      {"on": "2026-01-01..2026-05-20", "recorded": "2026-05-20"}),
+    ({"myocardial_infarction": "yes", "myocardial_infarction.on.year": "2025"},
+     {"on": "2025-11-20..2025-12-31", "recorded": "2026-05-20"}),
+    ({"myocardial_infarction": "yes", "myocardial_infarction.on.year": "2024"},
+     {"on": "2024", "recorded": "2026-05-20"}),
+    ({"deep_tissue_infection": "yes", "deep_tissue_infection.end.year": "2026"},
+     {"to": "2026-01-20..2026-05-20", "recorded": "2026-05-20"}),
+    ({"deep_tissue_infection": "yes", "deep_tissue_infection.still": "no"},
+     {"to": "2026-01-20..2026-05-20", "recorded": "2026-05-20"}),
     ({"deep_tissue_infection": "yes"}, {"to": "2026-01-20..", "recorded": "2026-05-20"}),
     ({"deep_tissue_infection": "yes", "deep_tissue_infection.still": "yes"},
      {"to": "ongoing", "recorded": "2026-05-20"}),
@@ -448,11 +525,35 @@ def test_the_response_is_valid_r4(trial: str, otherwise: str) -> None:
     assert len(set(keys)) == len(keys) and set(keys) <= set(done.seen)
 
 
+def test_what_was_left_blank_is_not_said_to_be_unknown() -> None:
+    asking = Questionnaire(_trial(FLAGSHIP), ON)
+    said = {"sex": "unknown", "born.unknown": "unknown"}
+    assert [answer for _, answer in asking.summary(said, ["born", "sex"])] == ["I don't know", "I don't know"]
+    assert [answer for _, answer in asking.summary({}, ["born", "sex"])] == ["Left blank", "Left blank"]
+
+
+@pytest.mark.parametrize("said", [
+    {"born.year": "1959", "born.unknown": "unknown"},
+    {"prior_salvage_regimens": "1", "prior_salvage_regimens.unknown": "unknown"},
+    {"treatment.intent.ALL": "yes", "treatment.intent.ALL.which": "chemotherapy unknown"},
+])  # fmt: skip
+def test_an_answer_beside_not_known_is_asked_again(said: dict[str, str]) -> None:
+    asking = Questionnaire(_trial(FLAGSHIP), ON)
+    [(key, says)] = asking.check(["born", "prior_salvage_regimens", "treatment.intent.ALL.which"], said).items()
+    assert any(name.startswith(key) for name in said) and "Keep one" in says
+
+
+def test_a_response_that_was_stopped_early_is_in_progress() -> None:
+    asking = Questionnaire(_trial(FLAGSHIP), ON)
+    assert to_response(asking, {"born.year": "1959", "sex": "male"}, ["born", "sex"])["status"] == "in-progress"
+
+
 def test_the_response_says_what_was_asked_and_answered() -> None:
     done = sitting(FLAGSHIP, {**NEW, "hiv_infection": "unknown"})
     response = to_response(done.asking, done.given, done.seen)
     found = {item["linkId"]: item for item in items(response)}
     assert response["questionnaire"].endswith(f"/{FLAGSHIP}|{done.asking.trial.version}")
+    assert response["status"] == "completed"
     assert response["authored"] == "2026-05-20" and "subject" not in response
     assert found["born"]["answer"] == [{"valueDate": "1959-03"}]
     assert found["bcr_abl1"]["answer"][0]["valueCoding"]["code"] == "negative"

@@ -51,6 +51,13 @@ def walk(page: Page, answers: dict[str, str]) -> int:
     raise AssertionError("it does not come to an end")
 
 
+def faults(site: Site, page: Page) -> list[str]:
+    """What axe-core finds by WCAG 2.2 AA and by what it calls best practice."""
+    found = site.faults(page)  # this also brings axe-core into the page
+    best = page.evaluate("() => axe.run(document, {runOnly: ['best-practice']})")
+    return found + [f"{one['id']}: {node['target']}" for one in best["violations"] for node in one["nodes"]]
+
+
 @pytest.mark.parametrize("javascript", [True, False])
 def test_from_questions_to_the_printed_page(site: Site, javascript: bool, tmp_path: Path) -> None:
     visit = site.visit(HERE, javascript=javascript)
@@ -74,24 +81,52 @@ def test_from_questions_to_the_printed_page(site: Site, javascript: bool, tmp_pa
     assert site.only_here(visit) and visit.messages == []
 
 
+@pytest.mark.parametrize("javascript", [True, False])
+def test_the_back_button_of_the_browser_shows_the_earlier_page(site: Site, javascript: bool) -> None:
+    """The page itself, from the browser's own keeping: no question whether the form is to be sent again."""
+    page = site.visit(HERE, javascript=javascript).page
+    page.get_by_role("button", name="Start").click()
+    tick(page, "q.sex", "male")
+    page.get_by_role("button", name="Continue").last.click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Your illness")
+    page.go_back()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("About you")
+    page.go_forward()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Your illness")
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_change_shows_the_question(site: Site, javascript: bool) -> None:
+    page = site.visit(HERE, javascript=javascript).page
+    page.get_by_role("button", name="Start").click()
+    for _ in range(2):
+        page.get_by_role("button", name="Continue").last.click()
+    page.get_by_role("button", name="Stop here and see how it looks so far").click()
+    wanted = "Where does your leukemia stand now?"
+    page.locator(".told > div", has_text=wanted).get_by_role("button").click()
+    expect(page.locator(":target")).to_contain_text(wanted)
+    expect(page.locator(":target")).to_be_in_viewport()
+    assert "leukemia" not in page.url
+
+
 @pytest.mark.parametrize("width", [320, 1280])
 def test_every_page_is_accessible(site: Site, width: int) -> None:
     visit = site.visit(HERE, width=width)
     page = visit.page
-    assert site.faults(page) == [] and site.overflow(page) == 0
+    assert faults(site, page) == [] and site.overflow(page) == 0
     page.get_by_role("button", name="Start").click()
     page.locator('[name="q.born.year"]').fill("59")
     page.get_by_role("button", name="Continue").last.click()
     expect(page.locator("#errors")).to_be_focused()
-    assert site.faults(page) == []
+    assert faults(site, page) == []
     answers = {**ANSWERS, "treatment.intent.ALL": "yes", "treatment.intent.ALL.which": "corticosteroid"}
     while not page.title().startswith("How this trial looks"):
         fill(page, answers)
-        assert site.faults(page) == [] and site.overflow(page) == 0, page.title()
+        assert faults(site, page) == [] and site.overflow(page) == 0, page.title()
         page.get_by_role("button", name="Continue").last.click()
-    assert site.faults(page) == [] and site.overflow(page) == 0
+    assert faults(site, page) == [] and site.overflow(page) == 0
     page.get_by_role("button", name="Page to print for your doctor").click()
-    assert site.faults(page) == [] and site.overflow(page) == 0
+    assert faults(site, page) == [] and site.overflow(page) == 0
 
 
 def test_it_goes_by_keyboard(site: Site) -> None:

@@ -110,7 +110,7 @@ def test_what_is_wrong_stands_beside_its_question_and_keeps_what_was_written(cli
     first = send(client, client.get(HERE).text, "next").text
     page = send(client, first, "next", {"born.year": "59", "sex": "male"})
     assert page.status_code == 422
-    assert '<a href="#born">Write the year with four digits' in page.text
+    assert '<a href="#born">When were you born? Write the year with four digits' in page.text
     assert 'id="born-error"' in page.text and 'value="59"' in page.text
     assert re.search(r'value="male" checked', page.text)
     assert "Error:" in headings(page.text, 0) or "<title>Error: " in page.text
@@ -165,6 +165,127 @@ def test_unknown_trials_are_not_there(client: TestClient) -> None:
     assert client.post("/trials/NCT99999999/questions").status_code == 404
 
 
+# The trial -----------------------------------------------------------------------------------------------------
+
+
+def test_its_title_and_status_stand_on_the_first_page_the_result_and_the_printout(client: TestClient) -> None:
+    title = headings(client.get("/trials/NCT03739814").text, 1)[0]
+    result = walk(client, NEW)
+    for page in (client.get(HERE).text, result, send(client, result, "", to=f"{HERE}/doctor").text):
+        said = text(page)
+        assert title in said
+        assert "This trial: status not known; last known: suspended, as stated on 2023-04-04" in said
+
+
+@pytest.mark.parametrize("zip", ["35294", " 35294 "])
+def test_a_zip_code_names_the_nearest_site_to_the_doctor(client: TestClient, zip: str) -> None:
+    start = client.get(f"{HERE}?zip={zip}").text
+    assert hidden(start)["zip"] == "35294"
+    result = send(client, start, "result").text
+    assert re.search(r'name="zip"[^>]*value="35294"', result)
+    said = text(client.post(f"{HERE}/doctor", data={"zip": zip}).text)
+    assert (
+        "Nearest site that may be open: University of Alabama at Birmingham" in said
+        and "mile from Birmingham, AL 35294" in said
+    )
+    assert "Nearest site" not in text(client.post(f"{HERE}/doctor").text)
+    assert "Nearest site: " in text(client.post(f"{HERE}/doctor", data={"zip": "3529"}).text)
+
+
+def test_a_trial_that_takes_nobody_says_so_instead_of_sending_people_there(client: TestClient) -> None:
+    """NCT05923112 is active and not recruiting."""
+    here = "/trials/NCT05923112/questions"
+    assert "This trial: active, not recruiting" in text(client.get(here).text)
+    said = text(client.post(here, data={"go": "result"}).text)
+    assert "this trial takes no new people now" in said and "they can call the trial" not in said
+
+
+def test_without_sites_nobody_is_sent_to_call_one(client: TestClient) -> None:
+    result = client.post("/trials/NCT06480136/questions", data={"go": "result"}).text
+    assert "they can call the trial" not in text(result) and "Where the trial runs" not in result
+
+
+# What is compared and said --------------------------------------------------------------------------------------
+
+
+def test_where_nothing_was_asked_nothing_is_said_to_fit(client: TestClient) -> None:
+    none = client.get("/trials/NCT05923112/questions").text
+    assert "There is nothing to ask for this trial yet" in text(none) and 'value="next"' not in none
+    result = text(client.post("/trials/NCT05923112/questions", data={"go": "result"}).text)
+    assert "fit" not in result.partition("What to do now")[0] and "nothing was compared" in result
+
+
+@pytest.mark.parametrize(("answers", "says"), [
+    ({}, "We were not told the age, so nothing was compared."),
+    ({"born.year": "2012"}, "The age fits the limits in the record. Nothing else was compared."),
+])  # fmt: skip
+def test_of_limits_it_says_what_was_compared(client: TestClient, answers: dict[str, str], says: str) -> None:
+    first = send(client, client.get(ONLY_LIMITS).text, "next", to=ONLY_LIMITS).text
+    assert says in text(send(client, first, "next", answers, to=ONLY_LIMITS).text)
+
+
+def test_an_undated_yes_gives_no_day(client: TestClient) -> None:
+    result = text(walk(client, {**NEW, "myocardial_infarction": "yes"}))
+    assert "The first day it would allow depends on a date that is not known here." in result
+    assert not re.search(r"first day it would allow is", result)
+
+
+def test_what_is_open_in_several_groups_is_said_once(client: TestClient) -> None:
+    result = client.post(HERE, data={"go": "result"}).text
+    assert len(headings(result, 2)) == len(set(headings(result, 2))) + 2  # "Possible" for each of three groups
+    items = re.findall(r"<li>(.*?)</li>", result.split("What you could find out")[1], re.DOTALL)
+    assert len(items) > 30 and len(items) == len(set(items))
+
+
+def test_what_is_open_in_one_group_names_it(client: TestClient) -> None:
+    assert "(group C2)" in text(client.post(HERE, data={"go": "result"}).text)
+
+
+def test_the_printout_speaks_to_the_doctor(client: TestClient) -> None:
+    said = text(send(client, walk(client, NEW), "", to=f"{HERE}/doctor").text)
+    assert not re.search(r"you could find out|you told us|they would still", said, re.IGNORECASE)
+    assert "a test for CD22, a marker on the leukemia cells S1-03" in said
+    assert "To judge" in said
+
+
+def test_how_somebody_does_is_judged_and_not_done(client: TestClient) -> None:
+    judged = client.post(HERE, data={"go": "result"}).text.split("They would still judge")[1]
+    assert "how active you are" in text(judged.split("<h3>")[0])
+
+
+def test_groups_that_look_alike_have_names_of_their_own(client: TestClient) -> None:
+    names = re.findall(r'<section class="panel[^>]*aria-labelledby="([^"]+)"', walk(client, NEW))
+    assert len(names) == 3 and all(len(name.split()) == 2 for name in names)
+
+
+def test_change_leads_to_the_question(client: TestClient) -> None:
+    result = walk(client, NEW)
+    button = re.search(
+        r'formaction="[^"]+#(q\d+)" name="go" value="(change-\d+)">Change<[^>]+>: Which of these fits you', result
+    )
+    assert button is not None
+    page = send(client, result, button[2]).text
+    asked_there = page.split(f'id="{button[1]}"')[1].split('id="q')[0]
+    assert "Which of these fits you" in asked_there
+
+
+def test_a_topic_of_several_pages_says_which_page_it_is(client: TestClient) -> None:
+    pages = []
+    html = send(client, client.get(HERE).text, "next").text
+    while "How this trial looks for you" not in html:
+        pages.append(headings(html, 1)[0])
+        html = send(client, html, "next").text
+    assert len(pages) == len(set(pages)) > 5
+    assert any(re.search(r", page 2$", page) for page in pages)
+
+
+def test_a_blank_is_no_i_dont_know(client: TestClient) -> None:
+    first = send(client, client.get(HERE).text, "next").text
+    result = text(send(client, first, "result", {"born.unknown": "unknown"}).text)
+    assert "When were you born? I don't know" in result
+    assert "Left blank" in result
+
+
 # To take away ---------------------------------------------------------------------------------------------------
 
 
@@ -192,7 +313,7 @@ def test_no_answer_stands_in_an_address_a_cookie_or_a_log(client: TestClient, ca
     first = send(client, client.get(HERE).text, "next")
     page = send(client, first.text, "next", {"born.year": "1959", "sex": "male", "ecog": "1"})
     assert 'method="get"' not in page.text.lower() and "1959" not in str(page.url)
-    assert "set-cookie" not in page.headers and page.headers["cache-control"] == "no-store"
+    assert "set-cookie" not in page.headers
     assert all("1959" not in record.getMessage() for record in caplog.records)
 
 

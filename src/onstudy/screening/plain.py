@@ -31,6 +31,8 @@ TOPICS: Mapping[str, str] = {
 YES, NO, UNKNOWN = "yes", "no", "unknown"
 YES_NO: tuple[tuple[str, str], ...] = ((YES, "Yes"), (NO, "No"))
 DO_NOT_KNOW = "I don't know"
+BLANK = "Left blank"
+EITHER = f"You gave an answer and also marked “{DO_NOT_KNOW}”. Keep one of them."
 MONTHS = (
     "January", "February", "March", "April", "May", "June",
     "July", "August", "September", "October", "November", "December",
@@ -45,6 +47,7 @@ DATE_HELP = "The year is enough if you do not know more."
 LAST_TIME = "When was the last time?"
 STILL = "Is this still going on?"
 BEGUN, OVER = "When did this begin?", "If it is over, when was the last day?"
+AGAIN_ASK, AGAIN_HELP = "Was there another one?", "One that you have not told us yet."
 WHAT_FOR, WHICH_ONE, ANOTHER = "What was it for?", "Which one was it?", "Another one"
 
 #: How sure the result is, in one word and one sentence. Never "you are eligible".
@@ -54,6 +57,19 @@ MEANINGS: Mapping[str, str] = {
     POSSIBLE: "It could fit, but there are things we do not know yet.",
     UNLIKELY: "Something you told us speaks against it. Your care team can tell you if there is a way.",
 }
+#: The same for a doctor who reads the page.
+FOR_DOCTORS: Mapping[str, str] = {
+    LIKELY: "No answer speaks against it. Tests are still to be done.",
+    POSSIBLE: "It could fit, but not all is known yet.",
+    UNLIKELY: "An answer speaks against it.",
+}
+#: Of a trial of which only the limits of age and sex are known.
+LIMITS: Mapping[str, str] = {"born": "age", "sex": "sex"}
+NO_LIMITS = (
+    "The record of this trial has no limit of age or sex. So there was nothing to ask, and nothing was compared."
+)
+NOTHING_COMPARED = "We were not told the {names}, so nothing was compared."
+LIMITS_FIT = "The {names} {fit} the limits in the record. Nothing else was compared."
 
 
 def stretch_words(stretch: Stretch, on: date) -> str:
@@ -75,6 +91,11 @@ def worded(ask: str, name: str, when: str) -> str:
 def about(name: str, ask: str) -> str:
     """A question about something a person said yes to: "A heart attack: when was the last time?"."""
     return f"{capital(name)}: {ask[:1].lower()}{ask[1:]}" if name else ask
+
+
+def numbered(name: str, number: int) -> str:
+    """The name of one of several: "chemotherapy (number 2)"."""
+    return name if number < 2 else f"{short(name)} (number {number})"
 
 
 def short(name: str) -> str:

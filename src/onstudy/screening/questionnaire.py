@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from onstudy.criteria.expr import TruthExpr
+from onstudy.criteria.expr import Age, TruthExpr, walk
 from onstudy.criteria.trial import Cohort, Severity, Trial
 from onstudy.engines.combining import Depth
 from onstudy.engines.memory import Memory
@@ -19,13 +19,13 @@ from onstudy.engines.view import REGISTRATION, View
 from onstudy.engines.windows import moved, windows
 from onstudy.record.catalogue import Catalogue, load_catalogue
 from onstudy.screening import plain as words
-from onstudy.screening.decisive import evidence_of
+from onstudy.screening.decisive import decisive_leaves
 from onstudy.screening.plain import LIKELY, POSSIBLE, UNLIKELY
-from onstudy.screening.questionnaire_answers import Answers, Told, narrowed, problems_of, shown, tell
+from onstudy.screening.questionnaire_answers import Answers, Told, given, narrowed, problems_of, shown, tell
 from onstudy.screening.questionnaire_open import Openness
-from onstudy.screening.questionnaire_questions import DATES, Question
+from onstudy.screening.questionnaire_questions import DATES, END, ON, Form, Question
 from onstudy.screening.questionnaire_result import Against, Asking, against, asking
-from onstudy.screening.questionnaire_rules import asked_of
+from onstudy.screening.questionnaire_rules import BORN, asked_of
 from onstudy.screening.screen import HORIZON, CriterionResult, Screening, screen
 from onstudy.values.calendar import When, between
 from onstudy.values.truth import FALSE, UNKNOWN, Truth
@@ -34,6 +34,8 @@ from onstudy.values.truth import FALSE, UNKNOWN, Truth
 MOST_ON_PAGE = 6
 #: How far ahead a first day is looked for, and how far ahead treatment may begin.
 LOOK_AHEAD, MAY_BEGIN = timedelta(days=750), timedelta(days=3650)
+#: How long a date is that tells the month.
+MONTH = len("2026-05")
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ class Outlook:
     open: tuple[Question, ...]  # what the person could still find out
     asking: Asking  # what doctors still have to find out
     earliest: date | None  # the first day the time rules allow, where that is not today
+    undated: bool = False  # whether that day depends on when something was that the person has not dated
 
     @property
     def meaning(self) -> str:
@@ -150,21 +153,28 @@ class Questionnaire:
         day = None if blocked else first_day(passing, at_once, last)
         soon = day is not None and day <= self.on.toordinal() + HORIZON
         left = self._left(rows, openness) if soon else ()
+        ahead = date.fromordinal(day) if day is not None and day > self.on.toordinal() else None
+        undated = () if ahead is None else self._undated(passing, openness.told)
         return Outlook(
             id=cohort.id,
             title=cohort.title,
             word=self._word(soon, bool(never or by_time or left)),
             against=tuple(against(row, openness.told, by_time=not blocked) for row in blocked or passing),
-            open=left,
+            open=tuple(dict.fromkeys((*undated, *left))),
             asking=asking([r for r in rows if r.truth is UNKNOWN], later, {q.key for q in left}, openness.age),
-            earliest=self._earliest(day, passing, [q for q in left if not openness.told.answered(q.key)]),
+            earliest=None if undated else ahead,
+            undated=bool(undated),
         )
 
-    def _earliest(self, day: int | None, passing: list[CriterionResult], blank: Iterable[Question]) -> date | None:
-        """The first day that is possible by time alone; None while the person has not said when something was."""
-        resting = {fact.id for row in passing if row.finding is not None for fact in evidence_of(row.finding)}
-        undated = any(q.parent in resting and q.key.rpartition(".")[2] in DATES for q in blank)
-        return None if day is None or day <= self.on.toordinal() or undated else date.fromordinal(day)
+    def _undated(self, passing: Iterable[CriterionResult], told: Told) -> tuple[Question, ...]:
+        """The dates on which rules of time rest and of which the person has not told even the month."""
+        leaves = [leaf for row in passing if row.finding is not None for leaf in decisive_leaves(row.finding)]
+        names = dict.fromkeys(fact.id for leaf in leaves for fact in leaf.evidence)
+        if any(isinstance(node, Age) for leaf in leaves for node in walk(leaf.expr)):
+            names[BORN] = None
+        dates = [told.questions.get(key) for name in names for key in (name, f"{name}.{ON}", f"{name}.{END}")]
+        known = [one for one in dates if one is not None and one.form is Form.DATE]
+        return tuple(one for one in known if len(given(one, told.answers)) < MONTH)
 
     def _word(self, soon: bool, unsure: bool) -> str:
         if not soon:

@@ -18,12 +18,14 @@ from onstudy.screening.plain import NO, UNKNOWN, YES
 from onstudy.screening.questionnaire_questions import (
     DATES,
     END,
+    NOT_KNOWN,
     ON,
     STILL,
     WHICH,
     Form,
     Known,
     Question,
+    again_question,
     detail_questions,
     root_name,
     root_question,
@@ -37,6 +39,7 @@ Answers = Mapping[str, str]
 
 PATIENT = "questionnaire"
 OLDEST = 120  # years back to which dates are taken
+MOST_ALIKE = 8  # things of one kind, each with details of its own
 
 
 # Checking -------------------------------------------------------------------------------------------------
@@ -58,6 +61,8 @@ def _wrong(question: Question, answers: Answers, on: date) -> str:
     said = given(question, answers)
     if not said:
         return ""
+    if (question.form is Form.NUMBER and unknown(question, answers)) or UNKNOWN in said.split():
+        return words.EITHER
     if question.form is Form.NUMBER:
         fits = said.isascii() and said.isdigit() and len(said) < 5 and int(said) <= question.most
         return "" if fits else f"Write a whole number from 0 to {question.most}, or leave it blank."
@@ -70,6 +75,8 @@ def _wrong_date(question: Question, answers: Answers, on: date) -> str:
     month, day, year = (answers.get(field, "").strip() for field in question.fields)
     if not (month or day or year):
         return ""
+    if unknown(question, answers):
+        return words.EITHER
     if not year:
         return "Write the year too, with four digits."
     if not (year.isascii() and year.isdigit() and len(year) == 4):
@@ -104,6 +111,12 @@ def given(question: Question, answers: Answers) -> str:
     return "" if said == UNKNOWN else said
 
 
+def unknown(question: Question, answers: Answers) -> bool:
+    """Whether a person marked that the answer is not known to them."""
+    said = answers.get(question.key, ""), answers.get(f"{question.key}{NOT_KNOWN}", "")
+    return any(UNKNOWN in one.split() for one in said)
+
+
 def narrowed(question: Question, answers: Answers, on: date) -> list[dict[str, str]]:
     """The answers with a date that is known to the year or month put on its first, and on its last possible day."""
     days = parse_when(given(question, answers)).days
@@ -116,10 +129,10 @@ def narrowed(question: Question, answers: Answers, on: date) -> list[dict[str, s
 
 
 def shown(question: Question, answers: Answers) -> str:
-    """The answer as a person reads it; the words for "not known" where there is none."""
+    """The answer as a person reads it; where there is none, whether it was said to be unknown or left blank."""
     said = given(question, answers)
     if not said:
-        return words.DO_NOT_KNOW
+        return words.DO_NOT_KNOW if unknown(question, answers) else words.BLANK
     if question.form is Form.DATE:
         return words.date_words(*said.split("-"))
     texts = dict(question.options)
@@ -224,11 +237,12 @@ class _Telling:
             entry[root.attribute] = root.member
         return entry
 
-    def _yes(self, root: Root, key: str, stated: Mapping[str, str]) -> None:
+    def _yes(self, root: Root, key: str, stated: Mapping[str, str], number: int = 1) -> None:
+        """A record of something a person has had, with its details; then of the next one, where there was another."""
         kind = self.catalogue.kinds[root.kind]
         agent, purpose = stated.get(AGENT, ""), stated.get(INTENT, "")
         name = detail_of(root.kind, AGENT, self.catalogue).options[agent] if agent else root_name(root, self.catalogue)
-        known = Known(key, root.kind, name, agent, purpose)
+        known = Known(key, root.kind, words.numbered(name, number), agent, purpose)
         entry: dict[str, object] = {"kind": root.kind, "id": key, "recorded": self.on.isoformat(), **stated}
         if not kind.measured:
             self.known.append(known)
@@ -239,6 +253,16 @@ class _Telling:
                 entry[AGENT] = list(self._others(known, details[AGENT]))
             entry |= self._dates(kind.extent, self.asked.stretches.get(root.key, Stretch(ever=True)), said)
         self.entries.append(entry)
+        if number < MOST_ALIKE and self._told_apart(key):
+            again = again_question(known, kind.topic)
+            self.questions[again.key] = again
+            if self._said(again) == YES:
+                self._yes(root, again.key, stated, number + 1)
+
+    def _told_apart(self, key: str) -> bool:
+        """Whether a detail was told that another one of its kind may have otherwise: which drug, given how."""
+        mine = [question for question in self.questions.values() if question.parent == key]
+        return any(question.form is Form.ONE and self._said(question) for question in mine)
 
     def _details(self, known: Known) -> Iterator[Question]:
         for question in detail_questions(known, self.asked):
@@ -259,14 +283,16 @@ class _Telling:
         if extent == STATE:
             return {"on": today}
         if extent == MOMENT:
-            when = _until(said.get(ON, ""), self.on) or (f"{since}..{today}" if since else "")
+            when = _until(said.get(ON, ""), self.on, first) or (f"{since}..{today}" if since else "")
             return {"on": when} if when else {}
         assert extent == PERIOD, extent
         dates: dict[str, object] = {"from": _until(said[START], self.on)} if said.get(START) else {}
         if said.get(STILL) == YES or (stretch.present and not said.get(STILL)):
             dates["to"] = "ongoing"
         elif said.get(END):
-            dates["to"] = _until(said[END], self.on)
+            dates["to"] = _until(said[END], self.on, first)
+        elif said.get(STILL) == NO and since and not stretch.present:
+            dates["to"] = f"{since}..{today}"
         elif said.get(STILL) == NO:
             dates["active"] = NO
         elif since:
@@ -274,15 +300,21 @@ class _Telling:
         return dates
 
 
-def _until(text: str, on: date) -> str:
-    """A date as it goes into the record: what is known to a month or year ends with the present day."""
+def _until(text: str, on: date, first: int | None = None) -> str:
+    """A date as it goes into the record: what is known to a month or year ends with the present day, and begins with
+    the stretch of time that was asked about (its `first` day), as the answer to that was yes. A date that lies before
+    the whole stretch stands as it was given.
+    """
     if not text:
         return ""
     days = parse_when(text).days
     assert days.low is not None and days.high is not None
-    if int(days.high) <= on.toordinal():
+    low, high = int(days.low), min(int(days.high), on.toordinal())
+    if first is not None and low < first <= high:
+        low = first
+    if (low, high) == (days.low, days.high):
         return text
-    return f"{date.fromordinal(int(days.low)).isoformat()}..{on.isoformat()}"
+    return f"{date.fromordinal(low).isoformat()}..{date.fromordinal(high).isoformat()}"
 
 
 def which_root(key: str) -> str:

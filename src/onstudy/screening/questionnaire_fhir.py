@@ -18,15 +18,17 @@ CANONICAL = "https://onstudy.dev/fhir/Questionnaire"
 def to_response(questionnaire: Questionnaire, answers: Answers, seen: Iterable[str]) -> dict[str, Any]:
     """The QuestionnaireResponse. A question that was skipped or not known has an item and no answer.
 
-    It names no person: who the answers are of is for whoever takes it in to say.
+    It is in progress while a question that matters was not put yet. It names no person: who the answers are of is for
+    whoever takes it in to say.
     """
-    asked = questionnaire.questions(seen, answers)
+    put = tuple(seen)
+    asked = questionnaire.questions(put, answers)
     topics = [topic for topic in words.TOPICS if any(question.topic == topic for question in asked)]
     version = f"|{questionnaire.trial.version}" if questionnaire.trial.version else ""
     response: dict[str, Any] = {
         "resourceType": "QuestionnaireResponse",
         "questionnaire": f"{CANONICAL}/{questionnaire.trial.id}{version}",
-        "status": "completed",
+        "status": "completed" if questionnaire.page(answers, put) is None else "in-progress",
         "authored": questionnaire.on.isoformat(),
     }
     items = [

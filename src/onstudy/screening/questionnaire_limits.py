@@ -10,6 +10,9 @@ from onstudy.criteria.trial import AnchorPoint, Cohort, Criterion, Step, Trial
 from onstudy.engines.view import REGISTRATION
 from onstudy.language.parse import parse
 from onstudy.record.catalogue import Catalogue
+from onstudy.screening import plain as words
+from onstudy.screening.questionnaire import Questionnaire
+from onstudy.screening.questionnaire_answers import Answers
 
 _SEXES = {"FEMALE": "female", "MALE": "male"}
 
@@ -38,3 +41,18 @@ def limits_trial(
         cohorts=(Cohort("all", title, ()),),
         source="registry record",
     )
+
+
+def compared(questionnaire: Questionnaire, answers: Answers) -> str:
+    """What of a person was compared with the limits, in a sentence; "" where an answer leaves a limit open."""
+    told = questionnaire.told(answers)
+    limits = [root.key for root in questionnaire.asked.all_roots()]
+    said = [words.LIMITS[key] for key in limits if told.answered(key)]
+    if not limits:
+        return words.NO_LIMITS
+    if not said:
+        return words.NOTHING_COMPARED.format(names=" or ".join(words.LIMITS[key] for key in limits))
+    left = (question.key for one in questionnaire.outlooks(answers) for question in one.open)
+    if any(map(told.answered, left)):
+        return ""
+    return words.LIMITS_FIT.format(names=" and ".join(said), fit="fit" if len(said) > 1 else "fits")

@@ -6,7 +6,7 @@ other open questions come to: nothing that a person cannot know (a blood test) s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -16,7 +16,7 @@ from onstudy.record.catalogue import Catalogue
 from onstudy.screening.decisive import decisive_leaves
 from onstudy.screening.plain import NO, YES
 from onstudy.screening.questionnaire_answers import Told, given
-from onstudy.screening.questionnaire_questions import END, ON, STILL, WHICH, Form, Known
+from onstudy.screening.questionnaire_questions import AGAIN, END, ON, STILL, WHICH, Form, Known
 from onstudy.screening.questionnaire_rules import BORN, INTENT, START, Asked, Root, plain_of
 from onstudy.screening.questionnaire_trees import leaves
 from onstudy.screening.screen import CriterionResult
@@ -57,7 +57,8 @@ class Openness:
         """The questions without an answer that bear on one leaf."""
         found = self._at.get(id(leaf))
         if found is None:
-            found = self._at[id(leaf)] = tuple(dict.fromkeys(self._bearing(leaf)))
+            bearing = dict.fromkeys(self._bearing(leaf))
+            found = self._at[id(leaf)] = (*bearing, *self._again(leaf, bearing.keys() - self.seen))
         return found
 
     def _bearing(self, leaf: Finding) -> Iterator[str]:
@@ -71,6 +72,24 @@ class Openness:
             if self.asked.counts(leaf.expr):
                 yield from self._lengths(leaf)
         yield from self._silent(leaf)
+
+    def _again(self, leaf: Finding, open_: Collection[str]) -> Iterator[str]:
+        """Whether there was another one, once nothing is to be asked of the one that was told and that settles
+        nothing: a record that a rule excepts says nothing of the next.
+        """
+        if not self._unsettled(leaf):
+            return
+        roots = tuple(root.key for root in self.asked.roots(leaf.expr))
+        for known in self.told.known:
+            mine = known.key in roots or known.key.startswith(tuple(f"{key}." for key in roots))
+            if mine and not any(key.startswith(f"{known.key}.") for key in open_):
+                yield from self._unanswered(f"{known.key}.{AGAIN}")
+
+    def _unsettled(self, leaf: Finding) -> bool:
+        """Whether one more record may change a leaf."""
+        if isinstance(leaf.expr, e.Any):
+            return leaf.truth is not TRUE
+        return self.asked.counts(leaf.expr) or (isinstance(leaf.expr, e.Every) and leaf.truth is not FALSE)
 
     def _root(self, root: Root) -> Iterator[str]:
         """The question for a root, or for the group of medicines above it; none where it is answered."""

@@ -23,9 +23,11 @@ from onstudy.screening.questionnaire_rules import (
     plain_of,
 )
 
-WHICH = "which"
+WHICH, AGAIN = "which", "again"
 ON, STILL, END = "on", "still", "end"
 DATES = (ON, STILL, END, START)
+#: A date or number that is not known has a field of its own beside it: the question's key with this behind.
+NOT_KNOWN = ".unknown"
 
 
 class Form(str, Enum):
@@ -140,6 +142,20 @@ def detail_questions(known: Known, asked: Asked) -> Iterator[Question]:
         yield _dated(known, END, words.OVER, kind.topic)
         if known.kind in asked.begun:
             yield _dated(known, START, words.BEGUN, kind.topic)
+
+
+def again_question(known: Known, topic: str) -> Question:
+    """Whether there was another one of the same kind, to be told with details of its own."""
+    name = words.short(known.name)
+    return Question(
+        key=f"{known.key}.{AGAIN}",
+        topic=topic,
+        form=Form.YES_NO,
+        ask=words.about(name, words.AGAIN_ASK),
+        help=words.AGAIN_HELP,
+        options=words.YES_NO,
+        parent=known.key,
+    )
 
 
 def _options(known: Known, name: str, plain: Plain, asked: Asked) -> tuple[tuple[str, str], ...]:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 from onstudy.criteria.finding import Finding
 from onstudy.record.patient import Fact
 from onstudy.screening.decisive import decisive_leaves
 from onstudy.screening.missing import questions
 from onstudy.screening.questionnaire_answers import Told, given, shown
-from onstudy.screening.questionnaire_questions import WHICH
+from onstudy.screening.questionnaire_questions import AGAIN, WHICH
 from onstudy.screening.questionnaire_rules import plain_of
 from onstudy.screening.screen import CriterionResult, Screening
+
+#: How the words for something begin that a doctor judges; anything else is a test to be done.
+JUDGED = ("whether ", "how ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,32 @@ class Asking:
     tests: tuple[str, ...] = ()
     judged: tuple[str, ...] = ()
     history: tuple[str, ...] = ()
+    criteria: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)  # the rules that wait for each
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """Something open for some groups of a trial, said once: `groups` is empty where it is open for all that may fit."""
+
+    text: str
+    groups: tuple[str, ...]
+    criteria: tuple[str, ...] = ()
+
+
+def gathered(lists: Mapping[str, Iterable[str]], criteria: Iterable[Mapping[str, tuple[str, ...]]] = ()) -> list[Item]:
+    """What is open in several groups, each once; `lists` has the texts of each group, `criteria` the rules by text."""
+    of: dict[str, list[str]] = {}
+    for group, texts in lists.items():
+        for text in texts:
+            of.setdefault(text, []).append(group)
+    waiting: dict[str, dict[str, None]] = {}
+    for by_text in criteria:
+        for text, names in by_text.items():
+            waiting.setdefault(text, {}).update(dict.fromkeys(names))
+    return [
+        Item(text, () if len(groups) == len(lists) else tuple(groups), tuple(waiting.get(text, ())))
+        for text, groups in of.items()
+    ]
 
 
 def against(row: CriterionResult, told: Told, by_time: bool) -> Against:
@@ -57,7 +86,7 @@ def _about(name: str, told: Told) -> Iterator[str]:
     keys = [root, f"{root}.{WHICH}", *(key for key, question in told.questions.items() if question.parent == name)]
     for key in dict.fromkeys(keys):
         question = told.questions.get(key)
-        if question is not None and given(question, told.answers):
+        if question is not None and given(question, told.answers) and not key.endswith(f".{AGAIN}"):
             yield key
 
 
@@ -65,6 +94,7 @@ def asking(rows: Iterable[CriterionResult], s: Screening, left: Collection[str],
     """What the unknown rows still wait for; `left` are the questions the person may still answer, `age` is in years."""
     asked = questions(rows, s.catalogue)
     tests, judged, history = dict[str, None](), dict[str, None](), dict[str, None]()
+    criteria = dict[str, dict[str, None]]()
     for question in (*asked.missing, *asked.to_do, *asked.to_confirm):
         kind = s.catalogue.kinds.get(question.kind)
         if kind is None:
@@ -72,8 +102,11 @@ def asking(rows: Iterable[CriterionResult], s: Screening, left: Collection[str],
         plain = plain_of(question.kind, s.catalogue)
         if plain.until_age is not None and age is not None and age >= plain.until_age:
             continue
+        name = plain.test or plain.name or kind.label
         if plain.test:
-            (judged if plain.test.startswith("whether ") else tests)[plain.test] = None
+            (judged if plain.test.startswith(JUDGED) else tests)[name] = None
         elif question.kind not in left:
-            history[plain.name or kind.label] = None
-    return Asking(tuple(tests), tuple(judged), tuple(history))
+            history[name] = None
+        criteria.setdefault(name, {}).update(dict.fromkeys(question.criteria))
+    waiting = {name: tuple(ids) for name, ids in criteria.items()}
+    return Asking(tuple(tests), tuple(judged), tuple(history), waiting)

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from starlette.datastructures import FormData
 
+from onstudy.screening.questionnaire_questions import NOT_KNOWN
+
 #: Before the name of each field that holds an answer.
 FIELD = "q."
-#: A date, number or list that is not known has a field of its own beside it.
-NOT_KNOWN = ".unknown"
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*(?:\.[A-Za-z0-9_]+)*")
 _MOST_FIELDS, _LONGEST, _MOST_PAGES = 800, 200, 120
+LONGEST_PLACE = 80
 
 Trail = tuple[tuple[str, ...], ...]
 
@@ -30,6 +31,7 @@ class State:
     shown: tuple[str, ...] = ()
     at: int = 0
     go: str = ""  # the button that was pressed
+    zip: str = ""  # a ZIP code or city, from where the nearest site is to be named
 
     @property
     def seen(self) -> tuple[str, ...]:
@@ -47,7 +49,7 @@ class State:
         if not self.shown:
             return self
         trail = (*self.trail[: self.at], self.shown, *self.trail[self.at + 1 :])
-        return State(self.answers, trail, (), len(trail))
+        return replace(self, trail=trail, shown=(), at=len(trail), go="")
 
     def without(self, fields: Collection[str]) -> dict[str, str]:
         """The answers but for some fields: those a page asks for itself."""
@@ -57,7 +59,7 @@ class State:
 def _key(name: str) -> str:
     """The key of the question that a field belongs to."""
     key, _, part = name.rpartition(".")
-    return key if part in ("month", "day", "year") else name
+    return key if part in ("month", "day", "year", NOT_KNOWN.removeprefix(".")) else name
 
 
 def read_state(form: FormData, kinds: Collection[str]) -> State:
@@ -66,7 +68,10 @@ def read_state(form: FormData, kinds: Collection[str]) -> State:
     trail = tuple(page for text in _text(form, "trail").split(";")[:_MOST_PAGES] if (page := _keys(text)))
     at = _text(form, "at")
     place = int(at) if at.isascii() and at.isdigit() and len(at) < 5 else len(trail)
-    return State(answers, trail, _keys(_text(form, "page")), min(place, len(trail)), _text(form, "go")[:20])
+    return State(
+        answers, trail, _keys(_text(form, "page")), min(place, len(trail)), _text(form, "go")[:20],
+        zip=_text(form, "zip")[:LONGEST_PLACE].strip(),
+    )  # fmt: skip
 
 
 def _answers(form: FormData, kinds: Collection[str]) -> Iterator[tuple[str, str]]:
