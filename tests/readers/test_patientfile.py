@@ -42,6 +42,16 @@ def test_example_of_the_design() -> None:
     assert (show(drug.start), str(drug.end)) == ("2025-11", "2026-02-03")
 
 
+def test_that_there_is_something_nobody_knows_is_kept_and_no_result_or_no_of_it_is() -> None:
+    patient = read(
+        "facts:\n- {kind: atrial_fibrillation, from: 2024}\n- {kind: flutter, on: 2025, value: yes}\n"
+        "- {kind: bilirubn, on: 2026-03-15, value: 3 mg/dL}\n- {kind: sezures, value: no, recorded: 2026-03-10}"
+    )
+    assert [fact.shown for fact in of(patient, "unmapped")] == ["atrial_fibrillation", "flutter"]
+    lost = [problem.what.partition(";")[0] for problem in patient.problems if not problem.fact_kept]
+    assert lost == ["there is no kind 'bilirubn'", "there is no kind 'sezures'"]
+
+
 # Dates ------------------------------------------------------------------------------------------------------
 
 

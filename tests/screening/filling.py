@@ -49,7 +49,7 @@ def filled_in(screening: Screening, record: Patient, answers: Answers, complete:
     return put_back(record, filled(todo_file(screening), answers, complete))
 
 
-def put_back(record: Patient, text: str) -> Patient:
+def put_back(record: Patient, text: str, name: str = "todo.yaml") -> Patient:
     """The record with a filled file added."""
-    (more,) = read_patient_file(Content("todo.yaml", "todo.yaml", text, "patient"), load_catalogue())
-    return with_added(record, more, "--add todo.yaml", load_catalogue())
+    (more,) = read_patient_file(Content(name, name, text, "patient"), load_catalogue())
+    return with_added(record, more, f"--add {name}", load_catalogue())

@@ -76,6 +76,12 @@ def test_evidence_is_each_fact_once() -> None:
     assert [fact.id for fact in evidence_of(finding)] == ["bili"]
 
 
+def test_a_component_nobody_stated_is_said_to_be_so() -> None:
+    record = "facts: [{kind: csf_examination, on: 2026-03-12, wbc: 1 /uL, rbc: 0 /uL, cytospin: negative}]"
+    said = because(ask(record, "latest csf_examination has (flow is not positive)"), CATALOGUE)
+    assert said.endswith(": flow not stated, taken as not done")
+
+
 # How near ------------------------------------------------------------------------------------------------
 
 

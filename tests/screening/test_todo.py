@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.screening.filling import Answers, filled_in, put_back
+from tests.screening.filling import Answers, filled, filled_in, put_back
 from tests.trials.flagship import ON, asked, changed, examples
 
 from onstudy import read_patients
@@ -322,6 +322,33 @@ def test_a_fact_that_was_given_no_id_can_be_completed_too() -> None:
     """Its place in the file and a checksum stand for it."""
     record = changed("BASE-1", ["lvef"], [{"kind": "lvef", "on": "2026-03-10", "status": "pending"}])
     assert settled(record, "C1", {"lvef": {"value": "60 %"}})["C1"].verdict == "eligible"
+
+
+AWAITED = "patient: BASE-1\nfacts:\n  - {kind: lvef, on: 2026-03-10, status: pending}\n"
+
+
+def test_an_answer_to_an_answer_finds_it_whatever_its_file_is_called_now() -> None:
+    record = changed("BASE-1", ["lvef"], [])
+    text = filled(todo_file(asked(put_back(record, AWAITED, "first.yaml"))), {"lvef": {"value": "60 %"}})
+    again = put_back(put_back(record, AWAITED, "renamed.yaml"), text, "second.yaml")
+    assert asked(again)["C1"].verdict == "eligible"
+
+
+def test_an_answer_to_what_is_not_on_record_is_said_to_find_nothing() -> None:
+    """The answers of the round before were not added again."""
+    record = changed("BASE-1", ["lvef"], [])
+    text = filled(todo_file(asked(put_back(record, AWAITED))), {"lvef": {"value": "60 %"}})
+    said = [problem.what for problem in put_back(record, text).problems]
+    assert any("no fact of the record has the id added facts[0]#" in what for what in said)
+    assert any("the answers given before are to be added again" in what for what in said)
+
+
+def test_a_mistyped_id_is_said_to_name_nothing() -> None:
+    infarction = {"kind": "myocardial_infarction", "id": "Condition/infarction", "on": "2020"}
+    record = changed("BASE-1", [], [infarction])
+    text = "patient: BASE-1\nfacts:\n  - {kind: myocardial_infarction, id: Condition/infarktion, on: 2020-05-01}\n"
+    said = [problem.what for problem in put_back(record, text).problems]
+    assert any("has the id Condition/infarktion; did you mean Condition/infarction?" in what for what in said)
 
 
 def test_one_fact_is_asked_for_once() -> None:

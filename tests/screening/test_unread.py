@@ -11,6 +11,7 @@ import pytest
 from onstudy import load_trial, read_patients, screen
 from onstudy.criteria.trial import Trial
 from onstudy.record.catalogue import load_catalogue
+from onstudy.screening.answers import with_added
 from onstudy.screening.report import to_text
 from onstudy.screening.screen import Screening
 from onstudy.screening.todo import todo_file
@@ -108,3 +109,26 @@ def test_many_are_counted() -> None:
     assert sentence([]) == ""
     assert sentence(["a"]) == "1 diagnosis in the record could not be read: a."
     assert sentence(list("abcdef")) == "6 diagnoses in the record could not be read: a; b; c; d and 2 more."
+
+
+def test_an_assumed_absence_stands_beside_what_could_not_be_read(trial: Trial) -> None:
+    """Nothing is asked any more, and the unread diagnosis may be what was taken as absent."""
+    text = (
+        "patient: p1\nborn: 1955-01-01\nsex: male\nfacts:\n  - {kind: atrial_fibrillation, from: 2024, active: yes}\n"
+    )
+    (patient,) = read_patients("p.yaml", text.encode())
+    found = screen(trial, patient, on=ON, assume_complete=["all"])
+    assert "1 diagnosis in the record could not be read: atrial_fibrillation." in " ".join(to_text(found).split())
+    assert "1 diagnosis in the record could not be read: atrial_fibrillation." in worksheet(found)
+
+
+@pytest.mark.parametrize("assumed", [[], ["all"]])
+def test_eligible_by_assumption_is_said_beside_what_could_not_be_read(trial: Trial, assumed: list[str]) -> None:
+    (patient,) = read_patients("examples/eligible-if-confirmed.json")
+    (more,) = read_patients(
+        "p.yaml", b"patient: eligible-if-confirmed\nfacts:\n  - {kind: atrial_fibrillation, from: 2024}\n"
+    )
+    both = with_added(patient, more, "--add p.yaml", CATALOGUE)
+    found = screen(trial, both, on=ON, therapy_start="2026-03-18T09:00", assume_complete=assumed)
+    assert found["C1"].verdict == ("eligible" if assumed else "eligible_if_confirmed")
+    assert "1 diagnosis in the record could not be read: atrial_fibrillation." in " ".join(to_text(found).split())

@@ -26,6 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+OneTrial = Annotated[str, typer.Argument(metavar="TRIAL", help="An id that ships, or a path to a trial file.")]
 TrialName = Annotated[str, typer.Argument(metavar="TRIAL", help="An id that ships, a path to a trial file, or 'all'.")]
 Patients = Annotated[
     list[str], typer.Argument(metavar="PATIENT...", help="FHIR, patient or CSV files; - is standard input.")
@@ -66,7 +67,7 @@ def screen(
     ] = None,
     store: Annotated[str, typer.Option(help="A store of `onstudy build`; name its patients with --patient.")] = "",
     patient: Annotated[list[str] | None, typer.Option(help="The id of a patient of the store.")] = None,
-    add: Annotated[list[str] | None, typer.Option(help="Further facts of the one patient screened.")] = None,
+    add: Annotated[list[str] | None, typer.Option(help="Further facts; may be given several times.")] = None,
     todo: Annotated[str, typer.Option(help="Write what is open as a patient file with empty answers.")] = "",
     format: Annotated[str, typer.Option(help="text, json or html.")] = "text",
     out: Annotated[str, typer.Option(help="Write here instead of to standard output.")] = "",
@@ -154,7 +155,7 @@ def facts(
 
 @app.command()
 def worksheet(
-    trial: TrialName,
+    trial: OneTrial,
     out: Annotated[str, typer.Option(help="Write here instead of to standard output.")] = "",
 ) -> None:
     """The blank eligibility worksheet of a trial, to fill in by hand."""

@@ -80,7 +80,9 @@ class Statement:
         if self._text("kind") == UNMAPPED:
             return self._unmapped()
         kind = self._kind()
-        if kind is None or self._unanswered(kind):
+        if kind is None:
+            return self._unknown_presence()
+        if self._unanswered(kind):
             return None
         status = self._status()
         if status is None:
@@ -89,6 +91,16 @@ class Statement:
         if kind.value == NONE:
             return self._presence(kind, status)
         return self._measured(kind, status)
+
+    def _unknown_presence(self) -> Fact | None:
+        """That there is something of a kind nobody here knows: kept as a diagnosis that could not be read is. A result
+        of it, or a "no", is nothing that could be kept.
+        """
+        name, said = self._text("kind"), self._text("value")
+        if not name or (said and read_value(Slot(BOOLEAN), said).value != frozenset({YES})):
+            return None
+        self.problems[-1] = replace(self.problems[-1], fact_kept=True)
+        return replace(self._unmapped(), shown=clip(name, 60))
 
     def _unmapped(self) -> Fact:
         """A record of something the catalogue does not know: shown, and used for nothing."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from onstudy.errors import OnstudyError, Problem
+from onstudy.errors import OnstudyError, Problem, nearest
 from onstudy.record.assemble import make_patient
 from onstudy.record.catalogue import STATE, Catalogue
 from onstudy.record.patient import Fact, Patient, Value
@@ -14,7 +14,10 @@ from onstudy.values.calendar import When
 from onstudy.values.interval import Op, compare
 from onstudy.values.truth import TRUE
 
+_ADDED = "added"
 _UNNAMED = re.compile(r"facts\[\d+\]")
+#: Of an entry of a patient file; and of an id that names a record, as that of an answer does.
+_ENTRY, _OF_A_RECORD = re.compile(r"facts\[\d+\]$"), re.compile(r"[/#]")
 
 
 def with_added(patient: Patient, more: Patient, source: str, catalogue: Catalogue) -> Patient:
@@ -31,12 +34,13 @@ def with_added(patient: Patient, more: Patient, source: str, catalogue: Catalogu
     for given in more.facts:
         if given.computed or given.kind == "sex":
             continue
-        fact = given if given.id in known else _told_apart(given, source)
+        fact = given if given.id in known else _told_apart(given)
         before = known.get(fact.id)
         if before is not None and before.kind == fact.kind:
             known[fact.id] = _completed(before, fact)
             problems += _contradictions(before, fact)
             continue
+        problems += _lost(given, known)
         fact = fact if before is None else replace(fact, id=f"{source} {fact.id}")
         problems += _denied(fact, known, catalogue)
         known[fact.id] = fact
@@ -54,13 +58,24 @@ def with_added(patient: Patient, more: Patient, source: str, catalogue: Catalogu
     )
 
 
-def _told_apart(fact: Fact, source: str) -> Fact:
-    """A fact that was given no id carries its place in its file, which another file has as well."""
+def _told_apart(fact: Fact) -> Fact:
+    """A fact that was given no id carries its place in its file, which the record has as well. The name of the file is
+    no part of it: a later answer finds the fact by its id, whatever the file is called then.
+    """
     if not _UNNAMED.match(fact.id):
         return fact
-    sample = fact.sample if fact.sample is None or not _UNNAMED.match(fact.sample) else f"{source} {fact.sample}"
-    parts = {name: _told_apart(part, source) for name, part in fact.parts.items()}
-    return replace(fact, id=f"{source} {fact.id}", sample=sample, parts=parts)
+    sample = fact.sample if fact.sample is None or not _UNNAMED.match(fact.sample) else f"{_ADDED} {fact.sample}"
+    parts = {name: _told_apart(part) for name, part in fact.parts.items()}
+    return replace(fact, id=f"{_ADDED} {fact.id}", sample=sample, parts=parts)
+
+
+def _lost(given: Fact, known: Mapping[str, Fact]) -> Iterator[Problem]:
+    """An entry that names a record by its id, and there is none: it was meant to complete one."""
+    if _ENTRY.search(given.source) and _OF_A_RECORD.search(given.id) and not _UNNAMED.match(given.id):
+        near = nearest(given.id, known)
+        what = f"no fact of the record has the id {given.id}{near}; taken as a further fact"
+        earlier = ", and the answers given before are to be added again" if given.id.startswith(_ADDED) else ""
+        yield Problem(what + earlier, given.source, fact_kept=True)
 
 
 # What completes a fact -----------------------------------------------------------------------------------

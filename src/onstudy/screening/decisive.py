@@ -7,7 +7,7 @@ from collections.abc import Callable
 from onstudy.criteria import expr as e
 from onstudy.criteria.finding import Finding, Parts
 from onstudy.record.patient import Fact
-from onstudy.values.truth import FALSE, UNKNOWN
+from onstudy.values.truth import FALSE, TRUE, UNKNOWN
 
 
 def decisive(finding: Finding) -> Parts:
@@ -76,15 +76,22 @@ def _unknown_by_itself(finding: Finding) -> bool:
 
 
 def telling_leaves(finding: Finding, within_records: bool = False) -> Parts:
-    """The decisive leaves and, where they leave it unknown, the comparisons that were settled beside them.
+    """The decisive leaves and, where they leave it unknown, the comparisons that were settled beside them and the codes
+    that were found.
 
-    A bilirubin of 1.9 x ULN is what makes an unrecorded Gilbert syndrome matter.
+    A bilirubin of 1.9 x ULN is what makes an unrecorded Gilbert syndrome matter, a positive anti-HBc what makes the
+    judgement matter whether it is hepatitis B.
     """
     leaves = decisive_leaves(finding, within_records)
     if finding.truth is not UNKNOWN:
         return leaves
-    beside = [leaf for leaf in _all_leaves(finding) if isinstance(leaf.expr, e.Compare) and leaf.truth is not UNKNOWN]
-    return (*leaves, *beside)
+    return (*leaves, *[leaf for leaf in _all_leaves(finding) if _tells_beside(leaf)])
+
+
+def _tells_beside(leaf: Finding) -> bool:
+    if isinstance(leaf.expr, e.Compare):
+        return leaf.result is not UNKNOWN
+    return isinstance(leaf.expr, e.Member) and leaf.result is TRUE
 
 
 def _all_leaves(finding: Finding) -> Parts:

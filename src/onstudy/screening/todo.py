@@ -62,6 +62,7 @@ def todo_file(screening: Screening) -> str:
         [
             f"# What {s.trial.id} still needs to know, registration on {s.on.isoformat()}.",
             "# Fill in what you know and leave the rest blank; then: onstudy screen ... --add THIS_FILE",
+            "# (answers added before stay: --add EARLIER_FILE --add THIS_FILE)",
             *_unread(asked),
             f"patient: {_quoted(s.patient.id)}",
             *(line for key, header in blank.person.items() for line in (*header, f"{key}:  # {_PERSON[key]}")),

@@ -23,6 +23,11 @@ def unread_diagnoses(facts: Iterable[Fact], catalogue: Catalogue) -> tuple[str, 
     return tuple(dict.fromkeys(_called(fact) for fact in unknown))
 
 
+def beside_assumed(assumed: Sequence[str], facts: Iterable[Fact], catalogue: Catalogue) -> tuple[str, ...]:
+    """The same where absences are assumed, of which kinds soever: one may be what is taken as absent."""
+    return unread_diagnoses(facts, catalogue) if assumed else ()
+
+
 def _of_diagnosis(source: str) -> bool:
     """Whether a record is a diagnosis, or is of a file that does not say of what sort its records are."""
     kind, slash, _ = source.partition("/")

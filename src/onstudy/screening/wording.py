@@ -200,7 +200,7 @@ def of_codes(part: Finding, node: e.Member, catalogue: Catalogue) -> Said:
     if fact is None or not isinstance(value, e.Field) or found is fact.value or not isinstance(found, frozenset):
         return Said(f"{subject(part, value, catalogue)} is {_code_text(part, value, catalogue)}")
     head, meets = fact_text(fact, catalogue), found <= node.members
-    if value.name not in fact.attributes and value.name not in catalogue.kinds[fact.kind].components:
+    if value.name not in fact.attributes:
         return Said(f"{head}: {_by_silence(part, value.name, asked if meets else f'not {asked}', catalogue)}", True)
     said = _code_text(part, value, catalogue)
     if value.name not in _NAMING or said.lower() not in head.lower():
@@ -214,10 +214,11 @@ def _by_silence(part: Finding, name: str, then: str, catalogue: Catalogue) -> st
     """What a detail is that nobody stated: what silence means or, without a meaning, what a recorded "no" leaves."""
     fact = part.about
     assert fact is not None
-    entry = catalogue.attribute(fact.kind, name)
+    component = catalogue.kinds[fact.kind].components.get(name)
+    entry = catalogue.attribute(fact.kind, name) if component is None else catalogue.kinds[component]
     words = name.replace("_", " ")
     if entry is not None and entry.silence is not None:
-        values = catalogue.value_sets.get(entry.values)
+        values = catalogue.codes_of(component) if component is not None else catalogue.codes_of(fact.kind, name)
         member = values.members.get(entry.silence) if values is not None else None
         return f"{words} not stated, taken as {member.label if member is not None else in_words(entry.silence)}"
     return f"{words} not stated, and by a recorded “no” {then}"
