@@ -233,8 +233,15 @@ def test_what_a_closed_cohort_needs_until_it_opens_is_a_task_too() -> None:
 
 
 def test_nothing_to_do_leaves_the_section_out() -> None:
-    assert tasks(screening("ELIGIBLE")) == []
-    assert "What to do next" not in page("ELIGIBLE").text
+    """His heart's result of February is 34 days old; with one of March nothing is left to do."""
+    patient = patients()["ELIGIBLE"]
+    newer = tuple(
+        replace(fact, start=on_day(ON.toordinal())) if fact.kind == "lvef" else fact for fact in patient.facts
+    )
+    s = screened(replace(patient, facts=newer))
+    assert tasks(s) == []
+    assert "What to do next" not in Page.of(worksheet(s)).text
+    assert "What to do next" in page("ELIGIBLE").text
 
 
 def test_what_expires_and_what_clears_stand_soonest_first() -> None:
@@ -342,9 +349,18 @@ def test_a_result_older_than_advised_is_said_in_its_row() -> None:
 def test_problems_stand_at_the_end_and_those_that_cost_a_fact_come_first() -> None:
     rows = page("UNDECIDED").rows
     found = [row for row in rows if row[0].startswith("worksheet_patients.yaml")]
-    assert [row[2] for row in found] == sorted((row[2] for row in found), reverse=True)
+    assert [row[2] for row in found] == sorted(row[2] for row in found)
+    assert {row[2] for row in found} == {"Not used", "Used as recorded"}
     assert any("there is no kind 'nonsense'" in row[1] and row[2] == "Not used" for row in found)
     assert "None: everything in the record could be read." in page("EMPTY").text
+
+
+def test_what_was_not_used_is_said_before_the_verdicts_and_leads_to_the_list() -> None:
+    lost = sum(not problem.fact_kept for problem in screening("UNDECIDED").problems)
+    top = worksheet(screening("UNDECIDED")).partition('class="cards"')[0]
+    assert f"{lost} entr{'ies' if lost > 1 else 'y'} of the record could not be used." in top
+    assert '<a href="#problems">Which, and why</a>' in top
+    assert "could not be used" not in page("ELIGIBLE").text
 
 
 def test_many_problems_are_cut_off_and_counted() -> None:

@@ -110,9 +110,10 @@ def test_the_worksheet_has_its_windows_as_a_time_line(client: TestClient) -> Non
     ({"example": "../../etc/passwd"}, "", "There is no such example."),
     ({}, "<xml/>", "is XML"),
     ({}, "{}", "holds no"),
-    ({}, "   ", "The file is empty."),
-    ({}, b"\xff\xfe\x00", "not text in UTF-8"),
-    ({}, b"\x1f\x8b\x00\x00", "damaged or cut off"),
+    ({}, "   ", "record.json is empty."),
+    ({}, b"\xff\xfe\x00", "record.json is not text in UTF-8"),
+    ({}, b"\x1f\x8b\x00\x00", "record.json is packed, and damaged or cut off"),
+    ({"example": "in-four-days.json"}, PATIENT, "record.json and an example were both chosen. Take one"),
 ])  # fmt: skip
 def test_what_cannot_be_used_is_told_beside_its_field(
     client: TestClient, fields: dict[str, str], record: str | bytes, says: str
@@ -131,11 +132,86 @@ def test_a_record_may_have_five_megabytes(client: TestClient) -> None:
     assert too_large.status_code == 422 and "at most 5 MB" in too_large.text
 
 
-def test_of_several_patients_one_is_chosen(client: TestClient) -> None:
-    both = PATIENT + "---\n" + PATIENT.replace("P1", "P2").replace("1955", "1990")
-    page = first(client, both, "two.yaml")
-    assert "<bdi>P1</bdi> for NCT03739814" in page.text and re.search(r'<option value="1"\s*>P2', page.text)
-    assert "<bdi>P2</bdi> for NCT03739814" in again(client, page.text, who="1").text
+def bundle_of(*names: str) -> str:
+    """The records of several examples in one FHIR bundle."""
+    several = [json.loads(example(name)) for name in names]
+    return json.dumps({**several[0], "entry": [entry for one in several for entry in one["entry"]]})
+
+
+@pytest.mark.parametrize(("name", "record", "people"), [
+    ("two.yaml", PATIENT + "---\n" + PATIENT.replace("P1", "P2").replace("1955", "1990"), ["P1", "P2"]),
+    ("two.json", bundle_of("cohort-1-eligible.json", "data-missing.json"), ["cohort-1-eligible", "data-missing"]),
+])  # fmt: skip
+def test_of_several_patients_one_is_asked_for_by_name(
+    client: TestClient, name: str, record: str, people: list[str]
+) -> None:
+    asks = first(client, record, name)
+    assert asks.status_code == 422 and f"{name} holds 2 patients: choose one." in text(asks.text)
+    choice = re.search(r'<select[^>]* name="who".*?</select>', asks.text, re.DOTALL)
+    assert choice is not None and re.findall(r'value="(\d)"\s*>([^<]+)<', choice[0]) == [
+        *zip("01", people, strict=True)
+    ]
+    second = again(client, asks.text, trial="NCT03739814", who="1")
+    assert f"<bdi>{people[1]}</bdi> for NCT03739814" in second.text
+    assert f"<bdi>{people[1]}</bdi> for NCT03739814" in again(client, second.text).text
+    assert json.loads(again(client, second.text, f"{HERE}/json").text)["patient"] == people[1]
+    for nobody in ("2", "x", "-1", ""):
+        assert "choose one" in again(client, asks.text, trial="NCT03739814", who=nobody).text
+
+
+def test_another_patient_of_the_record_has_none_of_the_answers(client: TestClient) -> None:
+    """What was added is one patient's: on the way to the other it is left behind."""
+    asks = first(client, bundle_of("data-missing.json", "cohort-1-eligible.json"), "two.json").text
+    page = again(client, asks, trial="NCT03739814", who="0").text
+    page = again(client, page, **{field_of(page, "lvef", "value"): "60"}).text
+    assert "What you added" in page and "Another of the 2 patients" in text(page)
+    choice = again(client, page, choose="yes")
+    assert choice.status_code == 200 and "Which patient" not in choice.text
+    assert carried(choice.text)["start"] == "2026-03-18T09:00"
+    other = again(client, choice.text, trial="NCT03739814", who="1").text
+    assert "<bdi>cohort-1-eligible</bdi>" in other and "What you added" not in other
+
+
+def test_after_an_error_elsewhere_the_file_need_not_be_chosen_again(client: TestClient) -> None:
+    page = first(client, PATIENT, "p.yaml", on="soon")
+    assert page.status_code == 422 and "Taken: <bdi>p.yaml</bdi>." in page.text
+    assert again(client, page.text, trial="NCT03739814", on="2026-03-16").status_code == 200
+    page = first(client, PATIENT, "p.yaml", start="2026-03-01")
+    assert 'id="start-error"' in page.text and carried(page.text)["start"] == "2026-03-01"
+    assert again(client, page.text, trial="NCT03739814", start="").status_code == 200
+    newer = client.post(
+        HERE, data={**carried(page.text), **DATES}, files={"file": ("q.yaml", PATIENT.replace("P1", "Q1"))}
+    )
+    assert "<bdi>Q1</bdi> for NCT03739814" in newer.text
+    assert "choose it again" in first(client, "   ").text
+
+
+def test_what_is_far_too_large_leads_back_to_the_form(client: TestClient) -> None:
+    page = first(client, b"x" * (20 * 1024 * 1024 + 1))
+    assert page.status_code == 413 and '<a class="usa-button" href="/coordinator">Back to the form</a>' in page.text
+    assert "how large a file may be" in page.text and "at once" not in page.text
+
+
+def test_the_top_says_what_the_worksheet_rests_on(client: TestClient) -> None:
+    page = first(client, example="cohort-1-eligible.json").text
+    top = text(page[: page.index('class="verdicts"')])
+    assert "Step 1 registration 2026-03-16" in top and "2026-03-18T09:00" in top and "Trial file version 1.0" in top
+    assert load_trial("NCT03739814").title in top
+
+
+def test_results_older_than_advised_are_said_beside_the_verdict(client: TestClient) -> None:
+    """Registered in November, his laboratory values of March are more than 14, his heart's more than 28 days old."""
+    page = first(client, example="cohort-1-eligible.json", on="2026-11-22", start="2026-11-24T09:00").text
+    verdicts = text(page[page.index('<ul class="verdicts">') : page.index("Worksheet (HTML)")])
+    assert "Cohort C1 Eligible 7 values are older than advised" in verdicts
+    assert verdicts.count("older than advised") == 1
+    assert 'href="#renew"' in page and "To measure again 7" in text(page)
+    assert "older than advised" not in first(client, example="cohort-1-eligible.json").text
+
+
+def test_what_could_not_be_used_is_said_on_top(client: TestClient) -> None:
+    page = first(client, PATIENT + "  - {kind: no_such_kind, value: 1}\n", "p.yaml").text
+    assert "1 entry of the record could not be used" in text(page[: page.index("Worksheet (HTML)")])
 
 
 # Answering --------------------------------------------------------------------------------------------------------
@@ -163,7 +239,7 @@ def test_answers_change_the_verdict_and_what_changed_is_listed(client: TestClien
     page = again(client, page, **answers).text
     rows = changed(page)
     assert "Cohort C1 Undetermined Eligible" in rows and "S1-18 Unknown Met" in rows
-    assert "answers on the page" in page
+    assert '<bdi class="source">answer 2 on the page</bdi>' in page and "page facts[" not in page
     nothing = again(client, page).text
     assert "Nothing: every verdict and every criterion stands as before." in nothing
     file = again(client, nothing, f"{HERE}/facts")
@@ -188,6 +264,47 @@ def test_the_facts_added_go_back_in_with_add(client: TestClient) -> None:
     assert [c["verdict"] for c in shown["cohorts"]] == [c.verdict for c in s.cohorts]
 
 
+def added(html: str) -> dict[str, str]:
+    """The list of what was added: what each says, and what takes it out."""
+    part = html[html.index("What you added") : html.index('id="settings"')]
+    rows = re.findall(r'<li>(.*?)<button.*? value="([^"]+)".*?</li>', part, re.DOTALL)
+    return {text(said): at for said, at in rows}
+
+
+def test_an_answer_can_be_taken_out_again(client: TestClient) -> None:
+    before = first(client, example="data-missing.json").text
+    answers = {
+        field_of(before, "bcr_abl1", "value"): "positive",
+        field_of(before, "lvef", "value"): "60",
+        field_of(before, "lvef", "on"): "2026-03-10",
+    }
+    page = again(client, before, **answers).text
+    wrong, right = added(page)
+    assert wrong.startswith("BCR-ABL1: positive") or "positive" in wrong
+    assert right == "Left ventricular ejection fraction: 60 %; Date 2026-03-10 (answer 2 on the page)"
+    page = again(client, page, out=added(page)[wrong]).text
+    assert [said.partition(" (")[0] for said in added(page)] == [
+        "Left ventricular ejection fraction: 60 %; Date 2026-03-10"
+    ]
+    assert "C1-02 Not met Unknown" in changed(page)
+    assert "positive" not in again(client, page, f"{HERE}/facts").text
+    page = again(client, page, out="facts.0").text
+    assert "What you added" not in page
+    unadded = json.loads(again(client, before, f"{HERE}/json").text)
+    assert json.loads(again(client, page, f"{HERE}/json").text) == unadded
+
+
+def test_that_there_was_no_other_and_the_date_of_birth_can_be_taken_out(client: TestClient) -> None:
+    page = first(client, PATIENT.replace("born: 1955-06-20\n", ""), "p.yaml").text
+    page = again(client, page, born="1955-06-20", complete="seizure").text
+    assert list(added(page).values()) == ["born", "complete.seizure"]
+    page = again(client, page, out="complete.seizure").text
+    assert added(page) == {"Date of birth: 1955-06-20": "born"}
+    page = again(client, page, out="no.such").text
+    assert added(page) == {"Date of birth: 1955-06-20": "born"}
+    assert "What you added" not in again(client, page, out="born").text
+
+
 def test_that_there_was_no_other_is_an_answer(client: TestClient) -> None:
     page = first(client, example="infarction-undated.json").text
     page = again(
@@ -203,6 +320,40 @@ def test_an_answer_that_cannot_be_read_stays_where_it_was_written(client: TestCl
     assert answer.status_code == 422
     assert 'value="sixty"' in answer.text and "not a number with a unit" in answer.text
     assert "S1-04 Unknown Met" in changed(answer.text)
+
+
+@pytest.mark.parametrize(("kind", "fields", "says"), [
+    ("lvef", {"value": "60", "on": "soon"}, "Date cannot be read: write YYYY"),
+    ("creatinine", {"value": "0.9", "uln": "x"}, "Upper limit of normal is not a number with a unit"),
+    ("creatinine", {"value": "1,200"}, "Answer is not a number with a unit, as in 1.8 mg/dL"),
+    ("creatinine", {"value": "1,200"}, "(write a decimal point, not a comma)"),
+    ("ecog", {"value": "7"}, "The value of ECOG performance status lies outside 0 to 5"),
+    ("csf_examination", {"wbc": "five"}, "White"),
+])  # fmt: skip
+def test_what_is_wrong_is_said_in_the_words_of_the_form(
+    client: TestClient, kind: str, fields: dict[str, str], says: str
+) -> None:
+    record = PATIENT.partition("facts:")[0]
+    page = first(client, record, "p.yaml").text
+    answer = again(client, page, **{field_of(page, kind, key): value for key, value in fields.items()})
+    errors = text(answer.text[answer.text.index('id="errors"') : answer.text.index("<h1>")])
+    assert answer.status_code == 422 and says in errors
+    assert not re.search(r"\b(Uln|On|Value) (is|cannot)|\bfacts\[|_", errors)
+
+
+def test_a_date_of_birth_that_cannot_be_read_is_said_beside_its_field(client: TestClient) -> None:
+    page = first(client, PATIENT.replace("born: 1955-06-20\n", ""), "p.yaml").text
+    answer = again(client, page, born="20 June")
+    assert answer.status_code == 422 and "Date of birth cannot be read" in text(answer.text)
+    assert 'value="20 June"' in answer.text
+
+
+@pytest.mark.parametrize("written", ["1,2", "< 1,25", "0,9 mg/dL"])
+def test_a_comma_that_can_only_be_a_decimal_one_is_taken(client: TestClient, written: str) -> None:
+    page = first(client, PATIENT, "p.yaml").text
+    page = again(client, page, **{field_of(page, "creatinine", "value"): written}).text
+    point = written.replace(",", ".").removesuffix(" mg/dL")
+    assert f"Creatinine in serum: {point} mg/dL" in " ".join(added(page))
 
 
 def test_a_date_that_was_there_already_is_no_answer(client: TestClient) -> None:
@@ -247,7 +398,26 @@ def test_settings_that_cannot_be_leave_the_page_as_it_was(client: TestClient, fi
     page = first(client, example="cohort-1-eligible.json").text
     answer = again(client, page, **fields)
     assert answer.status_code == 422 and "Please look at this again" in answer.text
-    assert "Eligible for C1 as recorded." in text(answer.text)
+    said = text(answer.text)
+    assert "Eligible for C1 as recorded." in said
+    assert "What was changed could not be used: this is still the worksheet of registration on 2026-03-16." in said
+    [field] = fields
+    assert f'<a href="#{field}">' in answer.text and f'id="{field}-error"' in answer.text
+    assert not re.search(r"--|therapy_start [0-9]", said)
+
+
+def test_after_an_error_of_a_date_what_was_typed_stays_and_answers_are_kept(client: TestClient) -> None:
+    page = first(client, example="data-missing.json").text
+    typed = {"on": "2026-04-16", field_of(page, "lvef", "value"): "60"}
+    answer = again(client, page, **typed)  # the treatment would now begin before the registration
+    assert answer.status_code == 422
+    assert carried(answer.text)["on"] == "2026-04-16"
+    assert "Start of protocol therapy (inotuzumab ozogamicin, Course IA day 1) 2026-03-18T09:00 lies before" in text(
+        answer.text
+    )
+    assert "Left ventricular ejection fraction: 60 %" in " ".join(added(answer.text))
+    right = again(client, answer.text, **{"anchor.therapy_start": "2026-04-18"}).text
+    assert "Step 1 registration 2026-04-16" in text(right) and len(added(right)) == 1
 
 
 # To take away -------------------------------------------------------------------------------------------------------
@@ -302,4 +472,14 @@ def test_the_record_is_in_no_log_no_address_and_no_file(
     assert page.status_code == 200 and "SECRET7" not in str(page.url)
     assert again(client, page.text).status_code == 200
     assert all("SECRET7" not in record.getMessage() for record in caplog.records)
-    assert page.headers["cache-control"] == "no-store"
+
+
+def test_only_the_browser_that_asked_may_show_a_page_again(client: TestClient) -> None:
+    """On Back it shows the page it has, where `no-store` would have the form sent once more; what is taken away stays
+    out of every cache.
+    """
+    page = first(client, example="cohort-1-eligible.json")
+    assert page.headers["cache-control"] == "private, no-cache"
+    assert client.get(HERE).headers["cache-control"] == "private, no-cache"
+    for path in ("worksheet", "json", "facts"):
+        assert again(client, page.text, f"{HERE}/{path}").headers["cache-control"] == "no-store"

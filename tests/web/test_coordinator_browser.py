@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from importlib.resources import files
 from pathlib import Path
 
@@ -14,8 +15,12 @@ pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 HERE = "/coordinator"
 
 
-def upload(page: Page, name: str) -> None:
-    record = files("onstudy").joinpath("examples", name).read_bytes()
+def example(name: str) -> bytes:
+    return files("onstudy").joinpath("examples", name).read_bytes()
+
+
+def upload(page: Page, name: str, record: bytes = b"") -> None:
+    record = record or example(name)
     page.locator("#file").set_input_files({"name": name, "mimeType": "application/json", "buffer": record})
     page.locator("#trial").select_option("NCT03739814")
     page.locator("#on").fill("2026-03-16")
@@ -75,6 +80,60 @@ def test_both_pages_are_accessible(site: Site, width: int) -> None:
     page.evaluate("document.querySelectorAll('details').forEach(part => { part.open = true })")
     expect(page.locator("#errors")).to_be_focused()
     assert site.faults(page) == [] and site.overflow(page) == 0
+
+
+@pytest.mark.parametrize("width", [320, 1280])
+def test_the_choice_of_a_patient_and_what_was_added_are_accessible(site: Site, width: int) -> None:
+    several = [json.loads(example(name)) for name in ("cohort-1-eligible.json", "data-missing.json")]
+    both = json.dumps({**several[0], "entry": [entry for one in several for entry in one["entry"]]})
+    page = site.visit(HERE, width=width).page
+    upload(page, "two.json", both.encode())
+    assert site.faults(page) == [] and site.overflow(page) == 0
+    page.get_by_label("Patient", exact=True).select_option("data-missing")
+    page.get_by_role("button", name="Screen").click()
+    answer(page, "lvef", value="60")
+    page.locator("summary#settings").click()
+    page.locator("#on").fill("2026-11-22")
+    page.locator("#on").press("Enter")
+    expect(page.get_by_role("heading", name="What you added")).to_be_visible()
+    expect(page.locator("#on-error, [id='anchor.therapy_start-error']")).to_be_visible()
+    assert site.faults(page) == [] and site.overflow(page) == 0
+    page.locator('[name="anchor.therapy_start"]').fill("2026-11-24")
+    page.get_by_role("button", name="Screen again").first.click()
+    expect(page.get_by_role("link", name="values are older than advised").first).to_be_visible()
+    assert site.faults(page) == [] and site.overflow(page) == 0
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_an_answer_is_taken_out_with_a_button(site: Site, javascript: bool) -> None:
+    page = site.visit(HERE, javascript=javascript).page
+    upload(page, "data-missing.json")
+    answer(page, "lvef", value="6")
+    page.get_by_role("button", name="Screen again").last.click()
+    expect(page.get_by_role("row", name="S1-18 Unknown Not met")).to_be_visible()
+    page.get_by_role("button", name="Take out: Left ventricular ejection fraction, 6 %").click()
+    expect(page.get_by_role("row", name="S1-18 Not met Unknown")).to_be_visible()
+    expect(page.get_by_role("heading", name="What you added")).to_have_count(0)
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_back_shows_the_worksheet_before_and_goes_on_from_there(site: Site, javascript: bool) -> None:
+    page = site.visit(HERE, javascript=javascript).page
+    upload(page, "data-missing.json")
+    page.locator("summary#settings").click()
+    page.locator("#on").fill("2026-03-18")
+    page.get_by_role("button", name="Screen again").first.click()
+    rests_on = page.locator(".basis dd").first
+    expect(rests_on).to_have_text("2026-03-18")
+    page.go_back()
+    expect(rests_on).to_have_text("2026-03-16")
+    page.go_back()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Screen a patient")
+    page.go_forward()
+    expect(rests_on).to_have_text("2026-03-16")
+    answer(page, "lvef", value="60")
+    page.get_by_role("button", name="Screen again").last.click()
+    expect(page.get_by_role("heading", name="What you added")).to_be_visible()
 
 
 def test_the_worksheet_keeps_its_own_style_to_itself(site: Site) -> None:

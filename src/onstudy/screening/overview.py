@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from onstudy.criteria.finding import Reason
 from onstudy.criteria.trial import Severity
+from onstudy.screening.aged import aged, counted
 from onstudy.screening.explain import because
 from onstudy.screening.missing import Question, others_on_record
 from onstudy.screening.rows import anchors, improves
@@ -22,7 +23,7 @@ from onstudy.screening.screen import (
     Screening,
 )  # fmt: skip
 from onstudy.screening.timeline import VERDICT_WORDS
-from onstudy.screening.unread import sentence
+from onstudy.screening.unread import beside_assumed, sentence
 from onstudy.screening.wording import fact_text, label, phrases
 from onstudy.values.calendar import show_day
 
@@ -30,6 +31,7 @@ _REASONS_SHOWN, _UNKNOWN_SHOWN, _SETS_SHOWN, _LONGEST_SET, _UNREAD_SHOWN = 6, 12
 _CLASSES = ("missing", "to_do", "to_confirm")
 _OBTAIN = "Somebody must find or measure this."
 _DO = "Joining the trial brings this about."
+_RENEW = "Older on the registration date than the trial file advises. The verdict stands; a person decides."
 _CONFIRM = "The record does not settle it. Once it is confirmed that there is none, or no other, it no longer counts."
 
 
@@ -79,6 +81,7 @@ class Card:
     title: str
     verdict: str
     said: str
+    aged: str  # how many of its results are older than advised; "" where none is
     deciders: tuple[Decider, ...]
     further: tuple[tuple[str, str], ...]  # id and anchor of the rows beyond those
     unknown: tuple[tuple[str, str], ...]  # and of the unknown ones
@@ -95,6 +98,7 @@ def card(cohort: CohortResult, s: Screening) -> Card:
         title=cohort.title,
         verdict=cohort.verdict,
         said=_said(cohort, s),
+        aged=counted(aged(s, [cohort])),
         deciders=tuple(_decider(name, at[name], s) for name in against[:_REASONS_SHOWN]),
         further=tuple((name, at[name]) for name in against[_REASONS_SHOWN:]),
         unknown=tuple((name, at[name]) for name in _unknown(cohort, s)),
@@ -187,6 +191,7 @@ def tasks(s: Screening) -> list[TaskList]:
         TaskList("obtain", "To obtain", _OBTAIN, tuple(_merged(_open(s, "missing"), s))),
         TaskList("do", "To do", _DO, tuple(_merged(_open(s, "to_do"), s))),
         TaskList("confirm", "To confirm", _CONFIRM, tuple(_merged(_open(s, "to_confirm"), s))),
+        TaskList("renew", "To measure again", _RENEW, tuple(_renewals(s))),
     ]
     return [one for one in made if one.tasks]
 
@@ -228,15 +233,32 @@ def _task(kind: str, cohorts: tuple[str, ...], questions: list[Question], s: Scr
     )
 
 
+def _renewals(s: Screening) -> Iterator[Task]:
+    """The results older than advised, each once for all cohorts it matters to."""
+    at = anchors(s.trial)
+    mine = {cohort.id: {one.fact.id for one in aged(s, [cohort])} for cohort in s.cohorts}
+    for one in aged(s, s.cohorts):
+        yield Task(
+            kind=label(one.fact.kind, s.catalogue),
+            ask="",
+            why=one.why,
+            about=(fact_text(one.fact, s.catalogue),),
+            criteria=tuple((name, at[name]) for name in one.criteria),
+            cohorts=tuple(name for name, facts in mine.items() if one.fact.id in facts),
+            unread="",
+        )
+
+
 def _unread(questions: list[Question]) -> str:
     count = max(len(one.unread) for one in questions)
     return "" if not count else f"{count} diagnos{'es' if count > 1 else 'is'} not read"
 
 
 def unread(s: Screening) -> str:
-    """The diagnoses of the record that could not be read, where one may be what is asked; else ""."""
+    """The diagnoses of the record that could not be read, where one may be what is asked or assumed absent; else ""."""
     asked = (question for cls in _CLASSES for _, several in _open(s, cls) for question in several)
-    return sentence(next((question.unread for question in asked if question.unread), ()), _UNREAD_SHOWN)
+    names = next((question.unread for question in asked if question.unread), ())
+    return sentence(names or beside_assumed(s.assumed_complete, s.patient.facts, s.catalogue), _UNREAD_SHOWN)
 
 
 def _each(lists: Iterable[Iterable[str]]) -> list[str]:

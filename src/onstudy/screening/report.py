@@ -10,6 +10,7 @@ from onstudy.criteria.trial import Severity
 from onstudy.record.catalogue import Catalogue
 from onstudy.record.patient import Fact
 from onstudy.screening import unread
+from onstudy.screening.aged import aged, counted
 from onstudy.screening.decisive import evidence_of
 from onstudy.screening.explain import because, near
 from onstudy.screening.missing import Question
@@ -189,6 +190,11 @@ _WIDEST = (32, 6, 21)
 
 
 def _waits(cohort: CohortResult, s: Screening) -> str:
+    old = aged(s, [cohort])
+    return "; ".join(said for said in (counted(old), _awaited(cohort, s)) if said)
+
+
+def _awaited(cohort: CohortResult, s: Screening) -> str:
     if cohort.earliest is not None:
         return "" if cohort.earliest == s.on.toordinal() else f"from {show_day(cohort.earliest)}"
     if cohort.verdict == INELIGIBLE:
@@ -204,7 +210,10 @@ def _wrapped(text: str, first: str, rest: str | None = None) -> list[str]:
 
 
 def _cohort_text(cohort: CohortResult, s: Screening) -> list[str]:
-    lines = [f"{cohort.id}  {VERDICT_WORDS[cohort.verdict]}", *_wrapped(cohort.title, "    ")]
+    old = aged(s, [cohort])
+    lines = [f"{cohort.id}  {VERDICT_WORDS[cohort.verdict]}"]
+    lines += _wrapped(f"mind: {counted(old)}", "    ") if old else []
+    lines += _wrapped(cohort.title, "    ")
     if cohort.verdict == INELIGIBLE:
         lines += _wrapped(f"not met: {', '.join(cohort.deciding)}", "    ")
     if cohort.earliest and cohort.earliest > s.on.toordinal():
@@ -212,6 +221,12 @@ def _cohort_text(cohort: CohortResult, s: Screening) -> list[str]:
     elif cohort.earliest_if_confirmed and cohort.earliest_if_confirmed > s.on.toordinal():
         lines += _wrapped(f"from {show_day(cohort.earliest_if_confirmed)}, once confirmed", "    ")
     lines += _open_text(cohort)
+    names = unread.beside_assumed(s.assumed_complete, s.patient.facts, s.catalogue)
+    if names and cohort.verdict != INELIGIBLE and not _unread_among(cohort):
+        said = f"{unread.sentence(names)} Look whether one of them is what was assumed absent."
+        lines += _wrapped(said, "    mind: ", "      ")
+    for one in old:
+        lines += _wrapped(f"{one.fact.kind} ({', '.join(one.criteria)}: {one.why})", "    renew: ", "      ")
     opening = cohort.opening
     if opening is not None and (then := _open_text(opening)):
         verdict = VERDICT_WORDS[opening.verdict].lower()
@@ -231,10 +246,14 @@ def _open_text(asked: CohortResult | Opening) -> list[str]:
             reasons = ", ".join(reason.replace("_", " ") for reason in question.reasons)
             asks = f"{question.kind} ({', '.join(question.criteria)}: {reasons})"
             lines += _wrapped(asks, f"    {title}: ", "      ")
-    names = next((q.unread for q in (*asked.missing, *asked.to_do, *asked.to_confirm) if q.unread), ())
-    if names:
+    if names := _unread_among(asked):
         lines += _wrapped(f"{unread.sentence(names)} Look whether one of them is asked here.", "    mind: ", "      ")
     return lines
+
+
+def _unread_among(asked: CohortResult | Opening) -> tuple[str, ...]:
+    """The diagnoses that could not be read, where one of them may be what is open."""
+    return next((q.unread for q in (*asked.missing, *asked.to_do, *asked.to_confirm) if q.unread), ())
 
 
 def _criteria_text(s: Screening) -> list[str]:

@@ -19,6 +19,7 @@ from onstudy.record.absence import ALL
 from onstudy.record.catalogue import Catalogue
 from onstudy.record.patient import Fact
 from onstudy.screening import overview, rows
+from onstudy.screening.aged import aged, counted
 from onstudy.screening.blank import BlankRow
 from onstudy.screening.decisive import evidence_of
 from onstudy.screening.screen import (
@@ -144,26 +145,48 @@ def _days(fact: Fact, index: int) -> Iterator[int]:
 # What the result rests on ---------------------------------------------------------------------------------
 
 
-def _cautions(s: Screening) -> list[tuple[str, str]]:
-    """What was assumed or set from outside, stated before anything else is read: a title and a sentence."""
-    found = []
+@dataclass(frozen=True)
+class Caution:
+    """What is stated before anything else is read: a title, a sentence, and where the rest of it stands."""
+
+    title: str
+    said: str
+    more: str = ""  # the words of a link
+    at: str = ""  # the place in the page it leads to
+
+
+def _cautions(s: Screening) -> list[Caution]:
+    """What the verdicts are to be read with: results too old or not used, what was assumed or set from outside."""
+    found = list(_weak(s))
     if s.assumed_complete:
         kinds = ", ".join(label(kind, s.catalogue) for kind in s.assumed_complete)
         named = "everything whose absence may be assumed" if ALL in s.assumed_complete else kinds
-        found.append(("Absences assumed", f"Where nothing is recorded, this worksheet takes it as “no”: {named}."))
+        said = f"Where nothing is recorded, this worksheet takes it as “no”: {named}."
+        found.append(Caution("Absences assumed", said))
     if s.defaults_used:
         named = ", ".join(f"{label(kind, s.catalogue)} {limit}" for kind, limit in rows.default_limits(s))
-        found.append(("Default limits of normal used", f"A result carried no limit of its laboratory: {named}."))
+        found.append(Caution("Default limits of normal used", f"A result carried no limit of its laboratory: {named}."))
     doubtful = {
         fact.id for row in s.criteria if row.finding for fact in evidence_of(row.finding) if rows.unconfirmed_code(fact)
     }
     if doubtful:
-        found.append(
-            ("Codes not confirmed", f"Records that rest on such codes: {len(doubtful)}; each is named in its row.")
-        )
+        said = f"Records that rest on such codes: {len(doubtful)}; each is named in its row."
+        found.append(Caution("Codes not confirmed", said))
     if s.as_known_on:
-        found.append(("As known on a past day", f"Nothing recorded after {s.as_known_on} was used."))
+        found.append(Caution("As known on a past day", f"Nothing recorded after {s.as_known_on} was used."))
     return found
+
+
+def _weak(s: Screening) -> Iterator[Caution]:
+    """Results that are older than advised, and what the record holds that could not be used."""
+    old = aged(s, s.cohorts)
+    if old:
+        said = f"{counted(old)}, counted to {s.on}. The verdict stands; a person decides whether to measure again."
+        yield Caution("Old results", said, "What to measure again", "renew")
+    lost = sum(not problem.fact_kept for problem in s.problems)
+    if lost:
+        said = f"{lost} entr{'ies' if lost > 1 else 'y'} of the record could not be used."
+        yield Caution("Not used", said, "Which, and why", "problems")
 
 
 @dataclass(frozen=True)
@@ -184,7 +207,7 @@ class _Problems:
 def _problems(s: Screening) -> _Problems:
     ordered = sorted(s.problems, key=lambda problem: problem.fact_kept)
     shown = ordered[:MOST_PROBLEMS]
-    fates = {True: "Kept in the record", False: "Not used"}
+    fates = {True: "Used as recorded", False: "Not used"}
     return _Problems(len(ordered), tuple(_Problem(p.where, p.what, fates[p.fact_kept]) for p in shown))
 
 

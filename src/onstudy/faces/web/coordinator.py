@@ -17,26 +17,30 @@ from starlette.datastructures import FormData
 
 from onstudy.engines.view import REGISTRATION
 from onstudy.errors import OnstudyError
-from onstudy.faces.web.coordinator_answers import Given, as_file, asked, given, merged, put_back
+from onstudy.faces.web.coordinator_added import as_file, listed, merged, taken_out
+from onstudy.faces.web.coordinator_answers import Given, asked, given, put_back
 from onstudy.faces.web.coordinator_case import (
     LARGEST,
     Case,
+    Settings,
     assumable,
     changes,
     day,
     examples,
+    located,
     read_settings,
     settings_of,
     uploaded,
 )
 from onstudy.faces.web.pages import render
 from onstudy.faces.web.stock import Stock, stock_of
+from onstudy.screening.aged import aged, counted
 from onstudy.screening.overview import headline
-from onstudy.screening.plain import capital
 from onstudy.screening.rows import anchors
 from onstudy.screening.screen import ELIGIBLE, ELIGIBLE_IF_CONFIRMED, INELIGIBLE, UNDETERMINED, Screening
 from onstudy.screening.timeline import VERDICT_WORDS
 from onstudy.screening.worksheet import worksheet, worksheet_sections, worksheet_style
+from onstudy.values.calendar import show
 
 router = APIRouter(include_in_schema=False)
 Stocked = Annotated[Stock, Depends(stock_of)]
@@ -73,6 +77,7 @@ async def sent(request: Request) -> Sent:
 
 
 Posted = Annotated[Sent, Depends(sent)]
+Fields = Mapping[str, str]
 
 
 @router.get("/coordinator")
@@ -81,41 +86,62 @@ def start(request: Request, stock: Stocked, trial: str = "") -> HTMLResponse:
     return _start(request, stock, {"trial": trial[:40]}, {})
 
 
-def _start(
-    request: Request, stock: Stock, fields: Mapping[str, str], errors: Mapping[str, str], status: int = 200
-) -> HTMLResponse:
-    return render(
+def _start(request: Request, stock: Stock, fields: Fields, errors: Fields, case: Case | None = None) -> HTMLResponse:
+    """The first form. `case` holds a record that can be read: it is carried on, and need not be chosen again."""
+    several = case.patients if case is not None and len(case.patients) > 1 else []
+    page = render(
         request,
         "coordinator/start.html",
-        status,
+        422 if errors else 200,
         trials=[(one.id, f"{one.id}: {one.title}") for one in stock.trials.values()],
         examples=[("", "None: I upload a file"), *examples().items()],
-        fields={"on": stock.today().isoformat(), "start": "", "trial": "", "example": "", **fields},
+        fields={"on": stock.today().isoformat(), "start": "", "trial": "", "example": "", "who": "", **fields},
         errors=errors,
         most=LARGEST >> 20,
+        case=case,
+        people=[("", "Choose a patient"), *((str(n), one.id) for n, one in enumerate(several))] if several else [],
     )
+    return _held(page)
+
+
+def _held(page: HTMLResponse) -> HTMLResponse:
+    """A page that the browser which asked for it may show again on Back; nobody else may keep it.
+
+    With `no-store` a browser has to send the form once more, and asks for that in place of the page.
+    """
+    page.headers["Cache-Control"] = "private, no-cache"
+    return page
 
 
 @router.post("/coordinator")
 def work(request: Request, stock: Stocked, posted: Posted) -> HTMLResponse:
-    """The worksheet, with the form to go on: answers put in, dates changed, screened again."""
+    """The worksheet, with the form to go on: answers put in or taken out, dates changed, screened again."""
     errors = _wrong_start(posted, stock)
-    if errors:
-        named = {name: posted.text(name) for name in ("trial", "on", "start", "example")}
-        return _start(request, stock, named, errors, 422)
-    case = _case(posted, stock)
+    case = _case(posted, stock) if "file" not in errors else None
+    first = _first(posted, case)
+    if case is None or errors or posted.text("choose"):
+        return _start(request, stock, first, errors, case)
     before = read_settings(posted.text("was") and str(posted.form.get("was")))
     filled = given(posted.form, case.patient.id, stock.catalogue)
-    if filled:
-        case = case.with_settings(replace(case.settings, added=merged(case.settings.added, filled.parts)))
+    kept = taken_out(case.settings.added, posted.text("out"))
+    case = case.with_settings(replace(case.settings, added=merged(kept, filled.parts)))
     try:
         screened = case.screened()
     except OnstudyError as error:
+        at, said = located(error, case.trial)
         if before is None:
-            return _start(request, stock, {"trial": case.trial.id, "on": case.settings.on}, {"on": _said(error)}, 422)
-        return _page(request, case.with_settings(before), case.screened(before), None, filled, _said(error))
+            return _start(request, stock, first, {"start" if at.startswith("anchor.") else "on": said}, case)
+        stands = case.with_settings(replace(before, added=case.settings.added))
+        return _page(request, stands, stands.screened(), case.screened(before), filled, case.settings, {at: said})
     earlier = case.screened(before) if before is not None else None
-    return _page(request, case, screened, earlier, filled)
+    return _page(request, case, screened, earlier, filled, case.settings, {})
+
+
+def _first(posted: Sent, case: Case | None) -> dict[str, str]:
+    """What the first form shows again of a form that was sent."""
+    found = {name: posted.text(name) for name in ("trial", "on", "start", "example", "who")}
+    planned = [] if case is None else [text for name, text in case.settings.anchors.items() if text]
+    return found | ({"start": planned[0]} if planned else {})
 
 
 @dataclass(frozen=True)
@@ -128,18 +154,6 @@ class Made:
         return self.html
 
 
-def _said(error: OnstudyError) -> str:
-    """What is wrong with the settings, in the words of the form instead of the command line's options."""
-    text = str(error)
-    for option, label in (
-        ("--until", "Look ahead until"),
-        ("--on", "Registration"),
-        ("--assume-complete", "As absent"),
-    ):
-        text = text.replace(option, label)
-    return capital(text)
-
-
 def _wrong_start(posted: Sent, stock: Stock) -> dict[str, str]:
     """What keeps a form from being screened at all."""
     found = {}
@@ -149,9 +163,11 @@ def _wrong_start(posted: Sent, stock: Stock) -> dict[str, str]:
         found["file"] = "Choose a file, or one of the examples."
     else:
         try:
-            _case(posted, stock).patients  # noqa: B018 - reading it is what may fail
+            case = _case(posted, stock)
+            if not case.chosen and not posted.text("choose"):
+                found["who"] = f"{case.name} holds {len(case.patients)} patients: choose one."
         except OnstudyError as error:
-            found["file"] = str(error).replace(f"{posted.name}: ", "The file ", 1)
+            found["file"] = str(error)
     if stock.trial(posted.text("trial")) is None:
         found["trial"] = "Choose a trial."
     try:
@@ -169,37 +185,50 @@ def _case(posted: Sent, stock: Stock) -> Case:
         trial=trial,
         record=posted.record,
         name=posted.name,
-        who=int(who) if who.isascii() and who.isdigit() and len(who) < 6 else 0,
+        who=int(who) if who.isascii() and who.isdigit() and len(who) < 6 else None,
         settings=settings_of(posted.form, trial),
         catalogue=stock.catalogue,
     )
 
 
 def _page(
-    request: Request, case: Case, s: Screening, earlier: Screening | None, filled: Given, wrong: str = ""
+    request: Request,
+    case: Case,
+    s: Screening,
+    earlier: Screening | None,
+    filled: Given,
+    typed: Settings,
+    wrong: Fields,
 ) -> HTMLResponse:
+    """The worksheet of a case. `typed` stands in the fields: the case's own settings, or those that are `wrong`."""
     entries = asked(s)
     put_back([one for _, several in entries for one in several], filled.wrong)
     errors = [(one.heading, f"{one.label}: {one.error}") for _, several in entries for one in several if one.error]
-    return render(
+    page = render(
         request,
         "coordinator/worksheet.html",
         422 if wrong or filled.wrong else 200,
         case=case,
         s=s,
         headline=headline(s),
-        verdicts=[(one, VERDICT_WORDS[one.verdict], TONES[one.verdict]) for one in s.cohorts],
+        verdicts=[(one, VERDICT_WORDS[one.verdict], TONES[one.verdict], counted(aged(s, [one]))) for one in s.cohorts],
+        dates=[
+            (case.trial.anchors[name].label, show(when) if when else "not planned") for name, when in s.anchors.items()
+        ],
         moments=[(name, point.label) for name, point in case.trial.anchors.items() if name != REGISTRATION],
         assumable=assumable(s),
         asked=entries,
         changed=None if earlier is None else changes(earlier, s),
         was=case.settings.as_text(),
+        typed=typed,
         wrong=wrong,
-        errors=[("settings", wrong)] * bool(wrong) + errors,
+        errors=[*wrong.items(), *errors],
         sections=Made(worksheet_sections(s)),
         anchor=anchors(s.trial),
-        facts_added=len(case.settings.added.get("facts", [])),
+        added=listed(case.settings.added, case.catalogue),
+        lost=sum(not problem.fact_kept for problem in s.problems),
     )
+    return _held(page)
 
 
 # To take away ---------------------------------------------------------------------------------------------

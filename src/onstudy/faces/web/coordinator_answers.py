@@ -15,9 +15,7 @@ from typing import Any
 from starlette.datastructures import FormData
 
 from onstudy.readers.patientfile import patient_from
-from onstudy.readers.patientfile_write import quoted
 from onstudy.record.catalogue import BOOLEAN, COUNT, DATE, NONE, QUANTITY, Catalogue
-from onstudy.record.patient import Patient
 from onstudy.screening.plain import capital
 from onstudy.screening.screen import Screening
 from onstudy.screening.todo import todo_file
@@ -30,6 +28,7 @@ SOURCE = "answers on the page"
 _TITLES = {"to find or measure": "To find or measure", "to do for the study": "To do for the study",
            "to confirm": "To confirm"}  # fmt: skip
 _HEADER = re.compile(r"\s*# (?P<criteria>[^:]+?), (?P<title>to [a-z ]+): (?P<why>.*)\.")
+_DECIMAL_COMMA = re.compile(r"^([<>=~ ]*\d+),(\d{1,2}|\d{4,})(?!\d)((?: .*)?)$")
 _LABELS = {
     "value": "Answer",
     "on": "Date",
@@ -76,6 +75,18 @@ class Asked:
         return f"entry-{self.number}"
 
 
+def field_label(kind: str, key: str, catalogue: Catalogue) -> str:
+    """What a person reads for a key of a patient file: of an entry of a kind, or of the person."""
+    if key in _LABELS:
+        return _LABELS[key]
+    found = catalogue.kinds.get(kind)
+    if found is None:
+        return "Date of birth" if kind == "born" else capital(kind)
+    attribute = catalogue.attribute(kind, key)
+    part = catalogue.kinds[found.components[key]] if key in found.components else found
+    return attribute.label if attribute is not None else part.label
+
+
 def asked(s: Screening) -> list[tuple[str, list[Asked]]]:
     """The form of a screening, in the order of the work: title and entries."""
     found = _Reading(s).all()
@@ -120,12 +131,11 @@ class _Reading:
     def _new(self, kind: str) -> Asked:
         header = _HEADER.fullmatch(self.header)
         assert header is not None, "an entry follows the line that says why it is asked"
-        entry = self.catalogue.kinds.get(kind)
         one = Asked(
             number=len(self.found),
             title=header["title"],
             kind=kind,
-            label=entry.label if entry is not None else "Date of birth",
+            label=field_label(kind, "kind", self.catalogue),
             ask=self.ask,
             why=header["why"],
             criteria=header["criteria"],
@@ -160,7 +170,7 @@ class _Reading:
         name, kind = f"{ENTRY}{one.number}.{key}", self.catalogue.kinds[one.kind]
         attribute = self.catalogue.attribute(one.kind, key)
         part = self.catalogue.kinds[kind.components[key]] if key in kind.components else kind
-        label = _LABELS.get(key) or (attribute.label if attribute else part.label)
+        label = field_label(one.kind, key, self.catalogue)
         if key in DATES or key == "uln":
             hint = "YYYY-MM-DD, or with Thh:mm" if key in DATES else ""
             return Blank(name, key, _dated(label, comment), hint, value, unit=kind.unit if key == "uln" else "")
@@ -206,19 +216,57 @@ def given(form: FormData, patient: str, catalogue: Catalogue) -> Given:
     facts = []
     for fields in _filled(form):
         entry = _entry(fields)
-        problems = patient_from({"patient": patient, "facts": [entry]}, SOURCE, catalogue).problems
-        if problems:
-            wrong.append((fields, "; ".join(capital(problem.what) for problem in problems)))
+        said = _faults(entry, patient, catalogue)
+        if said:
+            wrong.append((fields, said))
         else:
             facts.append(entry)
     complete = [kind for kind in form.getlist("complete") if isinstance(kind, str) and kind in catalogue.kinds]
     for key in ("born", "sex"):
         value = form.get(key, "")
-        if isinstance(value, str) and value.strip():
-            parts[key] = value.strip()[:LONGEST]
+        if not isinstance(value, str) or not value.strip():
+            continue
+        written = value.strip()[:LONGEST]
+        problems = patient_from({"patient": patient, key: written}, SOURCE, catalogue).problems
+        if problems:
+            said = "; ".join(_in_words(problem.what, key, key, catalogue) for problem in problems)
+            wrong.append(({"kind": key, key: written}, said))
+        else:
+            parts[key] = written
     parts |= {"complete": complete} if complete else {}
     parts |= {"facts": facts} if facts else {}
     return Given(parts, tuple(wrong))
+
+
+def _faults(entry: Mapping[str, str], patient: str, catalogue: Catalogue) -> str:
+    """What is wrong with an entry, each fault under the label of its field; "" where nothing is."""
+    left = _problems(entry, patient, catalogue)
+    said = []
+    for key, value in entry.items() if left else ():
+        if key not in ("kind", "id"):
+            alone = _problems({"kind": entry["kind"], key: value}, patient, catalogue)
+            said += [_in_words(what, entry["kind"], key, catalogue) + _comma(value) for what in alone if what in left]
+            left = [what for what in left if what not in alone]
+    return "; ".join([*said, *(_in_words(what, entry["kind"], "kind", catalogue) for what in left)])
+
+
+def _problems(entry: Mapping[str, str], patient: str, catalogue: Catalogue) -> list[str]:
+    found = patient_from({"patient": patient, "facts": [dict(entry)]}, SOURCE, catalogue).problems
+    return [problem.what for problem in found]
+
+
+def _in_words(what: str, kind: str, key: str, catalogue: Catalogue) -> str:
+    """A fault in the words of the form: the label of its field where the file has a key, the kind by its name."""
+    first, _, rest = what.partition(" ")
+    if first in (key, "value", *DATES):
+        label = field_label(kind, key if first == "value" and key != "kind" else first, catalogue)
+        what = f"{label} {rest}"
+    what = what.replace(" is not a date: ", " cannot be read: ")
+    return capital(re.sub(rf"\b{re.escape(kind)}\b", field_label(kind, "kind", catalogue), what))
+
+
+def _comma(value: str) -> str:
+    return " (write a decimal point, not a comma)" if "," in value else ""
 
 
 def put_back(entries: Iterable[Asked], wrong: Iterable[tuple[Mapping[str, str], str]]) -> None:
@@ -269,67 +317,9 @@ def _answered(fields: Mapping[str, str]) -> bool:
 
 
 def _with_unit(value: str, unit: str) -> str:
-    """A number on its own in the unit that stands beside its field."""
+    """A number on its own in the unit that stands beside its field; a comma that can only be a decimal one, a point.
+
+    Three digits behind it may be thousands: such a number is left as it is, and refused.
+    """
+    value = _DECIMAL_COMMA.sub(r"\1.\2\3", value)
     return f"{value} {unit}" if unit and re.fullmatch(r"[<>=~ ]*[0-9][0-9., ]*", value) else value
-
-
-# Carried along ----------------------------------------------------------------------------------------------
-
-
-def merged(before: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
-    """What was added so far with what was filled in now; an entry for the same fact is joined to it."""
-    facts: list[dict[str, str]] = [dict(fact) for fact in before.get("facts", [])]
-    for fact in more.get("facts", []):
-        same = next((one for one in facts if fact.get("id") and one.get("id") == fact["id"]), None)
-        if same is not None:
-            same.update(fact)
-        elif fact not in facts:
-            facts.append(dict(fact))
-    complete = list(dict.fromkeys((*before.get("complete", []), *more.get("complete", []))))
-    found = {**before, **more}
-    return found | ({"complete": complete} if complete else {}) | ({"facts": facts} if facts else {})
-
-
-def read_added(text: str) -> dict[str, Any]:
-    """What was added, as a page carries it; nothing where it is not of that form."""
-    try:
-        found = json.loads(text) if text else {}
-    except (ValueError, RecursionError):
-        return {}
-    if not isinstance(found, dict):
-        return {}
-    facts = found.get("facts")
-    kept: dict[str, Any] = {key: str(found[key])[:LONGEST] for key in ("born", "sex") if found.get(key)}
-    if isinstance(found.get("complete"), list):
-        kept["complete"] = [str(kind)[:LONGEST] for kind in found["complete"][:MOST_ENTRIES]]
-    if isinstance(facts, list):
-        kept["facts"] = [
-            {str(key)[:LONGEST]: str(value)[:LONGEST] for key, value in fact.items()}
-            for fact in facts[: 4 * MOST_ENTRIES]
-            if isinstance(fact, dict)
-        ]
-    return kept
-
-
-def as_patient(added: Mapping[str, Any], patient: str, catalogue: Catalogue) -> Patient:
-    """What was added, as a record of its own."""
-    return patient_from({"patient": patient, **added}, SOURCE, catalogue)
-
-
-def as_file(added: Mapping[str, Any], patient: str) -> str:
-    """What was added, as a patient file for `--add`."""
-    lines = [
-        f"patient: {quoted(patient)}",
-        *(f"{key}: {quoted(added[key])}" for key in ("born", "sex") if key in added),
-    ]
-    if added.get("complete"):
-        lines.append(f"complete: [{', '.join(quoted(kind) for kind in added['complete'])}]")
-    facts = added.get("facts", [])
-    lines.append("facts:" if facts else "facts: []")
-    lines += [f"  - {{{_inside(fact)}}}" for fact in facts]
-    return "\n".join(lines) + "\n"
-
-
-def _inside(fact: Mapping[str, str]) -> str:
-    first: Iterable[str] = (key for key in ("kind", "id") if key in fact)
-    return ", ".join(f"{quoted(key)}: {quoted(fact[key])}" for key in dict.fromkeys((*first, *fact)))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import re
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -21,12 +22,14 @@ from starlette.datastructures import FormData, UploadFile
 from onstudy.criteria.trial import Trial
 from onstudy.engines.view import REGISTRATION
 from onstudy.errors import OnstudyError
-from onstudy.faces.web.coordinator_answers import SOURCE, as_patient, read_added
+from onstudy.faces.web.coordinator_added import as_patient, read_added
+from onstudy.faces.web.coordinator_answers import SOURCE
 from onstudy.readers import read_patients
 from onstudy.record.absence import ALL
 from onstudy.record.catalogue import Catalogue
 from onstudy.record.patient import Patient
 from onstudy.screening.answers import with_added
+from onstudy.screening.plain import capital
 from onstudy.screening.rows import STATUS_WORDS
 from onstudy.screening.screen import Screening, screen
 from onstudy.screening.timeline import VERDICT_WORDS
@@ -50,22 +53,24 @@ def example(name: str) -> str:
     return files("onstudy").joinpath("examples", name).read_text(encoding="utf-8")
 
 
-def decoded(data: bytes) -> str:
+def decoded(data: bytes, name: str) -> str:
     """The text of an uploaded record, unpacked where it is packed. Raises `OnstudyError` with what to do."""
     if data.startswith(b"\x1f\x8b"):
         try:
             with gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
                 data = stream.read(LARGEST + 1)
         except (EOFError, zlib.error, OSError):
-            raise OnstudyError("The packed file is damaged or cut off. Get it again.") from None
+            raise OnstudyError(f"{name} is packed, and damaged or cut off. Get it again.") from None
     if len(data) > LARGEST:
-        raise OnstudyError(f"A record may have at most {LARGEST >> 20} MB. Upload one patient at a time.")
+        raise OnstudyError(
+            f"{name} is too large: a record may have at most {LARGEST >> 20} MB. Upload one patient at a time."
+        )
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise OnstudyError("The file is not text in UTF-8. Save it as UTF-8, as JSON, YAML or CSV.") from None
+        raise OnstudyError(f"{name} is not text in UTF-8. Save it as UTF-8, as JSON, YAML or CSV.") from None
     if not text.strip():
-        raise OnstudyError("The file is empty.")
+        raise OnstudyError(f"{name} is empty. Choose a file with a record in it.")
     return text
 
 
@@ -113,7 +118,7 @@ class Case:
     trial: Trial
     record: str
     name: str
-    who: int
+    who: int | None  # the place of the patient in the record; None where nobody was chosen
     settings: Settings
     catalogue: Catalogue
 
@@ -123,9 +128,14 @@ class Case:
         return read_patients(self.name, self.record.encode("utf-8", "surrogatepass"), self.catalogue)
 
     @property
+    def chosen(self) -> bool:
+        """Whether it is certain who is screened: the only one, or the one that was named."""
+        return len(self.patients) == 1 or (self.who is not None and self.who < len(self.patients))
+
+    @property
     def patient(self) -> Patient:
         """The one who is screened."""
-        return self.patients[min(self.who, len(self.patients) - 1)]
+        return self.patients[self.who or 0] if len(self.patients) > 1 else self.patients[0]
 
     def screened(self, settings: Settings | None = None) -> Screening:
         """The screening. Raises `OnstudyError` for dates and kinds that cannot be."""
@@ -167,11 +177,36 @@ def moment(text: str, label: str) -> When:
         raise OnstudyError(f"{label}: write a day as YYYY-MM-DD, or with its time as YYYY-MM-DDThh:mm.") from None
 
 
+def located(error: OnstudyError, trial: Trial) -> tuple[str, str]:
+    """The field of the form that an error of the settings is about, and the error in the words of the form."""
+    moments = {name: capital(point.label) for name, point in trial.anchors.items() if name != REGISTRATION}
+    text = str(error)
+    for word, label in {**_OPTIONS, **moments}.items():
+        text = _renamed(text, word, label)
+    text = capital(text)
+    fields = {"until": _OPTIONS["--until"], "assume": _OPTIONS["--assume-complete"]}
+    fields |= {f"anchor.{name}": label for name, label in moments.items()}
+    return next((name for name, label in fields.items() if text.startswith(label)), "on"), text
+
+
+_OPTIONS = {"--until": "Look ahead until", "--on": "Registration", "--assume-complete": "As absent"}
+
+
+def _renamed(text: str, word: str, label: str) -> str:
+    return re.sub(rf"(?<![\w-]){re.escape(word)}(?![\w-])", lambda _: label, text)
+
+
 async def uploaded(form: FormData) -> tuple[str, str]:
-    """The record a form brings and the name of its file: a new file, an example, or what the page before carried."""
+    """The record a form brings and the name of its file: a new file, an example, or what the page before carried.
+
+    Raises `OnstudyError` where a new file and an example are both given, and for a file that is no text.
+    """
     file, chosen = form.get("file"), _text(form, "example")
     if isinstance(file, UploadFile) and file.filename:
-        return decoded(await file.read(LARGEST + 1)), file.filename.rpartition("/")[2][:80]
+        name = file.filename.rpartition("/")[2][:80]
+        if chosen:
+            raise OnstudyError(f"{name} and an example were both chosen. Take one: the file again, or the example.")
+        return decoded(await file.read(LARGEST + 1), name), name
     if chosen:
         return example(chosen), chosen
     return _text(form, "record", LARGEST), _text(form, "name") or "record"
