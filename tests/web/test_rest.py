@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import date
 from importlib.resources import files
 from typing import Any
@@ -12,9 +13,11 @@ from fastapi.testclient import TestClient
 from tests.web.conftest import TODAY
 
 from onstudy import load_trial, read_patients, screen
+from onstudy.faces.web.rest_models import MOMENT
 from onstudy.faces.web.stock import Stock
 from onstudy.registry.results import to_json
 from onstudy.registry.search import Query, search
+from onstudy.values.calendar import parse_when
 
 API = "/api/onstudy/v1"
 PATIENT = {
@@ -98,6 +101,21 @@ def test_what_cannot_be_used_is_refused_clearly(
     assert answer.status_code == status and says in detail(answer)
 
 
+@pytest.mark.parametrize(
+    ("moment", "is_one"),
+    [
+        ("0000-00-00", False), ("2026-02-29", False), ("2024-02-29", True), ("1900-02-29", False),
+        ("2000-02-29", True), ("2026-04-31", False), ("2026-12-31T23:59", True), ("2026-12-31T24:00", False),
+        ("1849-12-31", False), ("1850-01-01", True), ("2026-03-18T09:00+13:59", True), ("2200-01-01", False),
+    ],
+)  # fmt: skip
+def test_the_document_takes_the_moments_there_are(moment: str, is_one: bool) -> None:
+    """What the pattern takes can be read, so that no request that fits the document is refused for its date."""
+    assert bool(re.search(MOMENT, moment)) is is_one
+    if is_one:
+        parse_when(moment)
+
+
 def test_everything_wrong_is_told_at_once(client: TestClient) -> None:
     said = detail(ask(client, patient={"x": 1}, anchors={"nothing": "2026-03-18"}, assume_complete=["lvef"]))
     assert len(said.splitlines()) == 3
@@ -146,15 +164,25 @@ def test_every_filter_is_taken(client: TestClient, params: dict[str, Any]) -> No
 
 
 @pytest.mark.parametrize(("params", "says"), [
-    ({"age": "old"}, "age"), ({"age": "-1"}, "age"), ({"zip": "1234"}, "zip"), ({"zip": "00000"}, "ZIP"),
+    ({"age": "old"}, "age"), ({"age": "-1"}, "age"), ({"zip": "1234"}, "zip"),
     ({"within": "10"}, "place to measure from"), ({"sort": "distance"}, "place to measure from"),
     ({"zip": "35294", "city": "Birmingham, AL"}, "give one of them"), ({"phase": "9"}, "phase"),
-    ({"status": "closed"}, "status"), ({"country": "Narnia"}, "country"), ({"wrods": "leukemia"}, "wrods"),
+    ({"status": "closed"}, "status"), ({"wrods": "leukemia"}, "wrods"),
     ({"page": "0"}, "page"), ({"size": "1001"}, "size"), ({"id": "NCT1"}, "id"),
 ])  # fmt: skip
 def test_what_is_wrong_in_a_search_is_told(client: TestClient, params: dict[str, str], says: str) -> None:
     answer = client.get(f"{API}/find", params=params)
     assert answer.status_code == 422 and says in detail(answer)
+
+
+@pytest.mark.parametrize(("params", "says"), [
+    ({"zip": "00000"}, "ZIP"), ({"country": "Narnia"}, "country"), ({"city": "Nowhereville"}, "no site lies in"),
+    ({"city": "0"}, "no site lies in"),
+])  # fmt: skip
+def test_a_place_that_is_not_there_is_not_found(client: TestClient, params: dict[str, str], says: str) -> None:
+    """The request is as documented, so it is not refused: 404, as for a trial that is not there."""
+    answer = client.get(f"{API}/find", params=params)
+    assert answer.status_code == 404 and says in detail(answer)
 
 
 # Trials -----------------------------------------------------------------------------------------------------------

@@ -16,10 +16,10 @@ from starlette.datastructures import QueryParams
 from tests.registry.studies import site as place
 from tests.registry.studies import store_of, study
 from tests.web.conftest import TODAY
-from tests.web.pages import hits, text
+from tests.web.pages import headings, hits, text
 
 from onstudy.faces.web.app import create_app
-from onstudy.faces.web.asked import asked, suggestion
+from onstudy.faces.web.meant import taken_apart
 from onstudy.faces.web.stock import Stock
 from onstudy.registry import shipped
 
@@ -210,16 +210,214 @@ def test_the_table_holds_all_of_a_search(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "meant"),
+    ("words", "apart"),
     [
-        ("leukemia 67 35294", "/trials?q=leukemia&zip=35294&age=67"),
-        ("breast cancer, 52 years old, ZIP code 20892", "/trials?q=breast+cancer&zip=20892&age=52"),
-        ("leukemia 35294", "/trials?q=leukemia&zip=35294"),
-        ("CD22 leukemia", None),
-        ("covid-19", None),
-        ("leukemia", None),
+        ("leukemia 67 35294", {"q": "leukemia", "zip": "35294", "age": "67"}),
+        ("breast cancer, 52 years old, ZIP code 20892", {"q": "breast cancer", "zip": "20892", "age": "52"}),
+        ("leukemia 35294", {"q": "leukemia", "zip": "35294"}),
+        ("CD22 leukemia", {"q": "CD22 leukemia"}),
+        ("covid-19", {"q": "covid-19"}),
+        ("leukemia", {"q": "leukemia"}),
     ],
 )
-def test_an_age_and_a_zip_code_among_the_words_are_seen(stock: Stock, words: str, meant: str | None) -> None:
-    found = suggestion(asked(QueryParams({"q": words}), stock.registry))
-    assert (found and found[1]) == meant
+def test_an_age_and_a_zip_code_among_the_words_are_seen(words: str, apart: dict[str, str]) -> None:
+    assert taken_apart(words, {}) == apart
+
+
+def proposed(page: str) -> str:
+    """The address behind "Did you mean"; empty where nothing is proposed."""
+    link = re.search(r'Did you mean <a href="([^"]+)">', page)
+    return unescape(link[1]) if link else ""
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        ("luekemia", "leukemia"),
+        ("leucemia", "leukemia"),
+        ("relapsd luekemia", "relapsed leukemia"),
+        ("my mother has leukemia she is 67 and we live in 35294", "leukemia"),
+        ("my mother has luekemia is we live in", "leukemia"),
+    ],
+)
+def test_what_is_meant_is_proposed_and_finds_trials(client: TestClient, words: str, meant: str) -> None:
+    page = client.get("/trials", params={"q": words}).text
+    assert hits(page) == []
+    assert f'value="{words}"' in page  # what was typed stays
+    address = proposed(page)
+    assert dict(QueryParams(address.partition("?")[2]))["q"] == meant
+    assert hits(client.get(address).text)
+
+
+@pytest.mark.parametrize("words", ["<script>alert(1)</script>", "xyzzyqqq", "zzzz 67", "...", "67 35294 qqqqq"])
+def test_nothing_is_proposed_that_finds_nothing(client: TestClient, words: str) -> None:
+    page = client.get("/trials", params={"q": words}).text
+    address = proposed(page)
+    assert not address or hits(client.get(address).text)
+    assert "age 1" not in text(page)
+
+
+def test_the_name_of_a_sponsor_leads_to_its_trials(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shipped, "records", lambda: iter(()))
+    sponsors = ["M.D. Anderson Cancer Center", "MD Anderson", "MD Someone Else"]
+    store = store_of(*(study(number, sponsor=name) for number, name in enumerate(sponsors, 1)))
+    client = TestClient(create_app(Stock(store, today=lambda: TODAY)), "http://127.0.0.1")
+    page = client.get("/trials?q=MD+Anderson").text
+    assert "2 trials have “MD Anderson” among the sponsors" in text(page)
+    assert set(hits(client.get("/trials?sponsor=MD+Anderson").text)) == {"NCT00000001", "NCT00000002"}
+    assert set(hits(client.get("/trials?sponsor=M.D.+Anderson").text)) == {"NCT00000001", "NCT00000002"}
+
+
+# How words are read ------------------------------------------------------------------------------------------
+
+
+def total(page: str) -> int:
+    """How many trials a page counts."""
+    found = re.search(r"([\d,]+) trials?\b", headings(page)[0])
+    assert found is not None
+    return int(found[1].replace(",", ""))
+
+
+def test_or_asks_for_either(client: TestClient) -> None:
+    leukemia, lymphoma, both, either = (
+        total(client.get("/trials", params={"q": words}).text)
+        for words in ("leukemia", "lymphoma", "leukemia lymphoma", "leukemia OR lymphoma")
+    )
+    assert either == leukemia + lymphoma - both
+    said = text(client.get("/trials?q=leukemia+OR+lymphoma").text)
+    assert "OR was read as: trials with the words before it, or with those after it" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("leukemia -AML", "A minus sign or NOT leaves nothing out here"),
+        ("leukemia NOT lymphoma", "A minus sign or NOT leaves nothing out here"),
+        ("leuk*", "A star (*) stands for no letters here: write whole words"),
+        ("*", "A star (*) stands for no letters here: write whole words"),
+    ],
+)
+def test_signs_that_mean_nothing_here_are_told(client: TestClient, words: str, says: str) -> None:
+    assert says in text(client.get("/trials", params={"q": words}).text)
+
+
+@pytest.mark.parametrize("words", ["B-cell leukemia", "leukemia - relapsed", "HLA-A*02", "not yet treated"])
+def test_nothing_is_told_where_no_sign_was_meant(client: TestClient, words: str) -> None:
+    said = text(client.get("/trials", params={"q": words}).text)
+    assert "leaves nothing out here" not in said and "stands for no letters" not in said
+
+
+def test_long_words_are_cut_at_a_word_and_the_page_says_so(client: TestClient) -> None:
+    long = "leukemia " * 222
+    page = client.get("/trials", params={"q": long}).text
+    assert total(page) == total(client.get("/trials?q=leukemia").text)
+    assert "This text is long: only its first part was looked for, up to “leukemia”" in text(page)
+    assert f'value="{long.strip()}"' in page
+
+
+# Places, titles, ticks ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("written", "place"), [
+    ("birmingham al", "Birmingham, Alabama"), ("Birmingham Alabama", "Birmingham, Alabama"),
+    ("new york ny", "New York, New York"), ("Durham North Carolina", "Durham, North Carolina"),
+])  # fmt: skip
+def test_a_city_needs_no_comma(client: TestClient, written: str, place: str) -> None:
+    assert f"Distances from {place}" in text(client.get("/trials", params={"zip": written}).text)
+
+
+def test_cities_of_one_name_are_links(client: TestClient) -> None:
+    page = client.get("/trials?q=leukemia&zip=Springfield").text
+    assert "Sites lie in 2 cities of that name" in text(page)
+    links = re.findall(r'<li><a href="([^"]+)">(Springfield, [^<]+)</a></li>', page)
+    assert len(links) == 2
+    for address, name in links:
+        assert f"Distances from {name}" in text(client.get(unescape(address)).text)
+
+
+def test_what_cannot_be_used_is_no_active_choice(client: TestClient) -> None:
+    said = text(client.get("/trials?q=leukemia&zip=3529&within=10&age=old").text)
+    assert "Near: 3529" not in said and "Miles: 10" not in said and "Age: old" not in said
+    assert "Words: leukemia" in said
+
+
+def test_a_closed_site_within_the_distance_is_named_beside_the_nearest_that_may_be_open(few: TestClient) -> None:
+    page = text(few.get("/trials?zip=20892&id=NCT00000001").text)
+    assert "Nearest site that is or may be open:" in page and "Within" not in page.partition("Nearest site")[2]
+
+
+def test_a_trial_whose_only_near_site_is_closed_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shipped, "records", lambda: iter(()))
+    sites = [place("Bethesda", "COMPLETED", (38.98, -77.1)), place("Odense", point=(55.4, 10.4), country="Denmark")]
+    client = TestClient(create_app(Stock(store_of(study(1, sites=sites)), today=lambda: TODAY)), "http://127.0.0.1")
+    said = text(client.get("/trials?zip=20892&within=10").text)
+    assert re.search(r"Nearest site that is or may be open: [^·]*Odense", said)
+    assert re.search(r"Within 10 miles: [^·]*Bethesda, [^·]* · completed", said)
+
+
+@pytest.mark.parametrize(
+    ("address", "title"),
+    [
+        ("/trials", "Find a trial · onstudy"),
+        ("/trials?q=leukemia", "leukemia: find a trial · onstudy"),
+        ("/trials?phase=PHASE2", "phase 2: find a trial · onstudy"),
+        ("/trials?q=leukemia&age=67&page=2", "leukemia, Age: 67: find a trial, page 2 · onstudy"),
+    ],
+)
+def test_the_title_says_what_was_searched(client: TestClient, address: str, title: str) -> None:
+    found = re.search(r"<title>(.*?)</title>", client.get(address).text)
+    assert found is not None and found[1] == title
+
+
+def test_ids_hold_no_space_and_are_there_once(client: TestClient) -> None:
+    for path in ("/trials?q=leukemia", f"/trials/{FLAGSHIP}", "/trials/NCT01949129"):
+        ids = re.findall(r'\sid="([^"]*)"', client.get(path).text)
+        assert not [one for one in ids if not one or re.search(r"\s", one)]
+        assert len(ids) == len(set(ids)), path
+
+
+def test_the_list_bears_the_title_of_the_trials_page(client: TestClient) -> None:
+    (title,) = headings(client.get(f"/trials/{FLAGSHIP}").text, 1)
+    assert headings(client.get(f"/trials?id={FLAGSHIP}").text, 3)[-1] == title
+
+
+def test_ticks_go_along_to_other_pages_and_to_print(client: TestClient) -> None:
+    page = client.get(f"/trials?q=leukemia&zip=35294&page=2&tick={FLAGSHIP}").text
+    assert FLAGSHIP not in hits(page)
+    assert f'<input type="hidden" name="tick" value="{FLAGSHIP}">' in page
+    assert "1 more trial is ticked that is not on this page" in text(page)
+    onward = re.search(r'href="([^"]+)" rel="next"', page)
+    assert onward is not None and f"tick={FLAGSHIP}" in onward[1]
+    second = hits(page)[0]
+    printed = client.get(f"/trials/selected?q=leukemia&zip=35294&tick={FLAGSHIP}&tick={second}").text
+    assert set(hits(printed)) == {FLAGSHIP, second}
+    assert "the newest of 2026-05-15" in text(printed) and "record updated 2026-05-15" not in text(printed)
+    first = client.get(f"/trials?q=leukemia&zip=35294&tick={FLAGSHIP}").text
+    assert re.search(rf'id="select-{FLAGSHIP}"[^>]* checked', first)
+
+
+def test_printing_without_a_tick_keeps_the_search(client: TestClient) -> None:
+    answer = client.get("/trials/selected?q=leukemia&zip=35294")
+    assert answer.status_code == 422
+    assert "Tick the boxes of the trials that you want to print" in text(answer.text)
+    assert hits(answer.text)[0] == FLAGSHIP
+
+
+def test_the_table_tells_the_last_known_status(client: TestClient) -> None:
+    rows = csv.DictReader(io.StringIO(client.get(f"/trials.csv?id={FLAGSHIP}").text.removeprefix("\ufeff")))
+    row = next(iter(rows))
+    assert (row["status"], row["last_known_status"], row["last_known_status_date"]) == (
+        "UNKNOWN", "SUSPENDED", "2023-04-04",
+    )  # fmt: skip
+
+
+def test_what_is_kept_is_said_alike_everywhere(client: TestClient) -> None:
+    start, about = text(client.get("/").text), text(client.get("/about").text)
+    assert "stands in the address" in start and "stands in the address" in about
+    assert "Nothing you type is stored" not in start
+
+
+def test_without_javascript_the_order_has_its_button_and_the_trials_their_skip_link(client: TestClient) -> None:
+    page = client.get("/trials?q=leukemia").text
+    assert re.search(r"<noscript><button[^>]*>Set order</button></noscript>", page)
+    assert '<a class="usa-skipnav" href="#count">Skip to the trials</a>' in page.partition("<header")[0]

@@ -6,6 +6,7 @@ import gzip
 import json
 import re
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -78,9 +79,9 @@ def test_quick_facts_say_what_the_seed_page_says(flagship: str) -> None:
     assert said["Phase"] == "Phase 2"
     assert said["Study type"] == "Interventional"
     assert said["Enrollment"] == "84 (estimated)"
-    assert said["Ages"] == "18 Years and up"
+    assert said["Ages"] == "18 years and older"
     assert said["Sex"] == "All"
-    assert said["Sponsor"] == "National Cancer Institute (NCI) (NIH)"
+    assert said["Sponsor"] == "National Cancer Institute (NCI), part of the U.S. National Institutes of Health (NIH)"
     assert said["Locations"] == "274 sites (Birmingham, Alabama and 273 other locations)"
     assert said["Trial ID"].startswith("NCT03739814 on ClinicalTrials.gov")
     for drug in ("Inotuzumab Ozogamicin", "Blinatumomab", "Ponatinib", "Methotrexate"):
@@ -120,12 +121,56 @@ def test_the_criteria_are_there_as_published_and_as_rows(flagship: str, shared: 
 
 
 def test_medical_words_lead_to_what_they_mean(flagship: str) -> None:
-    linked = re.findall(r'<a class="word" href="#(word-[\w-]+)"', flagship)
+    linked = re.findall(r'<a class="word" id="met-[\w-]+" href="#(word-[\w-]+)"', flagship)
     assert len(linked) > 60
     assert len(set(linked)) == len(linked)
     for target in linked:
         assert flagship.count(f'id="{target}"') == 1
     assert "word-acute-lymphoblastic-leukemia" in linked
+
+
+def test_the_meaning_of_a_word_is_of_that_word_and_leads_back(flagship: str) -> None:
+    meanings = {
+        text(title): (text(says), back)
+        for title, says, back in re.findall(r'<dt>([^<]*)</dt><dd>(.*?)<a class="no-print" href="#([\w-]+)"', flagship)
+    }
+    assert "hunger" not in meanings["Facial nerve palsy"][0] and "face" in meanings["Facial nerve palsy"][0]
+    assert "hunger" in meanings["Hypothalamic syndrome"][0]
+    assert meanings["6-mercaptopurine"][0] == "A chemotherapy drug."
+    assert meanings["Aspartate aminotransferase (AST)"][0].startswith("A substance")
+    for _, back in meanings.values():
+        assert flagship.count(f'id="{back}"') == 1
+
+
+def test_every_linked_word_of_every_trial_is_explained_on_its_page(client: TestClient, stock: Stock) -> None:
+    """Also a word that only the detailed description has."""
+    for id in ("NCT01949129", "NCT05519384", "NCT06480136"):
+        page = client.get(f"/trials/{id}").text
+        for target in re.findall(r'<a class="word"[^>]* href="#(word-[\w-]+)"', page):
+            assert page.count(f'id="{target}"') == 1, (id, target)
+
+
+def test_the_way_back_leads_to_the_search_one_came_from(client: TestClient) -> None:
+    def back(path: str, came: str) -> str:
+        page = client.get(path, headers={"Referer": came}).text
+        found = re.search(r'<p class="back no-print"><a href="([^"]*)">', page)
+        assert found is not None
+        return unescape(found[1])
+
+    here = FLAGSHIP
+    search = "http://127.0.0.1/trials?q=leukemia&age=67"
+    assert back(here, search) == "/trials?q=leukemia&age=67"
+    assert back(f"{here}?zip=35294", f"{search}&zip=35294") == "/trials?q=leukemia&age=67&zip=35294"
+    assert back(f"{here}?zip=35294", "") == "/trials?zip=35294"
+    for other in ("", "http://elsewhere.example/trials?q=a", "http://127.0.0.1/about?q=a", "javascript:alert(1)"):
+        assert back(here, other) == "/trials"
+
+
+def test_cities_of_one_name_are_links_to_the_sites_seen_from_there(client: TestClient) -> None:
+    page = client.get(f"{FLAGSHIP}?zip=Springfield").text
+    links = re.findall(r'<li><a href="([^"]+#where)">(Springfield, [^<]+)</a></li>', page)
+    assert len(links) > 1
+    assert f"from {links[0][1]}" in text(client.get(unescape(links[0][0])).text)
 
 
 def test_the_review_warns_where_the_record_is_newer(client: TestClient, stock: Stock) -> None:
@@ -242,7 +287,10 @@ def test_the_data_block_tells_the_trial_and_no_status_that_is_old(flagship: str,
 def test_where_each_part_comes_from_is_told(flagship: str) -> None:
     said = facts(flagship.partition('id="origin"')[2])
     assert said["Data version"] == "put together on data up to 2026-05-15"
-    assert "NCI Clinical Trials Search API record" in said["locations"]
+    assert "NCI Clinical Trials Search API record" in said["Sites"]
+    assert "ZIP code of Washington (98508)" in said["Sites"]
+    assert {"Short title, the sponsor’s id", "Official title", "Number of sites"} <= set(said)
+    assert not [part for part in said if re.search(r"[a-z][A-Z]|_", part)], "no field names"
     assert "is not medical advice" in text(flagship)
 
 

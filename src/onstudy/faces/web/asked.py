@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import urlencode
 
 from onstudy.errors import OnstudyError
-from onstudy.registry.geography import Origin, zip_origin
+from onstudy.registry.geography import CityUnknown, Origin, zip_origin
 from onstudy.registry.nearness import city_origin
 from onstudy.registry.record import NCT_ID, OLDEST
 from onstudy.registry.search import BEST, LARGEST_PAGE, SORTS, Query
@@ -25,7 +25,10 @@ SIZE = 20
 #: Distances to choose from, in miles.
 DISTANCES = (10, 25, 50, 100, 250, 500)
 _TEXTS = ("q", "condition", "intervention", "sponsor", "zip", "age", "sex", "within")
-_LONGEST = 200
+#: No address is longer (`safety.Limits`), so nothing that was typed is cut.
+_LONGEST = 8_000
+#: Trials that can be ticked at once.
+TICKED = 100
 _NUMBER = re.compile(r"\s*([0-9]{1,3})\s*(?:y|yr|yrs|years?(?: old)?)?\s*", re.IGNORECASE)
 
 
@@ -40,7 +43,7 @@ class Params(Protocol):
 class Asked:
     """A search as somebody asked it: the query, the fields as they were filled in, what was wrong by field.
 
-    `suggested` is the address of the same search with an age or a ZIP code taken out of the words, and why.
+    `cities` are those that bear the name that was given as the place, `ticks` the trials ticked to be printed.
     """
 
     query: Query
@@ -48,6 +51,8 @@ class Asked:
     facets: Mapping[str, tuple[str, ...]]
     errors: Mapping[str, str]
     max_age: int | None
+    cities: tuple[str, ...] = ()
+    ticks: tuple[str, ...] = ()
 
     @property
     def zip(self) -> str:
@@ -69,7 +74,7 @@ class Asked:
         given: dict[str, object] = {**self.fields, "id": query.ids, "open": "1" if query.open_only else ""}
         given |= {**self.facets, "sort": "" if query.sort == BEST else query.sort}
         given |= {"status_age": "" if self.max_age is None else self.max_age}
-        given |= {"page": "" if query.page == 1 else query.page, **changes}
+        given |= {"page": "" if query.page == 1 else query.page, "tick": self.ticks, **changes}
         pairs = [
             (name, str(one))
             for name, value in given.items()
@@ -88,6 +93,7 @@ class _Reader:
     def __init__(self, params: Params, store: Store) -> None:
         self.params, self.store = params, store
         self.errors: dict[str, str] = {}
+        self.cities: tuple[str, ...] = ()
 
     def read(self, size: int) -> Asked:
         fields = {name: self.text(name) for name in _TEXTS}
@@ -113,7 +119,11 @@ class _Reader:
             size=min(size, LARGEST_PAGE),
         )
         max_age = self.whole("status_age", -1, 0, 36_500)
-        return Asked(query, fields, facets, self.errors, None if max_age < 0 else max_age)
+        ticks = [value.strip().upper() for value in self.params.getlist("tick")[:TICKED]]
+        return Asked(
+            query, fields, facets, self.errors, None if max_age < 0 else max_age, self.cities,
+            tuple(dict.fromkeys(one for one in ticks if NCT_ID.fullmatch(one))),
+        )  # fmt: skip
 
     def text(self, name: str) -> str:
         for value in self.params.getlist(name):
@@ -129,6 +139,11 @@ class _Reader:
             return zip_origin(text) if any(letter.isdigit() for letter in text) else city_origin(self.store, text)
         except OnstudyError as error:
             self.errors["zip"] = _sentence(str(error))
+            if isinstance(error, CityUnknown) and error.choices:
+                self.cities = error.choices
+                self.errors["zip"] = (
+                    f"Sites lie in {len(self.cities)} cities of that name: choose one, or give a ZIP code."
+                )
             return None
 
     def facets(self) -> dict[str, tuple[str, ...]]:
@@ -189,45 +204,16 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "?", "!")) else ".")
 
 
-# What was probably meant -----------------------------------------------------------------------------------
-
-_ZIP_IN_WORDS = re.compile(r"(?:\bzip(?: ?code)?:? ?)?\b([0-9]{5})(?:-[0-9]{4})?\b", re.IGNORECASE)
-_AGE_IN_WORDS = re.compile(
-    r"(?<![\w-])(?:age[d:]? ?)?([0-9]{1,2}|1[0-2][0-9])(?: ?(?:y|yo|yr|yrs|years?)(?: old)?)?\b(?![-.]?\w)",
-    re.IGNORECASE,
-)
-
-
-def suggestion(search: Asked) -> tuple[str, str] | None:
-    """Where the words hold a ZIP code or an age: what they would find in their own fields, and the address of that."""
-    words, found = search.query.words, {}
-    zip_code = _ZIP_IN_WORDS.search(words)
-    if zip_code and not search.fields["zip"]:
-        found["zip"] = zip_code[1]
-        words = _without(words, zip_code)
-    age = _AGE_IN_WORDS.search(words)
-    if age and not search.fields["age"] and int(age[1]) <= OLDEST:
-        found["age"] = age[1]
-        words = _without(words, age)
-    if not found:
-        return None
-    said = [f"“{words}”"] if words else []
-    said += [f"age {found['age']}"] if "age" in found else []
-    said += [f"near ZIP code {found['zip']}"] if "zip" in found else []
-    first_page = replace(search, query=replace(search.query, page=1))
-    return ", ".join(said), first_page.changed({"q": words, **found})
-
-
-def _without(text: str, found: re.Match[str]) -> str:
-    return " ".join(f"{text[: found.start()]} {text[found.end() :]}".replace(",", " ").split())
-
-
 def chosen_words(search: Asked, words: Mapping[str, str]) -> Iterable[tuple[str, str]]:
-    """What was chosen, each with the address of the search without it; `words` names the facets' values."""
+    """What was chosen, each with the address of the search without it; `words` names the facets' values.
+
+    What cannot be used narrows nothing, so it is not among them.
+    """
     labels = {"q": "Words", "condition": "Condition", "intervention": "Treatment", "sponsor": "Sponsor", "zip": "Near",
               "age": "Age", "sex": "Sex", "within": "Miles"}  # fmt: skip
     for name, value in search.fields.items():
-        if value:
+        used = name not in search.errors and (name != "within" or search.query.within is not None)
+        if value and used:
             yield f"{labels[name]}: {value}", search.changed({name: None, "page": None})
     for name, values in search.facets.items():
         for value in values:

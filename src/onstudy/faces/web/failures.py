@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from onstudy.errors import OnstudyError
 from onstudy.faces.web.pages import render
+from onstudy.faces.web.rest_models import MOMENT
 
 API = "/api/"
 PROBLEM = "application/problem+json"
@@ -32,6 +33,8 @@ _WAYS_OUT = {
     500: "It is our fault, not yours. Try again; if it happens again, tell whoever runs this site.",
     503: "Try again with a smaller file or a narrower search.",
 }
+#: Pages with a form whose sending may fail: the way back to them.
+_FORMS = ("/coordinator",)
 
 
 class ProblemDetails(BaseModel):
@@ -64,7 +67,8 @@ def failure(request: Request, status: int, detail: str = "", headers: dict[str, 
         body = ProblemDetails(title=title, status=status, detail=said).model_dump()
         response = Response(json.dumps(body, ensure_ascii=False), status, media_type=PROBLEM)
     else:
-        response = render(request, "failure.html", status, title=title, said=said)
+        form = next((path for path in _FORMS if request.url.path.startswith(path)), "")
+        response = render(request, "failure.html", status, title=title, said=said, form=form)
     response.headers.update(headers or {})
     return response
 
@@ -96,4 +100,6 @@ def install(app: FastAPI) -> None:
 def _place(error: Any) -> str:
     """Which field, and what is wrong with it; never what was sent."""
     field = ".".join(str(part) for part in error["loc"][1:]) or "the request"
-    return f"{field[:60]}: {error['msg']}"
+    moment = error.get("ctx", {}).get("pattern") == MOMENT  # the pattern itself tells nobody anything
+    said = "no date and time there is; write YYYY-MM-DD or YYYY-MM-DDThh:mm" if moment else error["msg"]
+    return f"{field[:60]}: {said}"

@@ -8,36 +8,42 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 
-from onstudy.errors import OnstudyError
-from onstudy.faces.web.asked import DISTANCES, FACETS, Asked, asked, chosen_words, suggestion
+from onstudy.faces.web.asked import DISTANCES, FACETS, TICKED, Asked, asked, chosen_words
+from onstudy.faces.web.meant import meant, sponsored
 from onstudy.faces.web.pages import render
 from onstudy.faces.web.stock import Stock, Stocked
+from onstudy.registry.query import Query
 from onstudy.registry.results import FACET_TITLES, facet_words, to_csv
 from onstudy.registry.search import LARGEST_PAGE, Results, search
+from onstudy.registry.words import LONGEST
 
 router = APIRouter(include_in_schema=False)
 
 #: Values of a facet shown at once; the others are a click away.
 _SHOWN = 6
-#: Trials that can be chosen for print.
-_PRINTED = 100
+#: Where words find no more trials than these, it is told whether they are the name of a sponsor.
+_FEW = 5
 
 
 @router.get("/")
 def start(request: Request, stock: Stocked) -> HTMLResponse:
     """The start page."""
-    return render(request, "start.html", search=asked(request.query_params, stock.registry), distances=DISTANCES)
+    wanted = asked(request.query_params, stock.registry)
+    return render(request, "start.html", search=wanted, distances=DISTANCES, longest=LONGEST)
 
 
 @router.get("/trials")
 def trials(request: Request, stock: Stocked) -> HTMLResponse:
     """The trials that meet a search."""
-    wanted = asked(request.query_params, stock.registry)
+    return _results(request, stock, asked(request.query_params, stock.registry))
+
+
+def _results(request: Request, stock: Stock, wanted: Asked, status: int = 200) -> HTMLResponse:
     found = _find(stock, wanted)
     if wanted.query.page > found.pages:
         wanted = replace(wanted, query=replace(wanted.query, page=found.pages))
         found = _find(stock, wanted)
-    page = render(request, "trials.html", **_page(wanted, found))
+    page = render(request, "trials.html", status, **_page(stock, wanted, found))
     page.headers["HX-Push-Url"] = wanted.address()  # the same address, without fields that were left empty
     return page
 
@@ -47,19 +53,28 @@ def _find(stock: Stock, wanted: Asked) -> Results:
     return search(stock.registry, wanted.query, stock.today(), max_age)
 
 
-def _page(wanted: Asked, found: Results) -> dict[str, Any]:
+def _page(stock: Stock, wanted: Asked, found: Results) -> dict[str, Any]:
+    def count(query: Query) -> int:
+        return _find(stock, replace(wanted, query=replace(query, size=1))).total
+
     facets = [
         (name, FACET_TITLES[name], _options(name, found.facets[name], wanted.facets.get(name, ()))) for name in FACETS
     ]
     words = {value: label for _, _, options in facets for value, label, _, _ in options}
+    chosen = list(chosen_words(wanted, words))
+    of_sponsor = sponsored(wanted, count) if found.total <= _FEW else None
     return {
+        "about": ", ".join(said.removeprefix("Words: ") for said, _ in chosen)[:LONGEST],
         "search": wanted,
         "found": found,
         "facets": facets,
         "shown": _SHOWN,
         "distances": DISTANCES,
-        "chosen": list(chosen_words(wanted, words)),
-        "suggested": suggestion(wanted) if not found.total else None,
+        "chosen": chosen,
+        "suggested": None if found.total or found.beyond else meant(wanted, stock.registry, count),
+        "sponsored": of_sponsor if of_sponsor and of_sponsor.trials > found.total else None,
+        "ticked_elsewhere": [one for one in wanted.ticks if one not in {hit.nct_id for hit in found.hits}],
+        "longest": LONGEST,
         "pages": _pages(found.page, found.pages),
         "most": LARGEST_PAGE,
     }
@@ -88,10 +103,13 @@ def _pages(page: int, pages: int) -> list[int]:
 @router.get("/trials/selected")
 def selected(request: Request, stock: Stocked) -> HTMLResponse:
     """Trials that somebody ticked, one below the other, to print."""
-    wanted = asked(request.query_params, stock.registry, size=_PRINTED)
-    if not wanted.query.ids:
-        raise OnstudyError("No trial is selected. Go back, tick the boxes of the trials you want, and try again.")
-    return render(request, "selected.html", search=wanted, found=_find(stock, wanted))
+    wanted = asked(request.query_params, stock.registry)
+    ids = wanted.ticks or wanted.query.ids
+    if not ids:
+        errors = {**wanted.errors, "count": "Tick the boxes of the trials that you want to print, then print again."}
+        return _results(request, stock, replace(wanted, errors=errors), 422)
+    query = Query(ids=ids, origin=wanted.query.origin, size=max(len(ids), TICKED))
+    return render(request, "selected.html", search=wanted, found=_find(stock, replace(wanted, query=query)))
 
 
 @router.get("/trials.csv")

@@ -15,6 +15,7 @@ from markupsafe import Markup, escape
 from onstudy.faces.web import assets
 from onstudy.faces.web.prose import dates, paragraphs, words_of
 from onstudy.faces.web.stock import stock_of
+from onstudy.registry.present import part_words
 from onstudy.registry.results import miles_words, phase_words
 from onstudy.registry.status import ASK, CAN_ENROL, CLOSED, OPEN, UNKNOWN
 
@@ -34,7 +35,8 @@ def environment() -> Environment:
     )
     found.filters |= {
         "first_upper": first_upper, "paragraphs": paragraphs, "words_of": words_of, "miles": miles_words,
-        "phone": phone, "is_email": is_email, "dates": dates,
+        "phone": phone, "is_email": is_email, "dates": dates, "token": token,
+        "part_words": part_words,
     }  # fmt: skip
     found.globals |= {
         "static": assets.address, "phases": phases, "study_tone": study_tone, "site_tone": site_tone,
@@ -46,6 +48,11 @@ def environment() -> Environment:
 def first_upper(text: str) -> str:
     """A text that begins with a capital letter; the rest is left as it is."""
     return text[:1].upper() + text[1:]
+
+
+def token(text: str) -> str:
+    """A text as a part of an id, which may hold no space."""
+    return re.sub(r"[^\w.-]+", "-", text)
 
 
 def phone(text: str) -> str:

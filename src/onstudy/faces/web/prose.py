@@ -36,7 +36,8 @@ class Words:
         pieces = []
         for piece, word in explained(text, self._seen):
             said = str(escape(piece)).replace("\n", "<br>")
-            pieces.append(f'<a class="word" href="#word-{escape(word.key)}">{said}</a>' if word else said)
+            key = escape(word.key) if word else ""
+            pieces.append(f'<a class="word" id="met-{key}" href="#word-{key}">{said}</a>' if word else said)
         return Markup("".join(pieces))
 
     def blocks(self, blocks: Iterable[Block], level: int = 3) -> Markup:

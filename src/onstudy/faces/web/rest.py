@@ -18,7 +18,7 @@ from onstudy.readers import read_patients
 from onstudy.record.absence import ALL
 from onstudy.record.patient import Patient
 from onstudy.registry import results
-from onstudy.registry.geography import Origin, zip_origin
+from onstudy.registry.geography import CityUnknown, Origin, ZipOutsideCoverage, ZipUnknown, zip_origin
 from onstudy.registry.nearness import city_origin
 from onstudy.registry.record import read_record
 from onstudy.registry.search import Query as Sought
@@ -108,14 +108,17 @@ def _anchors(ask: Ask, trial: Trial, wrong: list[str]) -> dict[str, When]:
 def find(asked: Annotated[Search, Query()], stock: Stocked) -> Response:
     """A page of trials, those that can enrol first; a status is a statement with a date."""
     wrong: list[str] = []
-    origin = _tried(wrong, lambda: _origin(asked, stock))
+    missing: list[str] = []
+    origin = _found(missing, lambda: _origin(asked, stock))
     if asked.zip and asked.city:
         wrong.append("zip and city both name a place to measure from; give one of them")
-    if origin is None and not wrong and (asked.within is not None or asked.sort.value == "distance"):
+    if not asked.zip and not asked.city and (asked.within is not None or asked.sort.value == "distance"):
         wrong.append("a distance needs a place to measure from: give zip or city")
-    countries = _tried(wrong, lambda: _countries(asked.country, stock))
+    countries = _found(missing, lambda: _countries(asked.country, stock))
     if wrong:
-        raise OnstudyError("\n".join(wrong))
+        raise OnstudyError("\n".join([*wrong, *missing]))
+    if missing:
+        raise HTTPException(404, "\n".join(missing))
     facets = {
         "phase": tuple(phase.value_in_registry for phase in asked.phase),
         "status": tuple(status.value.upper() for status in asked.status),
@@ -142,6 +145,19 @@ def find(asked: Annotated[Search, Query()], stock: Stocked) -> Response:
     return _json(results.to_json(search(stock.registry, query, stock.today(), max_age), asked.facets))
 
 
+def _found(missing: list[str], look: Callable[[], _T]) -> _T | None:
+    """What is looked up, None where there is no such thing; then it is noted."""
+    try:
+        return look()
+    except (CityUnknown, ZipUnknown, ZipOutsideCoverage, CountryUnknown) as error:
+        missing.append(str(error))
+        return None
+
+
+class CountryUnknown(OnstudyError):
+    """A country in which no trial of the registry has a site."""
+
+
 def _origin(asked: Search, stock: Stock) -> Origin | None:
     if asked.zip:
         return zip_origin(asked.zip)
@@ -155,7 +171,7 @@ def _countries(names: list[str], stock: Stock) -> tuple[str, ...]:
         known = {one.casefold(): one for one in facet_values(db, "country")}
     found = [known.get(name.strip().casefold()) for name in names]
     if None in found:
-        raise OnstudyError("country: no trial of this registry has a site in one of these countries")
+        raise CountryUnknown("country: no trial of this registry has a site in one of these countries")
     return tuple(name for name in found if name is not None)
 
 

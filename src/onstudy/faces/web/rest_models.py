@@ -17,8 +17,14 @@ from onstudy.values.calendar import EARLIEST_YEAR, LATEST_YEAR
 
 Verdict = Literal["eligible", "eligible_if_confirmed", "undetermined", "ineligible"]
 Answer = Literal["met", "not_met", "unknown", "not_applicable"]
-#: A date, or a date and time, with or without an offset.
-MOMENT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}(Z|[+-][0-9]{2}:[0-9]{2})?)?$"
+_YEAR = "(18[5-9][0-9]|(19|20|21)[0-9]{2})"
+_LEAP_YEAR = "(18(5[26]|[68][048]|[79][26])|(19|21)(0[48]|[2468][048]|[13579][26])|20([02468][048]|[13579][26]))"
+_DAY = (
+    f"({_YEAR}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))"
+    f"|{_LEAP_YEAR}-02-29)"
+)
+#: A date there is, 1850 to 2199, or such a date and a time, with or without an offset.
+MOMENT = f"^{_DAY}(T([01][0-9]|2[0-3]):[0-5][0-9](Z|[+-](0[0-9]|1[0-4]):[0-5][0-9])?)?$"
 TRIAL_ID = r"^NCT[0-9]{8}$"
 NAME = r"^[a-z][a-z0-9_]{0,60}$"
 

@@ -162,7 +162,10 @@ class Bounded:
             await self._within_time(scope, self._counted(receive), send)
 
     def _limit(self) -> str:
-        return f"At most {self.limits.body / 1024 / 1024:g} MB are taken at once. Send a smaller file."
+        most = f"{self.limits.body / 1024 / 1024:g} MB"
+        return (
+            f"This is larger than anything taken here ({most}). A form says beside its field how large a file may be."
+        )
 
     def _counted(self, receive: Receive) -> Receive:
         seen = 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -17,7 +17,7 @@ from onstudy.faces.web.prose import Words, data_block
 from onstudy.faces.web.stock import Stock, Stocked
 from onstudy.registry.cartography import Chart, chart_of
 from onstudy.registry.editorial import Editorial, editorial_of
-from onstudy.registry.geography import Origin, zip_origin
+from onstudy.registry.geography import CityUnknown, Origin, zip_origin
 from onstudy.registry.nearness import city_origin
 from onstudy.registry.outline import outline
 from onstudy.registry.page import TrialPage, page_of
@@ -40,6 +40,12 @@ class Where:
     everything: bool
     origin: Origin | None
     error: str
+    cities: tuple[str, ...]
+
+    @property
+    def suffix(self) -> str:
+        """The place as the parameters of a search."""
+        return f"?{urlencode({'zip': self.zip})}" if self.origin is not None else ""
 
     def address(self, nct_id: str, **changes: object) -> str:
         """The address of the page that shows the sites so, in one fixed order."""
@@ -64,10 +70,17 @@ def trial(nct_id: str, request: Request, stock: Stocked) -> Response:
     parts = stock.keep(("trial", id), lambda: _parts(stock, id))
     if parts is None:
         raise HTTPException(404, f"{id} is not in this registry. ClinicalTrials.gov may have it.")
-    if request.query_params:
+    if request.query_params or _searched(request):
         return _page(request, stock, parts)
     body = stock.keep(("page", id, stock.today(), _home(request, stock)), lambda: _page(request, stock, parts).body)
     return HTMLResponse(bytes(body))
+
+
+def _searched(request: Request) -> str:
+    """The search somebody came from, as an address of this site; empty where they came from elsewhere."""
+    came = urlsplit(request.headers.get("referer", "")[:8_000])
+    here = came.netloc == request.url.netloc and came.path == "/trials" and came.query
+    return f"/trials?{came.query}" if here else ""
 
 
 def _home(request: Request, stock: Stock) -> str:
@@ -95,7 +108,7 @@ def _parts(stock: Stock, id: str) -> Parts | None:
     words = Words()
     groups = _groups(file, words) if file else []
     criteria = words.blocks(page.criteria)
-    description = Words().blocks(outline(page.details.description))
+    description = words.blocks(outline(page.details.description))
     eligibility = part(
         "parts/eligibility.html", groups=groups, criteria=criteria, cut=page.criteria_cut, link=page.link,
         glossary=words.found,
@@ -141,6 +154,7 @@ def _page(request: Request, stock: Stock, parts: Parts) -> HTMLResponse:
         marks=drawn,
         pin=pin(chart, where.origin.lat, where.origin.lon) if chart and where.origin else "",
         address=address,
+        back=_searched(request) or f"/trials{where.suffix}",
         mail=_mail(page.title, address),
         schema=stock.keep(
             ("schema", address, stock.today()),
@@ -171,13 +185,17 @@ def _where(request: Request, stock: Stock) -> Where:
     params = request.query_params
     place = " ".join(params.get("zip", "")[:200].split()) or " ".join(params.get("city", "")[:200].split())
     origin, error = None, ""
+    cities: tuple[str, ...] = ()
     if place:
         try:
             origin = zip_origin(place) if any(map(str.isdigit, place)) else city_origin(stock.registry, place)
         except OnstudyError as problem:
             error = first_upper(str(problem))
+            if isinstance(problem, CityUnknown) and problem.choices:
+                cities = problem.choices
+                error = f"Sites lie in {len(cities)} cities of that name: choose one, or give a ZIP code."
     country, state = params.get("country", "")[:200], params.get("state", "")[:200]
-    return Where(place, country, state, params.get("sites") == "all", origin, error)
+    return Where(place, country, state, params.get("sites") == "all", origin, error, cities)
 
 
 @dataclass(frozen=True, slots=True)

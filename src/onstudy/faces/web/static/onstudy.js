@@ -18,6 +18,24 @@ document.addEventListener("click", (event) => {
   }
 });
 
+// A button that leads to another page is left to the browser, within a form that htmx sends otherwise.
+document.addEventListener("submit", (event) => {
+  if (event.submitter && event.submitter.hasAttribute("data-native")) event.stopImmediatePropagation();
+}, true);
+
+// What is ticked goes along to the other pages of a search, which are links.
+document.addEventListener("change", (event) => {
+  if (event.target.name !== "tick") return;
+  const form = event.target.form;
+  const ticked = new FormData(form).getAll("tick");
+  for (const link of form.querySelectorAll('a[href^="/trials?"]:not([data-untick])')) {
+    const address = new URL(link.href);
+    address.searchParams.delete("tick");
+    for (const one of ticked) address.searchParams.append("tick", one);
+    link.href = address.pathname + address.search;
+  }
+});
+
 // Errors get the focus, so that they are read out and the next Tab leads to the first of them.
 function tellErrors() {
   const errors = document.getElementById("errors");
