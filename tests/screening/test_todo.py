@@ -351,6 +351,12 @@ def test_a_mistyped_id_is_said_to_name_nothing() -> None:
     assert any("has the id Condition/infarktion; did you mean Condition/infarction?" in what for what in said)
 
 
+def test_a_yes_to_a_period_is_asked_for_its_end_at_once() -> None:
+    text = todo_file(asked(changed("BASE-1", ["deep_tissue_infection"], [])))
+    entry = text.partition("- kind: deep_tissue_infection")[2].partition("- kind:")[0]
+    assert "    from:  # for yes: YYYY-MM-DD\n    to:  # for yes: YYYY-MM-DD, the last day, or ongoing\n" in entry
+
+
 def test_one_fact_is_asked_for_once() -> None:
     """A pending creatinine keeps the clearance waiting too."""
     pending = {"kind": "creatinine", "id": "K1", "on": "2026-03-14", "status": "pending"}

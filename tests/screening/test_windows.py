@@ -9,6 +9,7 @@ from tests.engines.asking import patient
 
 from onstudy.language.trialfile import read_trial
 from onstudy.record.catalogue import load_catalogue
+from onstudy.screening.report import to_text
 from onstudy.screening.screen import HORIZON, Screening, screen
 from onstudy.values.calendar import as_when, show_day
 
@@ -103,3 +104,13 @@ def test_a_later_test_is_used_from_its_day_on() -> None:
     row = found.criterion("TEST")
     assert (row.status, sorted(row.finding.reasons) if row.finding else []) == ("unknown", ["later"])
     assert show_day(found["A"].earliest) == "2026-03-24"
+
+
+def test_the_text_says_which_criterion_ends_the_verdict() -> None:
+    """A negative test of 12 March counts up to seven days later, 19 March."""
+    record = (
+        "born: 1950-01-01\ncomplete: [treatment, stroke, seizure]\n"
+        "facts: [{kind: pregnancy_test, on: 2026-03-12, value: negative}]"
+    )
+    said = " ".join(to_text(asked(record)).split())
+    assert "this verdict holds until 2026-03-19 (then TEST no longer holds), if nothing new is recorded" in said

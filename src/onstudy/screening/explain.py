@@ -210,7 +210,7 @@ def _none(finding: Finding, name: str, catalogue: Catalogue) -> str:
     elif denied:
         how = f"recorded as none{_denied(denied, catalogue)}"
     elif isinstance(finding.expr, e.Any) and finding.expr.closed:
-        how = "none on record, and only what is known counts"
+        how = "none on record"
     else:
         how = "none recorded, and the record is complete"
     return f"{name}: {how}"

@@ -14,7 +14,7 @@ from onstudy.screening.aged import aged, counted
 from onstudy.screening.decisive import evidence_of
 from onstudy.screening.explain import because, near
 from onstudy.screening.missing import Question
-from onstudy.screening.rows import default_limits
+from onstudy.screening.rows import default_limits, ends
 from onstudy.screening.screen import (
     ELIGIBLE,
     ELIGIBLE_IF_CONFIRMED,
@@ -232,9 +232,13 @@ def _cohort_text(cohort: CohortResult, s: Screening) -> list[str]:
         verdict = VERDICT_WORDS[opening.verdict].lower()
         lines += _wrapped(f"{verdict} from {show_day(opening.day)}, if nothing new is recorded; until then:", "    ")
         lines += then
-    ends = next((w.last for w in cohort.windows[:1] if len(cohort.windows) > 1 and w.verdict != INELIGIBLE), None)
-    if ends is not None:
-        lines += _wrapped(f"this verdict holds until {show_day(ends)}, if nothing new is recorded", "    ")
+    last = next((w.last for w in cohort.windows[:1] if len(cohort.windows) > 1 and w.verdict != INELIGIBLE), None)
+    if last is not None:
+        required = {criterion.id for criterion in s.trial.deciding_of(cohort.id)}
+        changing = ((row.criterion.id, ends(row.windows)) for row in s.criteria if row.criterion.id in required)
+        gone = [name for name, window in changing if window is not None and window.first == last + 1]
+        why = f" (then {', '.join(gone)} no longer hold{'' if len(gone) > 1 else 's'})" if gone else ""
+        lines += _wrapped(f"this verdict holds until {show_day(last)}{why}, if nothing new is recorded", "    ")
     return lines
 
 

@@ -267,7 +267,7 @@ class Change:
 
 def expiring(screening: Screening) -> tuple[Change, ...]:
     """What holds today, or would once confirmed, and ends within the horizon; soonest first."""
-    return _soonest(_change(row, _ends(row.windows), -1, screening) for row in screening.criteria)
+    return _soonest(_change(row, ends(row.windows), -1, screening) for row in screening.criteria)
 
 
 def clearing(screening: Screening) -> tuple[Change, ...]:
@@ -279,7 +279,7 @@ def _soonest(found: Iterable[Change | None]) -> tuple[Change, ...]:
     return tuple(sorted((one for one in found if one is not None), key=lambda change: change.days_left))
 
 
-def _ends(windows: tuple[Window, ...]) -> Window | None:
+def ends(windows: tuple[Window, ...]) -> Window | None:
     """The first window on which what holds today (as recorded, else if confirmed) does so no more."""
     if not windows or windows[0].if_confirmed is not TRUE:
         return None

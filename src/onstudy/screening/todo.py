@@ -275,12 +275,12 @@ class _Blank:
         if kind.extent == STATE:
             dates = [f"on: {self.s.on.isoformat()}  # the day it was so"]
         else:
-            dates = [self._recorded(), _when(kind, "for yes: ")]
+            dates = [self._recorded(), *_when(kind, "for yes: ")]
         return _entry(kind, ["value:  # yes or no", *dates, *self._details(kind)])
 
     def another(self, kind: Kind) -> _Entry:
         """An entry for one more record of a kind."""
-        return _entry(kind, ["value:  # yes, if there is one more", _when(kind, ""), *self._details(kind)])
+        return _entry(kind, ["value:  # yes, if there is one more", *_when(kind, ""), *self._details(kind)])
 
     def _recorded(self) -> str:
         return f"recorded: {self.s.on.isoformat()}  # for no: the day it was recorded"
@@ -303,8 +303,10 @@ def _entry(kind: Kind, rows: Iterable[str]) -> _Entry:
     return (f"  - kind: {kind.name}", *(f"    {row}" for row in rows))
 
 
-def _when(kind: Kind, whose: str) -> str:
-    return f"{_date_key(kind, 'start')}:  # {whose}YYYY-MM-DD"
+def _when(kind: Kind, whose: str) -> Iterator[str]:
+    yield f"{_date_key(kind, 'start')}:  # {whose}YYYY-MM-DD"
+    if kind.extent == PERIOD:
+        yield f"{_date_key(kind, 'end')}:  # {whose}YYYY-MM-DD, the last day, or ongoing"
 
 
 def _date_key(kind: Kind, name: str) -> str:

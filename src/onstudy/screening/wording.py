@@ -16,7 +16,7 @@ from onstudy.values.interval import Interval
 from onstudy.values.truth import Truth
 
 PHRASES: Mapping[Reason, str] = {
-    Reason.NO_RECORD: "nothing is recorded",
+    Reason.NO_RECORD: "not recorded",
     Reason.STALE: "the record is older than the window allows",
     Reason.LATER: "it is recorded only after the registration date",
     Reason.PENDING_RESULT: "the result is pending",
@@ -29,7 +29,7 @@ PHRASES: Mapping[Reason, str] = {
     Reason.CONFLICT: "records contradict each other",
     Reason.UNSUPPORTED: "the record is of a form that cannot be judged",
 }
-#: In place of "nothing is recorded", where something of the kind is.
+#: In place of "not recorded", where something of the kind is.
 NOTHING_ELSE = "whether there was another is not recorded"
 
 _NAMING = ("agent", "type", "term")  # attributes that say which record it is, so that their name need not be said
