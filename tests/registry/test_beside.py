@@ -124,17 +124,6 @@ def test_either_way_of_packing_is_unpacked() -> None:
     assert len(packing.pack_of_many(text)) < len(text) / 2
 
 
-def test_a_helper_packs_without_numpy_which_takes_longer_to_load_than_all_else() -> None:
-    program = (
-        "import sys; from onstudy.registry.beside import work; work();"
-        "from onstudy.registry.packing import pack_of_many;"
-        "assert pack_of_many(b'{}'); assert sys.modules['numpy'] is None and 'pyarrow' in sys.modules"
-    )
-    nothing_known = (0).to_bytes(8, "little")
-    done = subprocess.run([sys.executable, "-c", program], input=nothing_known, capture_output=True, check=False)
-    assert done.returncode == 0, done.stderr
-
-
 def test_a_store_keeps_what_its_places_are(bare: None) -> None:
     """Places that records share have one number, whoever met them first."""
     store = store_of(study(1, sites=[site("a", point=(1, 2)), site("a", point=(1, 2))]), study(2, sites=[site("a")]))

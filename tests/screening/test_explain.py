@@ -76,6 +76,13 @@ def test_evidence_is_each_fact_once() -> None:
     assert [fact.id for fact in evidence_of(finding)] == ["bili"]
 
 
+def test_a_code_that_makes_an_unknown_matter_is_evidence() -> None:
+    """Whether it is hepatitis B is for the investigator, who has to see the result that raises the question."""
+    record = "facts: [{id: core, kind: anti_hbc, on: 2026-03-01, value: positive}]"
+    finding = ask(record, "latest anti_hbc is positive and isolated_anti_hbc_is_hbv")
+    assert [fact.id for fact in evidence_of(finding)] == ["core"]
+
+
 def test_a_component_nobody_stated_is_said_to_be_so() -> None:
     record = "facts: [{kind: csf_examination, on: 2026-03-12, wbc: 1 /uL, rbc: 0 /uL, cytospin: negative}]"
     said = because(ask(record, "latest csf_examination has (flow is not positive)"), CATALOGUE)

@@ -351,6 +351,13 @@ def test_a_mistyped_id_is_said_to_name_nothing() -> None:
     assert any("has the id Condition/infarktion; did you mean Condition/infarction?" in what for what in said)
 
 
+def test_so_is_the_id_of_a_fact_without_one_whose_record_was_changed_since() -> None:
+    """Its place and checksum stood for it, and now stand for nothing."""
+    text = "patient: BASE-1\nfacts:\n  - {kind: lvef, id: 'facts[7]#00000000', value: 60 %}\n"
+    said = [problem.what for problem in put_back(changed("BASE-1", ["lvef"], []), text).problems]
+    assert any("no fact of the record has the id facts[7]#00000000" in what for what in said)
+
+
 def test_a_yes_to_a_period_is_asked_for_its_end_at_once() -> None:
     text = todo_file(asked(changed("BASE-1", ["deep_tissue_infection"], [])))
     entry = text.partition("- kind: deep_tissue_infection")[2].partition("- kind:")[0]

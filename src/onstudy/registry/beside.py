@@ -171,7 +171,6 @@ def work() -> None:
     """What a helper does until its input ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends with its input
     gc.set_threshold(_SELDOM)
-    sys.modules["numpy"] = None  # type: ignore[assignment]  # pyarrow needs none to pack, and takes long to load it
     batches: SimpleQueue[bytes | None] = SimpleQueue()
     # Read ahead, or the two would wait for each other with both pipes full.
     Thread(target=_read_ahead, args=(sys.stdin.buffer, batches), daemon=True).start()

@@ -114,18 +114,21 @@ def zip_origin(code: str) -> Origin:
 
 def state_of_zip(code: str) -> str:
     """The state a ZIP code lies in, as two letters; empty for what is no ZIP code there is."""
-    import zipcodes
-
     found = _ZIP.fullmatch(code.strip())
-    matches: list[dict[str, str]] = zipcodes.matching(found[1]) if found else []  # type: ignore[no-untyped-call]
+    matches = _matching(found[1]) if found else []
     return matches[0]["state"] if matches else ""
+
+
+def _matching(code: str) -> list[dict[str, str]]:
+    import zipcodes  # not at the top: its table takes most of a second to unpack when first asked
+
+    found: list[dict[str, str]] = zipcodes.matching(code)  # type: ignore[no-untyped-call]
+    return found
 
 
 @lru_cache(maxsize=256)
 def _zip_origin(code: str) -> Origin:
-    import zipcodes  # not at the top: its table takes most of a second to unpack when first asked
-
-    matches: list[dict[str, str]] = zipcodes.matching(code)  # type: ignore[no-untyped-call]
+    matches = _matching(code)
     if not matches:
         raise ZipUnknown(f"there is no ZIP code {code}; check the digits, or name a city")
     place = matches[0]

@@ -25,6 +25,7 @@ from onstudy.registry.geography import (
     folded,
     miles,
     us_city,
+    zip_origin,
 )
 from onstudy.registry.plain import one_line
 from onstudy.registry.ready import PLACED, UNPLACED, UNPLACED_HOPEFUL
@@ -214,6 +215,11 @@ class Surroundings:
 
 #: Sites of one name this near to each other are in one city, however its state is written.
 _ONE_CITY = 60.0
+
+
+def origin_of(store: Store, text: str) -> Origin:
+    """Where distances are measured from: a ZIP code, which has digits, else a city. Raises as either does."""
+    return zip_origin(text) if any(map(str.isdigit, text)) else city_origin(store, text)
 
 
 def city_origin(store: Store, text: str) -> Origin:

@@ -71,7 +71,8 @@ def _told_apart(fact: Fact) -> Fact:
 
 def _lost(given: Fact, known: Mapping[str, Fact]) -> Iterator[Problem]:
     """An entry that names a record by its id, and there is none: it was meant to complete one."""
-    if _ENTRY.search(given.source) and _OF_A_RECORD.search(given.id) and not _UNNAMED.match(given.id):
+    entry = _ENTRY.search(given.source)
+    if entry and _OF_A_RECORD.search(given.id) and not given.id.startswith(f"{entry[0]}#"):  # its own place is no name
         near = nearest(given.id, known)
         what = f"no fact of the record has the id {given.id}{near}; taken as a further fact"
         earlier = ", and the answers given before are to be added again" if given.id.startswith(_ADDED) else ""

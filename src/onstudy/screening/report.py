@@ -220,11 +220,7 @@ def _cohort_text(cohort: CohortResult, s: Screening) -> list[str]:
         lines += _wrapped(f"eligible from {show_day(cohort.earliest)}, if nothing else changes", "    ")
     elif cohort.earliest_if_confirmed and cohort.earliest_if_confirmed > s.on.toordinal():
         lines += _wrapped(f"from {show_day(cohort.earliest_if_confirmed)}, once confirmed", "    ")
-    lines += _open_text(cohort)
-    names = unread.beside_assumed(s.assumed_complete, s.patient.facts, s.catalogue)
-    if names and cohort.verdict != INELIGIBLE and not _unread_among(cohort):
-        said = f"{unread.sentence(names)} Look whether one of them is what was assumed absent."
-        lines += _wrapped(said, "    mind: ", "      ")
+    lines += [*_open_text(cohort), *_assumed_text(cohort, s)]
     for one in old:
         lines += _wrapped(f"{one.fact.kind} ({', '.join(one.criteria)}: {one.why})", "    renew: ", "      ")
     opening = cohort.opening
@@ -232,14 +228,28 @@ def _cohort_text(cohort: CohortResult, s: Screening) -> list[str]:
         verdict = VERDICT_WORDS[opening.verdict].lower()
         lines += _wrapped(f"{verdict} from {show_day(opening.day)}, if nothing new is recorded; until then:", "    ")
         lines += then
-    last = next((w.last for w in cohort.windows[:1] if len(cohort.windows) > 1 and w.verdict != INELIGIBLE), None)
-    if last is not None:
-        required = {criterion.id for criterion in s.trial.deciding_of(cohort.id)}
-        changing = ((row.criterion.id, ends(row.windows)) for row in s.criteria if row.criterion.id in required)
-        gone = [name for name, window in changing if window is not None and window.first == last + 1]
-        why = f" (then {', '.join(gone)} no longer hold{'' if len(gone) > 1 else 's'})" if gone else ""
-        lines += _wrapped(f"this verdict holds until {show_day(last)}{why}, if nothing new is recorded", "    ")
-    return lines
+    return lines + _end_text(cohort, s)
+
+
+def _assumed_text(cohort: CohortResult, s: Screening) -> list[str]:
+    """Where absences are assumed, the diagnoses that could not be read, unless a question has said so already."""
+    names = unread.beside_assumed(s.assumed_complete, s.patient.facts, s.catalogue)
+    if not names or cohort.verdict == INELIGIBLE or _unread_among(cohort):
+        return []
+    said = f"{unread.sentence(names)} Look whether one of them is what was assumed absent."
+    return _wrapped(said, "    mind: ", "      ")
+
+
+def _end_text(cohort: CohortResult, s: Screening) -> list[str]:
+    """Until when a verdict holds by itself, and the criteria that end it."""
+    first = cohort.windows[0] if len(cohort.windows) > 1 else None
+    if first is None or first.verdict == INELIGIBLE:
+        return []
+    required = {criterion.id for criterion in s.trial.deciding_of(cohort.id)}
+    changing = ((row.criterion.id, ends(row.windows)) for row in s.criteria if row.criterion.id in required)
+    gone = [name for name, window in changing if window is not None and window.first == first.last + 1]
+    why = f" (then {', '.join(gone)} no longer hold{'' if len(gone) > 1 else 's'})" if gone else ""
+    return _wrapped(f"this verdict holds until {show_day(first.last)}{why}, if nothing new is recorded", "    ")
 
 
 def _open_text(asked: CohortResult | Opening) -> list[str]:

@@ -13,8 +13,8 @@ from typing import Protocol
 from urllib.parse import urlencode
 
 from onstudy.errors import OnstudyError
-from onstudy.registry.geography import CityUnknown, Origin, zip_origin
-from onstudy.registry.nearness import city_origin
+from onstudy.registry.geography import CityUnknown, Origin
+from onstudy.registry.nearness import origin_of
 from onstudy.registry.record import NCT_ID, OLDEST
 from onstudy.registry.search import BEST, LARGEST_PAGE, SORTS, Query
 from onstudy.registry.store import Store
@@ -136,7 +136,7 @@ class _Reader:
         if not text:
             return None
         try:
-            return zip_origin(text) if any(letter.isdigit() for letter in text) else city_origin(self.store, text)
+            return origin_of(self.store, text)
         except OnstudyError as error:
             self.errors["zip"] = _sentence(str(error))
             if isinstance(error, CityUnknown) and error.choices:

@@ -8,8 +8,7 @@ from onstudy.errors import OnstudyError
 from onstudy.faces.web.pages import first_upper
 from onstudy.faces.web.questionnaire_state import LONGEST_PLACE
 from onstudy.faces.web.stock import Stock
-from onstudy.registry.geography import zip_origin
-from onstudy.registry.nearness import city_origin
+from onstudy.registry.nearness import origin_of
 from onstudy.registry.page import TrialPage, page_of
 from onstudy.registry.places import Place, places_of
 from onstudy.registry.status import CANNOT, standing_of
@@ -50,7 +49,7 @@ class Asked:
         if not place or self.page is None:
             return Nearest()
         try:
-            origin = zip_origin(place) if any(map(str.isdigit, place)) else city_origin(stock.registry, place)
+            origin = origin_of(stock.registry, place)
         except OnstudyError as problem:
             return Nearest(error=first_upper(str(problem)))
         details = self.page.details

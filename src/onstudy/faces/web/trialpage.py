@@ -17,8 +17,8 @@ from onstudy.faces.web.prose import Words, data_block
 from onstudy.faces.web.stock import Stock, Stocked
 from onstudy.registry.cartography import Chart, chart_of
 from onstudy.registry.editorial import Editorial, editorial_of
-from onstudy.registry.geography import CityUnknown, Origin, zip_origin
-from onstudy.registry.nearness import city_origin
+from onstudy.registry.geography import CityUnknown, Origin
+from onstudy.registry.nearness import origin_of
 from onstudy.registry.outline import outline
 from onstudy.registry.page import TrialPage, page_of
 from onstudy.registry.places import Places, places_of
@@ -188,7 +188,7 @@ def _where(request: Request, stock: Stock) -> Where:
     cities: tuple[str, ...] = ()
     if place:
         try:
-            origin = zip_origin(place) if any(map(str.isdigit, place)) else city_origin(stock.registry, place)
+            origin = origin_of(stock.registry, place)
         except OnstudyError as problem:
             error = first_upper(str(problem))
             if isinstance(problem, CityUnknown) and problem.choices:
