@@ -340,6 +340,15 @@ CYP3A4 = "Treatment where agent is strong CYP3A4 inducer and chronic is yes: rec
             "on 2026-03-11 (blinatumomab)",
             ["a", "b"],
         ),
+        # The same, asked as an "or": what rules out one of its parts does not rule it out.
+        (
+            "facts:\n- {id: a, kind: treatment, agent: rituximab, value: no, recorded: 2026-03-10}\n"
+            "- {id: b, kind: treatment, agent: blinatumomab, value: no, recorded: 2026-03-11}",
+            "no treatment where (agent is rituximab or agent is blinatumomab)",
+            "Treatment where agent is rituximab or agent is blinatumomab: recorded as none on 2026-03-10 (rituximab), "
+            "on 2026-03-11 (blinatumomab)",
+            ["a", "b"],
+        ),
         # A rule that asks for what is known rests on the recorded "no" where there is one.
         (
             "facts: [{id: palsy, kind: bell_palsy, value: no, recorded: 2026-03-11}]",
