@@ -18,6 +18,7 @@ from tests.population.building import Resource, built, damaged, ndjson, same, st
 from onstudy.errors import OnstudyError
 from onstudy.population.generate import Asked, generate_fhir
 from onstudy.readers import read_patients
+from onstudy.readers.fhir_write import to_bundle
 from onstudy.record.patient import Patient
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -242,3 +243,18 @@ def test_a_record_named_like_the_component_of_another(tmp_path: Path) -> None:
     report = built(spread(resources, tmp_path / "export", 1), tmp_path / "store")
     assert report.ways["by rows"] == 4, "only those of whom two facts may have one id"
     check(stored(tmp_path / "store"), read_patients("export.ndjson", ndjson(resources)))
+
+
+def test_what_cannot_be_right_of_a_date_that_a_record_states(tmp_path: Path) -> None:
+    """Each with another cancer of March 2020, gone since some month of that spring."""
+    folder = tmp_path / "bundles"
+    folder.mkdir()
+    for number in range(4):
+        cancer = f"{{kind: other_malignancy, on: 2020-03, disease_free_since: 2020-0{number + 1}}}"
+        text = f"patient: p{number}\nborn: 1950-01-01\nfacts: [{cancer}]"
+        (patient,) = read_patients("one.yaml", text.encode())
+        (folder / f"{number}.json").write_text(json.dumps(to_bundle(patient)))
+    built(folder, tmp_path / "store")
+    expected = [patient for path in folder.glob("*.json") for patient in read_patients(path)]
+    assert sum(any("itself" in problem.what for problem in patient.problems) for patient in expected) == 2
+    check(stored(tmp_path / "store"), expected)

@@ -342,6 +342,9 @@ def test_a_newer_none_today_ends_a_disease_and_a_history_does_not() -> None:
         (["kind: ecg, on: 2026-03-14, qt: 427 ms, rate: 80 /min, qtcf: 465 ms"], ""),
         (["kind: menses, on: 2026-02-25", "kind: hysterectomy, on: 2019"], "menstrual period is recorded after"),
         (["kind: menses, on: 2018", "kind: hysterectomy, on: 2019"], ""),
+        (["kind: other_malignancy, on: 2020-03, disease_free_since: 2020-02"], "since lies before the start"),
+        (["kind: other_malignancy, on: 2020-03, disease_free_since: 2020-03"], ""),
+        (["kind: other_malignancy, on: 2020, disease_free_since: 2020-02"], ""),
     ],
 )
 def test_contradictions_are_shown_and_kept(facts: list[str], words: str) -> None:

@@ -83,7 +83,7 @@ def test_a_cohort_that_is_closed_on_every_day_asks_for_no_new_results() -> None:
 def test_the_text_says_it_below_the_verdict_and_lists_it_as_work() -> None:
     text = to_text(screened("2026-04-20"))
     assert "\nA  ELIGIBLE\n    mind: 2 values are older than advised\n" in text
-    assert "    renew: bilirubin_total (BILI: 36 days old; advised are at most 14 days)\n" in text
+    assert "    renew: Total bilirubin [bilirubin_total] (BILI: 36 days old; advised are at\n" in text
     assert max(map(len, text.splitlines())) <= 80
     assert "older than advised" not in to_text(screened("2026-03-16"))
 

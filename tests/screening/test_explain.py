@@ -129,7 +129,7 @@ def test_what_is_not_on_record_is_not_said_to_be_so() -> None:
     record = "facts: [{kind: csf_examination, on: 2026-03-12, cytospin: negative, flo: positive}]"
     said = because(ask(record, "latest csf_examination has (cytospin is negative and flow is not positive)"), CATALOGUE)
     assert "flow is positive: not recorded" in said
-    assert "Examination of the spinal fluid (one tap): a detail is not stated" in said
+    assert "Examination of the spinal fluid (one tap): what is stated is not enough, or cannot be read" in said
 
 
 def test_age_and_dates_beside_their_limit() -> None:
@@ -211,6 +211,18 @@ TREATED = """facts:
 """
 COMPLETE = f"complete: [treatment]\n{TREATED}"
 NO_CD19 = "- {kind: treatment, agent: cd19_directed, value: no, recorded: 2026-03-10}\n"
+PREDNISONE = (
+    "prednisone 2026-02-01 to 2026-02-05 (end 2026-02-05, asked at least 14 days before registration) - "
+    "each satisfies it"
+)
+TWO_CANCERS = (
+    "- {kind: other_malignancy, on: 2015-01-01, disease_free_since: 2016-05-01}\n"
+    "- {kind: other_malignancy, type: skin_bcc_scc, on: 2018, adequately_treated: yes}"
+)
+EACH_CURED = (
+    "every other_malignancy has ((type is skin_bcc_scc and adequately_treated is yes) "
+    "or disease_free_since is at least 2 years before registration)"
+)
 WASHED_OUT = "every treatment has (end is at least 14 days before registration)"
 
 
@@ -224,19 +236,26 @@ WASHED_OUT = "every treatment has (end is at least 14 days before registration)"
             "Hematopoietic cell transplant where type is allogeneic: allogeneic 2025-11-20",
         ),
         # Records that satisfy it are named, and not denied by a "no" that speaks of others.
-        (COMPLETE, WASHED_OUT, "Treatment: prednisone 2026-02-01 to 2026-02-05 - each satisfies it"),
+        (COMPLETE, WASHED_OUT, f"Treatment: {PREDNISONE}"),
         (
             f"{TREATED}{NO_CD19}",
             "every treatment where (agent is cd19_directed or agent is prednisone) "
             "has (end is at least 14 days before registration)",
             "Treatment where agent is CD19-directed therapy or agent is prednisone: whether there was another is not "
-            "recorded; prednisone 2026-02-01 to 2026-02-05 - each satisfies it",
+            f"recorded; {PREDNISONE}",
         ),
         (
             TREATED,
             WASHED_OUT,
-            "Treatment: whether there was another is not recorded; prednisone 2026-02-01 to 2026-02-05 - "
-            "each satisfies it",
+            f"Treatment: whether there was another is not recorded; {PREDNISONE}",
+        ),
+        # Each with what makes it so; an "or" only with the part that holds.
+        (
+            f"complete: [other_malignancy]\nfacts:\n{TWO_CANCERS}",
+            EACH_CURED,
+            "Another cancer: type not stated 2015-01-01 (disease free since 2016-05-01, asked at least 2 years before "
+            "registration), basal or squamous cell carcinoma of skin 2018 (adequately treated is yes) - each satisfies "
+            "it",
         ),
         (
             f"facts:\n{NO_CD19}",

@@ -393,7 +393,7 @@ def test_what_is_needed_until_a_cohort_opens_is_asked_and_settles_it() -> None:
     assert (opening.day, opening.verdict) == (date(2026, 3, 19).toordinal(), "undetermined")
     assert [question.kind for question in opening.missing] == ["lvef"]
     text = to_text(first)
-    assert "undetermined from 2026-03-19, if nothing new is recorded; until then:\n    get: lvef" in text
+    assert "undetermined from 2026-03-19, if nothing new is recorded; until then:\n    get: Left ventricular" in text
     assert "to find or measure until C2 opens on 2026-03-19" in todo_file(first)
     again = asked(filled_in(first, record, {"lvef": {"on": "2026-03-16", "value": "60 %"}}))
     assert again["C2"].opening is not None

@@ -114,3 +114,23 @@ def test_the_text_says_which_criterion_ends_the_verdict() -> None:
     )
     said = " ".join(to_text(asked(record)).split())
     assert "this verdict holds until 2026-03-19 (then TEST no longer holds), if nothing new is recorded" in said
+
+
+def test_the_text_says_of_a_cohort_that_never_opens_until_when_was_looked() -> None:
+    """The treatment of 10 February clears on 24 March."""
+    assert "A INELIGIBLE A not met: AGE, WASH; ineligible on every day until 2026-03-18 B" in " ".join(
+        to_text(asked(RECORD, date(2026, 3, 18))).split()
+    )
+    assert "ineligible on every day" not in to_text(asked(RECORD))
+
+
+def test_the_text_names_the_shortest_ways_where_they_are_shorter_than_all_that_is_open() -> None:
+    """Either of two settles the first row."""
+    rules = "{id: ONE, text: one, rule: latest hbv_dna has (detected is no) or latest lvef >= 45 %}"
+    trial = read_trial(TRIAL.replace(b"{id: AGE, text: age, rule: age at registration >= 60 years}", rules.encode()),
+                       "t.yaml", load_catalogue())  # fmt: skip
+    record = "complete: [treatment, stroke]\nfacts: [{kind: pregnancy_test, on: 2026-03-15, value: negative}]"
+    start = {"therapy_start": as_when("2026-03-18T09:00")}
+    text = to_text(screen(trial, patient(record), ON, anchors=start))
+    assert "    enough, if favourable: Hepatitis B virus DNA\n    or: Left ventricular ejection fraction\n" in text
+    assert "enough" not in to_text(asked(RECORD))

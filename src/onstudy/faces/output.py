@@ -187,9 +187,13 @@ def _text(patient: Patient) -> str:
     ]
     for fact in patient.facts:
         lines.append(f"  {when_text(fact):<24} {_said(fact, catalogue)}  [{fact.source}]")
-    lines.append(f"  {len(patient.facts)} facts, {len(patient.problems)} problems")
+    lines.append(f"  {_count(len(patient.facts), 'fact')}, {_count(len(patient.problems), 'problem')}")
     lines += [f"  ! {problem}{' (fact kept)' if problem.fact_kept else ''}" for problem in patient.problems]
     return "\n".join(lines) + "\n"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _said(fact: Fact, catalogue: Catalogue) -> str:

@@ -17,6 +17,7 @@ from onstudy.record.checks import QTCF_TOLERANCE, check
 from onstudy.record.ends import end_superseded
 from onstudy.record.patient import Fact
 from onstudy.record.shard import NO_INSTANT
+from onstudy.values.calendar import When
 from onstudy.values.interval import Interval
 
 #: A value this near to the bounds of its kind is looked at by `check` itself.
@@ -72,6 +73,7 @@ def checked(record: Record) -> Said:
     _lacking_composites(record, found)
     _tracings(record, found)
     _menses(record, found)
+    _dated_details(record, found)
     return Said.listed(sorted(found), kept=True)
 
 
@@ -150,6 +152,13 @@ def _menses(record: Record, found: _Found) -> None:
     both = np.logical_and.reduce([record.having(one) for one in some])
     for own in _by_patient(record, np.flatnonzero(np.logical_or.reduce(some) & both[record.facts.patient])):
         _look(record, own[0], [_dated(record, place) for place in own], found)
+
+
+def _dated_details(record: Record, found: _Found) -> None:
+    """Records of which a date is stated beside their own."""
+    dated = [any(isinstance(value, When) for value in base.attributes.values()) for base in record.bases.facts]
+    for place in np.flatnonzero(np.array(dated, bool)[record.facts.base]).tolist():
+        _look(record, place, [_dated(record, place)], found)
 
 
 def _by_patient(record: Record, places: Ints) -> Iterable[list[int]]:

@@ -163,7 +163,7 @@ def read_yes_no(text: str) -> Reading:
         return Reading(frozenset({YES if words in _YES_WORDS else NO}), shown=clip(text))
     if words in _UNKNOWN_WORDS or words in _PENDING_WORDS:
         return Reading(None, PENDING if words in _PENDING_WORDS else NOT_STATED, shown=clip(text))
-    return Reading(None, NOT_STATED, "is neither yes, no nor unknown")
+    return Reading(None, NOT_STATED, "is neither yes, no nor unknown: write one of the three")
 
 
 def read_word(slot: Slot, text: str) -> Reading:

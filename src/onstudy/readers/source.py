@@ -75,7 +75,8 @@ def _decoded(name: str, data: bytes) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise refuse(name, f"is not UTF-8 text (byte {error.start}); save it as UTF-8") from None
+        way_out = "give FHIR JSON, a patient file or CSV, saved as UTF-8"
+        raise refuse(name, f"is not text in UTF-8 (byte {error.start}): {way_out}") from None
 
 
 # Formats --------------------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ def check(facts: Sequence[Fact], catalogue: Catalogue, born: When = UNDATED) -> 
         *_contradictory(facts, catalogue),
         *_qtcf(facts),
         *_menses(facts),
+        *_before_itself(facts),
         *_before_birth(facts, born),
     ]
     return [Problem(what, where, fact_kept=True) for what, where in sorted(set(found))]
@@ -110,6 +111,14 @@ def _menses(facts: Sequence[Fact]) -> Iterator[tuple[str, str]]:
         if compare(Op.GT, fact.start.days, point(first)) is TRUE:
             what = "a menstrual period is recorded after a hysterectomy, where none can be: check both"
             yield what, ", ".join(dict.fromkeys((fact.source, where)))
+
+
+def _before_itself(facts: Sequence[Fact]) -> Iterator[tuple[str, str]]:
+    """A date stated of a record (free of the disease since) that certainly lies before the record begins."""
+    for fact in facts:
+        for name, value in fact.attributes.items():
+            if isinstance(value, When) and compare(Op.LT, value.days, fact.start.days) is TRUE:
+                yield f"{name} lies before the start of the {fact.kind} itself: check both", fact.source
 
 
 def _before_birth(facts: Sequence[Fact], born: When) -> Iterator[tuple[str, str]]:

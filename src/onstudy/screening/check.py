@@ -57,10 +57,13 @@ def check_examples(trial: Trial, path: Path, catalogue: Catalogue) -> Checked:
     """Screen every example of a file. Raises `InvalidFile` where the file itself cannot be read."""
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
+    except FileNotFoundError:
         raise InvalidFile(
-            [Problem("a trial file has its examples beside it; this file cannot be read", path.name)]
+            [Problem("a trial file has its examples beside it; there is no such file: write it", path.name)]
         ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        why = "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else error.strerror
+        raise InvalidFile([Problem(f"the examples of the trial cannot be read: {why}", path.name)]) from None
     documents = read_yaml(text, path.name)
     if len(documents) != 1:
         raise InvalidFile([Problem("an examples file is one YAML mapping", path.name)])

@@ -158,15 +158,34 @@ def _about_records(finding: Finding, records: e.Records, catalogue: Catalogue) -
     every = isinstance(finding.expr, e.Every)
     if finding.truth is UNKNOWN:
         held = [part.about for part in finding.parts if part.truth is TRUE and part.about not in (None, *facts)]
-        fine = _listed([fact for fact in held if fact is not None], records.kind, catalogue) if every else ""
+        fine = _satisfying(finding, [fact for fact in held if fact is not None], catalogue) if every else ""
         why = _unknown(finding, listed, others=bool(facts or held))
-        return f"{name}: {why}" + (f"; {fine} - each satisfies it" if fine else "")
+        return f"{name}: {why}" + (f"; {fine}" if fine else "")
     if not listed:
         return _none(finding, name, catalogue)
-    if every:
-        holds = f"each satisfies it{_no_other(finding)}" if finding.truth is TRUE else "does not satisfy it"
-        return f"{name}: {listed} - {holds}"
-    return f"{name}: {listed}"
+    if every and finding.truth is TRUE:
+        return f"{name}: {_satisfying(finding, facts, catalogue)}{_no_other(finding)}"
+    return f"{name}: {listed} - does not satisfy it" if every else f"{name}: {listed}"
+
+
+def _satisfying(finding: Finding, facts: list[Fact], catalogue: Catalogue) -> str:
+    """The records that satisfy what is asked of each, with what makes it so where they are few; "" for none."""
+    if not facts:
+        return ""
+    listed = _listed(facts, facts[0].kind, catalogue)
+    if len(facts) <= _LISTED:
+        of_fact = {part.about.id: part for part in finding.parts if part.about is not None}
+        listed = ", ".join(
+            fact_text(fact, catalogue, within=fact.kind) + _made_so(of_fact.get(fact.id), catalogue) for fact in facts
+        )
+    return f"{listed} - each satisfies it"
+
+
+def _made_so(part: Finding | None, catalogue: Catalogue) -> str:
+    """What makes a statement about a record true, in brackets; the record is named before it."""
+    said = (sentence(leaf, catalogue) for leaf in (() if part is None else telling_leaves(part, True)))
+    tails = dict.fromkeys(tail for text in said if (tail := text.partition(": ")[2]))
+    return f" ({'; '.join(tails)})" if tails else ""
 
 
 def _unknown(finding: Finding, listed: str, others: bool) -> str:
@@ -275,6 +294,8 @@ def _measured(node: e.ValueExpr, part: Finding) -> str:
         return fact.shown
     assert isinstance(part.result, Interval)
     number = _rounded(part.result) if own else range_text(part.result)
+    if number == "1" and unit in (e.DAYS, e.YEARS):
+        unit = unit.removesuffix("s")
     return f"{number} {unit}".strip() + (" (computed)" if own and fact is not None and fact.computed else "")
 
 

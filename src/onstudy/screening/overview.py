@@ -10,7 +10,7 @@ from onstudy.criteria.trial import Severity
 from onstudy.screening.aged import aged, counted
 from onstudy.screening.explain import because
 from onstudy.screening.missing import Question, others_on_record
-from onstudy.screening.rows import anchors, improves
+from onstudy.screening.rows import anchors, asked, improves, shortest_ways
 from onstudy.screening.screen import (
     ELIGIBLE,
     ELIGIBLE_IF_CONFIRMED,
@@ -27,7 +27,7 @@ from onstudy.screening.unread import beside_assumed, sentence
 from onstudy.screening.wording import fact_text, label, phrases
 from onstudy.values.calendar import show_day
 
-_REASONS_SHOWN, _UNKNOWN_SHOWN, _SETS_SHOWN, _LONGEST_SET, _UNREAD_SHOWN = 6, 12, 3, 6, 12
+_REASONS_SHOWN, _UNKNOWN_SHOWN, _ABOUT_SHOWN, _UNREAD_SHOWN = 6, 12, 3, 12
 _CLASSES = ("missing", "to_do", "to_confirm")
 _OBTAIN = "Somebody must find or measure this."
 _DO = "Joining the trial brings this about."
@@ -103,7 +103,7 @@ def card(cohort: CohortResult, s: Screening) -> Card:
         further=tuple((name, at[name]) for name in against[_REASONS_SHOWN:]),
         unknown=tuple((name, at[name]) for name in _unknown(cohort, s)),
         outlook=tuple(_outlook(cohort, s)),
-        settled_by=tuple(_settled_by(cohort, s)),
+        settled_by=shortest_ways(cohort, s),
     )
 
 
@@ -153,13 +153,6 @@ def _outlook(cohort: CohortResult, s: Screening) -> Iterator[str]:
         yield f"Earliest day as recorded: {show_day(cohort.earliest)}."
     elif cohort.earliest is None and cohort.earliest_if_confirmed is not None and cohort.earliest_if_confirmed > today:
         yield f"Earliest day once absences are confirmed: {show_day(cohort.earliest_if_confirmed)}."
-
-
-def _settled_by(cohort: CohortResult, s: Screening) -> Iterator[str]:
-    """The shortest ways to a positive verdict, where they are short enough to help."""
-    for kinds in cohort.settled_by[:_SETS_SHOWN]:
-        if len(kinds) <= _LONGEST_SET:
-            yield "; ".join(_asked(kind, s) for kind in kinds)
 
 
 @dataclass(frozen=True)
@@ -223,10 +216,10 @@ def _task(kind: str, cohorts: tuple[str, ...], questions: list[Question], s: Scr
     fields = ", ".join(field.replace("_", " ") for field in _each(one.fields for one in questions))
     about = [facts[name] for name in _each(one.about for one in questions) if name in facts]
     return Task(
-        kind=_asked(kind, s),
+        kind=asked(kind, s),
         ask=questions[0].ask,
         why=f"{why} ({fields})" if fields else why,
-        about=tuple(dict.fromkeys(fact_text(fact, s.catalogue) for fact in about))[:_SETS_SHOWN],
+        about=tuple(dict.fromkeys(fact_text(fact, s.catalogue) for fact in about))[:_ABOUT_SHOWN],
         criteria=tuple((name, at[name]) for name in _each(one.criteria for one in questions)),
         cohorts=cohorts,
         unread=_unread(questions),
@@ -264,13 +257,6 @@ def unread(s: Screening) -> str:
 def _each(lists: Iterable[Iterable[str]]) -> list[str]:
     """Every word once, in the order first met."""
     return list(dict.fromkeys(word for words in lists for word in words))
-
-
-def _asked(kind: str, s: Screening) -> str:
-    """The name of what is asked for: a kind, an anchor, or the date of birth."""
-    if kind in s.trial.anchors:
-        return s.trial.anchors[kind].label
-    return "Date of birth" if kind == "born" else label(kind, s.catalogue)
 
 
 def warnings(s: Screening) -> list[Decider]:

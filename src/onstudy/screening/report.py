@@ -14,7 +14,7 @@ from onstudy.screening.aged import aged, counted
 from onstudy.screening.decisive import evidence_of
 from onstudy.screening.explain import because, near
 from onstudy.screening.missing import Question
-from onstudy.screening.rows import default_limits, ends
+from onstudy.screening.rows import asked, default_limits, ends, shortest_ways
 from onstudy.screening.screen import (
     ELIGIBLE,
     ELIGIBLE_IF_CONFIRMED,
@@ -29,7 +29,7 @@ from onstudy.screening.screen import (
     Opening,
     Screening,
 )  # fmt: skip
-from onstudy.screening.wording import shown_of, when_text
+from onstudy.screening.wording import label, shown_of, when_text
 from onstudy.values.calendar import show, show_day
 
 WIDTH = 80
@@ -160,7 +160,7 @@ def to_text(screening: Screening) -> str:
         lines += ["", *_cohort_text(cohort, s)]
     lines += ["", *_criteria_text(s)]
     if s.problems:
-        lines += ["", f"{len(s.problems)} problem(s) in the record:"]
+        lines += ["", f"{len(s.problems)} problem{'s' * (len(s.problems) > 1)} in the record:"]
         for problem in s.problems:
             lines += _wrapped(str(problem), "  - ", "    ")
     lines += ["", "Not medical advice: it prepares the decision of a physician."]
@@ -215,16 +215,18 @@ def _cohort_text(cohort: CohortResult, s: Screening) -> list[str]:
     lines += _wrapped(f"mind: {counted(old)}", "    ") if old else []
     lines += _wrapped(cohort.title, "    ")
     if cohort.verdict == INELIGIBLE:
-        lines += _wrapped(f"not met: {', '.join(cohort.deciding)}", "    ")
+        always = f"; ineligible on every day until {s.until}" if len(cohort.windows) == 1 else ""
+        lines += _wrapped(f"not met: {', '.join(cohort.deciding)}{always}", "    ")
     if cohort.earliest and cohort.earliest > s.on.toordinal():
         lines += _wrapped(f"eligible from {show_day(cohort.earliest)}, if nothing else changes", "    ")
     elif cohort.earliest_if_confirmed and cohort.earliest_if_confirmed > s.on.toordinal():
         lines += _wrapped(f"from {show_day(cohort.earliest_if_confirmed)}, once confirmed", "    ")
-    lines += [*_open_text(cohort), *_assumed_text(cohort, s)]
+    lines += [*_open_text(cohort, s), *_ways_text(cohort, s), *_assumed_text(cohort, s)]
     for one in old:
-        lines += _wrapped(f"{one.fact.kind} ({', '.join(one.criteria)}: {one.why})", "    renew: ", "      ")
+        name = f"{label(one.fact.kind, s.catalogue)} [{one.fact.kind}]"
+        lines += _wrapped(f"{name} ({', '.join(one.criteria)}: {one.why})", "    renew: ", "      ")
     opening = cohort.opening
-    if opening is not None and (then := _open_text(opening)):
+    if opening is not None and (then := _open_text(opening, s)):
         verdict = VERDICT_WORDS[opening.verdict].lower()
         lines += _wrapped(f"{verdict} from {show_day(opening.day)}, if nothing new is recorded; until then:", "    ")
         lines += then
@@ -252,22 +254,33 @@ def _end_text(cohort: CohortResult, s: Screening) -> list[str]:
     return _wrapped(f"this verdict holds until {show_day(first.last)}{why}, if nothing new is recorded", "    ")
 
 
-def _open_text(asked: CohortResult | Opening) -> list[str]:
-    """What is open, by the class of work."""
+def _open_text(at: CohortResult | Opening, s: Screening) -> list[str]:
+    """What is open, by the class of work; in brackets the name by which files and options call it."""
     lines: list[str] = []
-    for title, questions in (("get", asked.missing), ("do", asked.to_do), ("confirm", asked.to_confirm)):
+    for title, questions in (("get", at.missing), ("do", at.to_do), ("confirm", at.to_confirm)):
         for question in questions:
             reasons = ", ".join(reason.replace("_", " ") for reason in question.reasons)
-            asks = f"{question.kind} ({', '.join(question.criteria)}: {reasons})"
+            asks = f"{asked(question.kind, s)} [{question.kind}] ({', '.join(question.criteria)}: {reasons})"
             lines += _wrapped(asks, f"    {title}: ", "      ")
-    if names := _unread_among(asked):
+    if names := _unread_among(at):
         lines += _wrapped(f"{unread.sentence(names)} Look whether one of them is asked here.", "    mind: ", "      ")
     return lines
 
 
-def _unread_among(asked: CohortResult | Opening) -> tuple[str, ...]:
+def _ways_text(cohort: CohortResult, s: Screening) -> list[str]:
+    """The shortest ways to a positive verdict, where they are shorter than all that is open."""
+    ways = shortest_ways(cohort, s)
+    if len(ways) == 1 and len(cohort.settled_by[0]) == len((*cohort.missing, *cohort.to_do, *cohort.to_confirm)):
+        return []
+    lines: list[str] = []
+    for way in ways:
+        lines += _wrapped(way, "    or: " if lines else "    enough, if favourable: ", "      ")
+    return lines
+
+
+def _unread_among(at: CohortResult | Opening) -> tuple[str, ...]:
     """The diagnoses that could not be read, where one of them may be what is open."""
-    return next((q.unread for q in (*asked.missing, *asked.to_do, *asked.to_confirm) if q.unread), ())
+    return next((q.unread for q in (*at.missing, *at.to_do, *at.to_confirm) if q.unread), ())
 
 
 def _criteria_text(s: Screening) -> list[str]:

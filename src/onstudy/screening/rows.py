@@ -1,4 +1,7 @@
-"""What the worksheet says of each criterion: status both ways, why, how near, on what evidence, what to mind."""
+"""What worksheet and text say of each criterion: status both ways, why, how near, on what evidence, what to mind.
+
+And the names of what is asked, and the shortest ways to settle a verdict.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,16 @@ from onstudy.record.catalogue import Catalogue
 from onstudy.record.patient import Fact
 from onstudy.screening.decisive import evidence_of
 from onstudy.screening.explain import because, near
-from onstudy.screening.screen import MET, NOT_APPLICABLE, NOT_MET, UNKNOWN_STATUS, CriterionResult, Screening, too_old
+from onstudy.screening.screen import (
+    MET,
+    NOT_APPLICABLE,
+    NOT_MET,
+    UNKNOWN_STATUS,
+    CohortResult,
+    CriterionResult,
+    Screening,
+    too_old,
+)  # fmt: skip
 from onstudy.screening.wording import PHRASES, label, shown_of, when_text
 from onstudy.values.calendar import show_day
 from onstudy.values.truth import FALSE, TRUE, UNKNOWN, Truth
@@ -24,6 +36,7 @@ STATUS_WORDS: Mapping[str, str] = {
     UNKNOWN_STATUS: "Unknown",
     NOT_APPLICABLE: "Not applicable",
 }
+_WAYS_SHOWN, _LONGEST_WAY = 3, 6
 SEVERITY_WORDS: Mapping[Severity, str] = {
     Severity.REQUIRED: "",
     Severity.WARNING: "Warning only",
@@ -180,6 +193,19 @@ def _answer(truth: Truth, if_confirmed: Truth) -> str:
     """Both answers of a window in words, once where they are the same."""
     said = _TRUTH_WORDS[truth]
     return said if truth is if_confirmed else f"{said} (if confirmed: {_TRUTH_WORDS[if_confirmed]})"
+
+
+def asked(kind: str, s: Screening) -> str:
+    """The name of what is asked for: a kind, an anchor, or the date of birth."""
+    if kind in s.trial.anchors:
+        return s.trial.anchors[kind].label
+    return "Date of birth" if kind == "born" else label(kind, s.catalogue)
+
+
+def shortest_ways(cohort: CohortResult, s: Screening) -> tuple[str, ...]:
+    """The shortest ways to a positive verdict, in words, where they are short enough to help."""
+    ways = (kinds for kinds in cohort.settled_by[:_WAYS_SHOWN] if len(kinds) <= _LONGEST_WAY)
+    return tuple("; ".join(asked(kind, s) for kind in kinds) for kinds in ways)
 
 
 def default_limits(screening: Screening) -> Iterator[tuple[str, str]]:

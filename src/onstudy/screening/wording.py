@@ -23,7 +23,7 @@ PHRASES: Mapping[Reason, str] = {
     Reason.NO_UNIT_OR_LIMIT: "the unit or the limit of normal is lacking",
     Reason.IMPRECISE_DATE: "the date is not precise enough",
     Reason.IMPRECISE_VALUE: "the value recorded leaves it open",
-    Reason.NOT_STATED: "a detail is not stated",
+    Reason.NOT_STATED: "what is stated is not enough, or cannot be read",
     Reason.PENDING_ANCHOR: "the date it is counted from is not set",
     Reason.NOT_ATTESTED: "no investigator has attested it",
     Reason.CONFLICT: "records contradict each other",
