@@ -32,8 +32,9 @@ def carrying(view: View, kind: str, where: TruthExpr | None, settles: Settles) -
         return by_form(dropped, covered) or settles(view.unseen(kind, dropped, covered)[0])
 
     everyone = frozenset(partly)
-    alone = next((others for others in partly.values() if by_form(others, False)), None)
-    covered = bool(view.patient.coverage) and alone is None and not by_form(frozenset(), False)
+    together = by_form(frozenset(), False)  # what all of them leave open, no single one rules out
+    alone = next((others for others in partly.values() if by_form(others, False)), None) if together else None
+    covered = bool(view.patient.coverage) and not together
     if (covered or len(partly) < len(view.denials(kind))) and enough(everyone, covered):
         return view.unseen(kind, everyone, covered)[1]
     dropped = next((others for others in partly.values() if by_form(others, True)), None) if covered else alone
