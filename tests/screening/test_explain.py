@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
-from tests.engines.asking import ask
+from tests.engines.asking import NAMES, ask
 
 from onstudy.criteria import expr as e
 from onstudy.criteria.finding import Finding
+from onstudy.language.parse import parse
 from onstudy.language.unparse import unparse
 from onstudy.record.catalogue import load_catalogue
 from onstudy.screening.decisive import decisive, decisive_leaves, evidence_of
@@ -478,3 +481,23 @@ def test_records_of_which_the_same_things_are_said_are_named_together() -> None:
         "and 1 more: route is intravenous (asked: intrathecal); not corticosteroid; "
         "Treatment rituximab 2026-03-05: route is oral (asked: intrathecal); not corticosteroid"
     )
+
+
+def test_a_definition_that_fails_in_several_ways_is_named_once_for_all_records() -> None:
+    """Nobody wants to read for each drug every way in which it might have been allowed."""
+    drugs = "".join(
+        f"- {{kind: treatment, agent: {agent}, route: intravenous, on: 2025-05-0{day}}}\n"
+        for day, agent in enumerate(("vincristine", "doxorubicin", "daunorubicin", "pegaspargase", "prednisone"), 1)
+    )
+    allowed = parse("route is intrathecal or agent is corticosteroid", CATALOGUE, NAMES, "treatment")
+    named = {"allowed_before": e.Named("allowed_before", allowed, "treatment")}
+    names = replace(NAMES, definition=named.get, definitions=named)
+    rule = parse("every treatment has (allowed_before)", CATALOGUE, names)
+    assert because(ask(f"complete: [treatment]\nfacts:\n{drugs}", rule), CATALOGUE) == (
+        "Treatment vincristine 2025-05-01, Treatment doxorubicin 2025-05-02, Treatment daunorubicin 2025-05-03 "
+        "and 1 more: not “allowed before”"
+    )
+    alone = f"complete: [treatment]\nfacts:\n{drugs.splitlines()[0]}"
+    one_way = replace(named["allowed_before"], expr=parse("agent is corticosteroid", CATALOGUE, NAMES, "treatment"))
+    rule = e.Every(e.Records("treatment"), one_way)
+    assert because(ask(alone, rule), CATALOGUE) == "Treatment vincristine 2025-05-01: not corticosteroid"

@@ -57,13 +57,16 @@ def decisive_leaves(finding: Finding, within_records: bool = False) -> Parts:
     return tuple(found)
 
 
-def _gather(finding: Finding, within_records: bool, found: list[Finding]) -> None:
+def _gather(finding: Finding, within_records: bool, found: list[Finding], summed_up: bool = False) -> None:
+    if summed_up and _fails_in_several_ways(finding):
+        found.append(finding)
+        return
     node = type(finding.expr)
     rests_on = (_RESTS_ON if within_records else _RESTS_ON_STATEMENTS).get(node) if finding.parts else None
     parts = () if rests_on is None else rests_on(finding.result, finding)
     for part in parts:
         if part.parts:
-            _gather(part, within_records, found)
+            _gather(part, within_records, found, summed_up)
         else:
             found.append(part)
     if not parts or (within_records and _unknown_by_itself(finding)):
@@ -75,14 +78,24 @@ def _unknown_by_itself(finding: Finding) -> bool:
     return isinstance(finding.expr, e.Has) and finding.result is UNKNOWN and not _of(finding.parts, UNKNOWN)
 
 
-def telling_leaves(finding: Finding, within_records: bool = False) -> Parts:
+def _fails_in_several_ways(finding: Finding) -> bool:
+    """Whether it is a definition about a record that does not hold, and each of several ways to it fails."""
+    if not isinstance(finding.expr, e.Named) or not finding.expr.of or finding.result is not FALSE:
+        return False
+    return len(decisive_leaves(finding, within_records=True)) > 1
+
+
+def telling_leaves(finding: Finding, within_records: bool = False, summed_up: bool = False) -> Parts:
     """The decisive leaves and, where they leave it unknown, the comparisons that were settled beside them and the codes
     that were found.
 
     A bilirubin of 1.9 x ULN is what makes an unrecorded Gilbert syndrome matter, a positive anti-HBc what makes the
-    judgement matter whether it is hepatitis B.
+    judgement matter whether it is hepatitis B. With `summed_up`, a definition about a record that fails in several ways
+    stands for all of them.
     """
-    leaves = decisive_leaves(finding, within_records)
+    found: list[Finding] = []
+    _gather(finding, within_records, found, summed_up)
+    leaves = tuple(found)
     if finding.truth is not UNKNOWN:
         return leaves
     return (*leaves, *[leaf for leaf in _all_leaves(finding) if _tells_beside(leaf)])

@@ -9,7 +9,7 @@ from onstudy.criteria.finding import Finding, Reason
 from onstudy.language.unparse import plain, unparse
 from onstudy.record.catalogue import Catalogue
 from onstudy.record.patient import Fact
-from onstudy.screening.decisive import telling_leaves
+from onstudy.screening.decisive import decisive_leaves, telling_leaves
 from onstudy.screening.wording import (
     NOTHING_ELSE,
     brief,
@@ -32,6 +32,7 @@ from onstudy.values.truth import FALSE, TRUE, UNKNOWN
 
 _AT_MOST = 4  # sentences of one criterion before the rest is only counted
 _LISTED = 3  # records of one sentence before the rest is only counted
+_FAILS = "not “"  # before the name of a definition
 _OPS = {
     Op.LE: "at most", Op.LT: "below", Op.GE: "at least", Op.GT: "above", Op.EQ: "exactly", Op.NE: "other than",
 }  # fmt: skip
@@ -39,7 +40,7 @@ _OPS = {
 
 def because(finding: Finding, catalogue: Catalogue) -> str:
     """Why a criterion has its status, in one line: what decides it, with values and dates."""
-    said = list(dict.fromkeys(sentence(leaf, catalogue) for leaf in telling_leaves(finding, True)))
+    said = list(dict.fromkeys(sentence(leaf, catalogue) for leaf in telling_leaves(finding, True, True)))
     parts = _by_record(said)
     shown = "; ".join(parts[:_AT_MOST])
     return shown + (f"; and {len(parts) - _AT_MOST} more" if len(parts) > _AT_MOST else "")
@@ -60,7 +61,8 @@ def _by_record(sentences: list[str]) -> list[str]:
             grouped.append((head, [tail]))
     together: dict[tuple[str, ...], list[str]] = {}
     for head, tails in grouped:
-        alike = ("", *tails) if head and len(tails) > 1 else (head, *tails)
+        several = len(tails) > 1 or tails[0].startswith(_FAILS)
+        alike = ("", *tails) if head and several else (head, *tails)
         together.setdefault(alike, []).append(head)
     return [_said_of(heads, tails) for (_, *tails), heads in together.items()]
 
@@ -104,7 +106,15 @@ def sentence(finding: Finding, catalogue: Catalogue) -> str:
                 f"{_owner(part, catalogue)}{text}" for part in finding.parts if (text := _interval_text(node, part))
             ]
             return _led(finding, said, catalogue)
+        case e.Named(name):
+            return f"{_record_of(finding, catalogue)}: {_FAILS}{in_words(name)}”"
     return _led(finding, [], catalogue)
+
+
+def _record_of(finding: Finding, catalogue: Catalogue) -> str:
+    """The record that a definition was asked of."""
+    asked = (part.about for leaf in decisive_leaves(finding, True) for part in leaf.parts)
+    return next((fact_text(fact, catalogue) for fact in asked if fact is not None), "")
 
 
 def _about_codes(finding: Finding, node: e.Member, catalogue: Catalogue) -> str:
