@@ -13,7 +13,9 @@ from tests.registry.studies import raw, study
 
 from onstudy.errors import OnstudyError, Problem
 from onstudy.registry import sources
+from onstudy.registry.importing import import_paths
 from onstudy.registry.sources import Found, Sources, Unreadable
+from onstudy.registry.store import in_memory
 
 ONE, TWO, THREE = (raw(study(number)) for number in (1, 2, 3))
 INDENTED = json.dumps(study(1), indent=2).encode()
@@ -106,8 +108,12 @@ def test_a_folder_is_read_with_all_below_it_and_a_bad_file_is_skipped(tmp_path: 
     [
         ("a.json", b"", "is empty"),
         ("a.json", b" \n \n", "is empty"),
-        ("a.json", b"hello", "is no JSON"),
-        ("a.json", b"<xml/>", "is no JSON"),
+        ("a.json", b"hello", "is no JSON; readable are .* JSON lines, plain, .gz or .zip"),
+        ("a.json", b"hello\nworld\n", "is no JSON"),
+        ("a.json", b'"hello"', "neither a study"),
+        ("a.xml", b"<xml/>", "is HTML or XML, no JSON; readable are"),
+        ("a.png", b"\x89PNG\r\n\x1a\n" + b"\0" * 20, "is a PNG image, no JSON; readable are"),
+        ("a.pdf", b"%PDF-1.7\n%\xe2\xe3\n", "is a PDF file, no JSON; readable are"),
         ("a.json", ONE[:-5], "not whole JSON"),
         ("a.json", b"[" + ONE + b",", "not whole JSON"),
         ("a.json", b'{"resourceType": "Patient"}', "neither a study"),
@@ -138,6 +144,39 @@ def test_a_bad_line_is_skipped_with_its_number(tmp_path: Path) -> None:
     found, problems = read(_plain(tmp_path / "a.jsonl", ONE + b"\n{broken\n17\n" + TWO + b"\n"))
     assert found == ["1", "2"]
     assert [p.where.rpartition(":")[2] for p in problems] == ["2", "3"]
+
+
+@pytest.mark.parametrize("pack", [_plain, _gz, _zip])
+@pytest.mark.parametrize(
+    ("text", "expected", "lines"),
+    [
+        (ONE + b'\n"just words"\n' + TWO + b"\n", "12", ["2"]),
+        (ONE + b"\n17\n[3, null]\n" + TWO, "12", ["2", "3[0]", "3[1]"]),
+        (b'"just words"\n' + ONE + b"\n" + TWO, "12", ["1"]),
+        (b"null\n" + ONE, "1", ["1"]),
+        (ONE[:-5] + b"\n" + TWO + b"\n" + THREE, "23", ["1"]),
+        (b"\xef\xbb\xbf\n\n" + ONE + b"\n\n\n17\n" + TWO, "12", ["6"]),
+        (ONE + b"\nhello", "1", ["2"]),
+        (b"hello\n" + ONE, "1", ["1"]),
+    ],
+)
+def test_a_line_that_is_no_study_costs_only_itself(
+    tmp_path: Path, pack: Callable[[Path, bytes], Path], text: bytes, expected: str, lines: list[str]
+) -> None:
+    """Given lines among which some are no study, the others are found, and each of these is told by its number."""
+    store = in_memory()
+    report = import_paths(store, [pack(tmp_path / "given", text)])
+    ids = [nct for (nct,) in store.db.execute("SELECT nct_id FROM study") if nct < "NCT00000010"]
+    assert "".join(sorted(nct[-1] for nct in ids)) == expected
+    assert [problem.where.rpartition(":")[2] for problem in report.skipped] == lines
+    assert all(problem.what for problem in report.skipped)
+
+
+def test_a_list_of_one_study_a_line_stays_one_document(tmp_path: Path) -> None:
+    found, problems = read(_plain(tmp_path / "a.json", b"[" + ONE + b",\n" + TWO + b",\n" + THREE + b"]"))
+    assert (found, problems) == (["1", "2", "3"], [])
+    page = b'{"studies": [' + ONE + b",\n" + TWO + b"]}\n"
+    assert read(_plain(tmp_path / "b.json", page)) == (["1", "2"], [])
 
 
 def test_a_line_that_is_too_long_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,6 +26,15 @@ _BUFFER = 1 << 20
 _SUFFIXES = (".json", ".jsonl", ".ndjson", ".gz", ".zip")
 #: How the line of a study begins; which members come first differs by whoever wrote it.
 _STUDY = (b'{"protocolSection":', b'{"derivedSection":')
+#: What is said to be readable where a file is something else.
+_READABLE = "studies of ClinicalTrials.gov API v2: JSON or JSON lines, plain, .gz or .zip"
+_OTHER_FILES = (
+    (b"\x89PNG", "a PNG image, no JSON"),
+    (b"\xff\xd8\xff", "a JPEG image, no JSON"),
+    (b"GIF8", "a GIF image, no JSON"),
+    (b"%PDF", "a PDF file, no JSON"),
+    (b"<", "HTML or XML, no JSON"),
+)
 _BROKEN = (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError)
 
 
@@ -142,20 +151,39 @@ def _members(file: IO[bytes], name: str) -> Iterator[Found | Problem]:
 
 def _records(stream: _Stream, name: str) -> Iterator[Found | Problem]:
     """The records of one text, which is one document or has one on each line."""
-    first = stream.readline(LARGEST_DOCUMENT).removeprefix(b"\xef\xbb\xbf")
-    while first and not first.strip():
-        first = stream.readline(LARGEST_DOCUMENT)
+    first, before = _next_line(stream, LARGEST_DOCUMENT)
+    first = first.removeprefix(b"\xef\xbb\xbf")
+    if not first.strip():
+        first, more = _next_line(stream, LARGEST_DOCUMENT)
+        before += more + 1
     if not first:
         raise Unreadable("is empty", name)
-    if first.lstrip()[:1] not in (b"{", b"["):
-        raise Unreadable("is no JSON; readable are studies of ClinicalTrials.gov API v2", name)
-    second = stream.readline(LARGEST_RECORD)
-    while second and not second.strip():
-        second = stream.readline(LARGEST_RECORD)
-    if second and second.lstrip()[:1] in (b"{", b"[") and _is_whole(first):
-        yield from _lines(first, second, stream, name)
-    else:
+    second, between = _next_line(stream, LARGEST_RECORD)
+    if second and (_is_whole(first) or _is_cut_study(first, second)):
+        yield from _lines([b""] * before + [first] + [b""] * between, second, stream, name)
+    elif first.lstrip()[:1] in (b"{", b"[") or _is_whole(first):
         yield from _document(first + second, stream, name)
+    else:
+        raise Unreadable(f"is {_looks_like(first)}; readable are {_READABLE}", name)
+
+
+def _next_line(stream: _Stream, most: int) -> tuple[bytes, int]:
+    """The next line that is not blank, empty at the end, and how many blank ones stood before it."""
+    blank = 0
+    while (line := stream.readline(most)) and not line.strip():
+        blank += 1
+    return line, blank
+
+
+def _is_cut_study(first: bytes, second: bytes) -> bool:
+    """Whether these are lines of one study each, though the first is broken: no list or page goes on so."""
+    return second.startswith(_STUDY) and first.lstrip()[:1] != b"[" and not first.rstrip().endswith((b"[", b",", b":"))
+
+
+def _looks_like(text: bytes) -> str:
+    """What a file is that is no JSON, by how it begins."""
+    known = [what for start, what in _OTHER_FILES if text.startswith(start)]
+    return known[0] if known else "no JSON"
 
 
 def _is_whole(text: bytes) -> bool:
@@ -176,8 +204,9 @@ def _document(start: bytes, stream: _Stream, name: str) -> Iterator[Found | Prob
     yield from found
 
 
-def _lines(first: bytes, second: bytes, stream: _Stream, name: str) -> Iterator[Found | Problem]:
-    for number, line in enumerate(_each_line(first, second, stream), start=1):
+def _lines(before: list[bytes], second: bytes, stream: _Stream, name: str) -> Iterator[Found | Problem]:
+    """One record a line; `before` are the lines up to the `second` that is not blank."""
+    for number, line in enumerate(_each_line(before, second, stream), start=1):
         place = f"{name}:{number}"
         if line is None:
             yield Problem(f"is longer than {LARGEST_RECORD >> 20} MiB", place)
@@ -187,10 +216,9 @@ def _lines(first: bytes, second: bytes, stream: _Stream, name: str) -> Iterator[
             yield from _studies(line, place)
 
 
-def _each_line(first: bytes, second: bytes, stream: _Stream) -> Iterator[bytes | None]:
+def _each_line(before: list[bytes], line: bytes, stream: _Stream) -> Iterator[bytes | None]:
     """Each line, None for one that is too long; its rest is passed over."""
-    yield first
-    line = second
+    yield from before
     while line:
         if len(line) >= LARGEST_RECORD and not line.endswith(b"\n"):
             while line and not line.endswith(b"\n"):
