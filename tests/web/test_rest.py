@@ -165,8 +165,10 @@ def test_every_filter_is_taken(client: TestClient, params: dict[str, Any]) -> No
 
 @pytest.mark.parametrize(("params", "says"), [
     ({"age": "old"}, "age"), ({"age": "-1"}, "age"), ({"zip": "1234"}, "zip"),
-    ({"within": "10"}, "place to measure from"), ({"sort": "distance"}, "place to measure from"),
-    ({"zip": "35294", "city": "Birmingham, AL"}, "give one of them"), ({"phase": "9"}, "phase"),
+    ({"within": "10"}, "within: needs a place to measure from; give zip or city as well"),
+    ({"sort": "distance"}, "sort=distance: needs a place to measure from; give zip or city as well"),
+    ({"zip": "35294", "city": "Birmingham, AL"}, "zip, city: both name a place to measure from; give one of them"),
+    ({"phase": "9"}, "phase"),
     ({"status": "closed"}, "status"), ({"wrods": "leukemia"}, "wrods"),
     ({"page": "0"}, "page"), ({"size": "1001"}, "size"), ({"id": "NCT1"}, "id"),
 ])  # fmt: skip

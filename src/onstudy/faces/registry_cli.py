@@ -190,6 +190,9 @@ def find(
     day = _day(on, "--on") if on else date.today()
     oldest = _whole(status_age, "--status-age")
     store = open_registry(registry)
+    origin = _origin(store, zip, city)
+    if origin is None:
+        _check_no_distance(within, sort)
     chosen = {
         "phase": [_phase(one) for one in phase or ()],
         "status": [_of_facet(store, "status", one) for one in status or ()],
@@ -205,7 +208,7 @@ def find(
         facets={name: tuple(values) for name, values in chosen.items() if values},
         age=_whole(age, "--age") if age else None,
         sex=_sex(sex),
-        origin=_origin(store, zip, city),
+        origin=origin,
         within=_miles(within) if within else None,
         open_only=open,
         sort=sort,
@@ -266,6 +269,13 @@ def _origin(store: Store, zip: str, city: str) -> Origin | None:
     if zip:
         return zip_origin(zip)
     return city_origin(store, city) if city else None
+
+
+def _check_no_distance(within: str, sort: str) -> None:
+    """Without a place to measure from nothing may be measured. Raises `OnstudyError` where something is."""
+    for option, given in (("--within", bool(within)), ("--sort distance", sort == "distance")):
+        if given:
+            raise OnstudyError(f"{option} needs a place to measure from; give --zip or --city")
 
 
 def _sex(text: str) -> str:

@@ -16,7 +16,7 @@ from onstudy.errors import OnstudyError
 from onstudy.registry.geography import CityUnknown, Origin
 from onstudy.registry.nearness import origin_of
 from onstudy.registry.record import NCT_ID, OLDEST
-from onstudy.registry.search import BEST, LARGEST_PAGE, SORTS, Query
+from onstudy.registry.search import BEST, DISTANCE, LARGEST_PAGE, SORTS, Query
 from onstudy.registry.store import Store
 
 #: Facets a page shows, in this order; who asks says their own sex, so that is no facet of a page.
@@ -64,6 +64,13 @@ class Asked:
         """The place as the parameters of a link to a trial's page."""
         return f"?{urlencode({'zip': self.zip})}" if self.zip else ""
 
+    @property
+    def table(self) -> str:
+        """The address of what the page shows as a table: without the fields that could not be used."""
+        unused = {name: None for name in self.fields if name in self.errors}
+        unused |= {"within": None} if self.query.within is None else {}
+        return self.changed({**unused, "page": None, "tick": None}, "/trials.csv")
+
     def address(self, path: str = "/trials", **changes: object) -> str:
         """The address of this search, in one fixed order; `changes` replace a parameter, None takes it out."""
         return self.changed(changes, path)
@@ -89,6 +96,23 @@ def asked(params: Params, store: Store, size: int = SIZE) -> Asked:
     return _Reader(params, store).read(size)
 
 
+def place_of(params: Params) -> tuple[str, str]:
+    """The place that an address names, and what is wrong where `zip` and `city` name two."""
+    zip, city = _text(params, "zip"), _text(params, "city")
+    if zip and city and zip.casefold() != city.casefold():
+        return zip, "The address names two places to measure from, zip and city: give one of them."
+    return zip or city, ""
+
+
+def _text(params: Params, name: str) -> str:
+    """The first value under a name that is not blank."""
+    for value in params.getlist(name):
+        bare = " ".join(value[:_LONGEST].split())
+        if bare:
+            return bare
+    return ""
+
+
 class _Reader:
     def __init__(self, params: Params, store: Store) -> None:
         self.params, self.store = params, store
@@ -98,10 +122,14 @@ class _Reader:
     def read(self, size: int) -> Asked:
         fields = {name: self.text(name) for name in _TEXTS}
         fields["q"] = fields["q"] or self.text("words")
-        fields["zip"] = fields["zip"] or self.text("city")
-        origin = self.origin(fields["zip"])
+        fields["zip"], two = place_of(self.params)
+        origin = None if two else self.origin(fields["zip"])
         facets = self.facets()
         sort = self.text("sort") or BEST
+        if two:
+            self.errors["zip"] = two
+        elif sort == DISTANCE and not fields["zip"]:
+            self.errors["zip"] = "An order by distance needs a place to measure from: give a ZIP code or a city."
         query = Query(
             words=fields["q"],
             condition=fields["condition"],
@@ -114,7 +142,7 @@ class _Reader:
             origin=origin,
             within=self.within(fields["within"], origin),
             open_only=bool(self.text("open")),
-            sort=sort if sort in SORTS and (origin is not None or sort != "distance") else BEST,
+            sort=sort if sort in SORTS and (origin is not None or sort != DISTANCE) else BEST,
             page=self.whole("page", 1, 1, 100_000),
             size=min(size, LARGEST_PAGE),
         )
@@ -126,11 +154,7 @@ class _Reader:
         )  # fmt: skip
 
     def text(self, name: str) -> str:
-        for value in self.params.getlist(name):
-            bare = " ".join(value[:_LONGEST].split())
-            if bare:
-                return bare
-        return ""
+        return _text(self.params, name)
 
     def origin(self, text: str) -> Origin | None:
         if not text:
@@ -214,8 +238,15 @@ def chosen_words(search: Asked, words: Mapping[str, str]) -> Iterable[tuple[str,
     for name, value in search.fields.items():
         used = name not in search.errors and (name != "within" or search.query.within is not None)
         if value and used:
-            yield f"{labels[name]}: {value}", search.changed({name: None, "page": None})
+            yield f"{labels[name]}: {value}", search.changed({**_without(search, name), "page": None})
     for name, values in search.facets.items():
         for value in values:
             rest = tuple(one for one in values if one != value)
             yield words.get(value, value), search.changed({name: rest, "page": None})
+
+
+def _without(search: Asked, name: str) -> dict[str, object]:
+    """The changes that take out a field; with the place goes what is measured from it."""
+    if name != "zip":
+        return {name: None}
+    return {"zip": None, "within": None, **({"sort": None} if search.query.sort == DISTANCE else {})}

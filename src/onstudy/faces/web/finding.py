@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 
-from onstudy.faces.web.asked import DISTANCES, FACETS, TICKED, Asked, asked, chosen_words
+from onstudy.faces.web.asked import DISTANCES, FACETS, SIZE, TICKED, Asked, asked, chosen_words
 from onstudy.faces.web.meant import meant, sponsored
 from onstudy.faces.web.pages import render
 from onstudy.faces.web.stock import Stock, Stocked
@@ -114,8 +114,10 @@ def selected(request: Request, stock: Stocked) -> HTMLResponse:
 
 @router.get("/trials.csv")
 def table(request: Request, stock: Stocked) -> Response:
-    """The trials of a search as a table, up to 1000 of them."""
+    """The trials of a search as a table, up to 1000 of them; what cannot be used is told on the page, not left out."""
     wanted = asked(request.query_params, stock.registry, size=LARGEST_PAGE)
+    if wanted.errors:
+        return _results(request, stock, replace(wanted, query=replace(wanted.query, size=SIZE)), 422)
     found = _find(stock, replace(wanted, query=replace(wanted.query, page=1)))
     headers = {"Content-Disposition": 'attachment; filename="trials.csv"'}
     return Response("\ufeff" + to_csv(found), media_type="text/csv; charset=utf-8", headers=headers)

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from onstudy.criteria.trial import Criterion, Trial
 from onstudy.errors import OnstudyError
 from onstudy.faces.web.failures import API_PROBLEMS
-from onstudy.faces.web.rest_models import TRIAL_ID, Ask, Found, Screened, Search, TrialList, TrialPage
+from onstudy.faces.web.rest_models import TRIAL_ID, Ask, Found, Screened, Search, Sort, TrialList, TrialPage
 from onstudy.faces.web.stock import Stock, stock_of
 from onstudy.readers import read_patients
 from onstudy.record.absence import ALL
@@ -111,9 +111,11 @@ def find(asked: Annotated[Search, Query()], stock: Stocked) -> Response:
     missing: list[str] = []
     origin = _found(missing, lambda: _origin(asked, stock))
     if asked.zip and asked.city:
-        wrong.append("zip and city both name a place to measure from; give one of them")
-    if not asked.zip and not asked.city and (asked.within is not None or asked.sort.value == "distance"):
-        wrong.append("a distance needs a place to measure from: give zip or city")
+        wrong.append("zip, city: both name a place to measure from; give one of them")
+    if not asked.zip and not asked.city:
+        for name, given in (("within", asked.within is not None), ("sort=distance", asked.sort is Sort.DISTANCE)):
+            if given:
+                wrong.append(f"{name}: needs a place to measure from; give zip or city as well")
     countries = _found(missing, lambda: _countries(asked.country, stock))
     if wrong:
         raise OnstudyError("\n".join([*wrong, *missing]))

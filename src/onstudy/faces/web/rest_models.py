@@ -219,16 +219,23 @@ class Search(Closed):
     sex: Sex | None = None
     zip: Annotated[
         str | None,
-        Field(pattern=r"^[0-9]{5}(-[0-9]{4})?$", description="ZIP code (United States) to measure distances from."),
+        Field(
+            pattern=r"^[0-9]{5}(-[0-9]{4})?$", description="ZIP code (United States) to measure from. Not with city."
+        ),
     ] = None
-    city: Annotated[str | None, Field(max_length=200, description="City to measure distances from.")] = None
-    within: Annotated[float | None, Field(gt=0, lt=20_000, description="Miles around the place.")] = None
+    city: Annotated[
+        str | None,
+        Field(max_length=200, description="City to measure distances from: `Odense`, `Springfield, IL`. Not with zip."),
+    ] = None
+    within: Annotated[
+        float | None, Field(gt=0, lt=20_000, description="Miles around zip or city, one of which it needs.")
+    ] = None
     open: Annotated[bool, Field(description="Only trials with a site that is or may be open.")] = False
     phase: Annotated[list[Phase], Field(max_length=6)] = Field(default_factory=list)
     status: Annotated[list[Status], Field(max_length=20)] = Field(default_factory=list)
     country: Annotated[list[Words], Field(max_length=50)] = Field(default_factory=list)
     type: Annotated[list[StudyType], Field(max_length=3)] = Field(default_factory=list)
-    sort: Sort = Sort.BEST
+    sort: Annotated[Sort, Field(description="`distance` needs zip or city.")] = Sort.BEST
     page: Annotated[int, Field(ge=1, le=100_000)] = 1
     size: Annotated[int, Field(ge=1, le=1000)] = 20
     facets: Annotated[bool, Field(description="Add how many trials each filter would leave.")] = False

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from onstudy.criteria.trial import Criterion, Trial
 from onstudy.errors import OnstudyError
+from onstudy.faces.web.asked import place_of
 from onstudy.faces.web.drawing import marks, pin
 from onstudy.faces.web.pages import first_upper, part, render
 from onstudy.faces.web.prose import Words, data_block
@@ -183,10 +184,10 @@ def _what(places: Places, where: Where) -> str:
 
 def _where(request: Request, stock: Stock) -> Where:
     params = request.query_params
-    place = " ".join(params.get("zip", "")[:200].split()) or " ".join(params.get("city", "")[:200].split())
-    origin, error = None, ""
+    place, error = place_of(params)
+    origin = None
     cities: tuple[str, ...] = ()
-    if place:
+    if place and not error:
         try:
             origin = origin_of(stock.registry, place)
         except OnstudyError as problem:
