@@ -65,6 +65,14 @@ def field_of(html: str, kind: str, key: str) -> str:
 # To the worksheet -----------------------------------------------------------------------------------------------
 
 
+def test_whether_the_trial_takes_people_stands_above_the_verdict(client: TestClient) -> None:
+    """The flagship's status is not known, and was suspended in April 2023."""
+    page = first(client, example="cohort-1-eligible.json").text
+    said = text(page)
+    status = said.index("This trial: status not known; last known: suspended, as stated on 2023-04-04")
+    assert said.index("for NCT03739814") < status < said.index("Cohort C1")
+
+
 def test_the_first_page_asks_for_a_record_and_a_trial(client: TestClient) -> None:
     page = client.get(f"{HERE}?trial=NCT06480136")
     assert re.search(r'<option value="NCT06480136" selected', page.text)

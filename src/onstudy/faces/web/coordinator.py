@@ -33,6 +33,7 @@ from onstudy.faces.web.coordinator_case import (
     uploaded,
 )
 from onstudy.faces.web.pages import render
+from onstudy.faces.web.questionnaire_trial import asked_trial
 from onstudy.faces.web.stock import Stock, stock_of
 from onstudy.screening.aged import aged, counted
 from onstudy.screening.overview import headline
@@ -132,9 +133,10 @@ def work(request: Request, stock: Stocked, posted: Posted) -> HTMLResponse:
         if before is None:
             return _start(request, stock, first, {"start" if at.startswith("anchor.") else "on": said}, case)
         stands = case.with_settings(replace(before, added=case.settings.added))
-        return _page(request, stands, stands.screened(), case.screened(before), filled, case.settings, {at: said})
+        was = case.screened(before)
+        return _page(request, stock, stands, stands.screened(), was, filled, case.settings, {at: said})
     earlier = case.screened(before) if before is not None else None
-    return _page(request, case, screened, earlier, filled, case.settings, {})
+    return _page(request, stock, case, screened, earlier, filled, case.settings, {})
 
 
 def _first(posted: Sent, case: Case | None) -> dict[str, str]:
@@ -193,6 +195,7 @@ def _case(posted: Sent, stock: Stock) -> Case:
 
 def _page(
     request: Request,
+    stock: Stock,
     case: Case,
     s: Screening,
     earlier: Screening | None,
@@ -209,6 +212,7 @@ def _page(
         "coordinator/worksheet.html",
         422 if wrong or filled.wrong else 200,
         case=case,
+        trial=stock.keep(("standing", case.trial.id, stock.today()), lambda: asked_trial(stock, case.trial.id, "")),
         s=s,
         headline=headline(s),
         verdicts=[(one, VERDICT_WORDS[one.verdict], TONES[one.verdict], counted(aged(s, [one]))) for one in s.cohorts],
