@@ -73,6 +73,7 @@ def test_no_cell_is_a_formula(store: Store) -> None:
     assert first["nearest_site"] == "'-2+3 Clinic"
     assert first["city"] == "'+city"
     assert first["miles"] == "6.9"
+    assert (first["last_known_status"], first["last_known_status_date"]) == ("", "")
     assert dict(zip(rows[0], rows[2], strict=True))["title"] == 'A "quoted", title'
 
 
@@ -83,7 +84,7 @@ def test_the_text_says_the_order_and_to_ask(store: Store) -> None:
     assert "nearest: -2+3 Clinic, +city, United States (7 miles): open, as stated on 2026-05-10" in text
     assert "Order: trials that can enrol first" in text
     assert "ask the site" in text
-    assert "Phase: not stated 1, phase1 1, phase2 1" in text
+    assert "Phase: not stated 1; phase 1 1; phase 2 1" in text
 
 
 def test_nothing_found_is_said(store: Store) -> None:

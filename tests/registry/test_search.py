@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import tomllib
 from datetime import date
+from importlib.resources import files
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from tests.registry import reference
 from tests.registry.studies import put, site, store_of, study
 
 from onstudy.errors import OnstudyError
+from onstudy.record.catalogue import load_catalogue
 from onstudy.registry import nearness, words
 from onstudy.registry.geography import Origin
 from onstudy.registry.search import Query, Results, search
@@ -153,8 +156,9 @@ def names(bare: None) -> Store:
         study(3, title="A study of all patients", summary="All are welcome to this study of asthma."),
         study(4, title="Four", conditions=["Lymphoblastic Leukaemia, Acute"], interventions=["Besponsa"]),
         study(5, title="Five", interventions=["Inotuzumab Ozogamicin"], summary="leukemia occurs"),
-        study(6, title="Six", conditions=["Acute myeloid leukaemia"], sponsor="Leukemia Society"),
-    )
+        study(6, title="Six", conditions=["Acute myeloid leukaemia"], sponsor="Leukemia Society",
+              interventions=["Imatinib"]),
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -169,6 +173,8 @@ def names(bare: None) -> Store:
         ("leukaemias", {1, 4, 5, 6}),
         ("AML", {6}),
         ("Besponsa", {4, 5}),
+        ("Gleevec", {6}),
+        ("glivec leukemia", {6}),
         ("inotuzumab", {4, 5}),
         ("INOTUZUMAB ozogamicin leukemia", {4, 5}),
         ("NCT00000003", {3}),
@@ -178,6 +184,15 @@ def names(bare: None) -> Store:
 )
 def test_words_find_a_thing_under_all_its_names(names: Store, text: str, expected: set[int]) -> None:
     assert set(numbers(names, words=text)) == expected
+
+
+def test_a_drug_with_names_in_the_catalogue_has_none_beside_it() -> None:
+    """Else the names of one place would hide those of the other."""
+    with files("onstudy.registry").joinpath("data/synonyms.toml").open("rb") as file:
+        beside = {name.casefold() for group in tomllib.load(file)["group"] for name in group["names"]}
+    members = load_catalogue().value_sets["agent"].members.values()
+    named = {word.casefold() for one in members if one.synonyms for word in (one.label, *one.synonyms)}
+    assert not beside & named
 
 
 def test_what_is_shown_is_what_was_written(names: Store) -> None:

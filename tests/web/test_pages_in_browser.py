@@ -316,6 +316,13 @@ def test_hostile_records_run_nothing(site_of: Callable[[Stock], Site], monkeypat
         assert site.overflow(visit.page) == 0
 
 
+def test_long_names_of_places_make_nobody_scroll_sideways(site_of: Callable[[Stock], Site]) -> None:
+    long = "Llanfairpwllgwyngyll" * 4
+    store = store_of(study(1, title=long, sponsor=long, sites=[place(long, name=long, state=long, country=long)]))
+    site = site_of(Stock(store, today=lambda: TODAY))
+    assert site.overflow(site.visit("/trials/NCT00000001", 320).page) == 0
+
+
 def test_many_sites_look_right(site_of: Callable[[Stock], Site]) -> None:
     sites = [place(f"City {n}", point=(30 + n % 40 / 4, -110 + n / 40), state=f"State {n % 50}") for n in range(1400)]
     site = site_of(Stock(store_of(study(1, title="x" * 500, sites=sites)), today=lambda: TODAY))

@@ -357,6 +357,24 @@ def test_a_bare_record_is_a_whole_page(alone: None) -> None:
     assert [found for found in headings(page) if found in SECTIONS] == SECTIONS
     assert "Phase not stated" in text(page) and "This record lists no site" in text(page)
     assert "The record states no criteria." in text(page)
+    assert "This record lists no contact. Its page on ClinicalTrials.gov may list some by now." in text(page)
+
+
+def test_a_listing_without_a_date_is_told_as_one(alone: None) -> None:
+    page = served(store_of(study(1, sites=[place("Boston")], verified="", updated=""))).get("/trials/NCT00000001")
+    assert "0 of 1 listed site can enrol as far as is known; 1 was listed as open: ask the site." in text(page.text)
+
+
+@pytest.mark.parametrize(
+    ("status", "says"),
+    [
+        ("RECRUITING", "Call or write to a site and ask for a pre-screening."),
+        ("COMPLETED", "Call or write to a site and ask whether people can still join: by its record this trial takes"),
+    ],
+)
+def test_the_last_step_follows_the_status(alone: None, status: str, says: str) -> None:
+    page = served(store_of(study(1, status=status, sites=[place("Boston")]))).get("/trials/NCT00000001")
+    assert says in text(page.text)
 
 
 def test_many_sites_and_long_criteria(alone: None) -> None:
@@ -366,7 +384,7 @@ def test_many_sites_and_long_criteria(alone: None) -> None:
     one["protocolSection"]["eligibilityModule"]["eligibilityCriteria"] = f"Inclusion Criteria:\n\n{line * 450}"
     client = served(store_of(one))
     page = client.get("/trials/NCT00000001").text
-    assert "1400 of 1400 listed sites can enrol" in text(page)
+    assert "1,400 of 1,400 listed sites can enrol" in text(page)
     assert page.count('<th scope="row"') == 20
     assert client.get("/trials/NCT00000001?sites=all").text.count('<th scope="row"') == 1400
     assert page.count("<li>A criterion with") == 450

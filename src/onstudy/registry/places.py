@@ -61,7 +61,7 @@ class Places:
     def sentence(self) -> str:
         """How many sites can enrol ("n of m listed sites can enrol"), and what the others are."""
         noun = "site" if self.listed == 1 else "sites"
-        first = f"{self.can_enrol} of {self.listed} listed {noun} can enrol"
+        first = f"{self.can_enrol:,} of {self.listed:,} listed {noun} can enrol"
         if self.can_enrol:
             first += f", as stated {self.stated.dated}"
         ask = self.counts.get(ASK, 0)
@@ -70,8 +70,9 @@ class Places:
         if self.can_enrol == 0:
             first += " as far as is known"
         if self.listed_as_open == ask:
-            return f"{first}; {ask} {'was' if ask == 1 else 'were'} listed as open {self.stated.dated}: ask the site."
-        return f"{first}; of {ask} it is not known: ask the site."
+            listed = f"listed as open {self.stated.dated}".rstrip()
+            return f"{first}; {ask:,} {'was' if ask == 1 else 'were'} {listed}: ask the site."
+        return f"{first}; of {ask:,} it is not known: ask the site."
 
 
 def places_of(

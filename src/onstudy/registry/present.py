@@ -60,10 +60,10 @@ def sites_sentence(record: Record) -> str:
     own = record.compiled
     if own is None or own.sites_total is None:
         stated = f", as stated {statement(UNKNOWN, record.sites_stated).dated}" if record.sites_stated else ""
-        return f"{listed} site{'' if listed == 1 else 's'} listed{stated}"
+        return f"{listed:,} site{'' if listed == 1 else 's'} listed{stated}"
     as_of = statement(UNKNOWN, own.sites_listed_as_of)
     return (
-        f"{own.sites_total} sites (page of {own.sites_total_as_of}); {listed} of them listed here, as of "
+        f"{own.sites_total:,} sites (page of {own.sites_total_as_of}); {listed:,} of them listed here, as of "
         f"{'about ' if as_of.about else ''}{as_of.stated}"
     )
 

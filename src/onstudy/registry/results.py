@@ -111,7 +111,8 @@ def _row(hit: Hit) -> tuple[object, ...]:
     if near is not None:
         site = (near.name, near.city, near.state, near.country, near.miles, near.status.status, near.status.stated)
     return (
-        hit.nct_id, hit.title, hit.status.status, hit.status.stated, hit.last_known.status, hit.last_known.stated,
+        hit.nct_id, hit.title, hit.status.status, hit.status.stated, hit.last_known.status,
+        hit.last_known.stated if hit.last_known.status else "",
         hit.phase, hit.sponsor, hit.updated, *site, near.words if near else "", link(hit.nct_id),
     )  # fmt: skip
 
@@ -192,14 +193,7 @@ def origin_words(origin: Origin) -> str:
 def _facet_lines(results: Results) -> list[str]:
     found = []
     for name, counts in results.facets.items():
-        shown = ", ".join(f"{value_words(value)} {count}" for value, count in counts[:12])
-        more = f", and {len(counts) - 12} more" if len(counts) > 12 else ""
+        shown = "; ".join(f"{facet_words(name, value)} {count}" for value, count in counts[:12])
+        more = f"; and {len(counts) - 12} more" if len(counts) > 12 else ""
         found.append(f"{FACET_TITLES[name]}: {shown or 'none'}{more}")
     return found
-
-
-def value_words(value: str) -> str:
-    """A facet's value in words; names of countries stay as they are."""
-    if value == NOT_STATED:
-        return "not stated"
-    return value.replace("_", " ").lower() if value.isupper() and len(value) > 3 else value

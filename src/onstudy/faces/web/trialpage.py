@@ -25,6 +25,7 @@ from onstudy.registry.page import TrialPage, page_of
 from onstudy.registry.places import Places, places_of
 from onstudy.registry.present import sites_sentence
 from onstudy.registry.record import NCT_ID
+from onstudy.registry.status import CANNOT, standing_of
 
 router = APIRouter(include_in_schema=False)
 #: Sites shown before somebody asks for all.
@@ -139,6 +140,7 @@ def _page(request: Request, stock: Stock, parts: Parts) -> HTMLResponse:
         record=record,
         details=details,
         status_words=page.status_words(stock.today(), stock.max_age),
+        closed=standing_of(record.status) == CANNOT,
         editorial=editorial,
         file=file,
         eligibility=parts.eligibility,
@@ -179,7 +181,7 @@ def _what(places: Places, where: Where) -> str:
     """What a map shows, for those who do not see it."""
     inside = where.state or where.country
     count = len(places.chosen)
-    return f"{count} {'site' if count == 1 else 'sites'} of this trial{f' in {inside}' if inside else ''}"
+    return f"{count:,} {'site' if count == 1 else 'sites'} of this trial{f' in {inside}' if inside else ''}"
 
 
 def _where(request: Request, stock: Stock) -> Where:
