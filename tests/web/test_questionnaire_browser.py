@@ -129,6 +129,28 @@ def test_every_page_is_accessible(site: Site, width: int) -> None:
     assert faults(site, page) == [] and site.overflow(page) == 0
 
 
+#: By how much a text sticks out of its box.
+STICKS_OUT = """one => {
+  const text = document.createRange(); text.selectNodeContents(one);
+  const [inner, outer] = [text.getBoundingClientRect(), one.getBoundingClientRect()];
+  return Math.max(outer.left - inner.left, inner.right - outer.right, inner.bottom - outer.bottom, 0);
+}"""
+
+
+@pytest.mark.parametrize("width", [320, 1280])
+def test_a_number_of_two_digits_fits_into_its_circle(site: Site, width: int) -> None:
+    page = site.visit(HERE, width).page
+    page.get_by_role("button", name="Start").click()
+    number = page.locator(".usa-step-indicator__current-step")
+    for _ in range(40):
+        fill(page, NEW)
+        if number.inner_text() == "10":
+            break
+        page.get_by_role("button", name="Continue").last.click()
+    expect(number).to_have_text("10")
+    assert number.evaluate(STICKS_OUT) == 0
+
+
 def test_it_goes_by_keyboard(site: Site) -> None:
     """Enter goes on; arrows choose; nothing needs a pointer."""
     page = site.visit(HERE).page
