@@ -65,6 +65,33 @@ def field_of(html: str, kind: str, key: str) -> str:
 # To the worksheet -----------------------------------------------------------------------------------------------
 
 
+def test_an_example_can_be_tried_with_the_days_it_was_made_for(client: TestClient) -> None:
+    """Given the link of the first page, when its form is sent, then the verdicts are those of examples/README.md."""
+    link = re.search(r'href="(/coordinator\?[^"]+)">Try it', client.get(HERE).text)
+    assert link is not None
+    form = client.get(unescape(link[1])).text
+    fields = dict(re.findall(r'name="(on|start)"[^>]* value="([^"]*)"', form))
+    fields |= {"example": re.findall(r'<option value="([^"]+)" selected', form)[0], "trial": "NCT03739814"}
+    said = text(client.post(HERE, data=fields, files={"file": ("", b"")}).text)
+    assert "Cohort C1 Undetermined" in said and "Cohort C2 Ineligible" in said and "Cohort C3 Undetermined" in said
+
+
+def test_what_an_address_fills_in_is_text(client: TestClient) -> None:
+    page = client.get(HERE, params={"on": '"><b>', "start": "x" * 500, "example": "../secret", "trial": "NCT1"})
+    assert (
+        page.status_code == 200 and "<b>" not in page.text and "secret" not in page.text and "x" * 50 not in page.text
+    )
+
+
+def test_a_start_that_is_not_planned_and_decides_is_asked_for_where_it_is_set(client: TestClient) -> None:
+    page = first(client, example="cohort-1-eligible.json", start="").text
+    assert "When is the therapy start planned? Without it C1-05 cannot be decided." in text(page)
+    assert re.search(r'<details class="panel no-print" open>\s*<summary id="settings">', page)
+    page = first(client, example="cohort-1-eligible.json").text
+    assert "is the therapy start planned" not in text(page)
+    assert not re.search(r'<details class="panel no-print" open>\s*<summary id="settings">', page)
+
+
 def test_whether_the_trial_takes_people_stands_above_the_verdict(client: TestClient) -> None:
     """The flagship's status is not known, and was suspended in April 2023."""
     page = first(client, example="cohort-1-eligible.json").text

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Annotated
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import HTMLResponse
@@ -20,6 +21,8 @@ from onstudy.errors import OnstudyError
 from onstudy.faces.web.coordinator_added import as_file, listed, merged, taken_out
 from onstudy.faces.web.coordinator_answers import Given, asked, given, put_back
 from onstudy.faces.web.coordinator_case import (
+    EXAMPLE_DAYS,
+    FIRST_EXAMPLE,
     LARGEST,
     Case,
     Settings,
@@ -30,6 +33,7 @@ from onstudy.faces.web.coordinator_case import (
     located,
     read_settings,
     settings_of,
+    unplanned,
     uploaded,
 )
 from onstudy.faces.web.pages import render
@@ -46,6 +50,7 @@ from onstudy.values.calendar import show
 router = APIRouter(include_in_schema=False)
 Stocked = Annotated[Stock, Depends(stock_of)]
 
+HERE = "/coordinator"
 TONES = {ELIGIBLE: "good", ELIGIBLE_IF_CONFIRMED: "good", UNDETERMINED: "ask", INELIGIBLE: "bad"}
 _FIELDS = 4000
 
@@ -82,9 +87,11 @@ Fields = Mapping[str, str]
 
 
 @router.get("/coordinator")
-def start(request: Request, stock: Stocked, trial: str = "") -> HTMLResponse:
-    """Where a record and a trial are chosen."""
-    return _start(request, stock, {"trial": trial[:40]}, {})
+def start(request: Request, stock: Stocked) -> HTMLResponse:
+    """Where a record and a trial are chosen; `trial`, `example`, `on` and `start` may be filled in by the address."""
+    given = request.query_params
+    fields = {name: given[name][:40] for name in ("trial", "example", "on", "start") if given.get(name)}
+    return _start(request, stock, fields, {})
 
 
 def _start(request: Request, stock: Stock, fields: Fields, errors: Fields, case: Case | None = None) -> HTMLResponse:
@@ -96,6 +103,8 @@ def _start(request: Request, stock: Stock, fields: Fields, errors: Fields, case:
         422 if errors else 200,
         trials=[(one.id, f"{one.id}: {one.title}") for one in stock.trials.values()],
         examples=[("", "None: I upload a file"), *examples().items()],
+        example_days=EXAMPLE_DAYS,
+        try_it=f"{HERE}?{urlencode({'example': FIRST_EXAMPLE, **EXAMPLE_DAYS})}",
         fields={"on": stock.today().isoformat(), "start": "", "trial": "", "example": "", "who": "", **fields},
         errors=errors,
         most=LARGEST >> 20,
@@ -220,6 +229,7 @@ def _page(
             (case.trial.anchors[name].label, show(when) if when else "not planned") for name, when in s.anchors.items()
         ],
         moments=[(name, point.label) for name, point in case.trial.anchors.items() if name != REGISTRATION],
+        unplanned=unplanned(s),
         assumable=assumable(s),
         asked=entries,
         changed=None if earlier is None else changes(earlier, s),

@@ -38,6 +38,9 @@ from onstudy.values.calendar import DateError, When, parse_when
 #: Bytes of a record that the pages take: the form carries it on with each request.
 LARGEST = 5 * 1024 * 1024
 _LONGEST = 100
+#: The trial and days that the example patients were made for, and the one of them to begin with.
+EXAMPLE_DAYS = {"trial": "NCT03739814", "on": "2026-03-16", "start": "2026-03-18T09:00"}
+FIRST_EXAMPLE = "data-missing.json"
 
 
 def examples() -> dict[str, str]:
@@ -261,6 +264,12 @@ def changes(before: Screening, after: Screening) -> list[Changed]:
 def _both(status: str, if_confirmed: str) -> str:
     words = STATUS_WORDS[status]
     return words if status == if_confirmed else f"{words} (if confirmed: {STATUS_WORDS[if_confirmed].lower()})"
+
+
+def unplanned(s: Screening) -> list[tuple[str, str]]:
+    """The moments that are not set and that decide something: how they are asked for, and for which criteria."""
+    open_ = (question for cohort in s.cohorts for question in cohort.to_do if question.kind in s.trial.anchors)
+    return list(dict.fromkeys((question.ask, ", ".join(question.criteria)) for question in open_))
 
 
 def assumable(s: Screening) -> list[tuple[str, str]]:
