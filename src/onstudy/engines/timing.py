@@ -11,7 +11,7 @@ from onstudy.engines.candidates import Match
 from onstudy.record.patient import Fact
 from onstudy.values import interval as iv
 from onstudy.values.calendar import HOUR, Duration, Unit, When, shift_days
-from onstudy.values.interval import Op, compare, point
+from onstudy.values.interval import Interval, Op, compare, point
 from onstudy.values.truth import TRUE, Truth
 
 
@@ -80,18 +80,37 @@ def _overlaps_hours(start: When, end: When, back: e.Lookback, anchor: When, leng
 
 
 def outermost(matches: list[Match], newest: bool) -> list[Match]:
-    """Those that no certain match surely comes after (or, for the earliest, before)."""
+    """Those that no certain match surely comes after (or, for the earliest, before).
+
+    Two times are compared in UTC where both state an offset, else by the wall clock. Of the certain ones that are
+    compared alike, the last one alone rules out whatever any of them does.
+    """
     if len(matches) < 2:
         return matches
-    sure = [match.fact for match in matches if match.truth is TRUE]
-    op = Op.GT if newest else Op.LT
-    return [m for m in matches if not any(_moment(op, fact, m.fact) is TRUE for fact in sure)]
+    sure = [stated(match.fact) for match in matches if match.truth is TRUE]
+    if not sure:
+        return matches
+    op, last = (Op.GT, _last) if newest else (Op.LT, _first)
+    anywhere = last([when.span for when in sure])
+    local = last([when.span for when in sure if when.offset is None])
+    zoned = last([when.instants(True) for when in sure if when.offset is not None])
+
+    def passed(when: When) -> bool:
+        if when.offset is None:
+            return compare(op, anywhere, when.span) is TRUE
+        return compare(op, zoned, when.instants(True)) is TRUE or compare(op, local, when.span) is TRUE
+
+    return [match for match in matches if not passed(stated(match.fact))]
 
 
-def _moment(op: Op, one: Fact, other: Fact) -> Truth:
-    a, b = stated(one), stated(other)
-    shared = a.offset is not None and b.offset is not None
-    return compare(op, a.instants(shared), b.instants(shared))
+def _last(spans: list[Interval]) -> Interval | None:
+    """The span that begins last, an open beginning after a closed one; None where none has a beginning."""
+    return max((span for span in spans if span.low is not None), key=lambda s: (s.low, s.low_open), default=None)
+
+
+def _first(spans: list[Interval]) -> Interval | None:
+    """The span that ends first, an open end before a closed one; None where none has an end."""
+    return min((span for span in spans if span.high is not None), key=lambda s: (s.high, not s.high_open), default=None)
 
 
 def stated(fact: Fact) -> When:
