@@ -87,11 +87,13 @@ def test_moment_and_state() -> None:
         "kind: lvef, recorded: 2026-03-10, value: 60 %",
         "kind: hypercvad_ineligible, recorded: 2026-03-12",
         "kind: stroke, from: 2015, to: 2016",
+        "kind: seizure, from: 2015, to: ongoing, recorded: 2026-03-12",
     )
     assert show(only(patient, "ecog").start) == "2026-03-14"
     assert show(only(patient, "lvef").start) == "until 2026-03-10"
     assert show(only(patient, "hypercvad_ineligible").start) == "2026-03-12"
     assert show(only(patient, "stroke").start) == "2015-01-01..2016-12-31"
+    assert show(only(patient, "seizure").start) == "2015-01-01..2026-03-12"
     assert "stroke happens at one moment" in said(patient)
 
 

@@ -501,3 +501,31 @@ def test_a_definition_that_fails_in_several_ways_is_named_once_for_all_records()
     one_way = replace(named["allowed_before"], expr=parse("agent is corticosteroid", CATALOGUE, NAMES, "treatment"))
     rule = e.Every(e.Records("treatment"), one_way)
     assert because(ask(alone, rule), CATALOGUE) == "Treatment vincristine 2025-05-01: not corticosteroid"
+
+
+NOT_DETECTED = """facts:
+- {kind: hbv_dna, on: 2026-03-09, value: not detected}
+- {kind: cd22_on_lymphoblasts, on: 2026-03-10, value: 90 %, evaluator: central}
+- {kind: bilirubin_total, recorded: 2026-03-10, value: 1 mg/dL, uln: 1.2 mg/dL}
+"""
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        # A result without a number still says whether anything was found.
+        ("latest hbv_dna has (detected is no)", "Hepatitis B virus DNA not detected 2026-03-09: detected is no"),
+        # What is lacking is told with what is asked of it: there is a result, of another laboratory.
+        (
+            "latest cd22_on_lymphoblasts where (evaluator is local) >= 20 %",
+            "CD22 expression, percent of lymphoblasts where evaluator is local laboratory: not recorded",
+        ),
+        # Its day is not known.
+        (
+            "latest bilirubin_total <= 1.5 ULN",
+            "Total bilirubin on an unknown day, by 2026-03-10: 1 mg/dL is 0.83 x ULN, limit 1.5 x ULN",
+        ),
+    ],
+)
+def test_what_a_result_says_and_which_one_is_lacking(rule: str, said: str) -> None:
+    assert because(ask(NOT_DETECTED, rule), CATALOGUE) == said

@@ -15,7 +15,7 @@ from onstudy.screening.answers import with_added
 from onstudy.screening.report import to_text
 from onstudy.screening.screen import Screening
 from onstudy.screening.todo import todo_file
-from onstudy.screening.unread import may_be_among, sentence, unread_diagnoses
+from onstudy.screening.unread import beside_absences, may_be_among, sentence, unread_diagnoses
 from onstudy.screening.worksheet import worksheet
 
 CATALOGUE = load_catalogue()
@@ -120,6 +120,16 @@ def test_an_assumed_absence_stands_beside_what_could_not_be_read(trial: Trial) -
     found = screen(trial, patient, on=ON, assume_complete=["all"])
     assert "1 diagnosis in the record could not be read: atrial_fibrillation." in " ".join(to_text(found).split())
     assert "1 diagnosis in the record could not be read: atrial_fibrillation." in worksheet(found)
+
+
+@pytest.mark.parametrize(("declared", "said"), [("all", True), ("neurologic_disorder", True), ("treatment", False)])
+def test_so_does_an_absence_that_the_record_declares(trial: Trial, declared: str, said: bool) -> None:
+    """A record that calls itself complete and holds something nobody here could read; a drug is no diagnosis."""
+    text = f"patient: p1\nborn: 1955-01-01\ncomplete: [{declared}]\nfacts:\n  - {{kind: seizzure, on: 2020-01-01}}\n"
+    (patient,) = read_patients("p.yaml", text.encode())
+    found = screen(trial, patient, on=ON)
+    assert beside_absences((), found.patient, CATALOGUE) == (("seizzure",) if said else ())
+    assert "could not be read: seizzure" in worksheet(found)  # beside what is asked, where nothing is declared
 
 
 @pytest.mark.parametrize("assumed", [[], ["all"]])

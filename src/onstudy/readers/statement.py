@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from onstudy.errors import Problem, nearest
-from onstudy.readers.dates import read_when, spanning
+from onstudy.readers.dates import read_when, spanning, starting
 from onstudy.readers.reading import (
     CONFLICT,
     NOT_STATED,
@@ -206,7 +206,9 @@ class Statement:
         if kind.extent == MOMENT and bounds:
             self.say(f"{kind.name} happens at one moment, read as some time from `from` to `to`: write `on`")
             start = times.start or UNDATED
-            return replace(times, on=spanning(start, times.end) if times.end else start, start=None, end=None)
+            last = times.end or (times.recorded if times.going else None)
+            happened = spanning(start, last) if last else starting(start) if times.going else start
+            return replace(times, on=happened, start=None, end=None)
         if kind.extent == STATE and times.end is not None:
             self.say(f"{kind.name} holds until a newer statement: `to` is not used; state its end as `value: no`")
         return times

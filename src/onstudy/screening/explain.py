@@ -122,16 +122,19 @@ def _about_codes(finding: Finding, node: e.Member, catalogue: Catalogue) -> str:
     unstated = [part for part in finding.parts if is_unstated(part, node.value, catalogue)]
     if unstated and finding.reasons == {Reason.NOT_STATED}:
         return ", or ".join(dict.fromkeys(may_be(part, node, catalogue) for part in unstated))
-    known = [part for part in finding.parts if part.result is not None and not _lacking(part)]
+    known = [part for part in finding.parts if part.result is not None and not _lacking(part, node.value)]
     said = [of_codes(part, node, catalogue) for part in known]
     plainly = finding.truth is TRUE or (all(one.asked for one in said) if said else finding.truth is FALSE)
     asked = "" if plainly else f" (asked: {members(node, catalogue)})"
     return _led(finding, [one.text for one in said], catalogue) + asked
 
 
-def _lacking(part: Finding) -> bool:
-    """Whether the fact has no value, so that any of its codes is possible."""
-    return part.about is not None and part.about.lacks is not None and part.about.value is None
+def _lacking(part: Finding, value: e.ValueExpr) -> bool:
+    """Whether the fact has no value, so that any of its codes is possible; an attribute may be known all the same."""
+    fact = part.about
+    if fact is None or fact.lacks is None or fact.value is not None:
+        return False
+    return not (isinstance(value, e.Field) and value.name in fact.attributes)
 
 
 def _led(finding: Finding, said: list[str], catalogue: Catalogue) -> str:
@@ -152,10 +155,20 @@ def _asked_label(finding: Finding, catalogue: Catalogue) -> str:
     kinds = list(dict.fromkeys(ask.kind for ask in finding.asks))
     if not kinds:
         return in_words(unparse(finding.expr))
+    records = _records_of(finding.expr)
+    if records is not None and records.where is not None and kinds == [records.kind]:
+        return _asked_of(records, catalogue)
     fields = {ask.kind: ask.field for ask in finding.asks if ask.field}
     return ", ".join(
         label(kind, catalogue) + (f" ({fields[kind].replace('_', ' ')})" if kind in fields else "") for kind in kinds
     )
+
+
+def _records_of(node: e.Expr) -> e.Records | None:
+    """The records of which one is picked to be compared."""
+    value = node.left if isinstance(node, e.Compare) else node.value if isinstance(node, e.Member) else None
+    pick = value.of if isinstance(value, e.Field) else value
+    return pick.records if isinstance(pick, e.Pick) else None
 
 
 # Records ------------------------------------------------------------------------------------------------

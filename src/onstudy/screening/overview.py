@@ -23,7 +23,7 @@ from onstudy.screening.screen import (
     Screening,
 )  # fmt: skip
 from onstudy.screening.timeline import VERDICT_WORDS
-from onstudy.screening.unread import beside_assumed, sentence
+from onstudy.screening.unread import beside_absences, sentence
 from onstudy.screening.wording import fact_text, label, phrases
 from onstudy.values.calendar import show_day
 
@@ -248,10 +248,10 @@ def _unread(questions: list[Question]) -> str:
 
 
 def unread(s: Screening) -> str:
-    """The diagnoses of the record that could not be read, where one may be what is asked or assumed absent; else ""."""
+    """The diagnoses that could not be read, where one of them may be what is asked or taken as absent; else ""."""
     asked = (question for cls in _CLASSES for _, several in _open(s, cls) for question in several)
     names = next((question.unread for question in asked if question.unread), ())
-    return sentence(names or beside_assumed(s.assumed_complete, s.patient.facts, s.catalogue), _UNREAD_SHOWN)
+    return sentence(names or beside_absences(s.assumed_complete, s.patient, s.catalogue), _UNREAD_SHOWN)
 
 
 def _each(lists: Iterable[Iterable[str]]) -> list[str]:

@@ -234,11 +234,11 @@ def _cohort_text(cohort: CohortResult, s: Screening) -> list[str]:
 
 
 def _assumed_text(cohort: CohortResult, s: Screening) -> list[str]:
-    """Where absences are assumed, the diagnoses that could not be read, unless a question has said so already."""
-    names = unread.beside_assumed(s.assumed_complete, s.patient.facts, s.catalogue)
+    """Where absences are assumed or declared, the diagnoses that could not be read, unless a question has said so."""
+    names = unread.beside_absences(s.assumed_complete, s.patient, s.catalogue)
     if not names or cohort.verdict == INELIGIBLE or _unread_among(cohort):
         return []
-    said = f"{unread.sentence(names)} Look whether one of them is what was assumed absent."
+    said = f"{unread.sentence(names)} Look whether one of them is what is taken as absent."
     return _wrapped(said, "    mind: ", "      ")
 
 

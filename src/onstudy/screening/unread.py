@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from onstudy.record.absence import ALL
 from onstudy.record.catalogue import NONE, STATE, Catalogue, Kind
-from onstudy.record.patient import Fact
+from onstudy.record.patient import Fact, Patient
 from onstudy.values.codes import ICD10CM, SNOMED
 
 _SHOWN = 4  # named in a sentence before the rest is only counted
@@ -23,9 +24,15 @@ def unread_diagnoses(facts: Iterable[Fact], catalogue: Catalogue) -> tuple[str, 
     return tuple(dict.fromkeys(_called(fact) for fact in unknown))
 
 
-def beside_assumed(assumed: Sequence[str], facts: Iterable[Fact], catalogue: Catalogue) -> tuple[str, ...]:
-    """The same where absences are assumed, of which kinds soever: one may be what is taken as absent."""
-    return unread_diagnoses(facts, catalogue) if assumed else ()
+def beside_absences(assumed: Sequence[str], patient: Patient, catalogue: Catalogue) -> tuple[str, ...]:
+    """The same where absences are assumed, of which kinds soever, or diagnoses are declared to be wholly recorded: one
+    may be what is taken as absent.
+    """
+    declared = (cover.kind for cover in patient.coverage)
+    absent = bool(assumed) or any(
+        kind == ALL or may_be_among(catalogue.kinds.get(kind), catalogue) for kind in declared
+    )
+    return unread_diagnoses(patient.facts, catalogue) if absent else ()
 
 
 def _of_diagnosis(source: str) -> bool:

@@ -142,7 +142,9 @@ def subject(part: Finding, value: e.ValueExpr, catalogue: Catalogue) -> str:
     named = label(fact.kind, catalogue)
     if isinstance(value, e.Field) and value.name != "value" and part.result is not fact.value:
         return f"{fact_text(fact, catalogue)}: {value.name.replace('_', ' ')}"
-    return f"{named} on {when_text(fact)}" if fact.start.known and fact.kind not in _TIMELESS else named
+    if not fact.start.known or fact.kind in _TIMELESS:
+        return named
+    return f"{named} on {when_text(fact).removeprefix('on ')}"
 
 
 # The terms of a rule --------------------------------------------------------------------------------------
@@ -166,6 +168,8 @@ def terms(node: Expr, catalogue: Catalogue) -> str:
             return f"not {_enclosed(part, catalogue)}"
         case e.Member():
             return f"{in_words(unparse(node.value))} is {members(node, catalogue)}"
+        case e.Named(name):
+            return f"“{in_words(name)}”"
     return in_words(unparse(node))
 
 
