@@ -11,9 +11,10 @@ from onstudy.engines.candidates import NONE, Case, Match, lacks
 from onstudy.engines.counting import length
 from onstudy.engines.records import Records
 from onstudy.engines.view import Anchors, Subject
+from onstudy.record.catalogue import DATE
 from onstudy.record.patient import Fact, Value
 from onstudy.values import interval as iv
-from onstudy.values.calendar import When, age
+from onstudy.values.calendar import DAY, When, age
 from onstudy.values.interval import ANYTHING, Interval, hull, point
 from onstudy.values.truth import TRUE, UNKNOWN
 
@@ -130,7 +131,20 @@ class Cases:
                 return Case(frozenset({silent}), fact)
             return self._not_stated(fact, name, subject)
         value = self.view.attribute(subject, name)
+        if value is None and not subject.unseen and name not in fact.attributes:
+            value = self._not_yet(fact, name)
         return self._not_stated(fact, name, subject) if value is None else Case(value, fact)
+
+    def _not_yet(self, fact: Fact, name: str) -> When | None:
+        """A date that something else stated of the record rules out: it lies after the day for which that is known."""
+        entry = self.catalogue.attribute(fact.kind, name)
+        if entry is None or entry.type != DATE or not entry.rules_out:
+            return None
+        if not any(fact.attributes.get(other) == code for other, code in entry.ruled_out_by):
+            return None
+        known = self.records.end_of(fact) if fact.ongoing else fact.recorded or fact.start
+        first = known.days.low
+        return None if first is None else When(Interval(int(first) * DAY, None))
 
     def _value_case(self, fact: Fact, about: Fact) -> Case:
         if fact.value is not None:

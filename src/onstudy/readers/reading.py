@@ -90,9 +90,8 @@ def without_contradictions(
     """The attributes of one record, those that rule each other out as stated and not readable; and what to say."""
     found, said = dict(attributes), []
     for name, entry in catalogue.attributes(kind).items():
-        for text in entry.rules_out if attributes.get(name) is not None else ():
-            other, _, code = text.partition("=")
-            if attributes.get(other) == frozenset({code}):
+        for other, code in entry.ruled_out_by if attributes.get(name) is not None else ():
+            if attributes.get(other) == code:
                 found[name] = found[other] = None
                 said.append(f"{other} and {name} contradict each other: neither is used")
     return found, said

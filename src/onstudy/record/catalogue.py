@@ -147,7 +147,8 @@ def plain(text: str) -> str:
 class Attribute:
     """A typed property of a record. `silence` is what not stating it means: None is unknown.
 
-    `rules_out` are codes of other attributes, "state=active", with which it cannot be stated of one record.
+    `rules_out` are codes of other attributes, "state=active", with which it cannot be stated of one record:
+    of a date, that it lies after the day for which they are known.
     """
 
     name: str
@@ -158,6 +159,11 @@ class Attribute:
     silence: str | None = None
     question: str = ""
     rules_out: tuple[str, ...] = ()
+
+    @property
+    def ruled_out_by(self) -> tuple[tuple[str, frozenset[str]], ...]:
+        """The other attributes, each with the code that rules this one out."""
+        return tuple((name, frozenset({code})) for name, _, code in (text.partition("=") for text in self.rules_out))
 
 
 @dataclass(frozen=True, slots=True)

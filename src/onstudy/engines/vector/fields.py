@@ -9,7 +9,8 @@ import numpy as np
 
 from onstudy.criteria.expr import Type
 from onstudy.engines.vector import codes, moments, numbers
-from onstudy.engines.vector.arrays import Mask
+from onstudy.engines.vector.arrays import Mask, whole
+from onstudy.engines.vector.calendar import FAR
 from onstudy.engines.vector.codes import Codes, Word
 from onstudy.engines.vector.denials import remaining_codes
 from onstudy.engines.vector.moments import UNBOUNDED, Moments
@@ -151,7 +152,39 @@ def attribute(subjects: Recorded, name: str, base: str) -> Values:
             values, silent = _filled(values, rows, meant), silent & ~rows
     if isinstance(values, Codes) and not subjects.plain and silent.any():
         values = _with_what_is_left(values, subjects, name, silent)
+    if isinstance(values, Moments):
+        values = _with_not_yet(values, subjects, name, silent)
     return values
+
+
+def _with_not_yet(values: Moments, subjects: Recorded, name: str, silent: Mask) -> Moments:
+    """Dates that something else stated of the record rules out: they lie after the day for which that is known."""
+    places, size = subjects.places, len(subjects.places)
+    rows = whole(silent, size) & _ruled_out(places, subjects.family.catalogue, name)
+    if not rows.any():
+        return values
+    recorded = places.moment("recorded")
+    first = np.where(recorded.known, recorded.first, subjects.start.first)
+    if places.has("ongoing"):
+        first = np.where(places.get("ongoing"), subjects.end.first, first)
+    rows &= first > -FAR
+    later = Moments(first.astype(np.int32), np.full(size, FAR, np.int32))
+    at = np.arange(size)
+    return moments.concat([later, values], [size, size]).take(np.where(rows, at, at + size))
+
+
+def _ruled_out(places: Places, catalogue: Catalogue, name: str) -> Mask:
+    """Records that state a code with which the attribute cannot be stated."""
+    found = np.zeros(len(places), np.bool_)
+    for kind in places.kinds:
+        entry = catalogue.attribute(kind, name)
+        for other, code in () if entry is None else entry.ruled_out_by:
+            column = f"a.{other}.code"
+            if places.has(column):
+                stated_so = places.codes(column)
+                table = np.array([word == code for word in stated_so.words] + [False], np.bool_)
+                found |= whole(stated_so.look_up(table) & places.among([kind]), len(places))
+    return found
 
 
 def unsaid(places: Places, name: str) -> Mask:
