@@ -101,5 +101,9 @@ def _place(error: Any) -> str:
     """Which field, and what is wrong with it; never what was sent."""
     field = ".".join(str(part) for part in error["loc"][1:]) or "the request"
     moment = error.get("ctx", {}).get("pattern") == MOMENT  # the pattern itself tells nobody anything
-    said = "no date and time there is; write YYYY-MM-DD or YYYY-MM-DDThh:mm" if moment else error["msg"]
+    said = (
+        "no date and time there is; write YYYY-MM-DD or YYYY-MM-DDThh:mm"
+        if moment
+        else error["msg"].removeprefix("Value error, ")
+    )
     return f"{field[:60]}: {said}"

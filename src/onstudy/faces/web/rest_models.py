@@ -5,15 +5,15 @@ The answers are made elsewhere, as text: `onstudy screen --format json` and `ons
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from enum import Enum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from onstudy.registry.record import OLDEST
 from onstudy.registry.status import STATUS_WORDS
-from onstudy.values.calendar import EARLIEST_YEAR, LATEST_YEAR
 
 Verdict = Literal["eligible", "eligible_if_confirmed", "undetermined", "ineligible"]
 Answer = Literal["met", "not_met", "unknown", "not_applicable"]
@@ -31,7 +31,22 @@ NAME = r"^[a-z][a-z0-9_]{0,60}$"
 Name = Annotated[str, Field(pattern=NAME)]
 Moment = Annotated[str, Field(pattern=MOMENT)]
 TrialId = Annotated[str, Field(pattern=TRIAL_ID, examples=["NCT03739814"])]
-Day = Annotated[date, Field(ge=date(EARLIEST_YEAR, 1, 1), lt=date(LATEST_YEAR, 1, 1))]
+
+
+def _written(day: object) -> object:
+    """A day as text; pydantic would take a number for seconds since 1970."""
+    if not isinstance(day, str) or re.fullmatch(_DAY, day) is None:
+        raise ValueError("no day there is, from 1850 to 2199; write YYYY-MM-DD")
+    return day
+
+
+#: Where pydantic would document a weaker rule than it holds, the document gets the rule itself.
+Day = Annotated[
+    date,
+    BeforeValidator(_written),
+    WithJsonSchema({"type": "string", "pattern": f"^{_DAY}$", "examples": ["2026-03-16"]}),
+]
+_ANCHORS = {"propertyNames": {"pattern": NAME}, "additionalProperties": {"type": "string", "pattern": MOMENT}}
 
 
 class Closed(BaseModel):
@@ -59,9 +74,11 @@ class Ask(Closed):
     therapy_start: Annotated[
         Moment | None, Field(description="Planned start of therapy, for trials with that anchor.")
     ] = None
-    anchors: Annotated[dict[Name, Moment], Field(description="Other named moments of the trial.", max_length=20)] = (
-        Field(default_factory=dict)
-    )
+    anchors: Annotated[
+        dict[Name, Moment],
+        Field(description="Other named moments of the trial.", max_length=20),
+        WithJsonSchema({"type": "object", "maxProperties": 20, **_ANCHORS}),
+    ] = Field(default_factory=dict)
     assume_complete: Annotated[
         list[Name],
         Field(description="Kinds, or `all`, whose absence is accepted as no.", max_length=300, examples=[["all"]]),
