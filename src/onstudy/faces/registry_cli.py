@@ -80,8 +80,10 @@ def import_(
 
 @app.command()
 def update(
-    nct: Annotated[list[str] | None, typer.Option(help="A trial to fetch; may be given several times.")] = None,
-    since: Annotated[str, typer.Option(help="Fetch all that changed since this day, YYYY-MM-DD.")] = "",
+    nct: Annotated[
+        list[str] | None, typer.Option(metavar="NCT", help="A trial to fetch; may be given several times.")
+    ] = None,
+    since: Annotated[str, typer.Option(metavar="DATE", help="Fetch all that changed since this day, YYYY-MM-DD.")] = "",
     registry: RegistryFile = "",
     api: Annotated[str, typer.Option(hidden=True, help="Another server of the same API.")] = "",
 ) -> None:
@@ -112,10 +114,14 @@ def update(
 @app.command()
 def show(
     trial: Annotated[str, typer.Argument(metavar="NCT", help="A trial id, NCT and eight digits.")],
-    format: Annotated[str, typer.Option(help="text, or json: the record as it was published.")] = "text",
-    on: Annotated[str, typer.Option(help="The day statuses are judged on, YYYY-MM-DD; today unless given.")] = "",
+    format: Annotated[
+        str, typer.Option(metavar="FORMAT", help="text, or json: the record as it was published.")
+    ] = "text",
+    on: Annotated[
+        str, typer.Option(metavar="DATE", help="The day statuses are judged on, YYYY-MM-DD; today unless given.")
+    ] = "",
     registry: RegistryFile = "",
-    out: Annotated[str, typer.Option(help="Write here instead of to standard output.")] = "",
+    out: Annotated[str, typer.Option(metavar="FILE", help="Write here instead of to standard output.")] = "",
 ) -> None:
     """One trial: what it says, where each part comes from, and its sites."""
     from onstudy.registry.present import show_text
@@ -156,31 +162,47 @@ def find(
     words: Annotated[
         list[str] | None, typer.Argument(metavar="[WORDS]", help="In title, condition, treatment, keywords, summary.")
     ] = None,
-    condition: Annotated[str, typer.Option(help="Words of the condition.")] = "",
-    intervention: Annotated[str, typer.Option(help="A drug or another treatment.")] = "",
-    sponsor: Annotated[str, typer.Option(help="Words of the sponsor's or a collaborator's name.")] = "",
-    id: Annotated[list[str] | None, typer.Option(help="A trial id; may be given several times.")] = None,
+    condition: Annotated[str, typer.Option(metavar="WORDS", help="Words of the condition.")] = "",
+    intervention: Annotated[str, typer.Option(metavar="WORDS", help="A drug or another treatment.")] = "",
+    sponsor: Annotated[
+        str, typer.Option(metavar="WORDS", help="Words of the sponsor's or a collaborator's name.")
+    ] = "",
+    id: Annotated[list[str] | None, typer.Option(metavar="NCT", help="A trial id; may be given several times.")] = None,
     age: Annotated[str, typer.Option(metavar="YEARS", help="Age in completed years.")] = "",
-    sex: Annotated[str, typer.Option(help="female or male.")] = "",
-    zip: Annotated[str, typer.Option(help="A ZIP code of the United States to measure distances from.")] = "",
-    city: Annotated[str, typer.Option(help="A city to measure distances from: 'Odense', 'Springfield, IL'.")] = "",
+    sex: Annotated[str, typer.Option(metavar="SEX", help="female or male.")] = "",
+    zip: Annotated[
+        str, typer.Option(metavar="ZIP", help="A ZIP code of the United States to measure distances from.")
+    ] = "",
+    city: Annotated[
+        str, typer.Option(metavar="CITY", help="A city to measure distances from: 'Odense', 'Springfield, IL'.")
+    ] = "",
     within: Annotated[str, typer.Option(metavar="MILES", help="Only trials with a site so near.")] = "",
     open: Annotated[bool, typer.Option("--open", help="Only with a site that is or may be open (so near).")] = False,
-    phase: Annotated[list[str] | None, typer.Option(help="1, 2, 3, 4, early1 or NA; may be repeated.")] = None,
-    status: Annotated[list[str] | None, typer.Option(help="recruiting, completed, ...; may be repeated.")] = None,
-    country: Annotated[list[str] | None, typer.Option(help="A country with a site; may be repeated.")] = None,
-    type: Annotated[list[str] | None, typer.Option(help="interventional, observational, expanded_access.")] = None,
-    sort: Annotated[str, typer.Option(help="best, distance or newest.")] = "best",
+    phase: Annotated[
+        list[str] | None, typer.Option(metavar="P", help="1, 2, 3, 4, early1 or NA; may be repeated.")
+    ] = None,
+    status: Annotated[
+        list[str] | None, typer.Option(metavar="S", help="recruiting, completed, ...; may be repeated.")
+    ] = None,
+    country: Annotated[
+        list[str] | None, typer.Option(metavar="COUNTRY", help="A country with a site; may be repeated.")
+    ] = None,
+    type: Annotated[
+        list[str] | None, typer.Option(metavar="TYPE", help="interventional, observational, expanded_access.")
+    ] = None,
+    sort: Annotated[str, typer.Option(metavar="ORDER", help="best, distance or newest.")] = "best",
     page: Annotated[str, typer.Option(metavar="N", help="Which page, from 1.")] = "1",
     size: Annotated[str, typer.Option(metavar="N", help="Trials on a page.")] = "20",
     facets: Annotated[bool, typer.Option("--facets", help="Add how many trials each filter would leave.")] = False,
     status_age: Annotated[
         str, typer.Option(metavar="DAYS", help="How old a status may be to be taken as the current one.")
     ] = "90",
-    on: Annotated[str, typer.Option(help="The day statuses are judged on, YYYY-MM-DD; today unless given.")] = "",
+    on: Annotated[
+        str, typer.Option(metavar="DATE", help="The day statuses are judged on, YYYY-MM-DD; today unless given.")
+    ] = "",
     registry: RegistryFile = "",
-    format: Annotated[str, typer.Option(help="text, json or csv.")] = "text",
-    out: Annotated[str, typer.Option(help="Write here instead of to standard output.")] = "",
+    format: Annotated[str, typer.Option(metavar="FORMAT", help="text, json or csv.")] = "text",
+    out: Annotated[str, typer.Option(metavar="FILE", help="Write here instead of to standard output.")] = "",
 ) -> None:
     """Find trials: by words, condition, treatment, age, sex, place, phase, status. Every status is listed."""
     from onstudy.registry import results

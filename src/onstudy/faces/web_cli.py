@@ -11,12 +11,13 @@ from onstudy.faces.registry_cli import RegistryFile, open_registry
 
 
 def serve(
-    host: Annotated[str, typer.Option(help="Where to listen; only this machine can reach it unless given.")] = (
-        "127.0.0.1"
-    ),
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Which port; 0 takes a free one.")] = 8000,
+    host: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Where to listen; only this machine can reach it unless given.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(metavar="N", min=0, max=65535, help="Which port; 0 takes a free one.")] = 8000,
     name: Annotated[
-        list[str] | None, typer.Option(help="A name the site goes by (trials.example); may be repeated.")
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A name the site goes by (trials.example); may be repeated."),
     ] = None,
     address: Annotated[
         str, typer.Option(metavar="URL", help="The public address, for canonical links: https://trials.example")
@@ -24,7 +25,7 @@ def serve(
     status_age: Annotated[
         int, typer.Option(metavar="DAYS", min=0, max=36500, help="How old a status may be to count as current.")
     ] = 90,
-    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that serve.")] = 1,
+    workers: Annotated[int, typer.Option(metavar="N", min=1, max=64, help="Processes that serve.")] = 1,
     registry: RegistryFile = "",
 ) -> None:
     """Pages to find a trial, ask whether it could be for somebody, and screen; and the REST API."""
