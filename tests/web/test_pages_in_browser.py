@@ -89,6 +89,17 @@ def test_search_to_page_to_site(site: Site, javascript: bool) -> None:
     walk(site, javascript)
 
 
+def test_the_address_of_a_search_holds_what_was_asked_and_no_more(site: Site) -> None:
+    page = site.visit("/").page
+    page.get_by_label("Condition, treatment or other words").fill("leukemia")
+    page.get_by_label("ZIP code or city").fill("35294")
+    page.get_by_role("button", name="Search").click()
+    expect(page).to_have_url(f"{site.address}/trials?q=leukemia&zip=35294")
+    page.get_by_label("ZIP code or city").fill("")
+    page.get_by_role("button", name="Search").click()
+    expect(page).to_have_url(f"{site.address}/trials?q=leukemia")
+
+
 def test_a_facet_is_applied_at_once_and_the_focus_stays(site: Site) -> None:
     visit = site.visit("/trials?q=leukemia&zip=35294")
     page = visit.page

@@ -23,6 +23,14 @@ document.addEventListener("submit", (event) => {
   if (event.submitter && event.submitter.hasAttribute("data-native")) event.stopImmediatePropagation();
 }, true);
 
+// An address holds what was asked, not the fields that were left empty.
+document.addEventListener("formdata", (event) => {
+  if (event.target.method !== "get") return;
+  for (const name of new Set(event.formData.keys())) {
+    if (event.formData.getAll(name).every((value) => value === "")) event.formData.delete(name);
+  }
+});
+
 // What is ticked goes along to the other pages of a search, which are links.
 document.addEventListener("change", (event) => {
   if (event.target.name !== "tick") return;
