@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from onstudy.language.library import SHIPPED
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 ON = ["--on", "2026-03-16", "--therapy-start", "2026-03-18T09:00"]
 PATIENT = """
@@ -189,6 +191,58 @@ def test_fill_what_is_open_and_screen_again(tmp_path: Path) -> None:
     found = json.loads(again.stdout)
     assert found["cohorts"][0]["verdict"] == "eligible", found["cohorts"][0]
     assert any("demo-answers" in item["source"] for row in found["criteria"] for item in row["evidence"])
+
+
+@pytest.mark.parametrize(
+    ("words", "lost"),
+    [
+        (["screen", "{trial}", "{record}", "--format", "json", "--out", "{record}"], "record"),
+        (["screen", "{trial}", "{record}", "--todo", "{record}"], "record"),
+        (["screen", "{trial}", "{record}", "--out", "{symbolic}"], "record"),
+        (["screen", "{trial}", "{record}", "--todo", "{hard}"], "record"),
+        (["screen", "{trial}", "{record}", "--out", "{folder}/../record.yaml"], "record"),
+        (["screen", "{trial}", "{record}", "--add", "{answers}", "--todo", "{answers}"], "answers"),
+        (["screen", "{trial}", "{record}", "--add", "{answers}", "--out", "{answers}"], "answers"),
+        (["screen", "{trial}", "{record}", "--out", "{trial}"], "trial"),
+        (["screen", "{trial}", "-", "--out", "{record}"], "record"),
+        (["screen", "{trial}", "{sheet}", "--format", "html", "--out", "{folder}/"], "sheet"),
+        (["facts", "{record}", "--format", "patient", "--out", "{record}"], "record"),
+        (["worksheet", "{trial}", "--out", "{trial}"], "trial"),
+    ],
+)
+def test_nothing_is_written_over_what_is_read(words: list[str], lost: str, patient: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "sheets"
+    folder.mkdir()
+    paths = {name: tmp_path / f"{name}.yaml" for name in ("record", "answers", "trial", "symbolic", "hard")}
+    paths |= {"folder": folder, "sheet": folder / "NCT03739814-Jane_Doe_4711.html"}
+    patient.replace(paths["record"])
+    paths["sheet"].write_text(PATIENT)
+    paths["answers"].write_text("patient: Jane Doe 4711\nfacts:\n  - {kind: ecog, on: 2026-03-15, value: 1}\n")
+    paths["trial"].write_bytes((SHIPPED / "NCT03739814.yaml").read_bytes())
+    paths["symbolic"].symlink_to(paths["record"])
+    paths["hard"].hardlink_to(paths["record"])
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    with paths["record"].open() as stdin:
+        run = subprocess.run(
+            [sys.executable, "-m", "onstudy.faces.cli", *(word.format(**paths) for word in words)],
+            stdin=stdin, capture_output=True, text=True, check=False, timeout=120,
+        )  # fmt: skip
+    assert run.returncode == 2, run.stdout
+    option = next(word for word in words if word in ("--out", "--todo"))
+    name = "standard input" if "-" in words else str(paths[lost])
+    assert run.stderr == f"onstudy: {option} would be written over {name}, which is read here; name another file\n"
+    assert run.stdout == ""
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_a_questionnaire_and_a_worksheet_are_two_files(patient: Path, tmp_path: Path) -> None:
+    """Neither exists: a worksheet in a folder is named by its patient, and --todo may hit upon that name."""
+    todo = tmp_path / "NCT03739814-Jane_Doe_4711.html"
+    words = ("--format", "html", "--out", f"{tmp_path}/", "--todo", str(todo))
+    run = onstudy("screen", "NCT03739814", str(patient), *ON, *words)
+    assert (run.returncode, run.stdout) == (2, "")
+    assert run.stderr == f"onstudy: --todo and --out are both {todo}; one would be written over the other\n"
+    assert not todo.exists()
 
 
 def test_facts_of_another_patient_are_not_added(patient: Path, tmp_path: Path) -> None:

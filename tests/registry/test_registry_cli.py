@@ -77,6 +77,11 @@ def test_a_file_of_ones_own_and_an_output_file(tmp_path: Path, home: Path) -> No
     out("registry", "import", str(file), "--registry", str(mine))
     out("find", "gout", "--registry", str(mine), "--format", "csv", "--out", str(table), *ON)
     assert next(csv.DictReader(io.StringIO(table.read_text())))["nct_id"] == "NCT00000001"
+    kept = mine.read_bytes()
+    for words in (["find", "gout"], ["registry", "show", "NCT00000001"]):
+        told = refused(*words, "--registry", str(mine), "--out", str(mine), *ON)
+        assert told == f"--out would be written over {mine}, which is read here; name another file"
+        assert mine.read_bytes() == kept
     assert not home.exists()
 
 

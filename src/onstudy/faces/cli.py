@@ -98,7 +98,7 @@ def screen(
                         default_limits=limits,
                     )
                 )
-    output.deliver(found, format, out, todo)
+    output.deliver(found, format, out, todo, [*inputs.trial_paths([trial]), *(source or []), *(add or [])])
 
 
 @app.command()
@@ -150,7 +150,7 @@ def facts(
     from onstudy.faces import inputs, output
 
     output.check_format(format, ("text", "json", "fhir", "patient"))
-    output.write(output.facts(inputs.patients(patient), format), out)
+    output.write(output.facts(inputs.patients(patient), format), out, patient)
 
 
 @app.command()
@@ -159,11 +159,12 @@ def worksheet(
     out: Annotated[str, typer.Option(help="Write here instead of to standard output.")] = "",
 ) -> None:
     """The blank eligibility worksheet of a trial, to fill in by hand."""
-    from onstudy.faces import api, output
+    from onstudy.faces import api, inputs, output
     from onstudy.record.catalogue import load_catalogue
     from onstudy.screening.worksheet import blank_worksheet
 
-    output.write(blank_worksheet(api.load_trial(trial), load_catalogue()), out)
+    page = blank_worksheet(api.load_trial(trial), load_catalogue())
+    output.write(page, out, inputs.trial_paths([trial]))
 
 
 app.add_typer(registry_cli.app, name="registry")

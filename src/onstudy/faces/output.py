@@ -41,28 +41,50 @@ def progress(work: Sequence[_T]) -> Iterable[_T]:
     return track(work, description="screening", console=Console(stderr=True), transient=True)
 
 
-def deliver(found: list[Screening], format: str, out: str, todo: str) -> None:
-    """Write the screenings, and the questions that are open; everything is made before anything is written."""
+def deliver(found: list[Screening], format: str, out: str, todo: str, read: Sequence[str | Path] = ()) -> None:
+    """Write the screenings, and the questions that are open; everything is made before anything is written.
+
+    `read` are the files that were read: none of them is written over.
+    """
     if todo and len(found) != 1:
         raise OnstudyError(f"--todo is written for one patient and one trial; {len(found)} screenings were asked for")
-    if todo and out and Path(todo).resolve() == Path(out).resolve():
-        raise OnstudyError(f"--todo and --out are both {todo}; one would be written over the other")
     files: dict[Path, str] = {}
+    shown = ""
     if format == "html" and (len(found) > 1 or _is_folder(out)):
         if not out:
             raise OnstudyError("several worksheets need a folder: --format html --out FOLDER")
         files.update(zip(_names(found, Path(out)), _pages(found), strict=True))
+    elif out:
+        files[Path(out)] = _joined(found, format)
     else:
-        text = _joined(found, format)
-        if out:
-            files[Path(out)] = text
-        else:
-            sys.stdout.write(text)
+        shown = _joined(found, format)
+    keep("--out", files, read)
     if todo:
         from onstudy.screening.todo import todo_file
 
+        if Path(todo).resolve() in {path.resolve() for path in files}:
+            raise OnstudyError(f"--todo and --out are both {todo}; one would be written over the other")
+        keep("--todo", [Path(todo)], read)
         files[Path(todo)] = todo_file(found[0])
     _write_files(files)
+    sys.stdout.write(shown)
+
+
+def keep(option: str, written: Iterable[Path], read: Sequence[str | Path]) -> None:
+    """Raises `OnstudyError` where a file that is to be written is one of those read, under whatever name or link."""
+    for path in written:
+        lost = next((str(one) for one in read if path.is_file() and _same(path, one)), "")
+        if lost:
+            name = "standard input" if lost == "-" else lost
+            raise OnstudyError(f"{option} would be written over {name}, which is read here; name another file")
+
+
+def _same(path: Path, other: str | Path) -> bool:
+    """Whether both are one file; - is standard input, which may be one."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(sys.stdin.fileno()) if other == "-" else os.stat(other))
+    except (OSError, ValueError):  # what is not there, or has no file behind it, cannot be lost
+        return False
 
 
 def _joined(found: list[Screening], format: str) -> str:
@@ -97,9 +119,10 @@ def _names(found: list[Screening], folder: Path) -> list[Path]:
     return [folder / f"{name}.html" for name in names]
 
 
-def write(text: str, out: str) -> None:
-    """Write a text to a file or, without one, to standard output."""
+def write(text: str, out: str, read: Sequence[str | Path] = ()) -> None:
+    """Write a text to a file, which is none of those `read`, or without one to standard output."""
     if out:
+        keep("--out", [Path(out)], read)
         _write_files({Path(out): text})
     else:
         sys.stdout.write(text)

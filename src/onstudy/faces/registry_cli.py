@@ -133,9 +133,9 @@ def show(
     if raw is None:
         raise OnstudyError(f"{trial[:20]}: no such trial here; `onstudy registry update --nct` fetches one")
     if format == "json":
-        _write(raw.decode("utf-8").strip() + "\n", out)
+        _write(raw.decode("utf-8").strip() + "\n", out, registry)
     else:
-        _write(show_text(raw, store.origin(trial.strip().upper()), day), out)
+        _write(show_text(raw, store.origin(trial.strip().upper()), day), out, registry)
 
 
 @app.command()
@@ -239,11 +239,11 @@ def find(
     )
     found = search(store, query, day, oldest)
     if format == "json":
-        _write(results.to_json(found, facets) + "\n", out)
+        _write(results.to_json(found, facets) + "\n", out, registry)
     elif format == "csv":
-        _write(results.to_csv(found), out)
+        _write(results.to_csv(found), out, registry)
     else:
-        _write(results.to_text(found, query, facets), out)
+        _write(results.to_text(found, query, facets), out, registry)
 
 
 def _check_format(given: str, known: tuple[str, ...]) -> None:
@@ -272,12 +272,14 @@ def _miles(text: str) -> float:
         raise OnstudyError(f"--within {text[:20]!r} is not a number of miles") from None
 
 
-def _write(text: str, out: str) -> None:
-    """Write to a file or to standard output; what patients need to be screened is not loaded for a search."""
+def _write(text: str, out: str, registry: str) -> None:
+    """Write to a file, which is not the registry, or to standard output; what patients need to be screened is not
+    loaded for a search.
+    """
     if out:
         from onstudy.faces import output
 
-        output.write(text, out)
+        output.write(text, out, [Path(registry) if registry else default_path()])
     else:
         sys.stdout.write(text)
 
