@@ -165,6 +165,39 @@ def test_what_cannot_be_used_is_exit_2_one_line_and_nothing_written(
     assert not out.exists()
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("screen X x.yaml --todoo t", "there is no option --todoo; did you mean --todo? See `onstudy screen --help`"),
+        ("screen NCT03739814 x.yaml -q", "there is no option -q; see `onstudy screen --help`"),
+        ("screen", "missing argument 'TRIAL'; see `onstudy screen --help`"),
+        ("screen NCT03739814 x.yaml --on", "option '--on' requires an argument"),
+        ("facts --format", "option '--format' requires an argument"),
+        ("scren x", "there is no command 'scren'; did you mean screen? See `onstudy --help`"),
+        ("registry updte", "there is no command 'updte'; did you mean update? See `onstudy registry --help`"),
+        ("serve --port 0.5", "invalid value for '--port': '0.5' is not a whole number; see `onstudy serve --help`"),
+        ("prescreen NCT03739814 --out o", "missing option '--store'; see `onstudy prescreen --help`"),
+        ("find --facets=1", "option '--facets' does not take a value"),
+    ],
+)  # fmt: skip
+def test_a_wrong_option_is_one_line(words: str, said: str) -> None:
+    run = onstudy(*words.split())
+    assert (run.returncode, run.stdout, run.stderr) == (2, "", f"onstudy: {said}\n")
+
+
+def test_what_was_typed_stays_in_one_line() -> None:
+    run = onstudy("diff", "a", "b", "c\nonstudy: d" + "e" * 1000)
+    assert (run.returncode, run.stderr.count("\n")) == (2, 1)
+    assert run.stderr.startswith("onstudy: got unexpected extra argument(s) (c\\x0aonstudy: de")
+    assert run.stderr.endswith("e; see `onstudy diff --help`\n")
+
+
+def test_a_command_without_what_it_does_shows_its_help() -> None:
+    run = onstudy("generate")
+    assert (run.returncode, run.stdout) == (2, "")
+    assert "Commands:\n  patients" in run.stderr
+
+
 def test_everything_that_cannot_be_used_is_said_at_once(patient: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken.json"
     broken.write_text('{"resourceType": "Bundle", "entry": [')

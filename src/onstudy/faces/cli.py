@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from onstudy.errors import OnstudyError
-from onstudy.faces import generate_cli, population_cli, prescreen_cli, registry_cli, web_cli
+from onstudy.faces import generate_cli, population_cli, prescreen_cli, registry_cli, usage, web_cli
 
 app = typer.Typer(
     name="onstudy",
@@ -40,7 +40,7 @@ SomePatients = Annotated[
 def main() -> None:
     """Run the command line; what cannot be used is one line on standard error and exit 2."""
     try:
-        app()
+        raise SystemExit(usage.run(app))
     except OnstudyError as error:
         for line in str(error).splitlines():
             print(f"onstudy: {line}", file=sys.stderr)
