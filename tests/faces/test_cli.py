@@ -346,6 +346,52 @@ def test_facts_show_to_what_a_no_is_narrowed_and_what_is_stated() -> None:
     assert by_value["seizure", True]["narrowed"] is None
 
 
+LIMITED = """
+patient: P
+born: 1955-06-20
+complete:
+  - {kind: seizure, from: 2015-01-01, to: 2026-03-01}
+  - {kind: ecog}
+  - {kinds: all, from: 2026-01-01}
+facts:
+  - {kind: bilirubin_total, id: b, on: 2026-03-15, value: 20.52 umol/L, uln: 20.52 umol/L, lln: 0.2 mg/dL,
+     recorded: 2026-03-15}
+  - {kind: ecog, id: e, on: 2026-03-14, value: 1, recorded: 2026-03-16}
+  - {kind: seizure, id: s, value: no, recorded: 2026-03-10}
+"""
+
+
+def test_facts_show_limits_of_normal_the_day_of_recording_and_what_is_complete() -> None:
+    """20.52 umol/L of bilirubin, 584.66 g/mol, are 1.19972 mg/dL."""
+    lines = onstudy("facts", "-", stdin=LIMITED).stdout.splitlines()
+    (bilirubin,) = (line for line in lines if "20.52 umol/L" in line)
+    assert "(LLN 0.2 mg/dL, ULN 1.19972 mg/dL)" in bilirubin
+    (recorded,) = (line for line in lines if "recorded" in line)
+    assert "ECOG performance status: 1 (recorded 2026-03-16)" in recorded
+    assert [line.partition("  [")[0] for line in lines if "complete:" in line] == [
+        "  complete: all kinds from 2026-01-01",
+        "  complete: ECOG performance status",
+        "  complete: Seizure from 2015-01-01 to 2026-03-01",
+    ]
+    found = json.loads(onstudy("facts", "-", "--format", "json", stdin=LIMITED).stdout)
+    assert list(found) == ["patient", "born", "facts", "problems", "complete"]
+    facts = {fact["id"]: fact for fact in found["facts"]}
+    assert list(facts["b"])[-3:] == ["uln", "lln", "recorded"]
+    assert (facts["b"]["uln"], facts["b"]["lln"], facts["b"]["recorded"]) == (
+        "1.19972 mg/dL",
+        "0.2 mg/dL",
+        "2026-03-15",
+    )
+    assert (facts["e"]["uln"], facts["e"]["lln"], facts["e"]["recorded"]) == (None, None, "2026-03-16")
+    assert facts["s"]["recorded"] == "2026-03-10"
+    assert [(one["kind"], one["from"], one["to"]) for one in found["complete"]] == [
+        ("all", "2026-01-01", None),
+        ("ecog", None, None),
+        ("seizure", "2015-01-01", "2026-03-01"),
+    ]
+    assert found["complete"][0]["source"].endswith("complete")
+
+
 def test_worksheets_of_several_patients_go_into_a_folder(patient: Path, tmp_path: Path) -> None:
     two = tmp_path / "two.yaml"
     two.write_text(PATIENT + "---" + PATIENT.replace("Jane Doe 4711", "../../etc/passwd"))

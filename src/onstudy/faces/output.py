@@ -12,11 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from onstudy.errors import OnstudyError
+from onstudy.language.unparse import plain
+from onstudy.record.absence import ALL
 from onstudy.record.catalogue import Catalogue, load_catalogue
-from onstudy.record.patient import Fact, Patient
+from onstudy.record.patient import Coverage, Fact, Patient
 from onstudy.screening.report import to_json, to_table, to_text, writable
 from onstudy.screening.screen import Screening
 from onstudy.screening.wording import details, label, when_text
+from onstudy.values.calendar import show_day
+from onstudy.values.interval import Interval
 
 if TYPE_CHECKING:
     from onstudy.screening.diff import Change
@@ -184,6 +188,10 @@ def _object(patient: Patient) -> dict[str, object]:
         "born": str(patient.born) if patient.born.known else None,
         "facts": [_fact(fact, load_catalogue()) for fact in patient.facts],
         "problems": [{"what": p.what, "where": p.where, "fact_kept": p.fact_kept} for p in patient.problems],
+        "complete": [
+            {"kind": cover.kind, "from": show_day(cover.first), "to": show_day(cover.last), "source": cover.source}
+            for cover in patient.coverage
+        ],
     }
 
 
@@ -200,7 +208,19 @@ def _fact(fact: Fact, catalogue: Catalogue) -> dict[str, object]:
         "computed": fact.computed,
         "not_usable": fact.lacks,
         "source": fact.source,
+        "uln": _limit(fact.uln, fact, catalogue) or None,
+        "lln": _limit(fact.lln, fact, catalogue) or None,
+        "recorded": str(fact.recorded) if fact.recorded is not None and fact.recorded.known else None,
     }
+
+
+def _limit(limit: Interval | None, fact: Fact, catalogue: Catalogue) -> str:
+    """A limit of normal in the unit of the kind, which is the one it was converted to, to six digits."""
+    if limit is None or limit.low is None:
+        return ""
+    kind = catalogue.kinds.get(fact.kind)
+    unit = kind.unit if kind is not None and kind.unit != "1" else ""
+    return f"{plain(float(f'{limit.low:.6g}'))} {unit}".strip()
 
 
 def _text(patient: Patient) -> str:
@@ -211,8 +231,16 @@ def _text(patient: Patient) -> str:
     for fact in patient.facts:
         lines.append(f"  {when_text(fact):<24} {_said(fact, catalogue)}  [{fact.source}]")
     lines.append(f"  {_count(len(patient.facts), 'fact')}, {_count(len(patient.problems), 'problem')}")
+    lines += [f"  complete: {_covered(cover, catalogue)}  [{cover.source}]" for cover in patient.coverage]
     lines += [f"  ! {problem}{' (fact kept)' if problem.fact_kept else ''}" for problem in patient.problems]
     return "\n".join(lines) + "\n"
+
+
+def _covered(cover: Coverage, catalogue: Catalogue) -> str:
+    """A kind that is completely recorded, and over which days where that is bounded."""
+    kind = "all kinds" if cover.kind == ALL else label(cover.kind, catalogue)
+    days = [f"{word} {show_day(day)}" for word, day in (("from", cover.first), ("to", cover.last)) if day is not None]
+    return " ".join([kind, *days])
 
 
 def _count(number: int, what: str) -> str:
@@ -220,15 +248,33 @@ def _count(number: int, what: str) -> str:
 
 
 def _said(fact: Fact, catalogue: Catalogue) -> str:
-    """What a fact says: its value, or that there is none; what is stated of it; why it cannot be used."""
+    """What a fact says: its value, or that there is none; what is stated of it; its limits of normal; why it cannot be
+    used; when it was recorded.
+    """
     stated = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in details(fact, catalogue))
     value = "none" if fact.negative else fact.shown
     if value in ("", "none", "yes"):
         value, stated = (f"none with {stated}" if stated else "none") if fact.negative else stated, ""
-    notes = [stated, "computed" * fact.computed, f"not usable: {fact.lacks}" if fact.lacks else ""]
+    notes = [
+        stated,
+        *(
+            f"{name} {_limit(limit, fact, catalogue)}"
+            for name, limit in (("LLN", fact.lln), ("ULN", fact.uln))
+            if limit
+        ),
+        "computed" * fact.computed,
+        f"not usable: {fact.lacks}" if fact.lacks else "",
+        _recorded(fact),
+    ]
     extra = ", ".join(note for note in notes if note)
     what = label(fact.kind, catalogue) + (f": {value}" if value else "")
     return f"{what} ({extra})" if extra else what
+
+
+def _recorded(fact: Fact) -> str:
+    """When a fact was recorded, where that is another day than the one of the fact."""
+    when, own = fact.recorded, (fact.end or fact.recorded or fact.start) if fact.negative else fact.start
+    return f"recorded {when}" if when is not None and when.known and when.days != own.days else ""
 
 
 def changes(found: list[Change], format: str) -> str:
