@@ -6,6 +6,7 @@ A line that is not plain (an escape, a control character) is not cut.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +30,8 @@ _LEFT, _CUT, _QUOTED, _BESIDE = range(4)
 #: Characters of numbers, and how many a number has at most.
 _NUMBER = np.isin(np.arange(256), np.frombuffer(b"0123456789+-.eE", np.uint8))
 _LONGEST = 40
+#: Characters looked at together.
+_TOGETHER = 1 << 18
 _WRITTEN = r"^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?$"
 
 
@@ -67,16 +70,25 @@ class _Cutter:
     def __init__(self, block: bytes) -> None:
         self.size = len(block)
         self.text: Bytes = np.frombuffer(block + b"\n" * (_LONGEST + 8), np.uint8)
-        body = self.text[: self.size]
-        ends = np.flatnonzero(body == _NEWLINE)
+        control = self._where(lambda text: text < _SPACE)
+        is_newline = self.text[control] == _NEWLINE
+        ends = control[is_newline]
         self.start = np.concatenate([[0], ends + 1])
         self.end = np.append(ends, self.size)
         self.end -= (self.end > self.start) & (self.text[self.end - 1] == _RETURN)
         self.plain = np.ones(len(self.start), bool)
-        if np.count_nonzero(body < _SPACE) > len(ends) or b"\\" in block:
-            strange = np.flatnonzero((body < _SPACE) | (body == _ESCAPE))
+        escape = self._where(lambda text: text == _ESCAPE) if b"\\" in block else ends[:0]
+        for strange in (control[~is_newline], escape):
             line = self._line(strange)
             self.plain[line[strange < self.end[line]]] = False  # what ends a line is none of them
+
+    def _where(self, of: Callable[[Bytes], Flags]) -> Ints:
+        """The places of some characters, looked for in so few at a time that they stay near."""
+        found = [
+            np.flatnonzero(of(self.text[first : min(first + _TOGETHER, self.size)])) + first
+            for first in range(0, self.size, _TOGETHER)
+        ]
+        return np.concatenate(found) if found else np.zeros(0, np.int64)
 
     def cuts(self) -> Cuts:
         """All lines."""
@@ -102,21 +114,31 @@ class _Cutter:
 
     def _slots(self) -> tuple[Ints, Ints, Flags]:
         """Where the slots of all lines begin and end, and which are numbers."""
-        body = self.text[: self.size]
-        key = np.flatnonzero((body[1:] == _COLON) & (body[:-1] == _QUOTE))
-        key = key[np.searchsorted(key, 2) :]
-        ends = self._ends(key)
-        some = np.flatnonzero(_HOW[ends])
-        key, ends = key[some], ends[some]
+        key, ends = self._keys()
         value = key + 2
         value += self.text[value] == _SPACE
-        is_text, how = self.text[value] == _QUOTE, _HOW[ends]
-        number = ~is_text & (ends == _two(_VALUE)) & _NUMBER[self.text[value]]
-        start, quoted = value + is_text, is_text & (how == _QUOTED)
+        first = self.text[value]
+        is_text, number = first == _QUOTE, (ends == _two(_VALUE)) & _NUMBER[first]
+        some = np.flatnonzero(is_text | number)
+        key, ends, number, is_text = key[some], ends[some], number[some], is_text[some]
+        start, how = value[some] + is_text, _HOW[ends]
+        quoted = is_text & (how == _QUOTED)
         end = self._text_ends(start)
         end[number] = self._number_ends(start[number])
-        some = number | is_text & ((how != _BESIDE) | self._beside(key, ends, end))
-        return start[some] - quoted[some], end[some] + quoted[some], number[some]
+        kept = number | (how != _BESIDE) | self._beside(key, ends, end)
+        return start[kept] - quoted[kept], end[kept] + quoted[kept], number[kept]
+
+    def _keys(self) -> tuple[Ints, NDArray[np.uint16]]:
+        """Where keys end whose values may be slots, and their last two characters as one number."""
+        keys, ends = [np.zeros(0, np.int64)], [np.zeros(0, np.uint16)]
+        for first in range(2, self.size, _TOGETHER):
+            text = self.text[first - 2 : min(first + _TOGETHER, self.size - 1) + 1]
+            key = np.flatnonzero((text[3:] == _COLON) & (text[2:-1] == _QUOTE))
+            two = np.left_shift(text[key], 8, dtype=np.uint16) | text[key + 1]
+            some = np.flatnonzero(_HOW[two])
+            keys.append(key[some] + first)
+            ends.append(two[some])
+        return np.concatenate(keys), np.concatenate(ends)
 
     def _beside(self, key: Ints, ends: NDArray[np.uint16], end: Ints) -> Flags:
         """Which keys follow directly upon the text of a reference."""
@@ -132,10 +154,6 @@ class _Cutter:
         texts = pa.Array.from_buffers(pa.binary(), len(start), data)
         length = pc.find_substring(texts, b'"').to_numpy(zero_copy_only=False)
         return start + np.where(length < 0, np.diff(edges), length)
-
-    def _ends(self, place: Ints) -> NDArray[np.uint16]:
-        """The two characters before some places, as one number."""
-        return np.left_shift(self.text[place - 2], 8, dtype=np.uint16) | self.text[place - 1]
 
     def _number_ends(self, start: Ints) -> Ints:
         end, left = start.copy(), np.arange(len(start))
