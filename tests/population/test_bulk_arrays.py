@@ -6,14 +6,17 @@ from random import Random
 
 import numpy as np
 
-from onstudy.population.bulk_facts import NO_COMPONENTS, Bases, from_facts
+from onstudy.population.bulk_extra import extra_of
+from onstudy.population.bulk_facts import NO_COMPONENTS, Bases, component_names, from_facts
 from onstudy.population.bulk_groups import shown_moments
 from onstudy.population.bulk_moments import from_whens
+from onstudy.population.bulk_order import in_order
 from onstudy.population.bulk_tables import tables_of
-from onstudy.record.patient import Fact
-from onstudy.record.shard import NONE
+from onstudy.record.catalogue import load_catalogue
+from onstudy.record.patient import Fact, Patient
+from onstudy.record.shard import NONE, Shard, patient_of, shard_of
 from onstudy.values.calendar import UNDATED, When, parse_when, show
-from onstudy.values.interval import Interval
+from onstudy.values.interval import Interval, point
 
 WRITTEN = (
     "1850-01-01", "1900-02-28", "1999", "2024-02", "2024-02-29", "2026-03-01", "2200-12-31",
@@ -58,3 +61,33 @@ def test_facts_lie_by_kind_patient_time_and_id() -> None:
 def _bounds(when: When) -> tuple[float, float]:
     low, high = when.span.low, when.span.high
     return -np.inf if low is None else low, np.inf if high is None else high
+
+
+def test_rows_are_put_in_order_by_several_keys_and_stay_as_they_lie_where_equal() -> None:
+    draw = np.random.default_rng(2)
+    for ends in ((3, 2, 4), (1, 1, 1), (5, 1 << 40, 1 << 40)):  # the last do not fit beside each other in 63 bits
+        keys = [draw.integers(-1, end, 500) for end in ends]
+        rows = list(zip(*(key.tolist() for key in keys), strict=True))
+        assert in_order(*keys).tolist() == sorted(range(len(rows)), key=rows.__getitem__)
+    assert in_order(np.zeros(0, np.int64)).tolist() == []
+    assert in_order(np.array([7], np.int32)).tolist() == [0]
+
+
+def test_components_that_are_no_facts_of_their_own_are_kept_inside_their_whole() -> None:
+    """Two results of one sample that contradict each other make one component, which is no fact beside them."""
+    when, catalogue = parse_when("2026-03-01"), load_catalogue()
+    low, high, platelets = (
+        Fact(name, kind, start=when, value=point(value))
+        for name, kind, value in (("h1", "hemoglobin", 7.9), ("h2", "hemoglobin", 12.9), ("p1", "platelets", 40000.0))
+    )
+    both = Fact("h1+h2", "hemoglobin", start=when, value=Interval(7.9, 12.9))
+    whole = Fact("count", "blood_count", start=when, parts={"hemoglobin": both, "platelets": platelets})
+    given = Patient("P", UNDATED, (whole, low, high, platelets))
+    expected, bases = shard_of([given], catalogue), Bases()
+    extra = extra_of([given], 0, bases, catalogue)
+    kinds = list(catalogue.kinds)
+    kind = np.array([kinds.index(bases.facts[base].kind) for base in extra.facts.base.tolist()], np.int32)
+    tables = tables_of(extra.facts, kind, kinds, bases, extra.parts, component_names(catalogue), extra.inner)
+    assert tables["hemoglobin"].get("inner").tolist() == [False, True, False]
+    found = patient_of(Shard(expected.patients, expected.coverage, expected.problems, tables), 0, catalogue)
+    assert found.facts == given.facts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -221,10 +221,21 @@ def _add_strangers(tables: Sequence[pa.Table], left: Left) -> None:
         some = np.flatnonzero(np.array([*people, True], bool)[number])
         known.append(_column(table, "patient").take(pa.array(some)))
     everybody = pa.concat_arrays(known) if known else pa.array([], pa.string())
-    for table in tables:
-        strange = pc.invert(pc.is_in(table.column("patient"), value_set=everybody))
-        for said in _column(table.filter(strange), "shape").value_counts().to_pylist():
+    patients = pa.chunked_array([chunk for table in tables for chunk in table.column("patient").chunks], pa.string())
+    strange = pc.invert(pc.is_in(patients, value_set=everybody))
+    if not pc.any(strange).as_py():
+        return
+    for table, some in zip(tables, _cut(strange, tables), strict=True):
+        for said in _column(table, "shape").filter(some).value_counts().to_pylist():
             left[STRANGER, type_of_shape(said["values"])] += said["counts"]
+
+
+def _cut(column: pa.ChunkedArray, tables: Sequence[pa.Table]) -> Iterator[pa.Array]:
+    """A column over the rows of all tables, as one for each of them."""
+    start = 0
+    for table in tables:
+        yield column.slice(start, table.num_rows).combine_chunks()
+        start += table.num_rows
 
 
 def _replaced(old: Shard, gone: set[str], new: Shard) -> Shard:

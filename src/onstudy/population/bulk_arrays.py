@@ -111,13 +111,14 @@ class Fast:
         moved = Components(
             extra.parts.wholes + len(record.facts), extra.parts.parts + len(record.facts), extra.parts.names
         )
-        facts, kind, parts = _of_patients(facts, kind, join_components([record.parts, moved]), place)
+        inner = extra.inner + len(record.facts)
+        facts, kind, parts, inner = _of_patients(facts, kind, join_components([record.parts, moved]), inner, place)
         patients: dict[str, Column] = {"id": text_of(ids.take(pa.array(order))), **born.columns("born")}
         shard = Shard(
             Table("patients", len(order), without_defaults(patients)),
             self.covered.table(place, extra.coverage),
             problems_table([*self.said, Said.of_problems(extra.problems)], place),
-            tables_of(facts, kind, kinds, self.bases, parts, names),
+            tables_of(facts, kind, kinds, self.bases, parts, names, inner),
         )
         return shard if not extra.unfit else _with(shard, extra.unfit, given.catalogue)
 
@@ -439,13 +440,13 @@ def _twice(facts: Facts) -> Ints:
 
 
 def _of_patients(
-    facts: Facts, kind: NDArray[np.int32], parts: Components, place: Ints
-) -> tuple[Facts, NDArray[np.int32], Components]:
-    """The facts of the patients that have a place, under that number."""
+    facts: Facts, kind: NDArray[np.int32], parts: Components, inner: Ints, place: Ints
+) -> tuple[Facts, NDArray[np.int32], Components, Ints]:
+    """The facts of the patients that have a place, under that number. `inner` are places of such."""
     kept = place[facts.patient] >= 0
     if kept.all():
         moved = replace(facts, patient=place[facts.patient])
-        return moved, kind, parts
+        return moved, kind, parts, inner
     rows = np.flatnonzero(kept)
     new = np.full(len(facts), -1, np.int64)
     new[rows] = np.arange(len(rows))
@@ -455,6 +456,7 @@ def _of_patients(
         replace(left, patient=place[left.patient]),
         kind[rows],
         Components(new[parts.wholes[some]], new[parts.parts[some]], parts.names[some]),
+        new[inner],
     )
 
 

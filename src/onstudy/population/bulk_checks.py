@@ -225,7 +225,7 @@ def _may_end(record: Record) -> Flags:
     found = np.zeros(record.patients, bool)
     for name in record.kinds:
         entry = catalogue.kinds.get(name)
-        if entry is None:
+        if entry is None or (entry.negative != DAY and not entry.supersedes):
             continue
         mine = record.of(name)
         if entry.negative == DAY:

@@ -97,14 +97,19 @@ def _paired(one: Ints, other: Ints, others: int) -> Ints:
 
 def _date_code(contents: Contents, rows: int) -> tuple[Ints, NDArray[np.bool_]]:
     every = np.arange(rows)
-    places = [contents.dates.places(every, slot) for slot in range(MOST_DATES)]
+    slots = min(contents.dates.most, MOST_DATES)
+    places = [contents.dates.places(every, slot) for slot in range(slots)]
     classes = np.append(np.where(contents.bad, _BAD, contents.moments.classes), 0)
     code, doubtful = np.zeros(rows, np.int64), np.zeros(rows, bool)
     for place in places:
         found = classes[place]
         code = (code << _BITS) | found
         doubtful |= found == _BAD
+    code <<= _BITS * (MOST_DATES - slots)
     for one, other in combinations(range(MOST_DATES), 2):
+        if other >= slots:
+            code <<= _BITS
+            continue
         both = np.flatnonzero((classes[places[one]] > 0) & (classes[places[other]] > 0))
         lie = np.full(rows, _APART, np.int64)
         lie[both] = _lie(contents.moments.take(places[one][both]), contents.moments.take(places[other][both]))

@@ -28,6 +28,7 @@ from onstudy.population.bulk_forms import (
 from onstudy.population.bulk_match import Matched
 from onstudy.population.bulk_moments import Moments, from_whens, joined, none, spanning, starting, until
 from onstudy.population.bulk_numbers import rounded_all
+from onstudy.population.bulk_order import in_order
 from onstudy.population.bulk_rows import Ints
 from onstudy.population.bulk_same import joined as joined_columns
 from onstudy.population.bulk_same import same, settled, taken
@@ -317,8 +318,10 @@ class _Expansion:
         numbers = self.contents.numbers
         values = self.contents.values[numbers.start[row[some]] + slots[entry[some]] * numbers.step]
         factors = np.array([1.0 if form is None or form.factor is None else form.factor for form, _ in forms])
-        whole = np.array([form is not None and form.factor is None for form, _ in forms])[entry[some]]
-        values = np.where(whole, values, rounded_all(values * factors[entry[some]]))
+        converted = np.flatnonzero(
+            np.array([form is not None and form.factor is not None for form, _ in forms])[entry[some]]
+        )
+        values[converted] = rounded_all(values[converted] * factors[entry[some[converted]]])
         low, high, flags = (
             np.array([_bound(form, name) for form, _ in forms])[entry[some]] for name in ("low", "high", "flags")
         )
@@ -400,7 +403,7 @@ class _Texts:
         if len(numbers) == 1 and _is_fixed(patterns[0]):
             return same_text(None if patterns[0] is None else _fixed(patterns[0]), len(self.row))
         of = number[self.entry] if len(self.entry) else np.zeros(0, np.int32)
-        order = np.argsort(of, kind="stable")
+        order = in_order(of)
         ends = np.searchsorted(of[order], np.arange(len(numbers) + 1))
         found: list[pa.Array] = []
         place = np.full(len(order), NOWHERE, np.int64)

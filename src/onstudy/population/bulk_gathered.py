@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from onstudy.population.bulk_classes import factorised
 from onstudy.population.bulk_letters import all_different, last_letters
+from onstudy.population.bulk_order import in_order
 from onstudy.population.bulk_rows import SLOTS, Ints, slots_of
 from onstudy.population.bulk_walk import type_of_shape
 from onstudy.readers.source import decode
@@ -45,7 +46,7 @@ def gathered(table: pa.Table, components: Sequence[str]) -> Gathered:
     """The rows of a table by patient, without copies of one resource. `components` are the names of all there are."""
     keys = _single(table.column("patient")).dictionary_encode()
     patient = keys.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
-    order = np.argsort(np.where(patient < 0, len(keys.dictionary), patient), kind="stable")
+    order = in_order(np.where(patient < 0, len(keys.dictionary), patient))
     shape = _single(table.column("shape"))
     number = shape.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)
     found = Gathered(

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from onstudy.population.bulk_classes import factorised
 from onstudy.population.bulk_facts import Bases, Components, Facts, Flags, component_names, no_numbers
 from onstudy.population.bulk_moments import INSTANT, INSTANT_OFFSET, Moments, kept, none
+from onstudy.population.bulk_order import in_order
 from onstudy.population.bulk_rows import Ints
 from onstudy.population.bulk_texts import same_text, texts_of
 from onstudy.record.catalogue import Catalogue
@@ -100,7 +101,7 @@ class _Composer:
         )  # fmt: skip
         odd = [self._odd_stated(stated, group[len(loose) :], group[: len(loose)])]
         group = group[: len(loose)]
-        order = np.lexsort((self.kind[loose], group))
+        order = in_order(group, self.kind[loose])
         loose, group = loose[order], group[order]
         first = np.flatnonzero(np.diff(group, prepend=-1))
         count = np.diff([*first.tolist(), len(group)])

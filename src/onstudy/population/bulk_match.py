@@ -13,6 +13,7 @@ from onstudy.population.bulk_classes import Classes, Contents, factorised
 from onstudy.population.bulk_fhir_reading import Cluster, ClusterReader
 from onstudy.population.bulk_forms import Form, Probe
 from onstudy.population.bulk_numbers import IRREGULAR
+from onstudy.population.bulk_order import in_order
 from onstudy.population.bulk_related import Clusters
 from onstudy.population.bulk_rows import Ints
 from onstudy.values.calendar import UNDATED, When
@@ -57,7 +58,7 @@ class Matcher:
         if not len(rows):
             return
         keys = factorised(self.clusters.number[rows], self.classes.code[rows])
-        order = np.argsort(keys, kind="stable")
+        order = in_order(keys)
         ends = np.flatnonzero(np.diff(keys[order], append=-1)) + 1
         start = 0
         for end in ends.tolist():

@@ -82,7 +82,7 @@ class Moments:
     @property
     def whole_days(self) -> Flags:
         """Those that are one whole calendar day without an offset, no more and no less."""
-        one = (self.high - self.low == DAY) & (self.low % DAY == 0) & (self.low != NO_INSTANT)
+        one = (self.high - self.low == DAY) & (self.low // DAY * DAY == self.low) & (self.low != NO_INSTANT)
         return np.asarray(self.stated & one & (self.flags == HIGH_OPEN) & (self.offset == NO_OFFSET))
 
     @property

@@ -30,6 +30,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from onstudy.population.bulk_order import in_order
 from onstudy.population.store_files import settle, whole
 
 Ints = NDArray[np.int64]
@@ -200,7 +201,7 @@ def write_rows(path: Path, table: pa.Table, shards: NDArray[np.int32], said: byt
 
     `said` is kept with them, for `said_of`.
     """
-    order = np.argsort(shards, kind="stable")
+    order = in_order(shards)
     numbers, first = np.unique(shards[order], return_index=True)
     ends = [*first[1:].tolist(), len(order)] if len(order) else []
     sorted_rows = table.take(pa.array(order)).combine_chunks()

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from onstudy.population.bulk_facts import Bases, Components, Facts, from_intervals
 from onstudy.population.bulk_moments import from_whens
+from onstudy.population.bulk_order import in_order
 from onstudy.population.bulk_rows import Ints
 from onstudy.population.bulk_texts import Texts
 from onstudy.population.store_shard import DIFFERENT, Words, arrow_text
@@ -36,9 +37,13 @@ _LAST = np.iinfo(np.int64).max
 
 
 def tables_of(
-    facts: Facts, kind: NDArray[np.int32], kinds: Sequence[str], bases: Bases, parts: Components, names: Sequence[str]
-) -> dict[str, Table]:
-    """A table for each kind that has facts. `kind` is the place of each fact's kind in `kinds`."""
+    facts: Facts, kind: NDArray[np.int32], kinds: Sequence[str], bases: Bases, parts: Components, names: Sequence[str],
+    inner: Ints | None = None,
+) -> dict[str, Table]:  # fmt: skip
+    """A table for each kind that has facts. `kind` is the place of each fact's kind in `kinds`.
+
+    `inner` are the places of components that are no facts of their own.
+    """
     order = _sorted(facts, kind)
     place = np.empty(len(order), np.int64)
     ordered_kinds = kind[order]
@@ -57,6 +62,8 @@ def tables_of(
                 values = np.full(end - first, NONE, np.int32)
                 values[wholes] = rows_of_parts
                 columns[column] = values
+            if inner is not None and len(own := inner[kind[inner] == number]):
+                columns["inner"] = np.isin(np.arange(end - first), place[own])
             found[name] = Table(name, end - first, without_defaults(columns))
     return dict(sorted(found.items()))
 
@@ -66,7 +73,7 @@ def _sorted(facts: Facts, kind: NDArray[np.int32]) -> Ints:
     low, high = facts.start.low, facts.start.high
     day = np.where(low == NO_INSTANT, 0, low // DAY)
     key = (kind.astype(np.int64) << 46) + (facts.patient << 22) + day  # days have 22 bits, patients of a shard 24
-    order = np.argsort(key)
+    order = in_order(kind, facts.patient, day)
     same = np.diff(key[order]) == 0
     if not same.any():
         return order
@@ -108,6 +115,7 @@ class _Said:
         self.facts = bases.facts
         self._texts: dict[str, tuple[NDArray[np.int32], tuple[str, ...]]] = {}
         self._flags: dict[str, NDArray[np.bool_]] = {}
+        self._attributes: dict[str, dict[str, Column]] = {}
 
     def flag(self, of: str, base: Ints) -> Array:
         """A flag of each fact."""
@@ -140,17 +148,27 @@ class _Said:
         names = {name for one in used.tolist() for name in self.facts[one].attributes}
         found: dict[str, Column] = {}
         for name in sorted(names):
-            codes = [fact.attributes.get(name) for fact in self.facts]
-            words = [code_word(value) if isinstance(value, frozenset) else "" for value in codes]
+            for column, of_base in self._attribute(name).items():
+                found[column] = Text(of_base.index[base], of_base.words) if isinstance(of_base, Text) else of_base[base]
+        return found
+
+    def _attribute(self, name: str) -> dict[str, Column]:
+        """The columns of one attribute, over the list of forms' facts."""
+        if name not in self._attributes:
+            said = [fact.attributes.get(name) for fact in self.facts]
+            words = [code_word(value) if isinstance(value, frozenset) else "" for value in said]
             places = {word: place for place, word in enumerate(dict.fromkeys(word for word in words if word))}
             index = np.array([places.get(word, NONE) for word in words], np.int32)
-            found[f"a.{name}.code"] = Text(index[base], tuple(places))
-            numbers = from_intervals([value if isinstance(value, Interval) else None for value in codes]).take(base)
-            found |= numbers.columns(f"a.{name}")
-            found |= from_whens([v if isinstance(v, When) else None for v in codes]).take(base).columns(f"a.{name}.at")
+            numbers = from_intervals([value if isinstance(value, Interval) else None for value in said])
+            moments = from_whens([value if isinstance(value, When) else None for value in said])
             empty = np.array([name in fact.attributes and fact.attributes[name] is None for fact in self.facts], bool)
-            found[f"a.{name}.flags"] = np.where(empty[base], EMPTY, numbers.flags).astype(np.int8)
-        return found
+            self._attributes[name] = {
+                f"a.{name}.code": Text(index, tuple(places)),
+                **numbers.columns(f"a.{name}"),
+                **moments.columns(f"a.{name}.at"),
+                f"a.{name}.flags": np.where(empty, EMPTY, numbers.flags).astype(np.int8),
+            }
+        return self._attributes[name]
 
 
 _FLAGS: dict[str, Callable[[Fact], bool]] = {

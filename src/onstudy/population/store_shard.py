@@ -88,19 +88,23 @@ def write_shard(file: IO[bytes], shard: Shard) -> None:
         write_statistics=False,
         store_schema=True,
     ) as writer:
+        most = max(table.rows for table in tables)
+        empty = {kind: pa.nulls(most, kind) for kind in set(schema.types)}
         for _, table in named:
             if table.rows:
-                writer.write_table(_arrow(table, schema), row_group_size=table.rows)
+                writer.write_table(_arrow(table, schema, empty), row_group_size=table.rows)
 
 
 def _stored_name(kind: str) -> str:
     return f"kind:{kind}" if kind in BESIDE else kind
 
 
-def _arrow(table: Table, schema: pa.Schema) -> pa.Table:
+def _arrow(table: Table, schema: pa.Schema, empty: Mapping[pa.DataType, pa.Array]) -> pa.Table:
+    """A table with all columns of a schema; those it has not are taken of `empty`."""
     stored = set(table.columns())
     columns = [
-        _column(table, field.name) if field.name in stored else pa.nulls(table.rows, field.type) for field in schema
+        _column(table, field.name) if field.name in stored else empty[field.type].slice(0, table.rows)
+        for field in schema
     ]
     return pa.table(columns, schema=schema)
 
