@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from onstudy.population.bulk_letters import all_different, crc32s, last_letters, letters
+from onstudy.population.bulk_letters import all_different, all_of, crc32s, last_letters, letters
 from onstudy.population.bulk_same import is_same, joined, same, settled, taken
 from onstudy.population.bulk_texts import join_texts, same_text, texts_of
 from onstudy.population.store import shard_number, shard_numbers
@@ -86,3 +86,13 @@ def test_the_letters_of_a_part_of_an_array_are_its_own() -> None:
     some = pa.array(["xx", "ab", "cd", "yy"]).slice(1, 2)
     assert letters(some, 2).tobytes() == b"abcd"
     assert last_letters(some).tobytes() == b"bd"
+
+
+def test_texts_consist_of_letters_that_are_allowed() -> None:
+    allowed = np.zeros(256, bool)
+    allowed[[ord("a"), ord("b")]] = True
+    assert all_of(pa.array(["ab", "", "ba"]), allowed)
+    assert all_of(pa.array([]).cast(pa.string()), allowed)
+    assert not all_of(pa.array(["ab", "c"]), allowed)
+    assert not all_of(pa.array(["\u00e4"]), allowed)
+    assert all_of(pa.array(["c", "ab", "c"]).slice(1, 1), allowed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from random import Random
@@ -66,6 +67,25 @@ def test_nearly_all_lines_of_an_export_are_taken_apart_together(lines: list[byte
 @pytest.mark.parametrize("ending", [b"\n", b"\r\n", b"\n\n", b" \n"])
 def test_however_lines_end(lines: list[bytes], ending: bytes) -> None:
     assert check(ending.join(lines) + ending) > 0.8 * len(lines)
+
+
+def test_a_block_may_end_anywhere(lines: list[bytes]) -> None:
+    block = b"\n".join(lines[-40:])
+    for end in (0, 1, 2, 3, *range(len(block) - 3 * len(lines[-1]) // 2, len(block) + 1)):
+        check(block[:end])
+    assert (
+        check(b"\n".join([b'{"value":5}', *(b'{"resourceType":"Observation","id":"a","value":5}' for _ in range(9))]))
+        == 0
+    )
+
+
+def test_ids_that_are_none(lines: list[bytes]) -> None:
+    """One id with a letter that ids have not, or none at all, among those of many lines that are otherwise alike."""
+    own = [line for line in lines if line.startswith(b'{"resourceType":"Patient"')]
+    for name in (b"a_b", "\u00e4".encode(), b"", b"x" * 65, b"a b"):
+        changed = re.sub(rb'"id":"[^"]*"', b'"id":"' + name + b'"', own[3])
+        assert check(b"\n".join([*own, changed])) == len(own)
+    assert check(b"\n".join([*own, re.sub(rb'"id":"[^"]*"', b'"id":"' + b"x" * 64 + b'"', own[3])])) == len(own) + 1
 
 
 def test_however_they_are_spaced(lines: list[bytes]) -> None:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
 
+import numpy as np
 import pyarrow as pa
 
 from onstudy.errors import InvalidFile, Problem
@@ -189,17 +190,18 @@ def hashed(name: str, path: str, sort: str = "") -> Part:
     size, packed = 0, False
     found: list[tuple[int, int, int]] = []
     start, line = 0, 1
+    block = bytearray(BLOCK)
     try:
         with open(path, "rb") as file:
-            while block := file.read(BLOCK):
+            while read := file.readinto(block):
                 packed = packed or (size == 0 and block.startswith(b"\x1f\x8b"))
-                digest.update(block)
-                end = size + block.rfind(b"\n") + 1
+                digest.update(memoryview(block)[:read])
+                end = size + block.rfind(b"\n", 0, read) + 1
                 if not packed and end > size:
                     found.append((start, end - start, line))
-                    line += block.count(b"\n")
+                    line += int(np.count_nonzero(np.frombuffer(block, np.uint8, read) == ord("\n")))
                     start = end
-                size += len(block)
+                size += read
     except OSError as error:
         raise refuse(name, f"cannot be read: {error.strerror}") from None
     if not packed and start < size:

@@ -5,6 +5,7 @@ With no workers the work is done here; the answers are the same, and come in the
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import os
 import signal
@@ -98,6 +99,7 @@ def _serve(connection: Connection, begin: Begin, given: Any) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     pa.set_cpu_count(1)
     pa.set_io_thread_count(1)
+    _keep_memory()
     work = begin(given)
     while True:
         try:
@@ -113,6 +115,23 @@ def _serve(connection: Connection, begin: Begin, given: Any) -> None:
             answer = None, OnstudyError(_place(error))
         with suppress(BrokenPipeError):
             connection.send(answer)
+
+
+def _keep_memory() -> None:
+    """Use memory again that was let go of, for Arrow as for numpy, and do not give it back to the system.
+
+    Large arrays come and go all the time; of those in memory that is new to the process, the first touch costs more
+    than what is worked out. Where the C library is another than that of GNU, it stays as it is.
+    """
+    with suppress(OSError, AttributeError):
+        setting = ctypes.CDLL(None).mallopt
+        setting(_TRIM_THRESHOLD, (1 << 31) - 1)
+        setting(_MMAP_MAX, 0)
+        pa.set_memory_pool(pa.system_memory_pool())
+
+
+#: Settings of `mallopt`: how much free memory is given back, and how many pieces are asked of the system one by one.
+_TRIM_THRESHOLD, _MMAP_MAX = -1, -4
 
 
 def _place(error: Exception) -> str:

@@ -30,6 +30,8 @@ _LEFT, _CUT, _QUOTED, _BESIDE = range(4)
 #: Characters of numbers, and how many a number has at most.
 _NUMBER = np.isin(np.arange(256), np.frombuffer(b"0123456789+-.eE", np.uint8))
 _LONGEST = 40
+#: Behind the quote that ends a key stand a colon, perhaps a space, a value and the end of the element.
+_SHORTEST = 3
 #: Characters looked at together.
 _TOGETHER = 1 << 18
 _WRITTEN = r"^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?$"
@@ -69,16 +71,16 @@ def cut(block: bytes) -> Cuts:
 class _Cutter:
     def __init__(self, block: bytes) -> None:
         self.size = len(block)
-        self.text: Bytes = np.frombuffer(block + b"\n" * (_LONGEST + 8), np.uint8)
+        self.text: Bytes = np.frombuffer(block, np.uint8)
         control = self._where(lambda text: text < _SPACE)
-        is_newline = self.text[control] == _NEWLINE
-        ends = control[is_newline]
+        character = self.text[control]
+        ends = control[character == _NEWLINE]
         self.start = np.concatenate([[0], ends + 1])
         self.end = np.append(ends, self.size)
-        self.end -= (self.end > self.start) & (self.text[self.end - 1] == _RETURN)
+        self.end -= (self.end > self.start) & np.isin(self.end - 1, control[character == _RETURN])
         self.plain = np.ones(len(self.start), bool)
         escape = self._where(lambda text: text == _ESCAPE) if b"\\" in block else ends[:0]
-        for strange in (control[~is_newline], escape):
+        for strange in (control[character != _NEWLINE], escape):
             line = self._line(strange)
             self.plain[line[strange < self.end[line]]] = False  # what ends a line is none of them
 
@@ -131,8 +133,8 @@ class _Cutter:
     def _keys(self) -> tuple[Ints, NDArray[np.uint16]]:
         """Where keys end whose values may be slots, and their last two characters as one number."""
         keys, ends = [np.zeros(0, np.int64)], [np.zeros(0, np.uint16)]
-        for first in range(2, self.size, _TOGETHER):
-            text = self.text[first - 2 : min(first + _TOGETHER, self.size - 1) + 1]
+        for first in range(2, self.size - _SHORTEST, _TOGETHER):
+            text = self.text[first - 2 : min(first + _TOGETHER, self.size - _SHORTEST) + 1]
             key = np.flatnonzero((text[3:] == _COLON) & (text[2:-1] == _QUOTE))
             two = np.left_shift(text[key], 8, dtype=np.uint16) | text[key + 1]
             some = np.flatnonzero(_HOW[two])
@@ -158,6 +160,7 @@ class _Cutter:
     def _number_ends(self, start: Ints) -> Ints:
         end, left = start.copy(), np.arange(len(start))
         for _ in range(_LONGEST):
+            left = left[end[left] < self.size]
             left = left[_NUMBER[self.text[end[left]]]]
             end[left] += 1
         end[left] = start[left]  # too long to be one: no slot that could be used

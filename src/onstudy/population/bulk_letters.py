@@ -40,6 +40,12 @@ def _held(texts: pa.Array) -> tuple[NDArray[np.int64], Letters]:
     return ends, np.frombuffer(data, np.uint8) if data is not None and data.size else np.zeros(0, np.uint8)
 
 
+def all_of(texts: pa.Array, allowed: NDArray[np.bool_]) -> bool:
+    """Whether texts consist of nothing but the bytes that are allowed (a flag for each of the 256)."""
+    ends, data = _held(texts)
+    return bool(allowed[data[ends[0] : ends[-1]]].all())
+
+
 def all_different(texts: pa.Array) -> bool:
     """Whether no two texts (none of them null) are equal. Different hashes say so; else all are compared."""
     hashes = np.empty(len(texts), np.uint64)

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from onstudy.population.bulk_cuts import Cuts, Flags, cut
+from onstudy.population.bulk_letters import all_of
 from onstudy.population.bulk_rows import DATES, LINKS, NAMES, NUMBERS, Ints
 
 #: Learning a layout takes a line apart three times: skeletons of fewer lines than this are left.
@@ -24,7 +25,9 @@ WORTH_A_LAYOUT = 4
 #: With more skeletons than this they are begun anew.
 _MOST = 50_000
 _NO_SLOT = -1
-_ID = r"^[A-Za-z0-9\-.]{1,64}$"
+_LONGEST_ID = 64
+_ID = rf"^[A-Za-z0-9\-.]{{1,{_LONGEST_ID}}}$"
+_IN_IDS = np.array([chr(byte).isascii() and (chr(byte).isalnum() or chr(byte) in "-.") for byte in range(256)], bool)
 #: What stands in the slots of lines that are tried out. One word is told from others where it stands in a category.
 _TRIED = (b"Zq", b"vitalZq")
 
@@ -254,7 +257,12 @@ class _Found:
         good = np.ones(len(self.line), bool)
         own = self._slot([way.names[0] if way.names else _NO_SLOT for way in self.ways])
         some = np.flatnonzero(own >= 0)
-        good[some] = pc.match_substring_regex(self._texts(own[some]), _ID).to_numpy(zero_copy_only=False)
+        names = self._texts(own[some])
+        if all_of(names, _IN_IDS):
+            lengths = pc.binary_length(names).to_numpy(zero_copy_only=False)
+            good[some] = (lengths > 0) & (lengths <= _LONGEST_ID)
+        else:
+            good[some] = pc.match_substring_regex(names, _ID).to_numpy(zero_copy_only=False)
         return good
 
     def table(self, named: Callable[[str], str | None], first: int) -> pa.Table:
