@@ -118,16 +118,15 @@ def _serve(connection: Connection, begin: Begin, given: Any) -> None:
 
 
 def _keep_memory() -> None:
-    """Use memory again that was let go of, for Arrow as for numpy, and do not give it back to the system.
+    """Use memory again that was let go of, and do not give it back to the system each time.
 
-    Large arrays come and go all the time; of those in memory that is new to the process, the first touch costs more
-    than what is worked out. Where the C library is another than that of GNU, it stays as it is.
+    Large arrays come and go all the time; of memory that is new to the process, the first touch costs more than much
+    of what is worked out in it. Where the C library is another than that of GNU, it stays as it is.
     """
     with suppress(OSError, AttributeError):
         setting = ctypes.CDLL(None).mallopt
         setting(_TRIM_THRESHOLD, (1 << 31) - 1)
         setting(_MMAP_MAX, 0)
-        pa.set_memory_pool(pa.system_memory_pool())
 
 
 #: Settings of `mallopt`: how much free memory is given back, and how many pieces are asked of the system one by one.

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from msgspec import UNSET, Raw
 
 from onstudy.population.bulk_elements import (
@@ -51,6 +52,7 @@ NOBODY = "resources whose subject is not named as a patient"
 
 _TYPE = re.compile(rb'\s*\{\s*"resourceType"\s*:\s*"([A-Za-z]{1,64})"')
 _OWN_NAMES = (FACT_ID, PATIENT_ID)
+_PLAIN = rf"^{PATIENT}/[A-Za-z0-9\-.]+$"
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -286,6 +288,13 @@ def patient_named(reference: str) -> str | None:
     return parts[1] if len(parts) == 2 and parts[0] == PATIENT else None
 
 
+def patients_named(references: pa.Array) -> pa.Array:
+    """`patient_named` of each; where all are written as references mostly are, all are told at once."""
+    if pc.all(pc.match_substring_regex(references, _PLAIN)).as_py() is not False:
+        return pc.utf8_slice_codeunits(references, len(PATIENT) + 1)
+    return pa.array([patient_named(one) for one in references.to_pylist()], pa.string())
+
+
 def _key_of(node: Any) -> str | None:
     """The patient that a decoded resource is or names."""
     if resource_type(node) == PATIENT:
@@ -407,7 +416,7 @@ def _one(line: bytes) -> One | None:
 
 
 #: What was learned of lines holds for all sources.
-_LAYOUTS = Layouts(_one, patient_named)
+_LAYOUTS = Layouts(_one, patient_named, patients_named)
 
 
 def rows_of(lines: Iterable[tuple[bytes, int]]) -> tuple[pa.Table, Tally]:

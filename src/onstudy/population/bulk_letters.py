@@ -17,7 +17,7 @@ _STEPS = np.array([zlib.crc32(bytes([byte ^ 0xFF])) ^ 0xFF000000 for byte in ran
 #: An odd number whose bits are spread well: 2^64 by the golden ratio.
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 #: Texts looked at together: so few that what is worked out of them stays near.
-_TOGETHER = 1 << 15
+_TOGETHER = 1 << 17
 
 
 def last_letters(texts: pa.Array) -> Letters:

@@ -92,10 +92,14 @@ class Together:
 
 @dataclass
 class Layouts:
-    """The layouts of the skeletons that were met. `one` takes a single line apart, `named` tells whom it is about."""
+    """The layouts of the skeletons that were met.
+
+    `one` takes a single line apart, `named` tells whom it is about, `all_named` the same of many.
+    """
 
     one: Callable[[bytes], One | None]
     named: Callable[[str], str | None]
+    all_named: Callable[[pa.Array], pa.Array]
     _known: dict[Skeleton, Layout | None] = field(default_factory=dict)
     _met: Counter[Skeleton] = field(default_factory=Counter)
 
@@ -114,7 +118,7 @@ class Layouts:
         others = np.ones(len(skeleton), bool)
         others[found.line] = False
         texts = [(number, b"".join(cuts.pieces_of(number))) for number in np.flatnonzero(others).tolist()]
-        return Together(found.table(self.named, first), found.line, read, left, texts, len(skeleton))
+        return Together(found.table(self.all_named, first), found.line, read, left, texts, len(skeleton))
 
     def _layouts(
         self, skeletons: Sequence[bytes], skeleton: NDArray[np.int32], cuts: Cuts, lengths: Ints
@@ -265,7 +269,7 @@ class _Found:
             good[some] = pc.match_substring_regex(names, _ID).to_numpy(zero_copy_only=False)
         return good
 
-    def table(self, named: Callable[[str], str | None], first: int) -> pa.Table:
+    def table(self, named: Callable[[pa.Array], pa.Array], first: int) -> pa.Table:
         """Their rows, in their order, with the columns that `Builder` gives them."""
         shapes: dict[bytes, int] = {}
         shape = [_NO_SLOT if one is None else shapes.setdefault(one.shape, len(shapes)) for one in self.layouts]
@@ -282,11 +286,13 @@ class _Found:
                 columns[sort] = self._lists([getattr(way, sort) for way in self.ways])
         return pa.table(columns)
 
-    def _patients(self, named: Callable[[str], str | None]) -> pa.Array:
+    def _patients(self, named: Callable[[pa.Array], pa.Array]) -> pa.Array:
         coded = self._texts(self._slot([way.patient for way in self.ways])).dictionary_encode()
         own = np.array([way.own for way in self.ways], bool)[self.way]
-        said = coded.dictionary.to_pylist()
-        keys = pa.array([*(named(text) for text in said), *said], pa.string())
+        said = coded.dictionary
+        if own.all():
+            return said.take(coded.indices)
+        keys = pa.concat_arrays([named(said), said])
         return keys.take(pa.array(coded.indices.to_numpy() + len(said) * own))
 
     def _stamps(self) -> pa.Array:

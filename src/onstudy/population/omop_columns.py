@@ -35,7 +35,7 @@ def one(column: Any) -> pa.Array:
 
 def wholes(column: pa.Array) -> Ints:
     """Whole numbers; 0 for what is none."""
-    if pa.types.is_null(column.type):
+    if column.null_count == len(column):
         return np.zeros(len(column), np.int64)
     if not pa.types.is_integer(column.type):
         column = _cast(column, pa.int64(), "BIGINT")
@@ -44,10 +44,11 @@ def wholes(column: pa.Array) -> Ints:
 
 def texts(column: pa.Array) -> pa.Array:
     """Text without blanks around it; null where there is none."""
-    if pa.types.is_null(column.type):
+    if column.null_count == len(column):
         return pa.nulls(len(column), pa.string())
     found = column.cast(pa.string())
-    return pc.if_else(pc.equal(found, ""), None, found)
+    empty = pc.equal(found, "")
+    return pc.if_else(empty, None, found) if pc.any(empty).as_py() else found
 
 
 def _cast(column: pa.Array, to: pa.DataType, name: str) -> pa.Array:
