@@ -258,3 +258,21 @@ def test_what_cannot_be_right_of_a_date_that_a_record_states(tmp_path: Path) -> 
     expected = [patient for path in folder.glob("*.json") for patient in read_patients(path)]
     assert sum(any("itself" in problem.what for problem in patient.problems) for patient in expected) == 2
     check(stored(tmp_path / "store"), expected)
+
+
+def test_what_is_said_of_a_person_twice(tmp_path: Path) -> None:
+    """Each a man by the record; of every other one a fact says woman, of another one a date of birth differs."""
+    folder = tmp_path / "bundles"
+    folder.mkdir()
+    for number in range(6):
+        facts = [f"{{kind: sex, on: 2026-03-0{number + 1}, value: {'female' if number % 2 else 'male'}}}"]
+        facts += [f"{{kind: birth_date, on: 2026-03-01, value: 19{number + 1}0-01-01}}"] * (number > 3)
+        text = f"patient: p{number}\nborn: 1950-01-01\nsex: male\nfacts: [{', '.join(facts)}]"
+        (patient,) = read_patients("one.yaml", text.encode())
+        (folder / f"{number}.json").write_text(json.dumps(to_bundle(patient)))
+    report = built(folder, tmp_path / "store")
+    assert report.ways["by rows"] <= 2, "two sexes are looked at as arrays"
+    expected = [patient for path in folder.glob("*.json") for patient in read_patients(path)]
+    told = [problem.what.partition(" is not recorded")[0] for patient in expected for problem in patient.problems]
+    assert sorted(told) == ["the date of birth", "the sex", "the sex", "the sex"]
+    check(stored(tmp_path / "store"), expected)

@@ -432,3 +432,18 @@ def test_a_bomb_of_aliases_is_refused_before_it_goes_off() -> None:
     )
     with pytest.raises(InvalidFile, match=r"p\.yaml"):
         read_patients("p.yaml", ("patient: X\n" + bomb).encode())
+
+
+@pytest.mark.parametrize(
+    ("key", "meant"),
+    [
+        ("birth_date", "born"), ("birthDate", "born"), ("Date of birth", "born"), ("dob", "born"), ("borne", "born"),
+        ("gender", "sex"), ("id", "patient"), ("patient_id", "patient"), ("patents", "patient"),
+        ("coverage", "complete"), ("fact", "facts"), ("zzz", ""),
+    ],
+)  # fmt: skip
+def test_an_unknown_key_is_told_with_the_one_that_is_meant(key: str, meant: str) -> None:
+    (patient,) = read_patients("p.yaml", f"patient: P\nborn: 1955-06-20\n{key}: x\nfacts: []\n".encode())
+    (problem,) = patient.problems
+    assert problem.what == f"{key!r} is no part of a patient" + (f"; did you mean {meant}?" if meant else "")
+    assert str(patient.born) == "1955-06-20"

@@ -136,3 +136,40 @@ def test_the_age_of_nobody_born_yet_decides_nothing() -> None:
         patient={"resourceType": "Patient", "id": "p1", "birthDate": "2062-01-01", "gender": "male"},
     )
     assert only(patient, "creatinine_clearance").lacks == "no_record"
+
+
+# What is said of the person twice ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("facts", "where"),
+    [
+        (["kind: sex, value: female, on: 2026-03-01"], "p.yaml:6 facts[0], sex"),
+        (
+            [BILI, "kind: sex, value: female", "kind: sex, value: female, on: 2020"],
+            "p.yaml:7 facts[1], p.yaml:8 facts[2], and 1 more",
+        ),
+        (["kind: sex, value: male, on: 2026-03-01"], ""),
+    ],
+)
+def test_two_sexes_are_shown_and_kept(facts: list[str], where: str) -> None:
+    patient = written(*facts, sex="male")
+    what = "the sex is not recorded as the same everywhere: check both"
+    assert [str(problem) for problem in patient.problems] == ([f"{where}: {what}"] if where else [])
+    assert len(of(patient, "sex")) == len([fact for fact in facts if "sex" in fact]) + 1
+
+
+@pytest.mark.parametrize(
+    ("facts", "where"),
+    [
+        (["kind: birth_date, value: 1990-01-01, on: 2026-03-01"], "born, p.yaml:6 facts[0]"),
+        (["kind: birth_date, value: 1955-06-20, on: 2026-03-01"], ""),
+        (["kind: birth_date, value: 1955-06, on: 2026-03-01"], ""),
+        (["kind: birth_date, value: 1956", "kind: birth_date, value: 1957"], "born, p.yaml:6 facts[0], and 1 more"),
+    ],
+)
+def test_two_dates_of_birth_are_shown_and_the_patients_own_is_kept(facts: list[str], where: str) -> None:
+    patient = written(*facts, born="1955-06-20")
+    what = "the date of birth is not recorded as the same everywhere: check both"
+    assert [str(problem) for problem in patient.problems] == ([f"{where}: {what}"] if where else [])
+    assert patient.born == parse_when("1955-06-20")

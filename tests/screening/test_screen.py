@@ -240,3 +240,39 @@ def test_an_unmapped_record_of_the_future_is_a_problem_only(trial: Trial) -> Non
     unmapped = Fact(id="x", kind="unmapped", start=parse_when("2027-01-01"), source="Observation/x")
     record = replace(person(BILIRUBIN), facts=(*person(BILIRUBIN).facts, unmapped))
     assert any(problem.where == "Observation/x" for problem in asked(trial, record).problems)
+
+
+def test_another_sex_on_record_decides_the_same_whatever_is_added(trial: Trial) -> None:
+    """The newest statement of the sex decides, as of any state; further facts and a past day leave it there."""
+    record = person({"kind": "sex", "value": "female", "on": "2026-03-01"}, ECOG)
+    more = patient_from({"patient": "P", "facts": [NO_SEIZURE]}, "more.yaml", CATALOGUE)
+    before = asked(trial, record)
+    assert [problem.what for problem in before.problems] == [
+        "the sex is not recorded as the same everywhere: check both"
+    ]
+    assert before.criterion("MEN").status == "not_applicable"
+    for other in (
+        asked(trial, with_added(record, more, "more.yaml", CATALOGUE)),
+        asked(trial, record, as_known_on=date(2026, 3, 15)),
+    ):
+        assert other.criterion("MEN").status == "not_applicable"
+        assert other.problems == before.problems
+
+
+def test_a_sex_that_was_not_known_is_added(trial: Trial) -> None:
+    record = person(sex=None)
+    assert asked(trial, record).criterion("MEN").status == "unknown"
+    more = patient_from({"patient": "P", "sex": "female", "facts": []}, "more.yaml", CATALOGUE)
+    added = with_added(record, more, "more.yaml", CATALOGUE)
+    assert asked(trial, added).criterion("MEN").status == "not_applicable"
+
+
+@pytest.mark.parametrize(
+    ("born", "told"), [("1855", True), ("1905-03-16", True), ("1905-03-17", False), ("1905", False)]
+)
+def test_an_age_that_nobody_reaches_is_shown_and_counts(trial: Trial, born: str, told: bool) -> None:
+    """On 2026-03-16 somebody born on 1905-03-16 is 121; born on the next day, 120; born in 1905, one of both."""
+    found = asked(trial, person(ECOG, born=born))
+    what = "the patient is older than 120 years on the registration date: check the date of birth"
+    assert [(problem.what, problem.where) for problem in found.problems] == [(what, "born")] * told
+    assert found.criterion("A-AGE").status == "met"

@@ -74,6 +74,7 @@ def checked(record: Record) -> Said:
     _tracings(record, found)
     _menses(record, found)
     _dated_details(record, found)
+    _sexes(record, found)
     return Said.listed(sorted(found), kept=True)
 
 
@@ -159,6 +160,14 @@ def _dated_details(record: Record, found: _Found) -> None:
     dated = [any(isinstance(value, When) for value in base.attributes.values()) for base in record.bases.facts]
     for place in np.flatnonzero(np.array(dated, bool)[record.facts.base]).tolist():
         _look(record, place, [_dated(record, place)], found)
+
+
+def _sexes(record: Record, found: _Found) -> None:
+    """Patients of whom the sex is recorded more than once; one with a date of birth as a fact is no array."""
+    mine = record.of("sex")
+    many = np.bincount(record.facts.patient[mine], minlength=record.patients) > 1
+    for own in _by_patient(record, np.flatnonzero(mine & many[record.facts.patient])):
+        _look(record, own[0], [_dated(record, place) for place in own], found)
 
 
 def _by_patient(record: Record, places: Ints) -> Iterable[list[int]]:

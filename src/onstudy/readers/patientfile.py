@@ -22,6 +22,14 @@ from onstudy.values.calendar import UNDATED, DateError, When
 from onstudy.yamltext import Node, read_yaml
 
 KEYS = ("patient", "born", "sex", "complete", "facts")
+#: What the keys are called elsewhere: nearest in meaning, and far in letters.
+_CALLED = {
+    **dict.fromkeys(("birth date", "birthdate", "birthday", "date of birth", "dateofbirth", "dob"), "born"),
+    **dict.fromkeys(("gender", "administrative sex", "birth sex"), "sex"),
+    **dict.fromkeys(("id", "patient id", "mrn", "identifier", "subject", "name"), "patient"),
+    **dict.fromkeys(("coverage", "covered"), "complete"),
+    **dict.fromkeys(("records", "observations", "events"), "facts"),
+}
 _COVERAGE_KEYS = ("kind", "kinds", "from", "to")
 _UNKNOWN_FORMAT = (
     "is no format known here: FHIR R4 (JSON, NDJSON), CSV with a column `kind`, "
@@ -111,7 +119,7 @@ def patient_from(entry: Mapping[str, object], name: str, catalogue: Catalogue) -
     written = entry if isinstance(entry, Located) else as_written(entry)
     assert isinstance(written, dict)
     problems = [
-        Problem(f"{clip(key, 60)!r} is no part of a patient{nearest(key.lower(), KEYS)}", _at(written, name), True)
+        Problem(f"{clip(key, 60)!r} is no part of a patient{_meant(key)}", _at(written, name), True)
         for key in written
         if key not in KEYS and key != "patients"
     ]
@@ -129,6 +137,12 @@ def patient_from(entry: Mapping[str, object], name: str, catalogue: Catalogue) -
         problems,
         catalogue,
     )
+
+
+def _meant(key: str) -> str:
+    """The key that another word stands for in other forms of a record, else the nearest one."""
+    known = _CALLED.get(plain(key))
+    return f"; did you mean {known}?" if known else nearest(key.lower(), KEYS)
 
 
 def _at(entry: Mapping[str, Written], name: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from onstudy.errors import Problem
 from onstudy.record.catalogue import Catalogue
@@ -10,7 +10,7 @@ from onstudy.record.derived import CONFLICT, IMPRECISE_DATE
 from onstudy.record.patient import Fact
 from onstudy.values.calendar import UNDATED, When
 from onstudy.values.interval import Interval, Op, compare, point, subtract
-from onstudy.values.truth import TRUE
+from onstudy.values.truth import FALSE, TRUE
 
 #: A reported QTcF further than this (ms) from the one its own QT and rate give is shown.
 QTCF_TOLERANCE = 10.0
@@ -26,6 +26,8 @@ def check(facts: Sequence[Fact], catalogue: Catalogue, born: When = UNDATED) -> 
         *_menses(facts),
         *_before_itself(facts),
         *_before_birth(facts, born),
+        *_sexes(facts),
+        *_births(facts, born),
     ]
     return [Problem(what, where, fact_kept=True) for what, where in sorted(set(found))]
 
@@ -128,3 +130,27 @@ def _before_birth(facts: Sequence[Fact], born: When) -> Iterator[tuple[str, str]
     if places:
         more = f", and {len(places) - 1} more" if len(places) > 1 else ""
         yield "is dated before the date of birth: check both", places[0] + more
+
+
+def _sexes(facts: Sequence[Fact]) -> Iterator[tuple[str, str]]:
+    """Statements of the sex that no one sex fulfils."""
+    stated = [(fact.value, fact.source) for fact in facts if fact.kind == "sex" and isinstance(fact.value, frozenset)]
+    if stated and not frozenset.intersection(*(codes for codes, _ in stated)):
+        yield "the sex is not recorded as the same everywhere: check both", _places((source for _, source in stated), 2)
+
+
+def _births(facts: Sequence[Fact], born: When) -> Iterator[tuple[str, str]]:
+    """Dates of birth that cannot be the same: the patient's own, and those recorded as facts."""
+    stated = [(born, "born")] if born.known else []
+    recorded = [(one.value, one.source) for one in facts if one.kind == "birth_date" and isinstance(one.value, When)]
+    stated += sorted(recorded, key=lambda pair: pair[1])
+    differing = [place for when, place in stated[1:] if compare(Op.EQ, when.days, stated[0][0].days) is FALSE]
+    if differing:
+        places = f"{stated[0][1]}, {_places(differing, 1)}"
+        yield "the date of birth is not recorded as the same everywhere: check both", places
+
+
+def _places(sources: Iterable[str], shown: int) -> str:
+    """So many of the places, whatever order they were found in, and how many more there are."""
+    places = sorted(set(sources))
+    return ", ".join(places[:shown]) + (f", and {len(places) - shown} more" if len(places) > shown else "")

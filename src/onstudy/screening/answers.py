@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from onstudy.errors import OnstudyError, Problem, nearest
-from onstudy.record.assemble import make_patient
+from onstudy.record.assemble import SEX, make_patient
 from onstudy.record.catalogue import STATE, Catalogue
 from onstudy.record.patient import Fact, Patient, Value
+from onstudy.screening.prepare import without_sex
 from onstudy.values.calendar import When
 from onstudy.values.interval import Op, compare
 from onstudy.values.truth import TRUE
@@ -28,11 +29,14 @@ def with_added(patient: Patient, more: Patient, source: str, catalogue: Catalogu
         raise OnstudyError(
             f"{source}: holds facts of another patient than the one screened; its 'patient:' must be the same"
         )
-    known = {fact.id: fact for fact in patient.facts if not fact.computed and fact.kind != "sex"}
+    sex, own = without_sex(patient.facts)
+    if not any(fact.kind == SEX for fact in own):
+        sex = sex or _sex_of(more)
+    known = {fact.id: fact for fact in own if not fact.computed}
     problems = [*patient.problems, *more.problems]
     added: list[Fact] = []
     for given in more.facts:
-        if given.computed or given.kind == "sex":
+        if given.computed or given.kind == SEX:
             continue
         fact = given if given.id in known else _told_apart(given)
         before = known.get(fact.id)
@@ -50,7 +54,7 @@ def with_added(patient: Patient, more: Patient, source: str, catalogue: Catalogu
     return make_patient(
         patient.id,
         patient.born if patient.born.known else more.born,
-        _sex_of(patient) or _sex_of(more),
+        sex,
         known.values(),
         (*patient.coverage, *more.coverage),
         problems,
@@ -191,5 +195,5 @@ def _other_person(patient: Patient, more: Patient, source: str) -> Iterator[Prob
 
 
 def _sex_of(patient: Patient) -> str | None:
-    stated = (fact.value for fact in patient.facts if fact.kind == "sex")
+    stated = (fact.value for fact in patient.facts if fact.kind == SEX)
     return next((code for value in stated if isinstance(value, frozenset) for code in value), None)

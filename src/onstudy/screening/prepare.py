@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 
 from onstudy.errors import OnstudyError, Problem
-from onstudy.record.assemble import make_patient
+from onstudy.record.assemble import SEX, make_patient
 from onstudy.record.catalogue import STATE, Catalogue
 from onstudy.record.ends import reopened
 from onstudy.record.patient import Fact, Patient
-from onstudy.values.calendar import DAY, UNDATED, When, on_day
-from onstudy.values.interval import Interval, point
+from onstudy.values.calendar import DAY, UNDATED, When, age, on_day
+from onstudy.values.interval import Interval, Op, compare, point
+from onstudy.values.truth import TRUE
+
+#: Nobody known has lived much longer than this many years: a date of birth that says so is looked at.
+OLDEST = 120
 
 
 def as_known(patient: Patient, day: date, catalogue: Catalogue) -> Patient:
     """The record as it was on a past day: nothing recorded later, nor, where that is not stated, dated later."""
     last = day.toordinal()
     kept = [_not_ended(reopened(fact), last) for fact in patient.facts if not fact.computed and _known_by(fact, last)]
-    sex = next(
-        (code for fact in kept if fact.kind == "sex" and isinstance(fact.value, frozenset) for code in fact.value),
-        None,
-    )
-    plain = [fact for fact in kept if fact.kind != "sex"]
-    return make_patient(patient.id, patient.born, sex, plain, patient.coverage, patient.problems, catalogue)
+    sex, others = without_sex(kept)
+    return make_patient(patient.id, patient.born, sex, others, patient.coverage, patient.problems, catalogue)
+
+
+def without_sex(facts: Iterable[Fact]) -> tuple[str | None, list[Fact]]:
+    """The sex that stands with the patient, and all other facts: a record that says another one goes on saying it."""
+    own, others = None, []
+    for fact in facts:
+        if fact.kind == fact.id == SEX and isinstance(fact.value, frozenset):
+            (own,) = fact.value
+        else:
+            others.append(fact)
+    return own, others
 
 
 def _known_by(fact: Fact, last: int) -> bool:
@@ -80,6 +91,13 @@ def refuse_unborn(patient: Patient, on: date) -> None:
         )
 
 
+def _unlikely_age(patient: Patient, on: date) -> Iterator[Problem]:
+    """A problem where the patient is certainly older than people become; the age counts as it follows."""
+    if compare(Op.GT, age(patient.born.days, point(on.toordinal())), point(OLDEST)) is TRUE:
+        what = f"the patient is older than {OLDEST} years on the registration date: check the date of birth"
+        yield Problem(what, "born", fact_kept=True)
+
+
 def prepared(
     patient: Patient, on: date, catalogue: Catalogue, default_limits: Mapping[str, float]
 ) -> tuple[Patient, tuple[Problem, ...], dict[str, float]]:
@@ -92,7 +110,7 @@ def prepared(
         if name not in catalogue.kinds:
             raise OnstudyError(f"a default limit is given for {name!r}, which is no kind")
     today = on.toordinal()
-    facts, problems, used = [], list(patient.problems), dict[str, float]()
+    facts, problems, used = [], [*patient.problems, *_unlikely_age(patient, on)], dict[str, float]()
     for fact in patient.facts:
         ready = _bounded(fact, today)
         if ready.uln is None and ready.kind in default_limits and isinstance(ready.value, Interval):
