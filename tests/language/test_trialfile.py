@@ -116,6 +116,7 @@ steps:
       - {id: A2, text: no rule}
       - {id: A3, text: info, severity: information, rule: no seizure}
       - {id: A4, text: bad, severity: requird, rule: no stroke}
+      - {id: A4b, text: not known whether a rule is lacking, severity: info}
       - id: A5
         text: folded
         rule: >
@@ -162,14 +163,15 @@ demo.yaml:24:9: criterion A1 is written twice (first in line 21)
 demo.yaml:27:9: criterion A2: information has no rule, every other criterion has one
 demo.yaml:28:9: criterion A3: information has no rule, every other criterion has one
 demo.yaml:29:39: severity is required, warning or information, not 'requird'
-demo.yaml:34:22: there is no kind 'bilirubin'; did you mean bilirubin_total?
-demo.yaml:40:44: 'prednison' is not one of agent; did you mean prednisone?
-demo.yaml:44:18: there is no kind 'strok'; did you mean stroke?
-demo.yaml:47:45: '45' lacks a unit; what it is compared with is measured in %
-demo.yaml:51:26: warn_older_than is a number of days, as in '14 days'
-demo.yaml:54:33: 'before' does not fit here; expected $setting, a number
-demo.yaml:56:5: a cohort lacks 'criteria'
-demo.yaml:58:5: a cohort has no 'criterias'; did you mean criteria?
+demo.yaml:30:72: severity is required, warning or information, not 'info'
+demo.yaml:35:22: there is no kind 'bilirubin'; did you mean bilirubin_total?
+demo.yaml:41:44: 'prednison' is not one of agent; did you mean prednisone?
+demo.yaml:45:18: there is no kind 'strok'; did you mean stroke?
+demo.yaml:48:45: '45' lacks a unit; what it is compared with is measured in %
+demo.yaml:52:26: warn_older_than is a number of days, as in '14 days'
+demo.yaml:55:33: 'before' does not fit here; expected $setting, a number
+demo.yaml:57:5: a cohort lacks 'criteria'
+demo.yaml:59:5: a cohort has no 'criterias'; did you mean criteria?
 """.splitlines()
 
 

@@ -351,6 +351,17 @@ def test_a_mistyped_id_is_said_to_name_nothing() -> None:
     assert any("has the id Condition/infarktion; did you mean Condition/infarction?" in what for what in said)
 
 
+def test_the_id_of_a_record_of_another_kind_is_said_to_be_that() -> None:
+    infarction = {"kind": "myocardial_infarction", "id": "Condition/infarction", "on": "2020"}
+    record = changed("BASE-1", [], [infarction])
+    text = "patient: BASE-1\nfacts:\n  - {kind: stroke, id: Condition/infarction, on: 2020-05-01}\n"
+    (said,) = (one.what for one in put_back(record, text).problems if "infarction" in one.what)
+    assert said == (
+        "the record with the id Condition/infarction is of the kind myocardial_infarction, not stroke; "
+        "taken as a further fact"
+    )
+
+
 def test_so_is_the_id_of_a_fact_without_one_whose_record_was_changed_since() -> None:
     """Its place and checksum stood for it, and now stand for nothing."""
     text = "patient: BASE-1\nfacts:\n  - {kind: lvef, id: 'facts[7]#00000000', value: 60 %}\n"

@@ -237,7 +237,7 @@ class _TrialReader:
             self.wrong(f"criterion {name} is written twice (first in line {self.ids[name]})", node)
         self.ids.setdefault(name, node.line)
         severity = self.severity(entries)
-        if ("rule" in entries) == (severity is Severity.INFORMATION):
+        if severity is not None and ("rule" in entries) == (severity is Severity.INFORMATION):
             self.wrong(f"criterion {name}: information has no rule, every other criterion has one", node)
         rule = self.rule(entries.get("rule")) if severity is not Severity.INFORMATION else None
         return Criterion(
@@ -245,18 +245,19 @@ class _TrialReader:
             text=self.text(entries, "text"),
             rule=rule,
             rule_text="" if rule is None else unparse(rule),
-            severity=severity,
+            severity=severity or Severity.REQUIRED,
             note=self.text(entries, "note"),
             warn_older_than=self.age_warning(entries.get("warn_older_than")),
         )
 
-    def severity(self, entries: dict[str, Node]) -> Severity:
+    def severity(self, entries: dict[str, Node]) -> Severity | None:
+        """How much a criterion matters; None where what is written is none of the words for it."""
         written = self.text(entries, "severity", Severity.REQUIRED.value)
         try:
             return Severity(written)
         except ValueError:
             self.wrong(f"severity is required, warning or information, not {written!r}", entries["severity"])
-            return Severity.REQUIRED
+            return None
 
     def age_warning(self, node: Node | None) -> Duration | None:
         if node is None:

@@ -74,13 +74,17 @@ def _told_apart(fact: Fact) -> Fact:
 
 
 def _lost(given: Fact, known: Mapping[str, Fact]) -> Iterator[Problem]:
-    """An entry that names a record by its id, and there is none: it was meant to complete one."""
+    """An entry that names a record by its id, and there is none of its kind: it was meant to complete one."""
     entry = _ENTRY.search(given.source)
-    if entry and _OF_A_RECORD.search(given.id) and not given.id.startswith(f"{entry[0]}#"):  # its own place is no name
-        near = nearest(given.id, known)
-        what = f"no fact of the record has the id {given.id}{near}; taken as a further fact"
-        earlier = ", and the answers given before are to be added again" if given.id.startswith(_ADDED) else ""
-        yield Problem(what + earlier, given.source, fact_kept=True)
+    if not entry or not _OF_A_RECORD.search(given.id) or given.id.startswith(f"{entry[0]}#"):
+        return  # it names none: its own place is no name
+    other = known.get(given.id)
+    if other is not None:
+        what = f"the record with the id {given.id} is of the kind {other.kind}, not {given.kind}"
+    else:
+        what = f"no fact of the record has the id {given.id}{nearest(given.id, known)}"
+    earlier = ", and the answers given before are to be added again" if given.id.startswith(_ADDED) else ""
+    yield Problem(f"{what}; taken as a further fact{earlier}", given.source, fact_kept=True)
 
 
 # What completes a fact -----------------------------------------------------------------------------------
