@@ -72,7 +72,7 @@ def test_all_formats_say_the_same() -> None:
         (gzip.compress(b"x" * 5000, mtime=0)[:-9], "gzip file is damaged or cut off"),
         (gzip.compress(b"x" * 5000, mtime=0)[:20] + b"junk" * 10, "gzip file is damaged"),
         (b"<Bundle xmlns='http://hl7.org/fhir'/>", "is XML"),
-        (b"\xff\xfe\x00p", "not UTF-8"),
+        (b"\xff\xfe\x00p", "not text in UTF-8"),
         (b"\x00" * 10, "no text"),
         (b"{" * 100000, "JSON|nested"),
         (b"[" * 100000, "nested too deeply"),
