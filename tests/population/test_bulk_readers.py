@@ -249,14 +249,16 @@ def test_what_cannot_be_right_of_a_date_that_a_record_states(tmp_path: Path) -> 
     """Each with another cancer of March 2020, gone since some month of that spring."""
     folder = tmp_path / "bundles"
     folder.mkdir()
-    for number in range(4):
-        cancer = f"{{kind: other_malignancy, on: 2020-03, disease_free_since: 2020-0{number + 1}}}"
+    for number in range(8):
+        on = "on: 2020-03" if number < 4 else "from: 2020-03, active: yes"
+        cancer = f"{{kind: other_malignancy, {on}, disease_free_since: 2020-0{number % 4 + 1}}}"
         text = f"patient: p{number}\nborn: 1950-01-01\nfacts: [{cancer}]"
         (patient,) = read_patients("one.yaml", text.encode())
         (folder / f"{number}.json").write_text(json.dumps(to_bundle(patient)))
     built(folder, tmp_path / "store")
     expected = [patient for path in folder.glob("*.json") for patient in read_patients(path)]
-    assert sum(any("itself" in problem.what for problem in patient.problems) for patient in expected) == 2
+    for words, count in (("itself", 4), ("says that it is over", 4)):
+        assert sum(any(words in problem.what for problem in patient.problems) for patient in expected) == count
     check(stored(tmp_path / "store"), expected)
 
 

@@ -345,6 +345,8 @@ def test_a_newer_none_today_ends_a_disease_and_a_history_does_not() -> None:
         (["kind: other_malignancy, on: 2020-03, disease_free_since: 2020-02"], "since lies before the start"),
         (["kind: other_malignancy, on: 2020-03, disease_free_since: 2020-03"], ""),
         (["kind: other_malignancy, on: 2020, disease_free_since: 2020-02"], ""),
+        (["kind: other_malignancy, from: 2020-01, active: yes, disease_free_since: 2021-02"], "says that it is over"),
+        (["kind: brain_metastasis, from: 2020-01, active: yes, stable_since: 2021-02"], ""),
     ],
 )
 def test_contradictions_are_shown_and_kept(facts: list[str], words: str) -> None:

@@ -24,7 +24,7 @@ def check(facts: Sequence[Fact], catalogue: Catalogue, born: When = UNDATED) -> 
         *_contradictory(facts, catalogue),
         *_qtcf(facts),
         *_menses(facts),
-        *_before_itself(facts),
+        *_before_itself(facts, catalogue),
         *_before_birth(facts, born),
         *_sexes(facts),
         *_births(facts, born),
@@ -115,12 +115,22 @@ def _menses(facts: Sequence[Fact]) -> Iterator[tuple[str, str]]:
             yield what, ", ".join(dict.fromkeys((fact.source, where)))
 
 
-def _before_itself(facts: Sequence[Fact]) -> Iterator[tuple[str, str]]:
-    """A date stated of a record (free of the disease since) that certainly lies before the record begins."""
+def _before_itself(facts: Sequence[Fact], catalogue: Catalogue) -> Iterator[tuple[str, str]]:
+    """A date stated of a record (free of the disease since) that certainly lies before the record begins, or that rules
+    out that it still goes on.
+    """
     for fact in facts:
         for name, value in fact.attributes.items():
-            if isinstance(value, When) and compare(Op.LT, value.days, fact.start.days) is TRUE:
+            if not isinstance(value, When):
+                continue
+            if compare(Op.LT, value.days, fact.start.days) is TRUE:
                 yield f"{name} lies before the start of the {fact.kind} itself: check both", fact.source
+            entry = catalogue.attribute(fact.kind, name)
+            if fact.ongoing and entry is not None and entry.rules_out:
+                yield (
+                    f"the {fact.kind} is recorded as going on, and {name} says that it is over: check both",
+                    fact.source,
+                )
 
 
 def _before_birth(facts: Sequence[Fact], born: When) -> Iterator[tuple[str, str]]:
