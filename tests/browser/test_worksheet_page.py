@@ -231,6 +231,8 @@ def test_it_prints(browser: Browser, files: dict[str, Path], name: str, paper: s
                     is('.contents, .skip', 'display')]; }"""
     )
     assert [set(values) for values in printed] == [{"table-header-group"}, {"avoid"}, {"none"}]
+    foot = page.evaluate("(e => [e.breakInside, e.breakBefore])(getComputedStyle(document.querySelector('.foot')))")
+    assert foot == ["avoid", "avoid"], "what is signed stands with its sums"
     cut = page.evaluate(
         """() => [...document.querySelectorAll('main *:not(svg *)')]
             .filter(e => e.checkVisibility() && e.clientWidth && e.scrollWidth > e.clientWidth + 1)
