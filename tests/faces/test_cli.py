@@ -404,6 +404,17 @@ def test_worksheets_of_several_patients_go_into_a_folder(patient: Path, tmp_path
     ]
 
 
+def test_decisions_are_not_kept_where_results_are_written(tmp_path: Path) -> None:
+    kept = tmp_path / "results" / "candidates.csv"
+    kept.parent.mkdir()
+    kept.write_text("patient,trial,decision,date,reason\n")
+    words = ("prescreen", "NCT03739814", "--store", str(tmp_path), "--decisions", str(kept), "--out", str(kept.parent))
+    run = onstudy(*words)
+    assert (run.returncode, len(run.stderr.splitlines())) == (2, 1)
+    assert "lies in --out, where results are written; keep it elsewhere" in run.stderr
+    assert kept.read_text() == "patient,trial,decision,date,reason\n"
+
+
 def test_check_ends_with_the_line_that_sums_it_up() -> None:
     run = onstudy("check", "NCT03739814")
     assert run.returncode == 0, run.stderr

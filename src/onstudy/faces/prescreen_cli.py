@@ -53,6 +53,8 @@ def prescreen(
         raise OnstudyError("--master goes with --engine spark")
     if workers < 0:
         raise OnstudyError("--workers is the number of processes, at least 1")
+    if decisions and Path(out).resolve() in Path(decisions).resolve().parents:
+        raise OnstudyError(f"--decisions {decisions} lies in --out, where results are written; keep it elsewhere")
     catalogue = load_catalogue()
     day = inputs.day(on, "--on") if on else date.today()
     anchors = inputs.anchors(therapy_start, anchor or [])
