@@ -190,9 +190,9 @@ def hashed(name: str, path: str, sort: str = "") -> Part:
     size, packed = 0, False
     found: list[tuple[int, int, int]] = []
     start, line = 0, 1
-    block = bytearray(BLOCK)
     try:
         with open(path, "rb") as file:
+            block = bytearray(max(2, min(BLOCK, os.fstat(file.fileno()).st_size)))
             while read := file.readinto(block):
                 packed = packed or (size == 0 and block.startswith(b"\x1f\x8b"))
                 digest.update(memoryview(block)[:read])

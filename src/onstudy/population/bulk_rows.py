@@ -78,9 +78,12 @@ def slots_of(table: pa.Table, sort: str) -> Slots:
     """The slots of one sort of a table of rows, however they are held."""
     rows = table.num_rows
     if sort in table.column_names:
-        lists = _one(table.column(sort)).fill_null([])
+        lists = _one(table.column(sort))
         offsets = lists.offsets.to_numpy().astype(np.int64)
-        return Slots(lists.values, offsets[:-1], 1, np.diff(offsets))
+        count = np.diff(offsets)
+        if lists.null_count:
+            count[lists.is_null().to_numpy(zero_copy_only=False)] = 0
+        return Slots(lists.values, offsets[:-1], 1, count)
     single = [name for name in (f"{sort}{place}" for place in range(64)) if name in table.column_names]
     arrays = [_one(table.column(name)) for name in single]
     values = pa.concat_arrays(arrays) if arrays else pa.array([], pa.string())
@@ -173,7 +176,7 @@ def settled(table: pa.Table) -> pa.Table:
     for name in (name for name in TYPES if name in table.column_names):
         column = _one(table.column(name))
         if name in SLOTS:
-            column = column.fill_null([])
+            column = column.fill_null([]) if column.null_count else column
             empty = not pc.any(pc.greater(pc.list_value_length(column), 0)).as_py()
         else:
             empty = name in ("payload", "stamp") and column.null_count == len(column)
