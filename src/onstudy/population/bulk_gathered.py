@@ -53,9 +53,7 @@ def gathered(table: pa.Table, components: Sequence[str]) -> Gathered:
         table.drop_columns(["patient", "shape"]), patient, keys.dictionary.to_pylist(), number,
         shape.dictionary.to_pylist(),
     )  # fmt: skip
-    if (np.diff(order) != 1).any():  # a source may have its rows by patient
-        found = found.take(order)
-    return _without_copies(found, components)
+    return _without_copies(found.take(order), components)
 
 
 def _single(column: pa.ChunkedArray) -> pa.Array:
