@@ -388,7 +388,14 @@ def ties_are_broken_by_the_id(patch: Patch) -> None:
 
 @fault
 def the_time_of_day_is_ignored(patch: Patch) -> None:
-    patch.setattr(timing, "_moment", lambda op, one, other: interval.compare(op, one.start.days, other.start.days))
+    whole = timing.stated
+
+    def broken(fact: Fact) -> When:
+        first, last = whole(fact).days.low, whole(fact).days.high
+        low, high = None if first is None else int(first) * DAY, None if last is None else int(last + 1) * DAY
+        return When(Interval(low, high, high_open=True))
+
+    patch.setattr(timing, "stated", broken)
 
 
 @fault
