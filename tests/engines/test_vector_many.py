@@ -28,7 +28,6 @@ from tests.generative.depth import examples
 from tests.generative.test_knowledge import shipped_rules
 from tests.trials.flagship import examples as written_examples
 from tests.trials.flagship import patient_entry
-from tests.trials.test_examples import SUMMARY, VARIANTS
 
 from onstudy.criteria.expr import TruthExpr
 from onstudy.engines.vector import Vector, evaluate_many
@@ -115,29 +114,37 @@ def test_what_was_worked_out_is_let_go_of_at_once(plain: bool) -> None:
 
 
 @cache
-def vignettes() -> World:
-    """The patients of the reference's vignettes and their variants, on the day of the reference."""
-    bases = {"BASE-1": "B1", "BASE-2": "B2", "BASE-3": "B3"}
-    names = [bases.get(name, name) for name in (*SUMMARY, *VARIANTS) if bases.get(name, name) in written_examples()]
-    patients = tuple(patient_from(patient_entry(name), "vignettes.yaml", load_catalogue()) for name in names)
-    anchors = {"registration": on_day(date(2026, 3, 16)), "therapy_start": as_when("2026-03-18T09:00")}
-    return World(patients, tuple(range(len(patients))), (anchors,) * len(patients))
+def written_patients() -> World:
+    """The patients of every example of the flagship, those of the reference's vignettes among them, each on its day."""
+    names = [name for name, case in written_examples().items() if "patient" not in case]
+    patients = tuple(patient_from(patient_entry(name), "examples.yaml", load_catalogue()) for name in names)
+    start = as_when("2026-03-18T09:00")
+    anchors = tuple({"registration": on_day(_day(name)), "therapy_start": start} for name in names)
+    return World(patients, tuple(range(len(patients))), anchors)
 
 
-def test_the_vignettes_are_all_there() -> None:
-    assert len(vignettes().patients) >= 60
+def _day(name: str) -> date:
+    """The registration day of an example, which may be that of the one it comes from."""
+    case = written_examples().get(name, {})
+    if "on" in case:
+        return date.fromisoformat(case["on"])
+    return _day(case["from"]) if "from" in case else date(2026, 3, 16)
+
+
+def test_the_examples_are_all_there() -> None:
+    assert len(written_patients().patients) >= 350
 
 
 @pytest.mark.parametrize("plain", [True, False], ids=["plain apart", "all closely"])
-def test_every_criterion_of_every_vignette(plain: bool) -> None:
-    world = vignettes()
+def test_every_criterion_of_every_example(plain: bool) -> None:
+    world = written_patients()
     vector = world.vector(plain)
     for rule in shipped_rules():
         assert_equal(world, vector, rule)
 
 
-def test_the_facts_behind_every_criterion_of_every_vignette() -> None:
-    world = vignettes()
+def test_the_facts_behind_every_criterion_of_every_example() -> None:
+    world = written_patients()
     vector = world.vector()
     for rule in shipped_rules():
         found = vector.evidence(rule)

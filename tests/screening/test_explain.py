@@ -260,6 +260,13 @@ WASHED_OUT = "every treatment has (end is at least 14 days before registration)"
             "registration), basal or squamous cell carcinoma of skin 2018 (adequately treated is yes) - each satisfies "
             "it",
         ),
+        # Of a group, each with its own name.
+        (
+            "complete: [cardiac_disease]\nfacts: [{kind: heart_failure, from: 2012, to: 2014-05-01}]",
+            "every cardiac_disease has (end is at least 2 years before registration)",
+            "Heart disease: Heart failure 2012 to 2014-05-01 (end 2014-05-01, asked at least 2 years before "
+            "registration) - each satisfies it",
+        ),
         (
             f"facts:\n{NO_CD19}",
             "no treatment where (agent is blinatumomab)",

@@ -142,8 +142,8 @@ class Cases:
             return None
         if not any(fact.attributes.get(other) == code for other, code in entry.ruled_out_by):
             return None
-        known = self.records.end_of(fact) if fact.ongoing else fact.recorded or fact.start
-        first = known.days.low
+        recorded = fact.recorded if fact.recorded is not None and fact.recorded.known else fact.start
+        first = (self.records.end_of(fact) if fact.ongoing else recorded).days.low
         return None if first is None else When(Interval(int(first) * DAY, None))
 
     def _value_case(self, fact: Fact, about: Fact) -> Case:

@@ -50,14 +50,17 @@ def _of_every(truth: object, finding: Finding) -> Parts:
     return _of(finding.parts, UNKNOWN) if truth is UNKNOWN else ()
 
 
-def decisive_leaves(finding: Finding, within_records: bool = False) -> Parts:
-    """The decisive findings at which no further statement is combined; into records only on request."""
+def decisive_leaves(finding: Finding, within_records: bool = False, summed_up: bool = False) -> Parts:
+    """The decisive findings at which no further statement is combined; into records only on request.
+
+    With `summed_up`, a definition about a record that fails in several ways stands for all of them.
+    """
     found: list[Finding] = []
-    _gather(finding, within_records, found)
+    _gather(finding, within_records, found, summed_up)
     return tuple(found)
 
 
-def _gather(finding: Finding, within_records: bool, found: list[Finding], summed_up: bool = False) -> None:
+def _gather(finding: Finding, within_records: bool, found: list[Finding], summed_up: bool) -> None:
     if summed_up and _fails_in_several_ways(finding):
         found.append(finding)
         return
@@ -90,12 +93,9 @@ def telling_leaves(finding: Finding, within_records: bool = False, summed_up: bo
     that were found.
 
     A bilirubin of 1.9 x ULN is what makes an unrecorded Gilbert syndrome matter, a positive anti-HBc what makes the
-    judgement matter whether it is hepatitis B. With `summed_up`, a definition about a record that fails in several ways
-    stands for all of them.
+    judgement matter whether it is hepatitis B. `summed_up` as in `decisive_leaves`.
     """
-    found: list[Finding] = []
-    _gather(finding, within_records, found, summed_up)
-    leaves = tuple(found)
+    leaves = decisive_leaves(finding, within_records, summed_up)
     if finding.truth is not UNKNOWN:
         return leaves
     return (*leaves, *[leaf for leaf in _all_leaves(finding) if _tells_beside(leaf)])

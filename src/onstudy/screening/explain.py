@@ -107,14 +107,14 @@ def sentence(finding: Finding, catalogue: Catalogue) -> str:
             ]
             return _led(finding, said, catalogue)
         case e.Named(name):
-            return f"{_record_of(finding, catalogue)}: {_FAILS}{in_words(name)}”"
+            return f"{_record_of(finding, catalogue)}{_FAILS}{in_words(name)}”"
     return _led(finding, [], catalogue)
 
 
 def _record_of(finding: Finding, catalogue: Catalogue) -> str:
-    """The record that a definition was asked of."""
+    """The record that a definition was asked of, to stand before what is said of it."""
     asked = (part.about for leaf in decisive_leaves(finding, True) for part in leaf.parts)
-    return next((fact_text(fact, catalogue) for fact in asked if fact is not None), "")
+    return next((f"{fact_text(fact, catalogue)}: " for fact in asked if fact is not None), "")
 
 
 def _about_codes(finding: Finding, node: e.Member, catalogue: Catalogue) -> str:
@@ -180,26 +180,27 @@ def _about_records(finding: Finding, records: e.Records, catalogue: Catalogue) -
     listed = _listed(facts, records.kind, catalogue)
     every = isinstance(finding.expr, e.Every)
     if finding.truth is UNKNOWN:
-        held = [part.about for part in finding.parts if part.truth is TRUE and part.about not in (None, *facts)]
-        fine = _satisfying(finding, [fact for fact in held if fact is not None], catalogue) if every else ""
+        about = (part.about for part in finding.parts if part.truth is TRUE)
+        held = [fact for fact in about if fact is not None and fact not in facts]
+        fine = _satisfying(finding, held, records.kind, catalogue) if every else ""
         why = _unknown(finding, listed, others=bool(facts or held))
         return f"{name}: {why}" + (f"; {fine}" if fine else "")
     if not listed:
         return _none(finding, name, catalogue)
     if every and finding.truth is TRUE:
-        return f"{name}: {_satisfying(finding, facts, catalogue)}{_no_other(finding)}"
+        return f"{name}: {_satisfying(finding, facts, records.kind, catalogue)}{_no_other(finding)}"
     return f"{name}: {listed} - does not satisfy it" if every else f"{name}: {listed}"
 
 
-def _satisfying(finding: Finding, facts: list[Fact], catalogue: Catalogue) -> str:
+def _satisfying(finding: Finding, facts: list[Fact], kind: str, catalogue: Catalogue) -> str:
     """The records that satisfy what is asked of each, with what makes it so where they are few; "" for none."""
     if not facts:
         return ""
-    listed = _listed(facts, facts[0].kind, catalogue)
+    listed = _listed(facts, kind, catalogue)
     if len(facts) <= _LISTED:
         of_fact = {part.about.id: part for part in finding.parts if part.about is not None}
         listed = ", ".join(
-            fact_text(fact, catalogue, within=fact.kind) + _made_so(of_fact.get(fact.id), catalogue) for fact in facts
+            fact_text(fact, catalogue, within=kind) + _made_so(of_fact.get(fact.id), catalogue) for fact in facts
         )
     return f"{listed} - each satisfies it"
 
