@@ -259,6 +259,14 @@ def test_another_sex_on_record_decides_the_same_whatever_is_added(trial: Trial) 
         assert other.problems == before.problems
 
 
+def test_another_sex_keeps_its_day(trial: Trial) -> None:
+    """What is recorded of 20 March does not decide on the 16th, whatever is added on the way."""
+    record = person({"kind": "sex", "value": "female", "on": "2026-03-20"}, ECOG)
+    more = patient_from({"patient": "P", "facts": [NO_SEIZURE]}, "more.yaml", CATALOGUE)
+    for found in (asked(trial, record), asked(trial, with_added(record, more, "more.yaml", CATALOGUE))):
+        assert found.criterion("MEN").status == "met"
+
+
 def test_a_sex_that_was_not_known_is_added(trial: Trial) -> None:
     record = person(sex=None)
     assert asked(trial, record).criterion("MEN").status == "unknown"
