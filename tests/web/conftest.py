@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import uvicorn
 from fastapi.testclient import TestClient
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, sync_playwright
 
 from onstudy.faces.web.app import create_app
 from onstudy.faces.web.stock import Stock
@@ -96,6 +96,15 @@ class Site:
     def only_here(self, visit: Visit) -> bool:
         """Whether every request of a visit went to the site itself."""
         return all(url.startswith((self.address, "data:")) for url in visit.requests)
+
+
+def follow(button: Locator) -> None:
+    """Press what leads to another page, and wait until the whole of that page is there.
+
+    A click by itself waits only until the next page begins: its title and its form may not have arrived.
+    """
+    with button.page.expect_navigation():
+        button.click()
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
-from tests.web.conftest import Site
+from tests.web.conftest import Site, follow
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -25,7 +25,7 @@ def upload(page: Page, name: str, record: bytes = b"") -> None:
     page.locator("#trial").select_option("NCT03739814")
     page.locator("#on").fill("2026-03-16")
     page.locator("#start").fill("2026-03-18T09:00")
-    page.get_by_role("button", name="Screen").click()
+    follow(page.get_by_role("button", name="Screen"))
 
 
 def answer(page: Page, kind: str, **fields: str) -> None:
@@ -48,13 +48,13 @@ def test_from_upload_to_worksheet_and_back(site: Site, javascript: bool) -> None
     answer(page, "bcr_abl1", value="negative")
     answer(page, "lvef", value="60", on="2026-03-10")
     answer(page, "bilirubin_total", uln="1.2")
-    page.get_by_role("button", name="Screen again").last.click()
+    follow(page.get_by_role("button", name="Screen again").last)
     expect(page.get_by_role("row", name="Cohort C1 Undetermined Eligible")).to_be_visible()
     expect(page.get_by_role("img", name="Verdict of each cohort by registration day")).to_be_visible()
     page.get_by_text("Change dates, or what is taken as absent").click()
     page.locator("#on").fill("2026-07-01")
     page.locator('[name="anchor.therapy_start"]').fill("")
-    page.get_by_role("button", name="Screen again").first.click()
+    follow(page.get_by_role("button", name="Screen again").first)
     expect(page.get_by_role("heading", name="What changed")).to_be_visible()
     with page.expect_download() as download:
         page.get_by_role("button", name="Facts added (3)").click()
@@ -70,13 +70,13 @@ def test_from_upload_to_worksheet_and_back(site: Site, javascript: bool) -> None
 def test_both_pages_are_accessible(site: Site, width: int) -> None:
     page = site.visit(HERE, width=width).page
     assert site.faults(page) == [] and site.overflow(page) == 0
-    page.get_by_role("button", name="Screen").click()
+    follow(page.get_by_role("button", name="Screen"))
     expect(page.locator("#errors")).to_be_focused()
     assert site.faults(page) == [] and site.overflow(page) == 0
     upload(page, "data-missing.json")
     page.evaluate("document.querySelectorAll('details').forEach(part => { part.open = true })")
     answer(page, "lvef", value="sixty")
-    page.get_by_role("button", name="Screen again").last.click()
+    follow(page.get_by_role("button", name="Screen again").last)
     page.evaluate("document.querySelectorAll('details').forEach(part => { part.open = true })")
     expect(page.locator("#errors")).to_be_focused()
     assert site.faults(page) == [] and site.overflow(page) == 0
@@ -90,7 +90,7 @@ def test_the_choice_of_a_patient_and_what_was_added_are_accessible(site: Site, w
     upload(page, "two.json", both.encode())
     assert site.faults(page) == [] and site.overflow(page) == 0
     page.get_by_label("Patient", exact=True).select_option("data-missing")
-    page.get_by_role("button", name="Screen").click()
+    follow(page.get_by_role("button", name="Screen"))
     answer(page, "lvef", value="60")
     page.locator("summary#settings").click()
     page.locator("#on").fill("2026-11-22")
@@ -99,7 +99,7 @@ def test_the_choice_of_a_patient_and_what_was_added_are_accessible(site: Site, w
     expect(page.locator("#on-error, [id='anchor.therapy_start-error']")).to_be_visible()
     assert site.faults(page) == [] and site.overflow(page) == 0
     page.locator('[name="anchor.therapy_start"]').fill("2026-11-24")
-    page.get_by_role("button", name="Screen again").first.click()
+    follow(page.get_by_role("button", name="Screen again").first)
     expect(page.get_by_role("link", name="values are older than advised").first).to_be_visible()
     assert site.faults(page) == [] and site.overflow(page) == 0
 
@@ -109,9 +109,9 @@ def test_an_answer_is_taken_out_with_a_button(site: Site, javascript: bool) -> N
     page = site.visit(HERE, javascript=javascript).page
     upload(page, "data-missing.json")
     answer(page, "lvef", value="6")
-    page.get_by_role("button", name="Screen again").last.click()
+    follow(page.get_by_role("button", name="Screen again").last)
     expect(page.get_by_role("row", name="S1-18 Unknown Not met")).to_be_visible()
-    page.get_by_role("button", name="Take out: Left ventricular ejection fraction, 6 %").click()
+    follow(page.get_by_role("button", name="Take out: Left ventricular ejection fraction, 6 %"))
     expect(page.get_by_role("row", name="S1-18 Not met Unknown")).to_be_visible()
     expect(page.get_by_role("heading", name="What you added")).to_have_count(0)
 
@@ -122,7 +122,7 @@ def test_back_shows_the_worksheet_before_and_goes_on_from_there(site: Site, java
     upload(page, "data-missing.json")
     page.locator("summary#settings").click()
     page.locator("#on").fill("2026-03-18")
-    page.get_by_role("button", name="Screen again").first.click()
+    follow(page.get_by_role("button", name="Screen again").first)
     rests_on = page.locator(".basis dd").first
     expect(rests_on).to_have_text("2026-03-18")
     page.go_back()
@@ -132,7 +132,7 @@ def test_back_shows_the_worksheet_before_and_goes_on_from_there(site: Site, java
     page.go_forward()
     expect(rests_on).to_have_text("2026-03-16")
     answer(page, "lvef", value="60")
-    page.get_by_role("button", name="Screen again").last.click()
+    follow(page.get_by_role("button", name="Screen again").last)
     expect(page.get_by_role("heading", name="What you added")).to_be_visible()
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 from tests.screening.test_questionnaire import NEW
-from tests.web.conftest import Site
+from tests.web.conftest import Site, follow
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -47,7 +47,7 @@ def walk(page: Page, answers: dict[str, str]) -> int:
         if page.title().startswith("How this trial looks"):
             return number
         fill(page, answers)
-        page.get_by_role("button", name="Continue").last.click()
+        follow(page.get_by_role("button", name="Continue").last)
     raise AssertionError("it does not come to an end")
 
 
@@ -62,12 +62,12 @@ def faults(site: Site, page: Page) -> list[str]:
 def test_from_questions_to_the_printed_page(site: Site, javascript: bool, tmp_path: Path) -> None:
     visit = site.visit(HERE, javascript=javascript)
     page = visit.page
-    page.get_by_role("button", name="Start").click()
+    follow(page.get_by_role("button", name="Start"))
     assert walk(page, ANSWERS) > 8
     expect(page.get_by_role("heading", name="Possible")).to_be_visible()
     expect(page.get_by_text("The first day it would allow is August 2, 2026").first).to_be_visible()
     expect(page.get_by_text("Talk to your care team now").first).to_be_visible()
-    page.get_by_role("button", name="Page to print for your doctor").click()
+    follow(page.get_by_role("button", name="Page to print for your doctor"))
     expect(page.get_by_role("heading", level=1)).to_have_text("For the doctor: NCT03739814")
     assert page.get_by_role("button", name="Print this page").is_visible() is javascript
     page.emulate_media(media="print")
@@ -85,9 +85,9 @@ def test_from_questions_to_the_printed_page(site: Site, javascript: bool, tmp_pa
 def test_the_back_button_of_the_browser_shows_the_earlier_page(site: Site, javascript: bool) -> None:
     """The page itself, from the browser's own keeping: no question whether the form is to be sent again."""
     page = site.visit(HERE, javascript=javascript).page
-    page.get_by_role("button", name="Start").click()
+    follow(page.get_by_role("button", name="Start"))
     tick(page, "q.sex", "male")
-    page.get_by_role("button", name="Continue").last.click()
+    follow(page.get_by_role("button", name="Continue").last)
     expect(page.get_by_role("heading", level=1)).to_contain_text("Your illness")
     page.go_back()
     expect(page.get_by_role("heading", level=1)).to_contain_text("About you")
@@ -98,12 +98,12 @@ def test_the_back_button_of_the_browser_shows_the_earlier_page(site: Site, javas
 @pytest.mark.parametrize("javascript", [True, False])
 def test_change_shows_the_question(site: Site, javascript: bool) -> None:
     page = site.visit(HERE, javascript=javascript).page
-    page.get_by_role("button", name="Start").click()
+    follow(page.get_by_role("button", name="Start"))
     for _ in range(2):
-        page.get_by_role("button", name="Continue").last.click()
-    page.get_by_role("button", name="Stop here and see how it looks so far").click()
+        follow(page.get_by_role("button", name="Continue").last)
+    follow(page.get_by_role("button", name="Stop here and see how it looks so far"))
     wanted = "Where does your leukemia stand now?"
-    page.locator(".told > div", has_text=wanted).get_by_role("button").click()
+    follow(page.locator(".told > div", has_text=wanted).get_by_role("button"))
     expect(page.locator(":target")).to_contain_text(wanted)
     expect(page.locator(":target")).to_be_in_viewport()
     assert "leukemia" not in page.url
@@ -114,18 +114,18 @@ def test_every_page_is_accessible(site: Site, width: int) -> None:
     visit = site.visit(HERE, width=width)
     page = visit.page
     assert faults(site, page) == [] and site.overflow(page) == 0
-    page.get_by_role("button", name="Start").click()
+    follow(page.get_by_role("button", name="Start"))
     page.locator('[name="q.born.year"]').fill("59")
-    page.get_by_role("button", name="Continue").last.click()
+    follow(page.get_by_role("button", name="Continue").last)
     expect(page.locator("#errors")).to_be_focused()
     assert faults(site, page) == []
     answers = {**ANSWERS, "treatment.intent.ALL": "yes", "treatment.intent.ALL.which": "corticosteroid"}
     while not page.title().startswith("How this trial looks"):
         fill(page, answers)
         assert faults(site, page) == [] and site.overflow(page) == 0, page.title()
-        page.get_by_role("button", name="Continue").last.click()
+        follow(page.get_by_role("button", name="Continue").last)
     assert faults(site, page) == [] and site.overflow(page) == 0
-    page.get_by_role("button", name="Page to print for your doctor").click()
+    follow(page.get_by_role("button", name="Page to print for your doctor"))
     assert faults(site, page) == [] and site.overflow(page) == 0
 
 
@@ -140,13 +140,13 @@ STICKS_OUT = """one => {
 @pytest.mark.parametrize("width", [320, 1280])
 def test_a_number_of_two_digits_fits_into_its_circle(site: Site, width: int) -> None:
     page = site.visit(HERE, width).page
-    page.get_by_role("button", name="Start").click()
+    follow(page.get_by_role("button", name="Start"))
     number = page.locator(".usa-step-indicator__current-step")
     for _ in range(40):
         fill(page, NEW)
         if number.inner_text() == "10":
             break
-        page.get_by_role("button", name="Continue").last.click()
+        follow(page.get_by_role("button", name="Continue").last)
     expect(number).to_have_text("10")
     assert number.evaluate(STICKS_OUT) == 0
 
