@@ -565,7 +565,7 @@ def test_the_blank_worksheet_has_every_row_with_room_for_value_date_and_initials
         assert criterion.text in cells[1]
         if criterion.severity is Severity.INFORMATION:
             assert cells[2].split() == ["Information", "only"]
-            assert cells[3:] == ["–", "–", "–"]
+            assert cells[3:] == ["" if criterion.days_since else "–"] * 3
         else:
             assert [word for word in ("met", "not met", "unknown") if word not in cells[2]] == []
             assert ("not applicable" in cells[2]) == (criterion.conditional is not None)

@@ -31,6 +31,7 @@ class Criterion:
     step: str | None = None
     cohort: str | None = None
     warn_older_than: Duration | None = None
+    days_since: str = ""  # the kind whose newest record information counts the days from
 
     @property
     def conditional(self) -> If | None:

@@ -47,7 +47,7 @@ _TOP = (
     *_IDENTITY,
     *_LATER,
 )
-_CRITERION = ("id", "text", "rule", "note", "severity", "warn_older_than")
+_CRITERION = ("id", "text", "rule", "note", "severity", "warn_older_than", "days_since")
 
 
 def load_trial_file(path: Path, catalogue: Catalogue) -> Trial:
@@ -248,7 +248,19 @@ class _TrialReader:
             severity=severity or Severity.REQUIRED,
             note=self.text(entries, "note"),
             warn_older_than=self.age_warning(entries.get("warn_older_than")),
+            days_since=self.days_since(entries, severity),
         )
+
+    def days_since(self, entries: dict[str, Node], severity: Severity | None) -> str:
+        """The kind whose newest record information counts the days from; "" where none is named."""
+        kind = self.text(entries, "days_since")
+        if not kind:
+            return ""
+        if kind not in self.catalogue.kinds:
+            self.wrong(f"there is no kind {kind!r}{nearest(kind, self.catalogue.kinds)}", entries["days_since"])
+        elif severity is not Severity.INFORMATION:
+            self.wrong("days_since is only shown: it stands where severity is information", entries["days_since"])
+        return kind
 
     def severity(self, entries: dict[str, Node]) -> Severity | None:
         """How much a criterion matters; None where what is written is none of the words for it."""

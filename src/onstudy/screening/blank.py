@@ -56,6 +56,8 @@ def _looked_at(criterion: Criterion, trial: Trial, catalogue: Catalogue) -> Iter
             yield "Date of birth"
         elif isinstance(node, e.Anchor) and node.name != REGISTRATION:
             yield trial.anchors[node.name].label
+    if criterion.days_since:
+        yield label(criterion.days_since, catalogue)
 
 
 def _kind_of(node: e.ValueExpr) -> str:

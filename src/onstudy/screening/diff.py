@@ -92,6 +92,7 @@ def _rows(old: Criterion, new: Criterion) -> Iterator[Change]:
         ("rule", old.rule_text, new.rule_text),
         ("severity", old.severity.value, new.severity.value),
         ("note", old.note, new.note),
+        ("days_since", old.days_since, new.days_since),
         ("warn_older_than", str(old.warn_older_than or ""), str(new.warn_older_than or "")),
     ):
         if a != b:

@@ -10,6 +10,8 @@ from onstudy.language.unparse import plain, unparse
 from onstudy.record.catalogue import Catalogue
 from onstudy.record.patient import Fact
 from onstudy.screening.decisive import decisive_leaves, telling_leaves
+from onstudy.screening.screen import CriterionResult
+from onstudy.screening.since import sentence as days_since
 from onstudy.screening.wording import (
     NOTHING_ELSE,
     brief,
@@ -36,6 +38,13 @@ _FAILS = "not “"  # before the name of a definition
 _OPS = {
     Op.LE: "at most", Op.LT: "below", Op.GE: "at least", Op.GT: "above", Op.EQ: "exactly", Op.NE: "other than",
 }  # fmt: skip
+
+
+def reason_of(result: CriterionResult, catalogue: Catalogue) -> str:
+    """Why a criterion has its status; of one that only informs, the days it counts, or ""."""
+    if result.finding is not None:
+        return because(result.finding, catalogue)
+    return days_since(result.since, catalogue) if result.since else ""
 
 
 def because(finding: Finding, catalogue: Catalogue) -> str:

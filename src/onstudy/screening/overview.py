@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from onstudy.criteria.finding import Reason
 from onstudy.criteria.trial import Severity
 from onstudy.screening.aged import aged, counted
-from onstudy.screening.explain import because
+from onstudy.screening.explain import reason_of
 from onstudy.screening.missing import Question, others_on_record
 from onstudy.screening.rows import anchors, asked, improves, shortest_ways
 from onstudy.screening.screen import (
@@ -118,8 +118,7 @@ def _unknown(cohort: CohortResult, s: Screening) -> list[str]:
 
 def _decider(name: str, anchor: str, s: Screening) -> Decider:
     result = s.criterion(name)
-    why = "" if result.finding is None else because(result.finding, s.catalogue)
-    return Decider(name, anchor, why, improves(result))
+    return Decider(name, anchor, reason_of(result, s.catalogue), improves(result))
 
 
 def _said(cohort: CohortResult, s: Screening) -> str:

@@ -11,8 +11,7 @@ from onstudy.record.catalogue import Catalogue
 from onstudy.record.patient import Fact
 from onstudy.screening import unread
 from onstudy.screening.aged import aged, counted
-from onstudy.screening.decisive import evidence_of
-from onstudy.screening.explain import because, near
+from onstudy.screening.explain import near, reason_of
 from onstudy.screening.missing import Question
 from onstudy.screening.rows import asked, default_limits, ends, shortest_ways
 from onstudy.screening.screen import (
@@ -114,11 +113,11 @@ def _criterion(row: CriterionResult, s: Screening) -> dict[str, object]:
         "status": row.status,
         "if_confirmed": row.if_confirmed,
         "reasons": sorted(reason.value for reason in finding.reasons) if finding else [],
-        "because": because(finding, s.catalogue) if finding else "",
+        "because": reason_of(row, s.catalogue),
         "near": near(finding) if finding else None,
         "clears_on": show_day(row.clears_on),
         "holds_until": show_day(row.holds_until),
-        "evidence": [_evidence(fact, s.catalogue) for fact in (evidence_of(finding) if finding else ())],
+        "evidence": [_evidence(fact, s.catalogue) for fact in row.evidence],
     }
 
 
@@ -301,10 +300,9 @@ def _criteria_text(s: Screening) -> list[str]:
 
 
 def _row_text(row: CriterionResult, s: Screening) -> list[str]:
-    assert row.finding is not None
     mark = " (warning only)" if row.criterion.severity is Severity.WARNING else ""
     lines = _wrapped(
-        f"{STATUS_WORDS[row.status]}{mark}: {because(row.finding, s.catalogue)}",
+        f"{STATUS_WORDS[row.status]}{mark}: {reason_of(row, s.catalogue)}",
         f"  {row.criterion.id:<6} ",
         " " * 9,
     )

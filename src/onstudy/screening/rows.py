@@ -13,8 +13,7 @@ from onstudy.criteria.finding import Finding, Reason, Window
 from onstudy.criteria.trial import Criterion, Severity, Trial
 from onstudy.record.catalogue import Catalogue
 from onstudy.record.patient import Fact
-from onstudy.screening.decisive import evidence_of
-from onstudy.screening.explain import because, near
+from onstudy.screening.explain import near, reason_of
 from onstudy.screening.screen import (
     MET,
     NOT_APPLICABLE,
@@ -134,8 +133,7 @@ def groups(screening: Screening) -> tuple[Group, ...]:
 
 def _row(result: CriterionResult, anchor: str, screening: Screening) -> Row:
     criterion, finding, catalogue = result.criterion, result.finding, screening.catalogue
-    facts = () if finding is None else evidence_of(finding)
-    why = "" if finding is None else because(finding, catalogue)
+    facts, why = result.evidence, reason_of(result, catalogue)
     return Row(
         anchor=anchor,
         id=criterion.id,
@@ -344,5 +342,5 @@ def _change(result: CriterionResult, window: Window | None, shift: int, screenin
         where=criterion.cohort or "all cohorts",
         now=(result.status, result.if_confirmed),
         then=(_STATUS[window.truth], _STATUS[window.if_confirmed]),
-        why="" if result.finding is None else because(result.finding, screening.catalogue),
+        why=reason_of(result, screening.catalogue),
     )

@@ -20,6 +20,7 @@ from onstudy.record.patient import Fact, Patient
 from onstudy.screening.decisive import evidence_of
 from onstudy.screening.missing import Question, questions, settling
 from onstudy.screening.prepare import as_known, prepared, refuse_unborn
+from onstudy.screening.since import Since, since
 from onstudy.screening.unread import unread_diagnoses
 from onstudy.values.calendar import EARLIEST_YEAR, LATEST_YEAR, When, on_day
 from onstudy.values.interval import Op, compare
@@ -44,6 +45,14 @@ class CriterionResult:
     windows: tuple[Window, ...] = ()
     clears_on: int | None = None
     holds_until: int | None = None
+    since: Since | None = None
+
+    @property
+    def evidence(self) -> tuple[Fact, ...]:
+        """The records on which the status rests, or from which the days are counted."""
+        if self.finding is None:
+            return (self.since.fact,) if self.since and self.since.fact else ()
+        return evidence_of(self.finding)
 
     @property
     def truth(self) -> Truth:
@@ -210,7 +219,7 @@ def too_old(row: CriterionResult, on: date, catalogue: Catalogue) -> list[tuple[
     """The results a row rests on that are older than the trial file advises, each with its age in days."""
     advised = row.criterion.warn_older_than
     found = []
-    for fact in evidence_of(row.finding) if advised is not None and row.finding is not None else ():
+    for fact in row.evidence if advised is not None else ():
         day, kind = fact.start.days.high, catalogue.kinds.get(fact.kind)
         result = kind is not None and (kind.measured or bool(kind.components)) and not fact.negative
         if advised is not None and result and day is not None and on.toordinal() - int(day) > advised.amount:
@@ -281,7 +290,8 @@ class _Work:
     def row(self, criterion: Criterion) -> CriterionResult:
         rule = criterion.rule
         if rule is None:
-            return CriterionResult(criterion, NOT_APPLICABLE, NOT_APPLICABLE, None, None)
+            counted = since(criterion.days_since, self.view, self.first) if criterion.days_since else None
+            return CriterionResult(criterion, NOT_APPLICABLE, NOT_APPLICABLE, None, None, since=counted)
         recorded, confirmed = self.both(rule, self.first)
 
         def answer(day: int) -> Verdict:

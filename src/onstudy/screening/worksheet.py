@@ -21,7 +21,6 @@ from onstudy.record.patient import Fact
 from onstudy.screening import overview, rows
 from onstudy.screening.aged import aged, counted
 from onstudy.screening.blank import BlankRow
-from onstudy.screening.decisive import evidence_of
 from onstudy.screening.screen import (
     ELIGIBLE,
     ELIGIBLE_IF_CONFIRMED,
@@ -166,9 +165,7 @@ def _cautions(s: Screening) -> list[Caution]:
     if s.defaults_used:
         named = ", ".join(f"{label(kind, s.catalogue)} {limit}" for kind, limit in rows.default_limits(s))
         found.append(Caution("Default limits of normal used", f"A result carried no limit of its laboratory: {named}."))
-    doubtful = {
-        fact.id for row in s.criteria if row.finding for fact in evidence_of(row.finding) if rows.unconfirmed_code(fact)
-    }
+    doubtful = {fact.id for row in s.criteria for fact in row.evidence if rows.unconfirmed_code(fact)}
     if doubtful:
         said = f"Records that rest on such codes: {len(doubtful)}; each is named in its row."
         found.append(Caution("Codes not confirmed", said))

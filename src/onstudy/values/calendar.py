@@ -218,6 +218,12 @@ def age(born: Interval, on: Interval) -> Interval:
     return Interval(low, high)
 
 
+def elapsed(since: Interval, on: int) -> Interval:
+    """Whole days from the days on which something may have been to the day asked for; none of them after it."""
+    low = 0 if since.high is None else max(on - int(since.high), 0)
+    return Interval(low, None if since.low is None else on - int(since.low))
+
+
 def show_day(ordinal: int | float | None) -> str | None:
     """ISO text of a day; None stays None."""
     return None if ordinal is None else date.fromordinal(int(ordinal)).isoformat()
