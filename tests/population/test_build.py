@@ -340,6 +340,19 @@ def test_the_command_prints_the_report(tmp_path: Path) -> None:
     assert done.output.endswith("everything that was read could be used\n")
 
 
+def test_a_screening_is_not_written_over_a_file_of_its_store(tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    built(write(tmp_path / "in", a=[person("p1"), lab("o1", "p1")]), store)
+    before = {path: path.read_bytes() for path in store.rglob("*") if path.is_file()}
+    words = ["screen", "NCT03739814", "--store", str(store), "--patient", "p1", "--on", "2026-03-16", "--out"]
+    for lost in before:
+        done = CliRunner().invoke(app, [*words, str(lost)])
+        assert str(done.exception) == f"--out would be written over {lost}, which is read here; name another file"
+    assert {path: path.read_bytes() for path in store.rglob("*") if path.is_file()} == before
+    assert CliRunner().invoke(app, [*words, str(tmp_path / "p1.txt")]).exit_code == 0
+    assert "patient p1, registration on 2026-03-16" in (tmp_path / "p1.txt").read_text()
+
+
 # Sources of every sort ------------------------------------------------------------------------------------------------
 
 

@@ -98,7 +98,8 @@ def screen(
                         default_limits=limits,
                     )
                 )
-    output.deliver(found, format, out, todo, [*inputs.trial_paths([trial]), *(source or []), *(add or [])])
+    read = [*inputs.trial_paths([trial]), *(source or []), *(add or []), *inputs.store_files(store)]
+    output.deliver(found, format, out, todo, read)
 
 
 @app.command()

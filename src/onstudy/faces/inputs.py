@@ -118,6 +118,11 @@ def of_store(store: str, names: Sequence[str]) -> list[Patient]:
     return [patient_of(opened.read(shard), row, catalogue) for shard, row in places]
 
 
+def store_files(store: str) -> list[Path]:
+    """The files a store consists of; none without a store."""
+    return [path for path in Path(store).rglob("*") if path.is_file()] if store else []
+
+
 def _into(read: list[list[Patient]], name: str) -> None:
     read.append(_patients(name))
 
