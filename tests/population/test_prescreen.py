@@ -26,7 +26,8 @@ from onstudy.population import changes
 from onstudy.population.attrition import COUNTS
 from onstudy.population.candidates import SCHEMA, CsvFile
 from onstudy.population.decisions import NO_DECISIONS, Decisions, read_decisions
-from onstudy.population.prescreen import Outcome, prescreen
+from onstudy.population.generate import Asked, generate_store
+from onstudy.population.prescreen import Outcome, prescreen, unplaced
 from onstudy.population.prescreen_files import criteria_columns
 from onstudy.population.prescreen_parts import FOLDER, Parts
 from onstudy.population.prescreen_question import Question, question
@@ -383,9 +384,22 @@ def test_decisions_stand_beside_candidates_and_leave_nobody_out(store: Path, res
     )  # fmt: skip
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert "1 decision of the list is about trials not asked here." in page
+    assert "1 patient of the list of decisions is not in the store." in page
     assert f"<bdi>{first}</bdi>" not in page
     told = json.loads((tmp_path / "out" / "run.json").read_bytes())
-    assert (told["decisions"]["rows"], told["decisions"]["of_trials_not_asked"]) == (2, 1)
+    assert told["decisions"] | {"sha256": ""} == {
+        "sha256": "", "rows": 2, "of_trials_not_asked": 1, "patients_not_in_store": 1,
+    }  # fmt: skip
+    assert len(list(unplaced(told))) == 2
+
+
+def test_a_run_over_generated_patients_says_that_they_are(store: Path, result: Path, tmp_path: Path) -> None:
+    assert json.loads((result / "run.json").read_bytes())["store"]["synthetic"] is False
+    assert "nobody here exists" not in (result / "report.html").read_text(encoding="utf-8")
+    generate_store(Asked(3), tmp_path / "made")
+    run(tmp_path / "made", tmp_path / "out")
+    assert json.loads((tmp_path / "out" / "run.json").read_bytes())["store"]["synthetic"] is True
+    assert "nobody here exists" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
 
 
 # What cannot be asked -----------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ import pytest
 from tests.population.building import stored
 
 from onstudy.errors import OnstudyError
-from onstudy.population.spark_lake import open_store, same_catalogue
+from onstudy.population.spark_lake import open_store
 from onstudy.population.store import (
     MANIFEST,
     SHARDS,
@@ -203,14 +203,20 @@ def test_a_store_of_another_catalogue_is_refused_where_that_matters(store: Path)
     changed(store, lambda raw: raw.update(catalogue="0" * 32))
     with pytest.raises(OnstudyError, match="made with another catalogue"):
         Store.open(store, CATALOGUE)
-    assert not same_catalogue(Store.open(store), CATALOGUE)
+    with pytest.raises(OnstudyError, match="made with another catalogue"):
+        open_store(store.as_uri(), CATALOGUE)
+    changed(store, lambda raw: raw.update(mapping="1" * 32))
+    assert Store.open(store, CATALOGUE).manifest.mapping == "1" * 32
+    changed(store, lambda raw: raw.update(catalogue_version="1999"))
+    with pytest.raises(OnstudyError, match=r"made with another catalogue \(1999\)"):
+        Store.open(store, CATALOGUE)
 
 
 # In a lake ------------------------------------------------------------------------------------------------------------
 
 
 def test_a_store_is_opened_by_its_address(store: Path, patients: list[Patient]) -> None:
-    opened = open_store(store.as_uri())
+    opened = open_store(store.as_uri(), CATALOGUE)
     assert opened.manifest == Store.open(store).manifest
     found = [
         patient_of(shard, row, CATALOGUE)
@@ -219,7 +225,9 @@ def test_a_store_is_opened_by_its_address(store: Path, patients: list[Patient]) 
         for row in range(info.patients)
     ]
     assert sorted(found, key=lambda patient: patient.id) == patients
-    assert same_catalogue(opened, CATALOGUE)
+    wanted = patients[-1]
+    place, row = opened.find(wanted.id)
+    assert patient_of(opened.read(place), row, CATALOGUE) == wanted
 
 
 def test_where_no_store_lies_at_an_address_that_is_told(tmp_path: Path) -> None:

@@ -377,8 +377,12 @@ def test_a_site_adds_codes_units_and_words(tmp_path: Path, catalogue: Catalogue)
         synonyms = ["Deltasone"]
         [unit_spellings]
         "mg percent" = "mg/dL"
+        "U/mL" = "[IU]/mL"
+        "G/L" = "10*9/L"
+        "mcg/mL" = "ug/mL"
         """,
     )
+    assert (more.unit("U/mL"), more.unit("G/L")) == ("[IU]/mL", "10*9/L")
     assert kinds_of(more, "https://hospital.example/lab", "CREA") == ["creatinine"]
     assert more.lookup(Code("https://hospital.example/lab", "REL"))[0][1].value == "relapsed"
     found = more.member("agent", Code("https://hospital.example/lab", "PRED5"))
@@ -401,6 +405,9 @@ def test_a_site_adds_codes_units_and_words(tmp_path: Path, catalogue: Catalogue)
         ("[kind.creatinine]\ncodes = [['loinc', '1975-3']]", "its check digit is wrong"),
         ("[kind.epilepsy]\ncodes = [['icd10cm', 'I21.4']]", "I21.4 names epilepsy and myocardial_infarction"),
         ("[unit_spellings]\n'K/cmm' = 'thousand'", "unit_spellings.K/cmm: 'thousand' is not a unit"),
+        ("[unit_spellings]\n'mg/dL' = 'g/L'", "unit_spellings.mg/dL: 'mg/dL' is a unit already, of mass concentration"),
+        ("[unit_spellings]\n'mg / dL' = 'mmol/L'", "'mg / dL' is a unit already, of mass concentration, and is not"),
+        ("[systems]\nloinc = 'https://h.example'", "systems.loinc: loinc is http://loinc.org here; choose another"),
         ("[unit_spellings]\n'K/cmm' = 3", "unit_spellings: is a table of texts"),
         ("[kinds.creatinine]", "kinds: is no field here; did you mean kind"),
     ],

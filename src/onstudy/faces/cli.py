@@ -10,6 +10,7 @@ import os
 import sys
 from datetime import date
 from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -98,7 +99,7 @@ def screen(
                         default_limits=limits,
                     )
                 )
-    read = [*inputs.trial_paths([trial]), *(source or []), *(add or []), *inputs.store_files(store)]
+    read: list[str | Path] = [*inputs.trial_paths([trial]), *(source or []), *(add or []), *inputs.store_files(store)]
     output.deliver(found, format, out, todo, read)
 
 

@@ -110,10 +110,11 @@ def _patients(name: str) -> list[Patient]:
 
 def of_store(store: str, names: Sequence[str]) -> list[Patient]:
     """Patients of a store by their ids, with all their facts. Raises `OnstudyError` for one it does not hold."""
-    from onstudy.population.store import Store
+    from onstudy.population.spark_lake import open_store
     from onstudy.record.shard import patient_of
 
-    opened, catalogue = Store.open(store), load_catalogue()
+    catalogue = load_catalogue()
+    opened = open_store(store, catalogue)
     places = gather([partial(opened.find, name) for name in names])
     return [patient_of(opened.read(shard), row, catalogue) for shard, row in places]
 

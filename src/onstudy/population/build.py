@@ -117,7 +117,7 @@ class _Build:
 
     def __post_init__(self) -> None:
         self.old = read_manifest(self.store)
-        if self.old is not None and self.old.beside.get("synthetic"):
+        if self.old is not None and self.old.synthetic:
             raise OnstudyError(f"{self.store}: holds synthetic patients; build into another folder")
         self.rows = self.store / ROWS
         self.made = Report(str(self.store), parts=len(self.parts))

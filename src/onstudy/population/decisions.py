@@ -42,6 +42,11 @@ class Decisions:
     rows: int = 0
     digest: str = ""
 
+    @property
+    def patients(self) -> frozenset[str]:
+        """The ids of all patients it names."""
+        return frozenset(patient for patient, _ in self.newest)
+
     def not_asked(self, trials: frozenset[str]) -> int:
         """How many are about trials that are not asked."""
         return sum(trial not in trials for _, trial in self.newest)

@@ -28,6 +28,7 @@ from onstudy.population.generate_fhir import FhirWriter
 from onstudy.population.generate_omop import OmopWriter
 from onstudy.population.generate_shard import shard_of_block
 from onstudy.population.store import (
+    SYNTHETIC,
     Manifest,
     ShardInfo,
     StoreWriter,
@@ -45,7 +46,7 @@ PER_SHARD = 65_536
 PER_PART = 4_000
 MOST = 100_000_000
 #: What a store says it was made from.
-SORT, SYNTHETIC = "generated", "synthetic"
+SORT = "generated"
 README = "README.txt"
 
 _Task = TypeVar("_Task")

@@ -32,7 +32,7 @@ from onstudy.population.prescreen_verdicts import VERDICT_NAMES
 from onstudy.population.prescreen_work import Runner, Task, Work, local, people_key, people_of
 from onstudy.population.report import page
 from onstudy.population.report_parts import Report, TrialSeen, counted, number, trial_shown
-from onstudy.population.spark_lake import open_store, same_catalogue
+from onstudy.population.spark_lake import open_store
 from onstudy.population.store import Store
 from onstudy.record.catalogue import Catalogue
 from onstudy.values.calendar import show
@@ -86,12 +86,7 @@ def prescreen(
 
 def _opened(path: Path | str, catalogue: Catalogue) -> Store:
     """The store, which must have been made with our catalogue, and hold somebody."""
-    store = open_store(path)
-    if not same_catalogue(store, catalogue):
-        raise OnstudyError(
-            f"{path}: the store was made with another catalogue ({store.manifest.catalogue_version or 'unnamed'}); "
-            "run the same `onstudy build` again, with the mapping if there was one"
-        )
+    store = open_store(path, catalogue)
     if not store.manifest.patients:
         raise OnstudyError(f"{path}: the store holds no patient")
     return store
@@ -196,9 +191,9 @@ def _write(
     files.write_attrition(folder, question, counts)
     files.write_missing(folder, question, counts)
     files.write_limits(folder, limits)
-    run = _run_json(question, store, counts, decisions, before, catalogue)
+    run = _run_json(question, store, counts, decisions, files.not_in_store(decisions, results), before, catalogue)
     changes = None if before is None else files.write_changes(folder, question, before, run)
-    report = _report(question, store, seen, decisions, changes, catalogue)
+    report = _report(question, store, seen, run, changes, catalogue)
     with folder.file("report.html") as file:
         file.write(page(report).encode("utf-8"))
     folder.settle(run)
@@ -211,6 +206,7 @@ def _run_json(
     store: Store,
     counts: Mapping[str, Mapping[str, Any]],
     decisions: Decisions,
+    strangers: int,
     before: Earlier | None,
     catalogue: Catalogue,
 ) -> dict[str, Any]:
@@ -231,6 +227,7 @@ def _run_json(
             "sha": manifest.digest,
             "data_date": manifest.data_date,
             "patients": manifest.patients,
+            "synthetic": manifest.synthetic,
             "shard_count": manifest.shard_count,
             "shards": {str(one.number): {"digest": one.digest, "patients": one.patients} for one in store.shards},
         },
@@ -241,6 +238,7 @@ def _run_json(
             "sha256": decisions.digest,
             "rows": decisions.rows,
             "of_trials_not_asked": decisions.not_asked(frozenset(trial.id for trial in question.trials)),
+            "patients_not_in_store": strangers,
         },
         "changed_since": None if before is None else {"on": before.run["on"], "store": before.run["store"]["sha"]},
     }
@@ -263,7 +261,7 @@ def _report(
     question: Question,
     store: Store,
     seen: Mapping[str, TrialSeen],
-    decisions: Decisions,
+    run: Mapping[str, Any],
     changes: Any,
     catalogue: Catalogue,
 ) -> Report:
@@ -290,21 +288,34 @@ def _report(
             ("onstudy", version("onstudy")),
         ],
         order_said=ORDER_SAID,
-        notes=list(_notes(question, store, decisions)),
+        notes=list(_notes(question, store, run)),
         changes=changes,
     )
 
 
-def _notes(question: Question, store: Store, decisions: Decisions) -> Iterator[str]:
+def _notes(question: Question, store: Store, run: Mapping[str, Any]) -> Iterator[str]:
     """What should be minded before the numbers are read."""
+    if store.manifest.synthetic:
+        yield "Synthetic patients: nobody here exists, and nothing here was observed."
     data = store.manifest.data_date
     if data is not None and (age := question.index - date.fromisoformat(data).toordinal()) > _OLD:
         yield f"The newest record of the store is {counted(age, 'day')} older than the date asked: {data}."
     if question.assumed:
         yield f"Absences were accepted as “no” where nothing is recorded: {', '.join(sorted(question.assumed))}."
-    elsewhere = decisions.not_asked(frozenset(trial.id for trial in question.trials))
-    if elsewhere:
-        verb = "is" if elsewhere == 1 else "are"
-        yield f"{counted(elsewhere, 'decision')} of the list {verb} about trials not asked here."
+    yield from unplaced(run)
     if len(question.trials) > 20:
         yield "The first 20 trials have a section of their own; all are in the files."
+
+
+def unplaced(run: Mapping[str, Any]) -> Iterator[str]:
+    """What of the list of decisions, as run.json counts it, found no place here: often an id that is mistyped."""
+    decided = run["decisions"] or {}
+    trials, patients = decided.get("of_trials_not_asked", 0), decided.get("patients_not_in_store", 0)
+    if trials:
+        yield f"{counted(trials, 'decision')} of the list {_is(trials)} about trials not asked here."
+    if patients:
+        yield f"{counted(patients, 'patient')} of the list of decisions {_is(patients)} not in the store."
+
+
+def _is(count: int) -> str:
+    return "is" if count == 1 else "are"

@@ -10,7 +10,6 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, BinaryIO, Protocol, cast
 
@@ -61,17 +60,6 @@ class Results(Protocol):
     def candidates(self, shard: int, trial: Trial) -> pa.Table:
         """The candidates of one trial."""
         ...
-
-
-@dataclass
-class Written:
-    """What the files of a run came to, as run.json and the report need it."""
-
-    files: dict[str, dict[str, Any]] = field(default_factory=dict)
-    trials: dict[str, TrialSeen] = field(default_factory=dict)
-    candidates: int = 0
-    decided: int = 0
-    changes: ChangesShown | None = None
 
 
 class Folder:
@@ -212,6 +200,14 @@ def _keep_first(seen: TrialSeen, rows: pa.Table) -> None:
     seen.decided += pc.sum(decided).as_py()
     if len(seen.first) < FIRST:
         seen.first += rows.filter(pc.invert(decided)).slice(0, FIRST - len(seen.first)).to_pylist()
+
+
+def not_in_store(decisions: Decisions, results: Results) -> int:
+    """How many patients of a list of decisions the store does not hold."""
+    left = pa.array(sorted(decisions.patients), pa.string())
+    for shard in range(results.shards if len(left) else 0):
+        left = left.filter(pc.invert(pc.is_in(left, value_set=results.patients(shard))))
+    return len(left)
 
 
 def counts_of(question: Question, results: Results) -> dict[str, dict[str, Any]]:

@@ -17,7 +17,7 @@ from onstudy.population.prescreen_verdicts import INELIGIBLE, VERDICT_NAMES
 from onstudy.record.catalogue import Catalogue
 
 #: How much of each the page shows; everything is in the files beside it.
-FIRST, LACKING, LIMITS, CHANGES, STEPS, TRIALS = 25, 12, 15, 40, 5, 20
+FIRST, LACKING, LIMITS, CHANGES, STEPS, TRIALS = 25, 6, 15, 40, 5, 20
 LISTED = 6  # of what one candidate lacks
 _TEXT = 180
 #: The sorts of work, and what a table calls them.
@@ -159,13 +159,13 @@ def label_of(kind: str, trial: Trial, catalogue: Catalogue) -> str:
 
 
 def _lacking(counts: Mapping[str, Any], trial: Trial, catalogue: Catalogue) -> list[Lack]:
-    found = [
-        Lack(label_of(kind, trial, catalogue), work, candidates, only)
-        for name, work in WORK.items()
-        for kind, (candidates, only) in counts[name].items()
-    ]
-    order = list(WORK.values())
-    return sorted(found, key=lambda one: (order.index(one.work), -one.candidates, -one.only, one.label))[:LACKING]
+    """The most frequent of each sort of work."""
+    return [one for name, work in WORK.items() for one in _most(counts[name], work, trial, catalogue)]
+
+
+def _most(asked: Mapping[str, tuple[int, int]], work: str, trial: Trial, catalogue: Catalogue) -> list[Lack]:
+    found = [Lack(label_of(kind, trial, catalogue), work, many, only) for kind, (many, only) in asked.items()]
+    return sorted(found, key=lambda one: (-one.candidates, -one.only, one.label))[:LACKING]
 
 
 def _lacking_said(counts: Mapping[str, Any], trial: Trial, catalogue: Catalogue) -> Iterator[str]:

@@ -5,24 +5,23 @@ What is asked of a shard is fetched when it is asked for; nothing is put on a di
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 from pyarrow import ArrowException
 from pyarrow.fs import FileSystem
 
 from onstudy.errors import OnstudyError
-from onstudy.population.store import MANIFEST, SHARDS, Store, catalogue_digest, manifest_of
-from onstudy.population.store_shard import StoredShard
+from onstudy.population.store import MANIFEST, SHARDS, Store, manifest_of
 from onstudy.record.catalogue import Catalogue
 
 
-def open_store(place: Path | str) -> Store:
+def open_store(place: Path | str, catalogue: Catalogue | None = None) -> Store:
     """The store in a folder, or at an address such as `s3://bucket/store`.
 
-    Raises `OnstudyError` where there is none to be read.
+    Raises `OnstudyError` where there is none to be read, and with `catalogue` where another one read its facts.
     """
-    return LakeStore(str(place)) if "://" in str(place) else Store.open(place)
+    return LakeStore(str(place)).made_with(catalogue) if "://" in str(place) else Store.open(place, catalogue)
 
 
 class LakeStore(Store):
@@ -41,23 +40,11 @@ class LakeStore(Store):
             ) from None
         super().__init__(Path(self._root), manifest_of(data, _open_part(address)))
 
-    def read(
-        self, number: int, kinds: Collection[str] | None = None, columns: Collection[str] | None = None
-    ) -> StoredShard:
-        """The shard at a place of `shards`, as `Store.read`."""
-        name = f"{self._root}/{SHARDS}/{self.shards[number].file}"
-        return StoredShard(self._files.open_input_file(name), kinds, columns)
+    def _file(self, number: int) -> Any:
+        return self._files.open_input_file(f"{self._root}/{SHARDS}/{self.shards[number].file}")
 
 
 def _open_part(address: str) -> str:
     """An address without a key or a password in it."""
     scheme, _, rest = address.partition("://")
     return f"{scheme}://{rest.partition('?')[0].rpartition('@')[2]}"
-
-
-def same_catalogue(store: Store, catalogue: Catalogue) -> bool:
-    """Whether the facts of a store were read by this catalogue, as far as no site's mapping was in use."""
-    manifest = store.manifest
-    if manifest.mapping is None:
-        return manifest.catalogue == catalogue_digest(catalogue)
-    return manifest.catalogue_version == catalogue.version

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, is_dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -30,6 +30,7 @@ from onstudy.record.shard import Shard
 
 FORMAT = 1
 MANIFEST, SHARDS = "manifest.json", "shards"
+SYNTHETIC = "synthetic"  # in the manifest: the store is of `onstudy generate`
 _DIGITS = 16
 
 
@@ -73,6 +74,11 @@ class Manifest:
     data_date: str | None = None
     beside: Mapping[str, Any] = field(default_factory=dict)  # of what made the store: seed, reader
     format: int = FORMAT
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether nobody in the store exists: `onstudy generate` made it."""
+        return bool(self.beside.get(SYNTHETIC))
 
     @property
     def patients(self) -> int:
@@ -149,12 +155,22 @@ class Store:
         manifest = read_manifest(folder)
         if manifest is None:
             raise OnstudyError(f"{folder}: there is no store here; make one with `onstudy build SOURCE --store DIR`")
-        if catalogue is not None and manifest.catalogue != catalogue_digest(catalogue):
+        return Store(folder, manifest).made_with(catalogue)
+
+    def made_with(self, catalogue: Catalogue | None) -> Self:
+        """The store itself. Raises `OnstudyError` where its facts were read by another catalogue than the one given.
+
+        What a site's mapping adds is not known here; a store built with one needs the same version of the catalogue.
+        """
+        known = self.manifest
+        if catalogue is None or (known.mapping and known.catalogue_version == catalogue.version):
+            return self
+        if known.mapping or known.catalogue != catalogue_digest(catalogue):
             raise OnstudyError(
-                f"{folder}: the store was made with another catalogue ({manifest.catalogue_version or 'unnamed'}) "
-                "or another mapping; run the same `onstudy build` again, with the mapping if there was one"
+                f"{self.path}: the store was made with another catalogue ({known.catalogue_version or 'unnamed'}); "
+                "run the same `onstudy build` again, with the mapping if there was one"
             )
-        return Store(folder, manifest)
+        return self
 
     @property
     def shards(self) -> tuple[ShardInfo, ...]:
@@ -169,7 +185,11 @@ class Store:
         `kinds` and `columns` leave out all others, as if they were not stored. The columns of a kind that
         evaluation needs are read together, those for people (id, shown, source ...) one by one.
         """
-        return StoredShard(self.path / SHARDS / self.shards[number].file, kinds, columns)
+        return StoredShard(self._file(number), kinds, columns)
+
+    def _file(self, number: int) -> Any:
+        """The file of a shard, as pyarrow opens it."""
+        return self.path / SHARDS / self.shards[number].file
 
     def find(self, patient_id: str) -> tuple[int, int]:
         """The place of a patient's shard in `shards`, and the row of the patient in it.
@@ -185,7 +205,7 @@ class Store:
         raise OnstudyError(f"{self.path}: the store has no patient of that id")
 
     def _row(self, place: int, patient_id: str) -> int:
-        file = pq.ParquetFile(self.path / SHARDS / self.shards[place].file, memory_map=True)
+        file = pq.ParquetFile(self._file(place), memory_map=True)
         listed = json.loads(file.schema_arrow.metadata[b"onstudy"])
         if not listed[0]["rows"] or listed[0]["name"] != PATIENTS:
             return -1

@@ -45,7 +45,7 @@ from onstudy.record.code_checks import (
 )
 from onstudy.record.formula import parse_formula
 from onstudy.record.plain import check_plain
-from onstudy.values.quantity import convert, dimension
+from onstudy.values.quantity import convert, dimension, factor
 
 
 def check_catalogue(catalogue: Catalogue) -> list[Problem]:
@@ -59,8 +59,27 @@ def check_catalogue(catalogue: Catalogue) -> list[Problem]:
 
 
 def check_spellings(spellings: Mapping[str, str]) -> list[Problem]:
-    """Problems of a site's spellings of units: what they stand for must be a unit."""
-    return [p for text, unit in spellings.items() for p in _unit(unit, f"unit_spellings.{text}")]
+    """Problems of a site's spellings of units: what they stand for must be a unit, and they themselves no other one.
+
+    A unit of enzyme activity may be spelled for one of an assay's own scale: "U/mL" is often written for [IU]/mL.
+    """
+    return [p for text, unit in spellings.items() for p in _spelling(text, unit, f"unit_spellings.{text}")]
+
+
+def _spelling(text: str, unit: str, where: str) -> Iterator[Problem]:
+    try:
+        meant = dimension(unit)
+    except OnstudyError as error:
+        yield Problem(str(error), where)
+        return
+    try:
+        written = dimension(text)
+    except OnstudyError:  # no unit by itself, or one that could be two: just what a spelling is for
+        return
+    if meant.startswith("arbitrary") and written.startswith("catalytic"):
+        return
+    if written != meant or factor(text, unit) != 1:
+        yield Problem(f"{text!r} is a unit already, of {written}, and is not the same as {unit!r}", where)
 
 
 # Kinds ----------------------------------------------------------------------------------------------

@@ -73,7 +73,7 @@ def extend(catalogue: Catalogue, path: Path) -> Catalogue:
     raw, text = _read(path, compiled=False)
     problems: list[Problem] = []
     entry = Entry(raw, "", problems)
-    systems = _SYSTEMS | _systems(entry)
+    systems = _more_systems(entry, problems)
     kinds = dict(catalogue.kinds)
     for name, part in entry.entries("kind"):
         if part.known(name, kinds, "kind"):
@@ -156,6 +156,15 @@ _SYSTEMS = {name: canonical_system(name) for name in ("loinc", "snomed", "icd10c
 
 def _systems(entry: Entry) -> dict[str, str]:
     return {name: canonical_system(uri) for name, uri in entry.mapping("systems").items()}
+
+
+def _more_systems(entry: Entry, problems: list[Problem]) -> dict[str, str]:
+    """The systems of the catalogue and those of a site, which never give one of these names another meaning."""
+    more = _systems(entry)
+    for name, uri in more.items():
+        if _SYSTEMS.get(name, uri) != uri:
+            problems.append(Problem(f"{name} is {_SYSTEMS[name]} here; choose another name", f"systems.{name}"))
+    return more | _SYSTEMS
 
 
 def _value_set(name: str, entry: Entry, systems: Mapping[str, str]) -> ValueSet:
