@@ -393,6 +393,19 @@ def test_decisions_stand_beside_candidates_and_leave_nobody_out(store: Path, res
     assert len(list(unplaced(told))) == 2
 
 
+def test_the_report_lists_the_most_frequent_of_each_sort_of_work(result: Path) -> None:
+    """For each cohort six of each sort at most, and the first is the most frequent of missing.csv."""
+    page = (result / "report.html").read_text(encoding="utf-8")
+    shown = re.findall(r'data-label="Sort of work"><span>([^<]+)</span></td>\s*<td[^>]*><span>([0-9,]+)', page)
+    asked = rows(result / "missing.csv")
+    for work in ("missing", "to_confirm", "to_do"):
+        counts = [int(many.replace(",", "")) for sort, many in shown if sort == work.replace("_", " ")]
+        mine = {cohort: [int(row["candidates"]) for row in asked if (row["cohort"], row["work"]) == (cohort, work)]
+                for cohort in ("C1", "C2", "C3")}  # fmt: skip
+        assert counts == [many for found in mine.values() for many in sorted(found, reverse=True)[:6]], work
+    assert {"missing", "to confirm"} <= {sort for sort, _ in shown}
+
+
 def test_a_run_over_generated_patients_says_that_they_are(store: Path, result: Path, tmp_path: Path) -> None:
     assert json.loads((result / "run.json").read_bytes())["store"]["synthetic"] is False
     assert "nobody here exists" not in (result / "report.html").read_text(encoding="utf-8")
