@@ -12,8 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from onstudy.population.store_shard import Words
+from onstudy.population.bulk_rows import Ints
+from onstudy.population.store_shard import arrow_text
 from onstudy.record.shard import NO_DAY, NO_INSTANT, Shard, Table, Text
 from onstudy.values.calendar import DAY
 
@@ -41,10 +44,7 @@ _REASONS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"^(?P<item>.*(?:\bdate\b|ends before it begins|birth date|age that).*)"), DATES),
     (re.compile(r"^(?P<item>its status is .*|there is no result.*|.*no exposure|.*nothing was done.*)"), NO_RESULT),
 )
-_MORE = re.compile(r", and ([0-9]+) more$")
-_COUNTED = re.compile(r"^(?P<type>[A-Za-z]+) \((?P<many>[0-9]+)\)$")
-#: Reasons of which a patient has one problem for all records, with how many there are.
-_BY_RECORD = frozenset({CODES})
+_MORE, _COUNTED = r", and (?P<many>[0-9]+) more$", r"^[A-Za-z]+ \([0-9]+\)$"
 
 
 def left_in(shard: Shard) -> Left:
@@ -55,25 +55,29 @@ def left_in(shard: Shard) -> Left:
         return found
     what, where = problems.text("what"), problems.text("where")
     reasons = {place: _reason(str(what.words[place])) for place in np.unique(what.index[what.index >= 0]).tolist()}
-    shared = {place for place, (reason, _) in reasons.items() if reason in (*_BY_RECORD, UNREAD)}
-    plain = ~np.isin(what.index, list(shared))
-    for place, many in zip(*np.unique(what.index[plain], return_counts=True), strict=True):
-        found[reasons.get(int(place), (OTHERS, ""))] += int(many)
-    rows = np.flatnonzero(~plain)
-    for place, said in zip(what.index[rows].tolist(), _texts(where, rows), strict=True):
-        reason, item = reasons[place]
-        counted = _COUNTED.match(said) if reason == UNREAD else None
-        more = _MORE.search(said)
-        if counted is not None:
-            continue  # they were counted when they were read
-        found[reason, item] += 1 + (int(more[1]) if more else 0)
+    records = np.ones(problems.rows, np.int64)  # that each problem is told of
+    for shared, how_many in ((UNREAD, _not_counted), (CODES, _many)):
+        rows = np.flatnonzero(np.isin(what.index, [place for place, (one, _) in reasons.items() if one == shared]))
+        if len(rows):
+            records[rows] = how_many(arrow_text(Text(where.index[rows], where.words), pa.string()))
+    for place in np.unique(what.index[records > 0]).tolist():
+        found[reasons.get(place, (OTHERS, ""))] += int(records[what.index == place].sum())
     return found
 
 
-def _texts(text: Text, rows: np.ndarray[Any, np.dtype[np.int64]]) -> list[str]:
-    places = text.index[rows]
-    words = text.words.array.to_pylist() if isinstance(text.words, Words) else text.words
-    return ["" if place < 0 else words[place] for place in places.tolist()]
+def _not_counted(where: pa.Array) -> Ints:
+    """Types of which a patient has some records: 0 for those that were counted when they were read."""
+    counted = pc.fill_null(pc.match_substring_regex(where, _COUNTED), False)
+    return np.where(counted.to_numpy(zero_copy_only=False), 0, 1)
+
+
+def _many(where: pa.Array) -> Ints:
+    """How many records there are, of problems that name the first: a patient has one for all of them."""
+    found = np.ones(len(where), np.int64)
+    some = np.flatnonzero(pc.fill_null(pc.ends_with(where, " more"), False).to_numpy(zero_copy_only=False))
+    more = pc.struct_field(pc.extract_regex(where.take(pa.array(some)), _MORE), "many")
+    found[some] += pc.fill_null(more, "0").cast(pa.int64()).to_numpy(zero_copy_only=False)
+    return found
 
 
 def _reason(what: str) -> tuple[str, str]:

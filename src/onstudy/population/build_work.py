@@ -264,9 +264,8 @@ def _read_of(table: pa.Table, tally: Tally) -> Read:
     number = shape.indices.fill_null(-1).to_numpy(zero_copy_only=False)
     patient = _column(table, "patient")
     about_nobody = patient.is_null().to_numpy(zero_copy_only=False)
-    for place, kind in enumerate([*types, "unknown"]):
-        wanted = place if place < len(types) else -1
-        many = int(np.count_nonzero(about_nobody & (number == wanted)))
+    counts = np.bincount(number[about_nobody] + 1, minlength=len(types) + 1)
+    for kind, many in zip(["unknown", *types], counts.tolist(), strict=True):
         if many and kind not in SHARED:
             tally.left[NOBODY, kind] += many
     people = [place for place, kind in enumerate(types) if kind == PATIENT]

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from onstudy.errors import Problem
 from onstudy.population.bulk_classes import factorised
 from onstudy.population.bulk_facts import Bases, Facts
+from onstudy.population.bulk_order import in_order
 from onstudy.population.bulk_rows import Ints
 from onstudy.population.store_shard import Words
 from onstudy.record.shard import NONE, Table, Text, without_defaults
@@ -38,10 +39,10 @@ class Said:
     @staticmethod
     def shared(facts: Facts) -> Said:
         """Problems that several records share, held as facts: each is told once a patient, and how often it is so."""
-        codes = factorised(facts.patient, facts.id.codes())
-        _, first, many = np.unique(codes, return_index=True, return_counts=True)
-        order = np.argsort(first)
-        first, many = first[order], many[order]
+        codes = factorised(facts.patient, facts.id.codes())  # numbered as they occur
+        many = np.bincount(codes)
+        first = np.empty(len(many), np.int64)
+        first[codes[::-1]] = np.arange(len(codes))[::-1]
         more = pc.binary_join_element_wise(", and ", pa.array(many - 1).cast(pa.string()), " more", "")
         more = pc.if_else(pa.array(many > 1), more, "")
         where = pc.binary_join_element_wise(facts.source.take(first).array(), more, "")
@@ -81,11 +82,10 @@ def problems_table(said: Sequence[Said], place: Ints) -> Table:
     where = pa.concat_arrays([one.where for one in said])
     kept = np.concatenate([one.kept for one in said])
     told = what.indices.to_numpy(zero_copy_only=False).astype(np.int64)
-    places = where.dictionary_encode().indices.to_numpy(zero_copy_only=False).astype(np.int64)
-    same = factorised(patient, told, places, kept.astype(np.int64))
-    first = np.sort(np.unique(same, return_index=True)[1]) if len(same) else same
-    rows = first[patient[first] >= 0]
-    rows = rows[np.lexsort((rows, sort[rows], patient[rows]))]
+    once = np.ones(len(patient), bool)
+    once[_again(patient, told, where, kept)] = False
+    rows = np.flatnonzero(once & (patient >= 0))
+    rows = rows[in_order(patient[rows], sort[rows])]
     known = where.take(pa.array(rows))
     empty = pc.equal(known, "").to_numpy(zero_copy_only=False) if len(rows) else np.zeros(0, bool)
     columns = {
@@ -95,3 +95,13 @@ def problems_table(said: Sequence[Said], place: Ints) -> Table:
         "fact_kept": kept[rows],
     }
     return Table("problems", len(rows), without_defaults(columns))
+
+
+def _again(patient: Ints, told: Ints, where: pa.Array, kept: NDArray[np.bool_]) -> Ints:
+    """The problems that were told before of the same patient. Where they are is looked at where the rest is equal."""
+    pair = factorised(patient, told)
+    twice = np.flatnonzero(np.bincount(pair)[pair] > 1) if len(pair) else pair
+    places = where.take(pa.array(twice)).dictionary_encode().indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    same = factorised(pair[twice], places, kept[twice].astype(np.int64))
+    first = np.unique(same, return_index=True)[1] if len(same) else same
+    return np.delete(twice, first)

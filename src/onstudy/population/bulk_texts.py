@@ -70,8 +70,10 @@ class Texts:
         """A number for each row, equal where texts are; `NOWHERE` where there is none."""
         if is_same(self.place) and self.place[0] == NOWHERE:
             return self.place
-        coded = self.array().dictionary_encode().indices.fill_null(NOWHERE)
-        return np.asarray(coded.to_numpy(zero_copy_only=False), np.int64)
+        few = sum(map(len, self.words)) <= _FEW
+        coded = (self.all_words() if few else self.array()).dictionary_encode().indices.fill_null(NOWHERE)
+        codes = np.asarray(coded.to_numpy(zero_copy_only=False), np.int64)
+        return np.asarray(np.append(codes, NOWHERE)[self.place]) if few else codes
 
 
 def texts_of(texts: pa.Array) -> Texts:
