@@ -1,6 +1,7 @@
 """Building stores: FHIR resources and OMOP rows a second, generating patients, and an update that is killed.
 
-Floors of the same run: decoding the same lines as JSON, reading the same columns of the same CSV, writing the same
+OMOP tables are read in each form of file, and once with few rows of a kind that is in the catalogue, as a hospital's
+are. Floors of the same run: decoding the same lines as JSON, reading the same columns of the same CSV, writing the same
 shards, in as many processes. ONSTUDY_BENCH_BUILD sets how many patients. CPU seconds stand beside: time suffers from
 other work.
 """
@@ -60,9 +61,14 @@ def _omop() -> list[str]:
     measurement = source / "measurement.csv"
     rows = measurement.read_bytes().count(b"\n") - 1
     alone = _only(source, ("measurement", "person", "concept", "cdm_source"))
+    parquet, database = (_as(form, alone) for form in ("parquet", "duckdb"))
+    few = _few_known(alone)
     costs = _in_turn(
         {
-            "OMOP measurement rows into the store (bar 1,000,000 rows/s)": lambda: _build(alone),
+            "OMOP, 1 row in 10 of a kind in the catalogue, CSV": lambda: _build(few),
+            "OMOP measurements into the store, Parquet (bar 1,000,000 rows/s)": lambda: _build(parquet),
+            "  the same, a DuckDB file": lambda: _build(database),
+            "  the same, CSV": lambda: _build(alone),
             "  of that, read into rows": lambda: _spread(_rows, [alone]),
             "  floor: the same columns of the CSV read (pyarrow)": lambda: _spread(_columns, [measurement]),
             "  floor: the shards read and written once more (pyarrow)": lambda: _spread(_write, _shards()),
@@ -96,6 +102,54 @@ def _only(source: Path, tables: Sequence[str]) -> Path:
     for table in tables:
         (folder / f"{table}.csv").symlink_to(source / f"{table}.csv")
     return folder
+
+
+def _as(form: str, source: Path) -> Path:
+    """The same tables as a folder of Parquet files or as one DuckDB file, with types."""
+
+    def make(path: Path) -> None:
+        import duckdb
+
+        if form == "parquet":
+            path.mkdir()
+        with duckdb.connect(":memory:" if form == "parquet" else str(path)) as database:
+            for file in sorted(source.glob("*.csv")):
+                rows = f"FROM read_csv('{file}', sample_size = -1)"
+                copy, table = f"COPY ({rows}) TO '{path / file.stem}.parquet'", f"CREATE TABLE {file.stem} AS {rows}"
+                database.execute(copy if form == "parquet" else table)
+
+    return made(f"omop-{PATIENTS}.{form}", make)
+
+
+def _few_known(source: Path) -> Path:
+    """The same tables with nine measurements in ten of 400 concepts that no kind has, four of them a patient."""
+
+    def make(path: Path) -> None:
+        import duckdb
+
+        path.mkdir()
+        tables = {
+            "measurement": """
+                SELECT * EXCLUDE known REPLACE (
+                    if(known, measurement_source_concept_id, 0) AS measurement_source_concept_id,
+                    if(known, measurement_concept_id, 3100000 + hash(person_id, measurement_id % 4) % 400)
+                        AS measurement_concept_id
+                ) FROM (SELECT *, measurement_id % 10 = 0 AS known FROM given)""",
+            "concept": """
+                FROM given UNION ALL SELECT one.* REPLACE (
+                    3100000 + number AS concept_id, 'LOINC' AS vocabulary_id, '99' || number || '-X' AS concept_code
+                ) FROM (FROM given LIMIT 1) one, range(400) numbers(number)""",
+        }
+        for table in ("person", "cdm_source"):
+            shutil.copy(source / f"{table}.csv", path)
+        with duckdb.connect() as database:
+            for table, query in tables.items():
+                database.execute(
+                    f"CREATE OR REPLACE VIEW given AS FROM read_csv('{source / table}.csv', sample_size = -1)"
+                )
+                database.execute(f"COPY ({query}) TO '{path / table}.csv' (HEADER)")
+
+    return made(f"omop-{PATIENTS}-few", make)
 
 
 def _build(source: Path) -> None:
