@@ -11,7 +11,8 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
-from onstudy.population.bulk_forms import Form, Probe, Read, constant_form, form_of
+from onstudy.population.bulk_forms import Form, Probe, Read
+from onstudy.population.bulk_generalise import constant_form, form_of
 from onstudy.record.catalogue import Catalogue
 
 #: Making a form costs three readings: fewer records than this are read one by one.
