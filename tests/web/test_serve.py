@@ -7,7 +7,9 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -30,7 +32,7 @@ def serve() -> Iterator[Serve]:
     yield start
     for one in running:
         if one.poll() is None:
-            one.kill()
+            one.terminate()  # which ends its processes as well; they would keep the pipes open
         one.communicate()
 
 
@@ -57,6 +59,30 @@ def test_it_answers_and_logs_nothing_of_anybody(serve: Serve, workers: str) -> N
     assert '"route": "/trials", "status": 200' in log
     for word in ("secretdisease", "35294", "67,"):
         assert word not in log
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the processes share one queue of connections")
+def test_each_process_listens_for_itself(serve: Serve) -> None:
+    """The system then divides connections evenly; out of one queue, whoever is awake takes them all."""
+    port = int(address(serve("--port", "0", "--workers", "2")).rpartition(":")[2])
+    until = time.monotonic() + 10
+    while listening(port) < 2 and time.monotonic() < until:  # the address is told when the first of them answers
+        time.sleep(0.05)
+    assert listening(port) == 2
+
+
+def listening(port: int) -> int:
+    """How many sockets listen to a port of 127.0.0.1."""
+    lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
+    return sum(line.split()[1] == f"0100007F:{port:04X}" and line.split()[3] == "0A" for line in lines)
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_second_site_does_not_share_the_port_of_the_first(serve: Serve, workers: str) -> None:
+    port = address(serve("--port", "0", "--workers", "2")).rpartition(":")[2]
+    process = serve("--port", port, "--workers", workers)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 2 and "cannot listen on" in said
 
 
 def test_a_port_in_use_is_told(serve: Serve) -> None:

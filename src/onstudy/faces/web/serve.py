@@ -18,6 +18,10 @@ from starlette.types import ASGIApp
 from onstudy.errors import OnstudyError
 from onstudy.registry.geography import zip_origin
 
+#: Whether each process listens to the port for itself and the system divides connections among them. Where they share
+#: one queue, whoever is awake takes all that wait in it, and the others stay idle.
+_DIVIDED = sys.platform == "linux"
+
 
 def run(make: Callable[[], ASGIApp], host: str, port: int, workers: int, ready: Callable[[str], None]) -> None:
     """Serve until interrupted; `ready` is told the address once it answers. Raises `OnstudyError` where it cannot.
@@ -25,26 +29,41 @@ def run(make: Callable[[], ASGIApp], host: str, port: int, workers: int, ready: 
     Each process makes an app of its own. The log goes to standard error, one line of JSON for each request
     (`safety.Logged`). Uvicorn's own access log, which holds whole addresses with what somebody searched for, is off.
     """
-    with _listening(host, port) as listening:
-        name = f"[{host}]" if ":" in host else host
-        address = f"http://{name}:{listening.getsockname()[1]}/"
-        _tell_requests()
-        if workers == 1:
+    listening = _bound(host, port)
+    name = f"[{host}]" if ":" in host else host
+    port = listening.getsockname()[1]
+    address = f"http://{name}:{port}/"
+    _tell_requests()
+    if workers == 1:
+        with listening:
             _serve(make, listening, lambda: ready(address))
-        elif hasattr(os, "fork"):
-            _Family(lambda first: _serve(make, listening, lambda: ready(address) if first else None)).live(workers)
-        else:
-            raise OnstudyError("--workers needs a system that can fork; leave it out")
+        return
+    if not hasattr(os, "fork"):
+        raise OnstudyError("--workers needs a system that can fork; leave it out")
+    if _DIVIDED:
+        listening.close()  # nobody else has the port: from here on it is held for those who share it
+        listening = _bound(host, port, divided=True)
+
+    def work(first: bool) -> None:
+        with _bound(host, port, divided=True) if _DIVIDED else listening as own:
+            _serve(make, own, lambda: ready(address) if first else None)
+
+    with listening:
+        _Family(work).live(workers)
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def _bound(host: str, port: int, divided: bool = False) -> socket.socket:
+    """A socket at a port, listening; one that is divided does not listen yet, and others of ours may have the same."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # With the protocol named, asyncio sends small pieces at once (TCP_NODELAY) instead of 40 ms later.
     found = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if divided:
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         found.bind((host, port))
-        found.listen(512)
+        if not divided:
+            found.listen(512)
         found.set_inheritable(True)
     except OSError as error:
         found.close()
