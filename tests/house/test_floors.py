@@ -61,6 +61,7 @@ OUTSIDE = {
     "analysis": {"numpy", "scipy", "matplotlib"},
     "registry": {"msgspec", "zipcodes", "httpx2"},
     "registry/packing": {"msgspec", "pyarrow"},
+    "registry/reach": {"numpy"},
     "population": {"duckdb", "msgspec", "numpy", "pyarrow"},
     "population/report": {"jinja2"},
     "population/omop_postgres": {"psycopg"},

@@ -7,10 +7,9 @@ search near home never looks at the other side of the earth.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
-from itertools import compress
 from math import inf
 
 from onstudy.registry import bits
@@ -54,16 +53,19 @@ class Near:
     words: str
 
 
-_Place = tuple[str, str, str, float | None, float | None]  # city, state, country, degrees
+_Place = tuple[str, str, str]  # city, state, country
 
 
 class Surroundings:
     """What lies how far from one origin, within one state of the store."""
 
     def __init__(self, store: Store, db: sqlite3.Connection, origin: Origin) -> None:
+        from onstudy.registry.reach import Atlas, Reach, Waiting  # not at the top: it loads numpy
+
         self.db, self.origin = db, origin
-        self._known: dict[int, _Place] = store.keep(("places",), dict)  # shared by all searches of this state
-        self._far: dict[int, float] = {}  # miles to places, infinite where nobody knows
+        self._waiting = Waiting
+        self._reach = Reach(store.keep(("atlas",), lambda: Atlas(db)), origin)
+        self._names: dict[int, _Place] = store.keep(("places",), dict)  # shared by all searches of this state
 
     def within(self, radius: float, open_only: bool, most: int) -> int:
         """The trials with a site (one that is or may be open) within `radius` miles.
@@ -109,59 +111,36 @@ class Surroundings:
             return None
         standing = [Standing(status, said.stated, said.about) for status in sites.statuses]
         reads = [openness(study, one, today, max_age) for one in standing]
-        first = self._first(sites, reads, closed_too)
-        kind, place = sites.kinds[first], sites.places[first]
-        city, state, country, _, _ = self._known[place]
-        distance = self._far[place]
+        # Not closed, then near, then open, then as listed.
+        distance, equal = self._reach.nearest(sites, [closed_too or word != CLOSED for word in reads])
+        first = next((number for number in equal if reads[sites.kinds[number]] == OPEN), equal[0])
+        kind = sites.kinds[first]
+        city, state, country = self._named(sites.places[first])
         return Near(
             one_line(sites.name(first), NAME), city, state, country, one_line(sites.zip(first), NAME),
             None if distance == inf else round(distance, 1), standing[kind], reads[kind],
             site_words(study, standing[kind], today, max_age),
         )  # fmt: skip
 
-    def _first(self, sites: Sites, reads: list[str], closed_too: bool) -> int:
-        """Which site comes first: not closed, then near, then open, then as listed; there may be a thousand."""
-        self._load(sites.places)
-        taking = [closed_too or word != CLOSED for word in reads]
-        numbers: Sequence[int] = range(len(sites))
-        if not all(taking):
-            numbers = [number for number, kind in enumerate(sites.kinds) if taking[kind]] or numbers
-        far = [self._far[sites.places[number]] for number in numbers]
-        nearest = min(far)
-        equal = [number for number, one in zip(numbers, far, strict=True) if one == nearest]
-        return next((number for number in equal if reads[sites.kinds[number]] == OPEN), equal[0])
+    def _named(self, place: int) -> _Place:
+        """What a place is called."""
+        if place not in self._names:
+            sql = "SELECT city, state, country FROM place WHERE id = ?"
+            self._names[place] = self.db.execute(sql, (place,)).fetchone()
+        return self._names[place]
 
     # Distances ------------------------------------------------------------------------------------------
 
-    def _load(self, ids: Iterable[int]) -> None:
-        """Know how far these places are."""
-        wanted = set(ids)  # `difference` looks these up; with `- keys()` all keys would be looked through
-        self._look_up(sorted(wanted.difference(self._known)))
-        for id in wanted.difference(self._far):
-            _, _, _, lat, lon = self._known[id]
-            self._far[id] = inf if lat is None or lon is None else miles(self.origin.lat, self.origin.lon, lat, lon)
-
-    def _look_up(self, ids: list[int]) -> None:
-        for start in range(0, len(ids), 500):
-            part = ids[start : start + 500]
-            marks = ",".join("?" * len(part))
-            rows = self.db.execute(f"SELECT id, city, state, country, lat, lon FROM place WHERE id IN ({marks})", part)
-            self._known.update((row[0], row[1:]) for row in rows)
-
     def _ring(self, inner: float, outer: float) -> list[tuple[float, int]]:
         """The places more than `inner` and at most `outer` miles away, nearest first."""
-        lat, lon = self.origin.lat, self.origin.lon
         found: dict[int, float] = {}
         for box in boxes(self.origin, outer):
             rows = self.db.execute(
-                "SELECT place.id, lat, lon FROM place_box JOIN place USING (id)"
-                " WHERE north >= ? AND south <= ? AND east >= ? AND west <= ?",
+                "SELECT id FROM place_box WHERE north >= ? AND south <= ? AND east >= ? AND west <= ?",
                 (box.south, box.north, box.west, box.east),
             )
-            for id, place_lat, place_lon in rows:
-                distance = self._far.get(id)
-                if distance is None:
-                    distance = self._far[id] = miles(lat, lon, place_lat, place_lon)
+            for (id,) in rows:
+                distance = self._reach.miles(id)
                 if inner < distance <= outer:
                     found[id] = distance
         return sorted((distance, id) for id, distance in found.items())
@@ -176,18 +155,18 @@ class Surroundings:
     def _outwards(self, bucket: int, need: int) -> dict[int, float]:
         """The distance of the first `need` trials and of all that are as near as the last of them."""
         hopes = bucket & facet_bits(self.db, PLACED, "hopeful")
-        hoping, others = set(bits.members(hopes)), set(bits.members(bucket & ~hopes))
+        most = facet_bits(self.db, PLACED, "").bit_length()  # every trial that a place lists is placed
+        hoping, others = self._waiting(hopes, most), self._waiting(bucket & ~hopes, most)
         reached: dict[int, float] = {}
         last = 0.0
         for distance, place in self._outward():
-            if not (hoping or others) or (len(reached) >= need and distance > last):
+            if not (hoping.count or others.count) or (len(reached) >= need and distance > last):
                 break
             row = self.db.execute("SELECT hopeful, listed FROM place WHERE id = ?", (place,)).fetchone()
             for waiting, packed in zip((hoping, others), row, strict=True):
-                here = waiting.intersection(bits.load_ids(packed)) if waiting else ()
+                here = waiting.take(packed) if waiting.count else ()
                 if here:
                     last = distance
-                    waiting.difference_update(here)
                     reached.update(dict.fromkeys(here, distance))
         return reached
 
@@ -195,15 +174,14 @@ class Surroundings:
         """The distance of each of some trials, all of which have a site with coordinates."""
         marks = ",".join("?" * len(ids))
         rows = self.db.execute(f"SELECT id, status, places, site_statuses FROM study WHERE id IN ({marks})", ids)
-        sites = {id: (status, load_sites(places, statuses, b"")) for id, status, places, statuses in rows}
-        self._load(place for _, some in sites.values() for place in some.places)
-        return {id: self._nearest_distance(status, some) for id, (status, some) in sites.items()}
+        return {
+            id: self._nearest_distance(status, load_sites(places, statuses, b""))
+            for id, status, places, statuses in rows
+        }
 
     def _nearest_distance(self, status: str, sites: Sites) -> float:
-        hopes = [hopeful(status, site) for site in sites.statuses]
-        far = list(map(self._far.__getitem__, sites.places))
-        nearest = min(compress(far, map(hopes.__getitem__, sites.kinds)), default=inf)
-        return nearest if nearest != inf else min(far)
+        far, _ = self._reach.nearest(sites, [hopeful(status, site) for site in sites.statuses])
+        return far if far != inf else self._reach.nearest(sites, [True] * len(sites.statuses))[0]
 
     def _by_distance(self, reached: dict[int, float]) -> list[int]:
         """Nearest first; at the same distance the newest first, then by trial id."""

@@ -6,41 +6,48 @@ somebody asks.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 
 import msgspec
 
 from onstudy.registry import bits
 
 _statuses = msgspec.msgpack.Decoder(tuple[tuple[str, ...], bytes])
-_names = msgspec.msgpack.Decoder(tuple[tuple[str, ...], tuple[str, ...]])
+_names = msgspec.msgpack.Decoder(tuple[bytes, str])
 
 
 @dataclass(frozen=True)
 class Sites:
     """The sites of one trial: `places` has the number of each site's place, `kinds` which of `statuses` it has."""
 
-    places: Sequence[int]
+    places: array[int]
     statuses: tuple[str, ...]
-    kinds: Sequence[int]
+    kinds: array[int]
     packed_names: bytes
 
     def __len__(self) -> int:
         return len(self.places)
 
     @cached_property
-    def _named(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        return _names.decode(self.packed_names)
+    def _named(self) -> tuple[array[int], str]:
+        ends, texts = _names.decode(self.packed_names)
+        return bits.load_ids(ends), texts
 
     def name(self, number: int) -> str:
         """The name of a site."""
-        return self._named[0][number]
+        return self._text(number)
 
     def zip(self, number: int) -> str:
         """The ZIP code of a site."""
-        return self._named[1][number]
+        return self._text(len(self.places) + number)
+
+    def _text(self, number: int) -> str:
+        ends, texts = self._named
+        return texts[ends[number - 1] if number else 0 : ends[number]]
 
 
 def load_sites(places: bytes, statuses: bytes, names: bytes) -> Sites:
@@ -57,5 +64,6 @@ def dump_statuses(statuses: Sequence[str]) -> bytes:
 
 
 def dump_names(names: Sequence[str], codes: Sequence[str]) -> bytes:
-    """The name and ZIP code of each site, to be stored."""
-    return msgspec.msgpack.encode((names, codes))
+    """The name and ZIP code of each site, to be stored: one text, and where in it each ends, since few are read."""
+    texts = (*names, *codes)
+    return msgspec.msgpack.encode((bits.dump_ids(accumulate(map(len, texts))), "".join(texts)))

@@ -20,7 +20,7 @@ from onstudy.registry.kept import Kept
 from onstudy.registry.packing import unpack
 
 #: "onst" as SQLite's application id, and the version of the tables.
-APPLICATION, VERSION = 0x6F6E7374, 3
+APPLICATION, VERSION = 0x6F6E7374, 4
 #: Where a trial comes from: the registry itself; example data that ships; put together from several sources.
 REGISTRY, SHIPPED, COMPILED = "registry", "shipped", "compiled"
 
