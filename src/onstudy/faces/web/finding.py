@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 
 from onstudy.faces.web.asked import DISTANCES, FACETS, SIZE, TICKED, Asked, asked, chosen_words
+from onstudy.faces.web.listing import choices, hits
 from onstudy.faces.web.meant import meant, sponsored
 from onstudy.faces.web.pages import render
 from onstudy.faces.web.stock import Stock, Stocked
@@ -68,6 +69,8 @@ def _page(stock: Stock, wanted: Asked, found: Results) -> dict[str, Any]:
         "search": wanted,
         "found": found,
         "facets": facets,
+        "choices": choices,
+        "hits": hits,
         "shown": _SHOWN,
         "distances": DISTANCES,
         "chosen": chosen,
@@ -109,7 +112,9 @@ def selected(request: Request, stock: Stocked) -> HTMLResponse:
         errors = {**wanted.errors, "count": "Tick the boxes of the trials that you want to print, then print again."}
         return _results(request, stock, replace(wanted, errors=errors), 422)
     query = Query(ids=ids, origin=wanted.query.origin, size=max(len(ids), TICKED))
-    return render(request, "selected.html", search=wanted, found=_find(stock, replace(wanted, query=query)))
+    found = _find(stock, replace(wanted, query=query))
+    listed = hits(found.hits, wanted, tick=False, level=2, link=True)
+    return render(request, "selected.html", search=wanted, found=found, listed=listed)
 
 
 @router.get("/trials.csv")
