@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from array import array
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any
 
@@ -85,7 +85,7 @@ class _Search:
 
     # Filters ----------------------------------------------------------------------------------------
 
-    def _matching(self, text: str, columns: Iterable[str]) -> int:
+    def _matching(self, text: str, columns: tuple[str, ...]) -> int:
         if not text.strip():
             return self.everything
         question = words.expression(text, columns)

@@ -130,7 +130,8 @@ def _alternatives(text: str) -> list[list[tuple[str, str]]]:
     return wordy or [[("", text)]]
 
 
-def expression(text: str, columns: Iterable[str] = EVERYWHERE) -> str:
+@lru_cache(maxsize=256)
+def expression(text: str, columns: tuple[str, ...] = EVERYWHERE) -> str:
     """The question to the index; empty where no letter or digit was typed."""
     sides = [_all_of(pieces) for pieces in _alternatives(looked_at(text))]
     if not any(sides):
