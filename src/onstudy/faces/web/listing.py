@@ -1,6 +1,6 @@
-"""What stands on a page of results dozens of times, as HTML: a choice of a facet, a trial.
+"""What stands on a page dozens of times, as HTML: a choice of a facet, a trial of a list, a site of a trial.
 
-A template took five times as long for them, and half the time of such a page. Every piece of text goes through `escape`.
+A template took five times as long for them, and half the time of such a page. Every text goes through `escape`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,20 @@ from functools import lru_cache
 from markupsafe import Markup, escape
 
 from onstudy.faces.web.asked import Asked
-from onstudy.faces.web.pages import first_upper, icon, phases, site_tone, status, study_tone, token
+from onstudy.faces.web.pages import (
+    first_upper,
+    icon,
+    is_email,
+    phases,
+    phone,
+    site_tone,
+    status,
+    study_tone,
+    token,
+)
+from onstudy.registry.details import Contact
 from onstudy.registry.nearness import Near
+from onstudy.registry.places import Place
 from onstudy.registry.query import Hit
 from onstudy.registry.results import miles_words
 from onstudy.registry.status import CLOSED
@@ -39,6 +51,43 @@ def _box(facet: str, value: str, words: str) -> tuple[str, str]:
 def _choice(before: str, after: str, count: int, chosen: bool) -> Markup:
     ticked = " checked" if chosen else ""
     return Markup(f'{before}{ticked}{after} <span class="quiet">({count:,})</span></label>\n        </div>\n')
+
+
+def rows(sites: Iterable[Place], distances: bool) -> list[Markup]:
+    """The rows of a table of sites; `distances` where it has a column for them."""
+    return [
+        Markup(
+            f'  <tr><th scope="row" data-label="Site">{escape(one.name or "No name is listed")}'
+            f'{"".join(map(_contact, one.contacts))}</th>'
+            f'<td data-label="Place">{escape(one.town or "not stated")}{escape(f" {one.zip}") if one.zip else ""}</td>'
+            f'{_distance(one) if distances else ""}'
+            f'<td data-label="Status">{status(site_tone(one.openness), first_upper(one.words))}</td></tr>\n'
+        )
+        for one in sites
+    ]  # fmt: skip
+
+
+def _contact(contact: Contact) -> str:
+    return f'<br><span class="small site__contact">{person(contact)}</span>'
+
+
+def _distance(one: Place) -> str:
+    far = "not known" if one.miles is None else miles_words(one.miles)
+    return f'<td data-label="Distance" class="nowrap">{far}</td>'
+
+
+def person(contact: Contact) -> Markup:
+    """Somebody to ask: name, telephone and e-mail, as links where they can be."""
+    name = ", ".join(filter(None, (contact.name, contact.affiliation))) if contact.name else ""
+    said = [escape(name)] if name else []
+    for text, scheme, target in (
+        (contact.phone, "tel", phone(contact.phone)),
+        (contact.email, "mailto", contact.email if is_email(contact.email) else ""),
+    ):
+        if text:
+            link = f'<a href="{scheme}:{escape(target)}">{escape(text)}</a>'
+            said.append(Markup(link) if target else escape(text))
+    return Markup(", ").join(said)
 
 
 def hits(found: Iterable[Hit], search: Asked, tick: bool = True, level: int = 3, link: bool = False) -> list[Markup]:

@@ -35,11 +35,10 @@ def environment() -> Environment:
     )
     found.filters |= {
         "first_upper": first_upper, "paragraphs": paragraphs, "words_of": words_of, "miles": miles_words,
-        "phone": phone, "is_email": is_email, "dates": dates, "token": token,
-        "part_words": part_words,
+        "dates": dates, "part_words": part_words,
     }  # fmt: skip
     found.globals |= {
-        "static": assets.address, "phases": phases, "study_tone": study_tone, "site_tone": site_tone,
+        "static": assets.address, "study_tone": study_tone, "site_tone": site_tone,
         "icon": icon, "status": status,
     }  # fmt: skip
     return found

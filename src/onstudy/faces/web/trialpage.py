@@ -13,6 +13,7 @@ from onstudy.criteria.trial import Criterion, Trial
 from onstudy.errors import OnstudyError
 from onstudy.faces.web.asked import place_of
 from onstudy.faces.web.drawing import marks, pin
+from onstudy.faces.web.listing import person, rows
 from onstudy.faces.web.pages import first_upper, part, render
 from onstudy.faces.web.prose import Words, data_block
 from onstudy.faces.web.stock import Stock, Stocked
@@ -143,6 +144,8 @@ def _page(request: Request, stock: Stock, parts: Parts) -> HTMLResponse:
         closed=standing_of(record.status) == CANNOT,
         editorial=editorial,
         file=file,
+        person=person,
+        rows=rows,
         eligibility=parts.eligibility,
         description=parts.description,
         plan=bool(file and (file.later.get("regimen") or file.later.get("schedule") or (editorial and editorial.plan))),
