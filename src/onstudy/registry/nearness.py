@@ -34,8 +34,9 @@ from onstudy.registry.status import CLOSED, OPEN, Standing, hopeful, openness, s
 from onstudy.registry.store import Store, facet_bits, newest_first
 
 _RINGS = (25.0, 75.0, 200.0, 600.0, 2000.0, 6000.0, FARTHEST + 1)
-#: Up to so many trials are measured site by site; of more, places are asked for their trials.
-_FEW = 30
+#: Up to so many trials are measured site by site; of more, places are asked for their trials. Few trials lie far apart:
+#: the last of them may be found thousands of places later.
+_FEW = 200
 
 
 @dataclass(frozen=True, slots=True)
