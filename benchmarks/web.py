@@ -25,13 +25,22 @@ SECONDS = float(os.environ.get("ONSTUDY_BENCH_SECONDS", "10"))
 #: Connections at once, as many browsers.
 CONNECTIONS = 16
 FLAGSHIP = "/trials/NCT03739814"
-#: What people look at, each as often as it stands here; "#" is a number that differs from time to time.
+#: What people look at, each as often as it stands here; "#" is a number that differs each time, as do WORDS and ZIP.
 MIXED = [
-    "/", "/trials?q=leukemia&age=67&zip=35294", "/trials?q=lung+cancer&phase=PHASE2&phase=PHASE3",
-    "/trials?q=ALL&sex=female", "/trials?q=diabetes&zip=10065&within=50&open=1", "/trials?q=breast+cancer&page=3",
-    "/trials?intervention=pembrolizumab", FLAGSHIP, f"{FLAGSHIP}?zip=35294", f"{FLAGSHIP}?state=Nevada",
-    "/trials/NCT9#", "/trials/NCT9#", "/trials/NCT9#?zip=60601", "/trials/NCT9#", "/about",
+    "/", "/trials?q=WORDS&age=67&zip=ZIP", "/trials?q=WORDS&phase=PHASE2&phase=PHASE3", "/trials?q=ALL&sex=female",
+    "/trials?q=WORDS&zip=ZIP&within=50&open=1", "/trials?q=WORDS&page=3", "/trials?intervention=pembrolizumab",
+    FLAGSHIP, f"{FLAGSHIP}?zip=ZIP", f"{FLAGSHIP}?state=Nevada", "/trials/NCT9#", "/trials/NCT9#",
+    "/trials/NCT9#?zip=ZIP", "/trials/NCT9#", "/about",
 ]  # fmt: skip
+WORDS = (
+    "leukemia", "lung cancer", "diabetes", "breast cancer", "asthma", "depression", "hiv", "stroke", "heart failure",
+    "melanoma", "obesity", "lymphoma", "copd", "migraine", "epilepsy", "psoriasis", "arthritis", "hepatitis", "malaria",
+    "anemia", "sepsis", "pain", "glioma", "ovarian cancer", "prostate cancer", "covid-19", "schizophrenia", "dementia",
+    "hypertension", "sickle cell", "pancreatic cancer", "lupus", "multiple sclerosis", "kidney disease", "autism",
+    "cystic fibrosis", "crohn disease", "insomnia", "influenza", "blinatumomab", "tuberculosis",
+)  # fmt: skip
+#: One of so many ZIP codes is asked from: 301 in all.
+_ZIP_STEP = 100
 
 
 def run() -> list[str]:
@@ -62,13 +71,13 @@ def run() -> list[str]:
             assert server.stdout is not None
             said = re.search(r":(\d+)/", server.stdout.readline())
             assert said is not None, "the server did not start"
-            return asyncio.run(_measure(int(said[1])))
+            return asyncio.run(_measure(int(said[1]), server.pid))
         finally:
             server.terminate()
             server.wait(10)
 
 
-async def _measure(port: int) -> list[str]:
+async def _measure(port: int, server: int) -> list[str]:
     for path in dict.fromkeys(_paths(len(MIXED))):
         await _times(port, [path] * 2)
     lines = [f"pages of a site with {TRIALS} trials, one after the other, p50 in ms:"]
@@ -78,21 +87,40 @@ async def _measure(port: int) -> list[str]:
             f"{FLAGSHIP}?zip={code}" for code in ("35294", "60601", "10065")
         ],
         "the same, all sites": [f"{FLAGSHIP}?zip=35294&sites=all"],
-        "a search with facets and distance": [path for path in MIXED if "zip=" in path and "?q=" in path],
+        "a search with facets and distance": [path for path in _paths(300) if "zip=" in path and "?q=" in path],
         "the start page": ["/"],
     }
     for name, paths in shown.items():
         lines.append(f"  {name:<48} {median(await _times(port, list(islice(cycle(paths), 60)))) * 1000:8.1f}")
     for name, paths in (("floor: /health", ["/health"]), ("mixed pages (bar 200, p99 under 200)", _paths(4000))):
-        lines.append(f"{name}, {CONNECTIONS} connections: {await _load(port, paths)}")
+        lines.append(f"{name}, {CONNECTIONS} connections: {await _load(port, paths, server)}")
     return lines
 
 
 def _paths(count: int) -> list[str]:
-    return [path.replace("#", f"{number % 5000:07d}") for number, path in enumerate(islice(cycle(MIXED), count))]
+    """What is asked, one after the other; the words and places of one kind of search differ each time."""
+    import zipcodes
+
+    places: list[dict[str, str]] = zipcodes.list_all()  # type: ignore[no-untyped-call]
+    codes = [one["zip_code"] for one in places if one["zip_code_type"] == "STANDARD"][::_ZIP_STEP]
+    found = []
+    for number, path in enumerate(islice(cycle(MIXED), count)):
+        turn = number // len(MIXED) + number
+        words, code = WORDS[turn % len(WORDS)].replace(" ", "+"), codes[turn % len(codes)]
+        found.append(path.replace("#", f"{number % 5000:07d}").replace("WORDS", words).replace("ZIP", code))
+    return found
 
 
-async def _load(port: int, paths: list[str]) -> str:
+def _worked(server: int) -> float:
+    """Seconds of processor the server and its processes have used; not known (0) where there is no /proc."""
+    children = Path(f"/proc/{server}/task/{server}/children")
+    if not children.exists():
+        return 0.0
+    stats = [Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split() for one in children.read_text().split()]
+    return sum(int(stat[11]) + int(stat[12]) for stat in stats) / os.sysconf("SC_CLK_TCK")
+
+
+async def _load(port: int, paths: list[str], server: int) -> str:
     """Ask for as many pages as can be had in the time."""
     waiting = cycle(paths)
     until = time.perf_counter() + SECONDS
@@ -109,12 +137,14 @@ async def _load(port: int, paths: list[str]) -> str:
                 wrong[status] += 1
         writer.close()
 
-    start = time.perf_counter()
+    start, before = time.perf_counter(), _worked(server)
     await asyncio.gather(*(one() for _ in range(CONNECTIONS)))
     rate = len(times) / (time.perf_counter() - start)
+    cpu = (_worked(server) - before) / len(times) * 1000
     cuts = statistics.quantiles(times, n=100)
     failed = f", {wrong.total()} not answered as they should: {dict(wrong)}" if wrong else ""
-    return f"{rate:.0f} a second, p50 {cuts[49] * 1000:.0f} ms, p99 {cuts[98] * 1000:.0f} ms{failed}"
+    waited = f"p50 {cuts[49] * 1000:.0f} ms, p99 {cuts[98] * 1000:.0f} ms"
+    return f"{rate:.0f} a second, {waited}, {cpu:.1f} ms of CPU each{failed}"
 
 
 async def _times(port: int, paths: list[str]) -> list[float]:
