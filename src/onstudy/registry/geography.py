@@ -126,7 +126,7 @@ def _matching(code: str) -> list[dict[str, str]]:
     return found
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=8192)
 def _zip_origin(code: str) -> Origin:
     matches = _matching(code)
     if not matches:

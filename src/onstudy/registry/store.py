@@ -26,8 +26,8 @@ REGISTRY, SHIPPED, COMPILED = "registry", "shipped", "compiled"
 
 #: Bytes of a page: a packed record has six thousand, which leave much of a small page empty, and each page costs calls.
 _PAGE = 32768
-#: Facets and sets of trials by word that are kept for the next search; each is some kilobytes.
-_MOST, _FEW = 400, 24
+#: Facets and sets of trials by word that are kept for the next search, each some kilobytes; and lists of scores.
+_MOST, _FEW = 400, 48
 _T = TypeVar("_T")
 
 SCHEMA = """
