@@ -34,9 +34,9 @@ from onstudy.registry.status import CLOSED, OPEN, Standing, hopeful, openness, s
 from onstudy.registry.store import Store, facet_bits, newest_first
 
 _RINGS = (25.0, 75.0, 200.0, 600.0, 2000.0, 6000.0, FARTHEST + 1)
-#: Up to so many trials are measured site by site; of more, places are asked for their trials. Few trials lie far apart:
-#: the last of them may be found thousands of places later.
-_FEW = 200
+#: Up to so many trials, and so many times those needed, are measured site by site; of more, places are asked for their
+#: trials, nearest first. Few trials lie far apart: the last of them may be found thousands of places later.
+_FEW, _TIMES = 200, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class Surroundings:
         Measured to the nearest site that is or may be open; of a trial without one, to its nearest site.
         """
         placed = bucket & facet_bits(self.db, PLACED, "")
-        if placed.bit_count() <= _FEW:
+        if placed.bit_count() <= min(_FEW, _TIMES * need):
             reached = self._site_by_site(list(bits.members(placed)))
         else:
             reached = self._outwards(placed, need)
