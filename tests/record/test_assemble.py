@@ -309,8 +309,7 @@ OPEN = "kind: toxicity, term: nausea, grade: 3, from: 2026-02-01, active: true, 
         ("kind: toxicity, grade: 1, from: 2026-03-01", None),
         ("kind: toxicity, term: nausea, grade: 1, from: 2026-02-01", None),
         ("kind: toxicity, term: nausea, grade: 1, from: 2026-01-01", None),
-        ("kind: toxicity, value: no, recorded: 2026-03-10", "2026-02-01..2026-03-09"),
-        ("kind: toxicity, term: nausea, value: no, recorded: 2026-03-10", "2026-02-01..2026-03-09"),
+        ("kind: toxicity, value: no, recorded: 2026-03-10", None),
         ("kind: toxicity, term: fatigue, value: no, recorded: 2026-03-10", None),
         ("kind: toxicity, value: no, recorded: 2026-02-01", None),
     ],
@@ -320,9 +319,31 @@ def test_an_open_period_is_ended_by_what_is_newer(newer: str, end: str | None) -
     assert (None if old.end is None else show(old.end), old.ongoing) == (end, end is None)
 
 
+@pytest.mark.parametrize(
+    ("newer", "end"),
+    [
+        ("kind: toxicity, value: no, recorded: 2026-03-10", "2026-02-01..2026-03-09"),
+        ("kind: toxicity, term: nausea, value: no, recorded: 2026-03-10", "2026-02-01..2026-03-09"),
+        ("kind: toxicity, value: no, on: 2026-03-04", None),
+        ("kind: toxicity, value: no, on: 2026-03-05", "from 2026-02-01"),
+        ("kind: toxicity, term: nausea, grade: 1, on: 2026-03-04", None),
+        ("kind: toxicity, term: nausea, grade: 1, on: 2026-03-05", "2026-03-04"),
+        ("kind: toxicity, term: nausea, grade: 1, from: 2026-03-01, recorded: 2026-03", "from 2026-02-01"),
+        ("kind: toxicity, term: nausea, grade: 1, from: 2026-03-01, active: true", "2026-02-28"),
+    ],
+)
+def test_an_open_period_goes_on_to_the_day_that_was_recorded(newer: str, end: str | None) -> None:
+    patient = written(f"{OPEN}, recorded: 2026-03-05", newer)
+    old = next(fact for fact in patient.facts if fact.id == "old")
+    assert (None if old.end is None else show(old.end), old.ongoing) == (end, end is None)
+    again, _ = assemble(patient.facts, CATALOGUE, patient.born)
+    assert tuple(again) == patient.facts
+
+
 def test_a_newer_none_today_ends_a_disease_and_a_history_does_not() -> None:
     patient = written(
-        "kind: gvhd, from: 2025-12-01, active: true", "kind: gvhd, value: no, recorded: 2026-03-10",
+        "kind: gvhd, from: 2025-12-01, active: true, recorded: 2026-03-01",
+        "kind: gvhd, value: no, recorded: 2026-03-10",
         "kind: epilepsy, from: 2025-12-01, active: true", "kind: epilepsy, value: no, recorded: 2026-03-10",
     )  # fmt: skip
     assert not next(f for f in of(patient, "gvhd") if not f.negative).ongoing

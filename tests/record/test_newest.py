@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.readers.canon import CATALOGUE
@@ -11,7 +13,7 @@ from onstudy.record.newest import Results
 from onstudy.record.patient import Fact
 from onstudy.values.calendar import DAY, UNDATED, When, parse_when
 from onstudy.values.interval import Interval, Op, compare
-from onstudy.values.truth import FALSE, TRUE, UNKNOWN
+from onstudy.values.truth import FALSE, TRUE, UNKNOWN, Truth
 
 MOMENTS = [
     *(parse_when(f"2026-03-{day:02}") for day in range(1, 7)),
@@ -57,9 +59,15 @@ def test_the_newest_on_or_before_a_day(whens: list[When], at: When) -> None:
 # Open periods -------------------------------------------------------------------------------------------------
 
 
-def toxicities(whens: list[When]) -> list[Fact]:
+RECORDED = [None, *(parse_when(f"2026-03-{day:02}") for day in range(2, 8)), parse_when("2026-03"), UNDATED]
+
+
+def toxicities(stated: list[tuple[When, bool, When | None]]) -> list[Fact]:
     term = {"term": frozenset({"nausea"})}
-    return [Fact(f"t{n}", "toxicity", start=when, ongoing=True, attributes=term) for n, when in enumerate(whens)]
+    return [
+        Fact(f"t{n}", "toxicity", start=when, ongoing=going, recorded=recorded, attributes=term)
+        for n, (when, going, recorded) in enumerate(stated)
+    ]
 
 
 def denials(days: list[int]) -> list[Fact]:
@@ -67,31 +75,62 @@ def denials(days: list[int]) -> list[Fact]:
     return [Fact(f"d{n}", "toxicity", end=when, negative=True) for n, when in enumerate(march)]
 
 
+def goes_on_later(fact: Fact, other: Fact) -> Truth:
+    """Whether a period was stated to go on on a later day than the one another record speaks of."""
+    if not fact.ongoing:
+        return FALSE
+    dated = fact.recorded is not None and fact.recorded.known
+    if other.negative:
+        if not dated:
+            return TRUE
+        assert fact.recorded is not None and other.end is not None
+        day = other.end.days
+        same = compare(Op.EQ, fact.recorded.days, day) is TRUE
+        return UNKNOWN if same else compare(Op.GT, fact.recorded.days, day)
+    asking = other.ongoing and not (other.recorded is not None and other.recorded.known)
+    if not dated or asking:
+        return FALSE
+    assert fact.recorded is not None
+    said = other.recorded if other.recorded is not None and other.recorded.known else other.start
+    return compare(Op.GT, fact.recorded.days, said.days)
+
+
 def ended_by_looking(fact: Fact, facts: list[Fact]) -> tuple[When | None, bool]:
     """The end and openness of a period: the first newer record ends it, unless it only may be newer."""
     ends: list[tuple[int, bool]] = []
+    perhaps: list[float] = []  # the first day on which what may be the newer statement may have ended it
     doubtful = False
     for other in facts:
+        stands = goes_on_later(fact, other)
         if other.negative and other.end is not None and other.end.day is not None:
             if fact.start.days.high is not None and fact.start.days.high < other.end.day:
-                ends.append((other.end.day, True))
+                if stands is FALSE:
+                    ends.append((other.end.day, True))
+                elif stands is UNKNOWN:
+                    doubtful = True
         elif not other.negative:
             later = compare(Op.GT, other.start.days, fact.start.days)
             doubtful = doubtful or (later is UNKNOWN and other.id != fact.id)
-            if later is TRUE and other.start.days.high is not None:
+            if later is TRUE and other.start.days.high is not None and stands is FALSE:
                 ends.append((int(other.start.days.high), other.start.day is None))
+            if later is TRUE and stands is UNKNOWN and other.start.days.low is not None:
+                perhaps.append(other.start.days.low)
+    day, inexact = min(ends, default=(inf, False))
+    doubtful = doubtful or any(low <= day for low in perhaps)
     if ends:
-        day, inexact = min(ends)
         if inexact or doubtful:
-            return When(Interval(fact.start.span.low, day * DAY, high_open=True)), False
-        return When(Interval((day - 1) * DAY, day * DAY, high_open=True)), False
-    return (When(Interval(fact.start.span.low, None)), False) if doubtful else (None, True)
+            return When(Interval(fact.start.span.low, int(day) * DAY, high_open=True)), False
+        return When(Interval((int(day) - 1) * DAY, int(day) * DAY, high_open=True)), False
+    return (When(Interval(fact.start.span.low, None)), False) if doubtful else (fact.end, fact.ongoing)
 
 
-@settings(max_examples=400)
-@given(st.lists(WHENS, max_size=6), st.lists(st.integers(1, 7), max_size=3))
-def test_what_ends_an_open_period(whens: list[When], days: list[int]) -> None:
-    facts = [*toxicities(whens), *denials(days)]
+STATED = st.tuples(WHENS, st.booleans(), st.sampled_from(RECORDED))
+
+
+@settings(max_examples=800)
+@given(st.lists(STATED, max_size=6), st.lists(st.integers(1, 7), max_size=3))
+def test_what_ends_an_open_period(stated: list[tuple[When, bool, When | None]], days: list[int]) -> None:
+    facts = [*toxicities(stated), *denials(days)]
     for fact in end_superseded(facts, CATALOGUE):
         if not fact.negative:
             before_it = next(one for one in facts if one.id == fact.id)

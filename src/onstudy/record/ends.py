@@ -1,8 +1,12 @@
-"""Open periods that something newer ends: a newer grade of the same toxicity, a "none today"."""
+"""Open periods that something newer ends: a newer grade of the same toxicity, a "none today".
+
+A period stated to go on was so on the day that was recorded, or by the time of asking where none is: what speaks of an
+earlier day is no newer than that, and ends nothing.
+"""
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,9 +25,10 @@ def end_superseded(facts: Sequence[Fact], catalogue: Catalogue) -> list[Fact]:
 
     Where a record only may be newer, the period only may be over: its end has no upper bound.
     """
+    facts = [undoubted(fact) for fact in facts]
     open_ones = [fact for fact in facts if _open(fact, catalogue)]
     if not open_ones:
-        return list(facts)
+        return facts
     enders: _Enders = {}
     doubtful: set[str] = set()
     lines = _lines(facts, catalogue)
@@ -32,12 +37,16 @@ def end_superseded(facts: Sequence[Fact], catalogue: Catalogue) -> list[Fact]:
         key = _line(fact, catalogue)
         line = lines.get(key) if key is not None else None
         if line is not None:
-            _note(enders, fact, line.next_after(fact))
-            if line.may_follow(fact):
+            ender, doubt = line.next_after(fact)
+            _note(enders, fact, ender)
+            if doubt or line.may_follow(fact):
                 doubtful.add(fact.id)
         for (kind, narrowed), days in denials.items():
             if fact.kind in catalogue.families[kind] and _concerns(narrowed, fact):
-                _note(enders, fact, _first_after(days, fact))
+                ender, doubt = _first_after(days, fact)
+                _note(enders, fact, ender)
+                if doubt:
+                    doubtful.add(fact.id)
     return [_closed(fact, enders.get(fact.id), fact.id in doubtful) for fact in facts]
 
 
@@ -72,16 +81,32 @@ class _Line:
         self._ids = {fact.id for fact in facts}
         self._starts = [_first(fact.start) for fact in by_start]
         self._ends = sorted(_last(fact.start) for fact in facts)
-        begun = [(_last(fact.start), fact.start.day is None) for fact in by_start]
-        self._next = list(accumulate(reversed(begun), min))[::-1]
+        self._begun = [(_last(fact.start), fact.start.day is None) for fact in by_start]
+        self._next = list(accumulate(reversed(self._begun), min))[::-1]
+        self._said = [_speaks(fact) for fact in by_start]
 
-    def next_after(self, fact: Fact) -> _Ender | None:
-        """The day by which the next record has begun, and whether it is that very day; None where none follows."""
+    def next_after(self, fact: Fact) -> tuple[_Ender | None, bool]:
+        """The day by which the next record has begun, and whether it is that very day (None where none follows); and
+        whether one before it may follow, since nobody knows which of the two was stated later.
+        """
         place = bisect_right(self._starts, _last(fact.start))
         if place == len(self._starts) or self._next[place][0] == inf:
-            return None
-        day, inexact = self._next[place]
-        return int(day), not inexact
+            return None, False
+        stated = _stated(fact)
+        (day, inexact), doubt = (self._next[place], False) if stated is None else self._next_said(place, *stated)
+        return (None if day == inf else (int(day), not inexact)), doubt
+
+    def _next_said(self, place: int, first: float, last: float) -> tuple[tuple[float, bool], bool]:
+        """The next of the records from a place on that speak of no earlier day than a period was stated to go on."""
+        found, doubt = (inf, False), False
+        while place < len(self._starts) and self._starts[place] <= found[0]:
+            low, high = self._said[place]
+            if low >= last:
+                found = min(found, self._begun[place])
+            elif high >= first:
+                doubt = True
+            place += 1
+        return found, doubt
 
     def may_follow(self, fact: Fact) -> bool:
         """Whether another record may, but need not, be newer."""
@@ -133,10 +158,34 @@ def _concerns(narrowed: _Narrowed, fact: Fact) -> bool:
     return isinstance(value, frozenset) and value <= narrowed[1]
 
 
-def _first_after(days: Sequence[int], fact: Fact) -> _Ender | None:
-    """The first of the days on which an open period had certainly begun before; that it is over by then."""
-    place = bisect_right(days, _last(fact.start))
-    return (days[place], False) if place < len(days) else None
+def _first_after(days: Sequence[int], fact: Fact) -> tuple[_Ender | None, bool]:
+    """The first of the days on which an open period had certainly begun before, later than it was stated to go on, so
+    that it is over by then; and whether one before it is as likely to be the later statement as not.
+    """
+    begun = bisect_right(days, _last(fact.start))
+    first, last = (_stated(fact) or (inf, inf)) if fact.ongoing else (-inf, -inf)
+    place = max(begun, bisect_right(days, last))
+    doubt = max(begun, bisect_left(days, first)) < place
+    return ((days[place], False) if place < len(days) else None), doubt
+
+
+def _stated(fact: Fact) -> tuple[float, float] | None:
+    """The first and the last day on which a period may have been stated to go on; None where no day is recorded."""
+    if not fact.ongoing or fact.recorded is None or not fact.recorded.known:
+        return None
+    return _first(fact.recorded), _last(fact.recorded)
+
+
+def _speaks(fact: Fact) -> tuple[float, float]:
+    """The first and the last day a record may speak of: the day it was recorded, else by the time of asking while it
+    goes on, else its own.
+    """
+    if fact.recorded is not None and fact.recorded.known:
+        return _first(fact.recorded), _last(fact.recorded)
+    if fact.ongoing:
+        return inf, inf
+    end = fact.start if fact.end is None else fact.end
+    return max(_first(fact.start), _first(end)), _last(end)
 
 
 def _first(when: When) -> float:
@@ -166,6 +215,12 @@ def reopened(fact: Fact) -> Fact:
         return fact
     end, ongoing = fact.opened
     return replace(fact, end=end, ongoing=ongoing, opened=None)
+
+
+def undoubted(fact: Fact) -> Fact:
+    """The period as it was stated, where something newer only may have ended it: the doubt is no part of the record."""
+    doubtful = fact.opened is not None and fact.end is not None and fact.end.span.high is None and not fact.ongoing
+    return reopened(fact) if doubtful else fact
 
 
 def _not_after(start: When, day: int) -> When:
