@@ -13,7 +13,7 @@ from onstudy.engines.view import Anchors, View
 from onstudy.engines.windows import Verdict, critical_days, moved, windows
 from onstudy.record.catalogue import load_catalogue
 from onstudy.values.calendar import as_when, on_day
-from onstudy.values.truth import FALSE, TRUE, Truth
+from onstudy.values.truth import FALSE, TRUE, UNKNOWN, Truth
 
 ALL = frozenset({"all"})
 
@@ -48,6 +48,11 @@ def test_an_event_leaves_its_window_at_the_end_of_a_month(
     until = date.fromordinal(on.toordinal() + 60)
     found = stretches(record, f"no stroke within {months} months before registration", on, until)
     assert found == [(on.isoformat(), last_inside, FALSE), (first_clear, until.isoformat(), TRUE)]
+
+
+def test_a_pregnancy_that_nobody_ended_is_over_by_itself() -> None:
+    found = stretches("facts: [{kind: pregnancy, on: 2025-07-16}]", "no pregnancy", date(2026, 3, 16), date(2026, 9, 1))
+    assert found == [("2026-03-16", "2026-05-12", FALSE), ("2026-05-13", "2026-09-01", UNKNOWN)]
 
 
 def test_one_stretch_where_nothing_changes() -> None:

@@ -122,8 +122,29 @@ def test_a_state_may_have_lasted_until_its_status_was_set() -> None:
             meta={"lastUpdated": "2026-03-01"},
         )
     )
-    yes, no = sorted(of(patient, "pregnancy"), key=lambda fact: fact.negative)
-    assert (yes.negative, no.negative, str(no.end)) == (False, True, "2025-06-01..2026-03-01")
+    no = only(patient, "pregnancy")
+    assert (no.negative, str(no.end)) == (True, "2025-06-01..2026-03-01")
+
+
+@pytest.mark.parametrize(
+    ("more", "end"),
+    [
+        ({"onsetDateTime": "2025-06-01", "meta": {"lastUpdated": "2026-03-01"}}, "2025-06-01..2026-03-01"),
+        ({"onsetDateTime": "2025-06-01"}, "date unknown"),
+        ({"recordedDate": "2025-06-03"}, "date unknown"),
+        ({}, "date unknown"),
+    ],
+)
+def test_a_state_that_is_over_speaks_once_where_its_end_has_no_day(more: Json, end: str) -> None:
+    no = only(bundle(condition(concept(ICD, "Z95.0"), clinicalStatus=RESOLVED, **more)), "pacemaker")
+    assert (no.negative, str(no.end), no.id) == (True, end, "Condition/x1")
+    assert no.recorded is None or end != "date unknown"
+
+
+def test_a_state_with_an_abatement_is_over_whatever_its_status() -> None:
+    patient = bundle(condition(concept(ICD, "Z95.0"), onsetDateTime="2016-06-02", abatementDateTime="2020-01"))
+    yes, no = sorted(of(patient, "pacemaker"), key=lambda fact: fact.negative)
+    assert (str(yes.start), yes.negative, str(no.end), no.negative) == ("2016-06-02", False, "2020-01", True)
 
 
 def test_a_resolved_state_is_over() -> None:

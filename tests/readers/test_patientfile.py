@@ -81,6 +81,38 @@ def test_periods(keys: str, start: str, end: str | None, ongoing: bool) -> None:
     assert (show(fact.start), None if fact.end is None else show(fact.end), fact.ongoing) == (start, end, ongoing)
 
 
+@pytest.mark.parametrize(
+    ("keys", "statements"),
+    [
+        ("from: 2016-06-02, to: 2020-01-01", [("2016-06-02", None), (None, "2020-01-01")]),
+        ("on: 2016-06-02, to: 2020", [("2016-06-02", None), (None, "2020")]),
+        ("from: 2016, to: 2016", [(None, "2016")]),
+        ("to: 2020-01-01", [(None, "2020-01-01")]),
+        ("on: 2016-06-02, active: no, recorded: 2020-01-01", [(None, "2016-06-02..2020-01-01")]),
+        ("on: 2016-06-02, status: resolved, recorded: 2020-01-01", [(None, "2016-06-02..2020-01-01")]),
+        ("on: 2016-06-02, active: no", [(None, "date unknown")]),
+        ("active: no", [(None, "date unknown")]),
+        ("from: 2016-06-02, to: ongoing", [("2016-06-02", None)]),
+        ("from: 2016-06-02, active: yes", [("2016-06-02", None)]),
+    ],
+)
+def test_a_state_that_is_over(keys: str, statements: list[tuple[str | None, str | None]]) -> None:
+    patient = written(f"kind: pacemaker, {keys}")
+    found = [
+        (None, "date unknown" if f.end is None else show(f.end)) if f.negative else (show(f.start), None)
+        for f in sorted(of(patient, "pacemaker"), key=lambda fact: fact.negative)
+    ]
+    assert (found, said(patient)) == (statements, "")
+
+
+@pytest.mark.parametrize("keys", ["status: completed, on: 2016", "from: 2020-01-01, to: 2016-06-02"])
+def test_a_state_of_which_nobody_can_tell_whether_it_is_over(keys: str) -> None:
+    patient = written(f"kind: pacemaker, {keys}")
+    assert only(patient, "pacemaker").lacks == "not_stated"
+    assert said(patient)
+    assert only(written("kind: hct_planned, on: 2020-01-01, status: completed"), "hct_planned").negative
+
+
 def test_moment_and_state() -> None:
     patient = written(
         "kind: ecog, on: 2026-03-14, value: 1",

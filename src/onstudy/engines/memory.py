@@ -261,7 +261,7 @@ class Memory:
         until, view = self.records.until_index, self.records.view
         said = [Match(fact, until(fact)) for fact in (*view.facts(kind.name), *view.denials(kind.name))]
         possible = outermost([m for m in said if m.truth is not FALSE], newest=True)
-        if not possible:
+        if all(self.records.lasts(match.fact, kind) is FALSE for match in possible):
             open_end = NOTHING_OPEN if node.closed else self.records.unseen(node.records, None, subject)
             return self._counted(node, open_end.truth, [], open_end, [])
         truths = [self._says(match, node.records, kind) for match in possible]
@@ -282,7 +282,7 @@ class Memory:
         fact = match.fact
         if fact.negative:
             return Match(fact, FALSE)
-        return self.records.examined(fact, TRUE, records, kind)
+        return self.records.examined(fact, TRUE if self.records.lasts(fact, kind) is TRUE else UNKNOWN, records, kind)
 
     def _has(self, node: e.Has, subject: Subject | None) -> Finding:
         possible, lacking = self.records.picked(node.pick, subject)

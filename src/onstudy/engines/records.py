@@ -20,7 +20,7 @@ from onstudy.engines.view import Subject, View
 from onstudy.record.catalogue import MOMENT, STATE, Kind
 from onstudy.record.patient import Fact
 from onstudy.values.calendar import DAY, When
-from onstudy.values.interval import Interval, Op, compare, point
+from onstudy.values.interval import Interval, Op, add, compare, point
 from onstudy.values.truth import FALSE, TRUE, UNKNOWN, Truth, agreed, negate
 
 
@@ -183,6 +183,12 @@ class Records:
     def until_index(self, fact: Fact) -> Truth:
         """Whether a fact starts, or a denial speaks, on or before the registration day."""
         return compare(Op.LE, stated(fact).days, self.index_days)
+
+    def lasts(self, fact: Fact, kind: Kind) -> Truth:
+        """Whether a statement of a state may still hold: it may not once no such state lasts as long."""
+        if kind.lasts_at_most is None or fact.negative:
+            return TRUE
+        return compare(Op.GE, add(fact.start.days, point(kind.lasts_at_most)), self.index_days)
 
     # What nobody recorded -------------------------------------------------------------------------------------
 

@@ -95,12 +95,14 @@ def critical_days(rule: TruthExpr, view: View, anchors: Anchors, first: int, unt
     if any(_still_running(fact, first) for kind in works.lengths for fact in view.facts(kind)):
         return set(range(first + 1, until + 1))
     distances = _distances(anchors, first)
+    most = (view.catalogue.kinds[kind].lasts_at_most for kind in works.kinds)
+    durations = (*works.durations, *(Duration(days, Unit.DAYS) for days in most if days is not None))
     steps: set[int] = set()
     for day in _endpoints(works.kinds, view):
         if day is None:
             continue
         steps.update(day + beside for beside in _BESIDE)
-        for duration in works.durations:
+        for duration in durations:
             steps.update(_shifted(day, duration))
     if works.ages:
         steps.update(_birthdays(view, first, until, max(distances)))

@@ -48,8 +48,10 @@ def clockwork(rule: TruthExpr, catalogue: Catalogue) -> Clockwork:
     spans = [node.span for node in nodes if isinstance(node, e.Timing | e.Lookback) and node.span is not None]
     days = [int(node.value) for node in nodes if isinstance(node, e.Number) and node.unit == e.DAYS]
     counts = [node for node in nodes if isinstance(node, e.Count) and node.of is not e.CountOf.RECORDS]
+    kinds = _all_of((node.kind for node in nodes if isinstance(node, e.Records)), catalogue)
+    days += [most for name in sorted(kinds) if (most := catalogue.kinds[name].lasts_at_most) is not None]
     return Clockwork(
-        kinds=_all_of((node.kind for node in nodes if isinstance(node, e.Records)), catalogue),
+        kinds=kinds,
         durations=tuple(dict.fromkeys([*(span.duration for span in spans), *(Duration(n, Unit.DAYS) for n in days)])),
         ages=any(isinstance(node, e.Age) for node in nodes),
         counted=_all_of((node.records.kind for node in counts), catalogue),

@@ -160,9 +160,7 @@ def _take(person: _Gathered, entry: dict[str, Written], where: str, catalogue: C
         person.coverage.extend(coverage_from([stretch], where, catalogue, person.problems))
     else:
         statement = Statement(entry, catalogue, where, own_id("row", entry))
-        fact = statement.fact()
-        if fact is not None:
-            person.facts.append(fact)
+        person.facts += statement.facts()
         person.problems.extend(statement.problems)
 
 

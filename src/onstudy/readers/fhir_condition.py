@@ -14,7 +14,7 @@ from onstudy.readers.fhir_entries import Entry
 from onstudy.readers.fhir_json import codings, obj, status_code, text
 from onstudy.readers.fhir_meaning import Meaning
 from onstudy.readers.fhir_own import CONDITION_CLINICAL, CONDITION_VERIFICATION
-from onstudy.readers.timing import Times, reversed_period
+from onstudy.readers.timing import Times, over_since, reversed_period
 from onstudy.record.catalogue import NONE, STATE, Kind
 from onstudy.record.patient import Fact
 from onstudy.values.calendar import UNDATED, When
@@ -102,12 +102,6 @@ def _confirmed(chart: Chart, entry: Entry, meaning: Meaning, times: Times, certa
     fact = chart.positive(entry, meaning, times, certain=certain)
     if kind.value != NONE:
         return [replace(fact, **valued(None, meaning))]
-    if kind.extent == STATE and times.going is False:
-        return [fact, *_over(chart, entry, meaning, times)]
+    if kind.extent == STATE and times.end is not None:
+        return over_since(fact, times.end)
     return [fact]
-
-
-def _over(chart: Chart, entry: Entry, meaning: Meaning, times: Times) -> list[Fact]:
-    """A state that is resolved: a "no" from its end on."""
-    said = chart.negative(entry, replace(meaning, sets={}), Times(on=times.end, recorded=times.recorded))
-    return [replace(fact, id=f"{fact.id}:end") for fact in said]

@@ -185,9 +185,7 @@ def facts_from(written: object, name: str, catalogue: Catalogue, problems: list[
             continue
         where = f"{_at(plain_entry, name)} {label}"
         statement = Statement(plain_entry, catalogue, where, own_id(label, plain_entry))
-        fact = statement.fact()
-        if fact is not None:
-            facts.append(fact)
+        facts += statement.facts()
         problems.extend(statement.problems)
     return facts
 

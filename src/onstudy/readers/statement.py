@@ -27,7 +27,7 @@ from onstudy.readers.reading import (
     slot_of,
     without_contradictions,
 )
-from onstudy.readers.timing import Times, empty_negative, place, place_negative, reversed_period
+from onstudy.readers.timing import Times, empty_negative, over_since, place, place_negative, reversed_period
 from onstudy.record.catalogue import BOOLEAN, COUNT, MOMENT, NO, NONE, QUANTITY, STATE, YES, Catalogue, Kind
 from onstudy.record.patient import Fact, Value
 from onstudy.values.calendar import UNDATED, DateError, When
@@ -46,7 +46,8 @@ _PART_KEYS = ("value", "unit", "uln", "lln", "status", "recorded")
 
 _FINAL = ("final", "amended", "corrected", "confirmed", "appended")
 _OPEN = ("active", "in progress", "ongoing")
-_CLOSED = ("completed", "stopped", "resolved", "inactive", "ended")
+_DONE = "completed"
+_CLOSED = (_DONE, "stopped", "resolved", "inactive", "ended")
 _PENDING = ("pending", "registered", "preliminary", "partial")
 _NO_RESULT = (
     "failed", "cancelled", "canceled", "entered in error", "not done", "not performed", "not taken",
@@ -66,6 +67,7 @@ class Statement:
         self.name = name
         self.problems: list[Problem] = []
         self._misspelt = False
+        self._over: When | None = None
 
     def say(self, what: str, kept: bool = True) -> None:
         """Note a problem of this entry."""
@@ -74,6 +76,13 @@ class Statement:
     def drop(self, what: str) -> None:
         """Note why nothing is made of this entry."""
         self.say(what, kept=False)
+
+    def facts(self) -> list[Fact]:
+        """The fact, if there is one; of a state that is over, also the "no" since."""
+        fact = self.fact()
+        if fact is None:
+            return []
+        return [fact] if self._over is None else over_since(fact, self._over)
 
     def fact(self) -> Fact | None:
         """The fact, or None where there is none: a problem says why, unless its answer was left blank."""
@@ -196,7 +205,7 @@ class Statement:
 
     def _fitting(self, kind: Kind, times: Times) -> Times:
         """The dates as the kind can have them; dates that contradict each other are left out."""
-        bounds = times.start is not None or times.end is not None
+        bounds = times.start is not None or (times.end is not None and kind.extent != STATE)
         if reversed_period(times):
             self.say("it ends before it begins: its dates are not used")
             return Times(recorded=times.recorded)
@@ -209,8 +218,8 @@ class Statement:
             last = times.end or (times.recorded if times.going else None)
             happened = spanning(start, last) if last else starting(start) if times.going else start
             return replace(times, on=happened, start=None, end=None)
-        if kind.extent == STATE and times.end is not None:
-            self.say(f"{kind.name} holds until a newer statement: `to` is not used; state its end as `value: no`")
+        if kind.extent == STATE and kind.value != NONE and times.end is not None:
+            self.say(f"{kind.name} holds until a newer statement: `to` is not used")
         return times
 
     # What it says -----------------------------------------------------------------------------------------
@@ -222,8 +231,25 @@ class Statement:
         times = self._times(status)
         if status == "refuted" or reading.value == frozenset({NO}):
             return self._negative(kind, times)
-        fact = self._positive(kind, status, self._fitting(kind, times))
+        placed = self._fitting(kind, times)
+        fact = self._positive(kind, status, placed)
+        if kind.extent == STATE and reading.lacks is None:
+            if self._unclear(kind, status, times, placed):
+                reading = Reading(None, NOT_STATED)
+            elif placed.end is not None:
+                self._over = placed.end
+            elif placed.going is False:
+                self._over = spanning(placed.on or placed.start or UNDATED, placed.recorded)
         return replace(fact, lacks=reading.lacks, shown=reading.shown)
+
+    def _unclear(self, kind: Kind, status: str, stated: Times, placed: Times) -> bool:
+        """Whether a state may be over or not: its end cannot be used, or it was done, as a pacemaker is put in."""
+        if stated.end is not None or self._text("active"):
+            return stated.end is not None and placed.end is None
+        if status != _DONE or kind.planned:
+            return False
+        self.say(f"status completed does not tell whether {kind.name} still holds: write `active`, yes or no")
+        return True
 
     def _answer(self, status: str) -> Reading:
         if status == _UNKNOWN:

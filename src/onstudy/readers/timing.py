@@ -1,15 +1,16 @@
 """When a fact was: what a source says of dates, brought to the start and end its kind has.
 
-A moment has a start only; a state starts when it was stated and holds until a newer statement; a period
-has both. What is not said is bounded by what is: nothing recorded happened after it was recorded.
+A moment has a start only; a state starts when it was stated and holds until a newer statement, such as the one that
+it is over; a period has both. What is not said is bounded by what is: nothing recorded happened after it was recorded.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from onstudy.readers.dates import over, spanning, starting, until
 from onstudy.record.catalogue import MOMENT, STATE, Kind
+from onstudy.record.patient import Fact
 from onstudy.values.calendar import UNDATED, When
 
 
@@ -52,6 +53,25 @@ def _period(times: Times, start: When) -> Placed:
     if times.on is not None:
         return Placed(start, start)
     return Placed(start, spanning(start, times.recorded) if times.going is False else starting(start))
+
+
+def over_since(fact: Fact, end: When) -> list[Fact]:
+    """The statements of a state that is over: that it was so, where that is surely the earlier one, and a "no" since.
+
+    An `end` of which no last day is known is one by the day asked about: nobody states what is still to come.
+    """
+    dated = end.span.high is not None
+    no = Fact(
+        id=f"{fact.id}:end",
+        kind=fact.kind,
+        end=end if dated else UNDATED,
+        negative=True,
+        recorded=fact.recorded if dated else None,
+        shown="no",
+        source=fact.source,
+        code_status=fact.code_status,
+    )
+    return [fact, no] if dated and over(end, fact.start) else [replace(no, id=fact.id)]
 
 
 def place_negative(times: Times) -> Placed:

@@ -205,6 +205,8 @@ class Kind:
     attested: bool = False
     suspected_counts: bool = False
     silence: str | None = None  # for components: the value where a composite lacks it; None is unknown
+    planned: bool = False  # it is planned or under way, and no longer so once it is done
+    lasts_at_most: int | None = None  # days after which a state that nobody ended is surely over
     supersedes: str = ""  # a newer record with the same value of this attribute ends the earlier one
     plausible: tuple[float, float] | None = None
     specimens: tuple[str, ...] = ()  # what it is measured in, of the value set specimen; empty: not said

@@ -26,6 +26,7 @@ from onstudy.record.catalogue import (
     RESERVED_FIELDS,
     SEX_FACTOR,
     SPECIMEN,
+    STATE,
     TOPICS,
     VALUE_TYPES,
     Attribute,
@@ -207,6 +208,11 @@ def _policies(kind: Kind, catalogue: Catalogue, where: str) -> Iterator[Problem]
     ):
         if is_set and kind.value != NONE:
             yield Problem("holds only for a kind whose value is none", f"{where}.{name}")
+    for name, is_set in (("planned", kind.planned), ("lasts_at_most", kind.lasts_at_most is not None)):
+        if is_set and (kind.extent != STATE or kind.value != NONE):
+            yield Problem("holds only for a state without a value", f"{where}.{name}")
+    if kind.lasts_at_most is not None and kind.lasts_at_most < 1:
+        yield Problem("is a number of days, at least 1", f"{where}.lasts_at_most")
     if kind.attested and kind.absence != NEVER:
         yield Problem("what a person must attest is never assumed", f"{where}.absence")
     if kind.supersedes and kind.supersedes not in kind.attributes:

@@ -210,6 +210,8 @@ def _kind(name: str, entry: Entry, systems: Mapping[str, str]) -> Kind:
         attested=entry.flag("attested"),
         suspected_counts=entry.flag("suspected_counts"),
         silence=entry.optional("silence"),
+        planned=entry.flag("planned"),
+        lasts_at_most=_days(entry, "lasts_at_most"),
         supersedes=entry.text("supersedes"),
         plausible=entry.pair("plausible"),
         specimens=entry.texts("specimens"),
@@ -219,6 +221,11 @@ def _kind(name: str, entry: Entry, systems: Mapping[str, str]) -> Kind:
         synonyms=entry.texts("synonyms"),
         note=entry.text("note"),
     )
+
+
+def _days(entry: Entry, name: str) -> int | None:
+    days = entry.number(name)
+    return None if days is None else int(days)
 
 
 def _attribute(name: str, entry: Entry) -> Attribute:

@@ -111,6 +111,8 @@ def _facets(kind: Kind, catalogue: Catalogue) -> Iterator[tuple[str, str]]:
     yield "Group of", _listed(k.name for k in catalogue if kind.name in k.parents)
     yield "Member of", _listed(kind.parents)
     yield "Time", _TIMES[kind.extent]
+    yield "Planned", "a procedure in preparation or in progress is it, one that is done is not" if kind.planned else ""
+    yield "Lasts", f"at most {kind.lasts_at_most} days; then it is as if not recorded" if kind.lasts_at_most else ""
     yield "No", _no(kind)
     yield "No record", "may be assumed absent until confirmed" if kind.assumable else "nothing is known"
     yield "Comes from", _source(kind)

@@ -8,15 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from onstudy.criteria import expr as e
-from onstudy.engines.vector import moments
-from onstudy.engines.vector.arrays import ALL_TRUE, FALSE, TRUE, Index, Mask, Truths, whole
+from onstudy.engines.vector import moments, relations
+from onstudy.engines.vector.arrays import ALL_TRUE, FALSE, TRUE, UNKNOWN, Index, Mask, Truths, any_at, whole
 from onstudy.engines.vector.denials import Denials
 from onstudy.engines.vector.frames import Frame, Records
 from onstudy.engines.vector.moments import Moments
 from onstudy.engines.vector.picking import outermost
 from onstudy.engines.vector.places import Places
 from onstudy.engines.vector.queries import Evaluator, examined, until_index
+from onstudy.engines.vector.subjects import Recorded
 from onstudy.record.catalogue import Kind
+from onstudy.values.calendar import Duration, Unit
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,6 +28,7 @@ class Statements:
     at: Index
     made: Truths
     says: Truths
+    lasts: Truths  # whether it may still hold, though nobody ended it
     when: Moments
     places: Places
     records: Records | None = None  # None: they say no
@@ -33,7 +36,13 @@ class Statements:
     def take(self, rows: Index) -> Statements:
         """Some of them."""
         return Statements(
-            self.at[rows], self.made[rows], self.says[rows], self.when.take(rows), self.places.take(rows), self.records
+            self.at[rows],
+            self.made[rows],
+            self.says[rows],
+            self.lasts[rows],
+            self.when.take(rows),
+            self.places.take(rows),
+            self.records,
         )
 
 
@@ -50,6 +59,9 @@ def newest(node: e.Any, kind: Kind, frame: Frame, ask: Evaluator) -> list[tuple[
     made = np.concatenate([part.made for part in sets])
     kept = outermost(made, moments.concat([part.when for part in sets], sizes), at, frame.rows, newest=True)
     kept &= made != FALSE
+    if kind.lasts_at_most is not None:  # what is surely over by itself is as if it were not recorded
+        standing = np.concatenate([part.lasts for part in sets]) != FALSE
+        kept &= any_at(frame.rows, at[kept & standing])[at]
     found = []
     for part, mine in zip(sets, np.split(kept, np.cumsum(sizes)[:-1]), strict=True):
         rows = np.flatnonzero(mine)
@@ -63,8 +75,16 @@ def _said(part: Records, node: e.Any, kind: Kind, ask: Evaluator) -> Statements:
     rows = part.frame.rows
     own = ~subjects.family.unspecified(subjects.places)
     made = whole(np.where(own, until_index(subjects.start, subjects.index), FALSE), rows)
-    says = examined(part, ALL_TRUE, node.records, kind, ask)
-    return Statements(part.at, made, says, subjects.start, subjects.places, part)
+    lasts = whole(_lasts(subjects, kind), rows)
+    says = examined(part, np.where(lasts == TRUE, TRUE, UNKNOWN), node.records, kind, ask)
+    return Statements(part.at, made, says, lasts, subjects.start, subjects.places, part)
+
+
+def _lasts(subjects: Recorded, kind: Kind) -> Truths:
+    """Whether a statement of a state may still hold: it may not once no such state lasts as long."""
+    if kind.lasts_at_most is None:
+        return ALL_TRUE
+    return relations.at_most(subjects.index, relations.moved(subjects.start, Duration(kind.lasts_at_most, Unit.DAYS)))
 
 
 def _denied(kind: Kind, frame: Frame) -> Statements | None:
@@ -78,7 +98,7 @@ def _denied(kind: Kind, frame: Frame) -> Statements | None:
     places, pair = negatives.take(rows), frame.to_pairs(at)
     when = Denials(places, frame.setting, pair).statement
     made = whole(until_index(when, frame.setting.index.take(pair)), len(at))
-    return Statements(at, made, np.full(len(at), FALSE), when, places)
+    return Statements(at, made, np.full(len(at), FALSE), np.full(len(at), TRUE), when, places)
 
 
 def sure(found: Sequence[tuple[Statements, Index]], rows: int) -> tuple[Mask, Mask]:

@@ -10,7 +10,7 @@ from onstudy.criteria import expr as e
 from onstudy.criteria.expr import Expr, TruthExpr, ValueExpr
 from onstudy.criteria.finding import Reason
 from onstudy.engines.vector import codes, numbers, relations
-from onstudy.engines.vector.arrays import UNKNOWN, Mask, Truths, any_at, joined, negated, whole
+from onstudy.engines.vector.arrays import TRUE, UNKNOWN, Mask, Truths, any_at, joined, negated, whole
 from onstudy.engines.vector.cases import Part
 from onstudy.engines.vector.causes import BITS, AskBook, Causes, ValueCauses, asked_of, because, none, pieces, union
 from onstudy.engines.vector.codes import Codes
@@ -189,9 +189,10 @@ class Whys:
         for part, rows in statements:
             own.append((part.at, part.places.kinds, pieces(part.places)))
             if part.records is not None:
-                nowhere = np.zeros(part.records.frame.rows, np.bool_)
-                says = any_at(len(nowhere), rows[part.says == UNKNOWN])
-                causes = of_record(part.records, node.records.where, kind, nowhere, says, self)
+                size = part.records.frame.rows
+                says = any_at(size, rows[part.says == UNKNOWN])
+                passing = any_at(size, rows[part.lasts != TRUE])
+                causes = of_record(part.records, node.records.where, kind, passing, says, self)
                 parts.append(causes.take(rows).onto(part.at, frame.rows))
         asked = union(parts, frame.rows)
         reasons = asked.reasons | _bits(some & ~certain, Reason.IMPRECISE_DATE)
