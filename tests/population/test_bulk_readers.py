@@ -278,3 +278,71 @@ def test_what_is_said_of_a_person_twice(tmp_path: Path) -> None:
     told = [problem.what.partition(" is not recorded")[0] for patient in expected for problem in patient.problems]
     assert sorted(told) == ["the date of birth", "the sex", "the sex", "the sex"]
     check(stored(tmp_path / "store"), expected)
+
+
+def test_states_that_are_over_and_plans(tmp_path: Path) -> None:
+    """Every way to state the end of a state, with dates that lie to each other in every way."""
+    resources: list[Resource] = []
+    for number in range(48):
+        subject = {"subject": {"reference": f"Patient/p{number}"}}
+        days = [f"20{15 + (number * step) % 5}-0{1 + (number * step) % 9}-03" for step in (1, 2, 3, 5)]
+        days = [day[: (4, 7, 10)[(number + place) % 3]] for place, day in enumerate(days)]
+        over = {"coding": [{"system": CLINICAL, "code": ("resolved", "inactive", "active")[number % 3]}]}
+        resources += [
+            {"resourceType": "Patient", "id": f"p{number}", "birthDate": "1990-01-01"},
+            {
+                "resourceType": "Condition",
+                "id": f"c{number}",
+                "code": own("pacemaker"),
+                "clinicalStatus": over,
+                **({"onsetDateTime": days[0]} if number % 2 else {}),
+                **({"recordedDate": days[1]} if number % 4 < 2 else {}),
+                **({"abatementDateTime": days[2]} if number % 5 == 0 else {}),
+                **({"meta": {"lastUpdated": f"{days[3][:4]}-05-03T10:00:00Z"}} if number % 8 < 4 else {}),
+                **subject,
+            },
+            {
+                "resourceType": "Procedure",
+                "id": f"r{number}",
+                "code": own("testicular_radiotherapy"),
+                "status": ("preparation", "in-progress", "completed", "stopped")[number % 4],
+                "performedPeriod": {"start": days[0], "end": days[1]},
+                **subject,
+            },
+            {
+                "resourceType": "Condition",
+                "id": f"g{number}",
+                "code": own("gvhd"),
+                "onsetDateTime": "2014-05-01",
+                "clinicalStatus": {"coding": [{"system": CLINICAL, "code": "active"}]},
+                **({"recordedDate": days[1]} if number % 3 else {}),
+                **subject,
+            },
+            {
+                "resourceType": "Condition",
+                "id": f"n{number}",
+                "code": own("gvhd"),
+                "recordedDate": "2017-02-03",
+                "verificationStatus": {"coding": [{"system": VERIFIED, "code": "refuted"}]},
+                **subject,
+            },
+        ]
+    built(spread(resources, tmp_path / "export", 2), tmp_path / "store")
+    expected = list(read_patients("all.ndjson", ndjson(resources)))
+    found = [fact for patient in expected for fact in patient.facts]
+    states = [fact for fact in found if fact.kind == "pacemaker"]
+    assert {fact.negative for fact in states} == {True, False}
+    assert {len([one for one in patient.facts if one.kind == "pacemaker"]) for patient in expected} == {1, 2}
+    assert {(fact.ongoing, fact.opened is None) for fact in found if fact.kind == "gvhd" and not fact.negative} == {
+        (True, True), (False, False),
+    }  # fmt: skip
+    check(stored(tmp_path / "store"), expected)
+
+
+def own(kind: str) -> Resource:
+    """A concept of the project's own code for a kind."""
+    return {"coding": [{"system": "https://onstudy.dev/codes", "code": kind}]}
+
+
+CLINICAL = "http://terminology.hl7.org/CodeSystem/condition-clinical"
+VERIFIED = "http://terminology.hl7.org/CodeSystem/condition-ver-status"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from tests.readers.build import (
     ICD,
@@ -48,6 +50,32 @@ def test_procedures() -> None:
     assert radiation.attributes == {"agent": radiation.attributes["agent"], "intent": frozenset({"ALL"})}
     assert shown(radiation) == ("2025-01-01", "2025-01-20", False)
     assert said(patient).count("nothing was done") == 2
+
+
+@pytest.mark.parametrize(
+    ("status", "more", "start"),
+    [
+        ("preparation", {}, "date unknown"),
+        ("preparation", {"performedDateTime": "2026-04-01"}, "date unknown"),
+        ("in-progress", {"performedPeriod": {"start": "2026-03-10"}}, "2026-03-10"),
+        ("in-progress", {"performedPeriod": {"start": "2026-03-10", "end": "2026-03-30"}}, "2026-03-10"),
+        ("completed", {"performedDateTime": "2020-01-01"}, None),
+        ("stopped", {"performedPeriod": {"start": "2020-01-01", "end": "2020-02-01"}}, None),
+        ("not-done", {"performedDateTime": "2020-01-01"}, None),
+    ],
+)
+def test_what_is_planned_or_under_way(status: str, more: dict[str, Any], start: str | None) -> None:
+    patient = bundle(resource("Procedure", status=status, code=concept(OWN, "testicular_radiotherapy"), **more))
+    assert [show(fact.start) for fact in of(patient, "testicular_radiotherapy")] == ([] if start is None else [start])
+    assert bool(said(patient)) == (start is None)
+
+
+def test_a_pacemaker_that_was_put_in_is_there() -> None:
+    code = concept(OWN, "pacemaker")
+    patient = bundle(resource("Procedure", status="completed", code=code, performedDateTime="2016-06-02"))
+    assert show(only(patient, "pacemaker").start) == "2016-06-02"
+    awaited = bundle(resource("Procedure", status="preparation", code=code, performedDateTime="2026-04-02"))
+    assert of(awaited, "pacemaker") == []
 
 
 def test_samples_that_were_sent() -> None:

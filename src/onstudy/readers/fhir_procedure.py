@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from onstudy.readers.dates import spanning
@@ -36,9 +37,7 @@ def read_procedure(chart: Chart, entry: Entry) -> list[Fact]:
     status = text(entry.resource, "status")
     if status in _NOT_DONE:
         return chart.drop(entry, f"its status is {status}: nothing was done")
-    if status in _PLANNED:
-        return chart.drop(entry, "it is in preparation: nothing was done yet")
-    if status not in _GOING:
+    if status not in _GOING and status not in _PLANNED:
         chart.say(entry, "has a status that is not known: its end is taken as not known")
     concept = obj(entry.resource, "code")
     times = chart.timing(entry, "performed")
@@ -47,14 +46,30 @@ def read_procedure(chart: Chart, entry: Entry) -> list[Fact]:
         chart.say(entry, "it ends before it begins: its dates are not used")
         times = Times(going=times.going, recorded=times.recorded)
     found = exposures(chart, entry, concept).meanings
+    if status in _PLANNED:
+        return _plans(chart, entry, found, times)
     if not found:
         return chart.unmapped(entry, concept, times)
-    return named([_done(chart, entry, meaning, times) for meaning in found])
+    still = [meaning for meaning in found if not (meaning.kind.planned and times.going is False)]
+    if not still:
+        return chart.drop(entry, "it is over: planned or under way it is no more")
+    return named([_done(chart, entry, meaning, times) for meaning in still])
+
+
+def _plans(chart: Chart, entry: Entry, found: Sequence[Meaning], times: Times) -> list[Fact]:
+    """What is planned: of the kinds that say so it is one, on the day that was recorded, not the day it is to be."""
+    plans = [meaning for meaning in found if meaning.kind.planned]
+    if not plans:
+        return chart.drop(entry, "it is in preparation: nothing was done yet")
+    said = Times(on=times.recorded, recorded=times.recorded)
+    return named([_done(chart, entry, meaning, said) for meaning in plans])
 
 
 def _done(chart: Chart, entry: Entry, meaning: Meaning, times: Times) -> Fact:
     if meaning.kind.extent in (MOMENT, STATE) and times.on is None and (times.start or times.end):
-        times = replace(times, on=spanning(times.start or UNDATED, times.end), start=None, end=None)
+        begun = times.start or UNDATED
+        first = begun if meaning.kind.planned else spanning(begun, times.end)  # what is under way has begun
+        times = replace(times, on=first, start=None, end=None)
     known = chart.catalogue.attributes(meaning.kind.name)
     attributes = intent(chart, entry) if "intent" in known else {}
     fact = chart.positive(entry, meaning, times, attributes)
