@@ -112,6 +112,22 @@ def test_what_is_over_may_have_ended_until_its_status_was_set(status: str, more:
     assert (ended, ongoing) == (end, False)
 
 
+@pytest.mark.parametrize(
+    ("more", "ongoing"),
+    [
+        ({}, False),
+        ({"onsetDateTime": "2015"}, True),
+        ({"recordedDate": "2026-03-01"}, True),
+        ({"meta": {"lastUpdated": "2026-03-01"}}, True),
+        ({"extension": [{"url": "https://onstudy.dev/fhir/ongoing", "valueBoolean": True}]}, True),
+    ],
+)
+def test_an_active_entry_without_any_date_may_be_of_any_time(more: Json, ongoing: bool) -> None:
+    angina = only(bundle(condition(concept(SNOMED, "194828000"), clinicalStatus=ACTIVE, **more)), "angina")
+    assert (angina.ongoing, angina.certain) == (ongoing, True)
+    assert ongoing or (not angina.start.known and (angina.end is None or not angina.end.known))
+
+
 def test_a_state_may_have_lasted_until_its_status_was_set() -> None:
     patient = bundle(
         condition(

@@ -11,9 +11,9 @@ from dataclasses import replace
 from onstudy.readers.dates import spanning, until
 from onstudy.readers.fhir_chart import Chart, named, valued
 from onstudy.readers.fhir_entries import Entry
-from onstudy.readers.fhir_json import codings, obj, status_code, text
+from onstudy.readers.fhir_json import codings, extension, flag, obj, status_code, text
 from onstudy.readers.fhir_meaning import Meaning
-from onstudy.readers.fhir_own import CONDITION_CLINICAL, CONDITION_VERIFICATION
+from onstudy.readers.fhir_own import CONDITION_CLINICAL, CONDITION_VERIFICATION, ONGOING
 from onstudy.readers.timing import Times, over_since, reversed_period
 from onstudy.record.catalogue import NONE, STATE, Kind
 from onstudy.record.patient import Fact
@@ -58,7 +58,17 @@ def _times(chart: Chart, entry: Entry) -> Times:
     if reversed_period(times):
         chart.say(entry, "it ends before it begins: its dates are not used")
         times = Times(going=going, recorded=times.recorded)
-    return replace(times, end=_unstated_end(chart, entry, times)) if going is False and times.end is None else times
+    if going is False and times.end is None:
+        return replace(times, end=_unstated_end(chart, entry, times))
+    if going and times == Times(going=True) and not _dated(chart, entry):
+        return Times()
+    return times
+
+
+def _dated(chart: Chart, entry: Entry) -> bool:
+    """Whether anything tells when an entry that states no date was active: its last change, or that it goes on now."""
+    stated = flag(extension(entry.resource, ONGOING), "valueBoolean") is True
+    return stated or chart.date(entry, obj(entry.resource, "meta"), "lastUpdated") is not None
 
 
 def _unstated_end(chart: Chart, entry: Entry, times: Times) -> When:

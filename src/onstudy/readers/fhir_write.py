@@ -248,6 +248,8 @@ class _Writer:
         ended = fact.end is not None and not unsaid_end(fact.start, fact.end)
         if kind.extent == PERIOD and (fact.ongoing or ended):
             resource["clinicalStatus"] = _concept(CONDITION_CLINICAL, "active" if fact.ongoing else "resolved")
+        if fact.ongoing and not fact.start.known and fact.recorded is None:
+            self.extensions.append({"url": ONGOING, "valueBoolean": True})
         resource["verificationStatus"] = _concept(CONDITION_VERIFICATION, verified)
         resource["code"] = self.code()
         resource["subject"] = self.subject
