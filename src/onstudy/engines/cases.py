@@ -13,6 +13,7 @@ from onstudy.engines.records import Records
 from onstudy.engines.view import Anchors, Subject
 from onstudy.record.catalogue import DATE
 from onstudy.record.patient import Fact, Value
+from onstudy.record.unusable import unusable
 from onstudy.values import interval as iv
 from onstudy.values.calendar import DAY, When, age
 from onstudy.values.interval import ANYTHING, Interval, hull, point
@@ -131,7 +132,9 @@ class Cases:
                 return Case(frozenset({silent}), fact)
             return self._not_stated(fact, name, subject)
         value = self.view.attribute(subject, name)
-        if value is None and not subject.unseen and name not in fact.attributes:
+        if isinstance(value, When) and unusable(fact, name, self.catalogue):
+            value = None
+        elif value is None and not subject.unseen and name not in fact.attributes:
             value = self._not_yet(fact, name)
         return self._not_stated(fact, name, subject) if value is None else Case(value, fact)
 

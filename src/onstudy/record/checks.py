@@ -8,6 +8,7 @@ from onstudy.errors import Problem
 from onstudy.record.catalogue import Catalogue
 from onstudy.record.derived import CONFLICT, IMPRECISE_DATE
 from onstudy.record.patient import Fact
+from onstudy.record.unusable import before_itself, over_and_going_on
 from onstudy.values.calendar import UNDATED, When
 from onstudy.values.interval import Interval, Op, compare, point, subtract
 from onstudy.values.truth import FALSE, TRUE
@@ -116,21 +117,15 @@ def _menses(facts: Sequence[Fact]) -> Iterator[tuple[str, str]]:
 
 
 def _before_itself(facts: Sequence[Fact], catalogue: Catalogue) -> Iterator[tuple[str, str]]:
-    """A date stated of a record (free of the disease since) that certainly lies before the record begins, or that rules
-    out that it still goes on.
-    """
+    """A date stated of a record (free of the disease since) that cannot be: `record/unusable.py`."""
     for fact in facts:
-        for name, value in fact.attributes.items():
-            if not isinstance(value, When):
-                continue
-            if compare(Op.LT, value.days, fact.start.days) is TRUE:
-                yield f"{name} lies before the start of the {fact.kind} itself: check both", fact.source
-            entry = catalogue.attribute(fact.kind, name)
-            if fact.ongoing and entry is not None and entry.rules_out:
-                yield (
-                    f"the {fact.kind} is recorded as going on, and {name} says that it is over: check both",
-                    fact.source,
-                )
+        for name in fact.attributes:
+            if before_itself(fact, name):
+                what = f"{name} lies before the start of the {fact.kind} itself: it is not used, check both"
+                yield what, fact.source
+            if over_and_going_on(fact, name, catalogue):
+                what = f"the {fact.kind} is recorded as going on, and {name} says that it is over: it is not used"
+                yield f"{what}, check both", fact.source
 
 
 def _before_birth(facts: Sequence[Fact], born: When) -> Iterator[tuple[str, str]]:

@@ -7,9 +7,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from onstudy.errors import OnstudyError, Problem, nearest
+from onstudy.readers.timing import unsaid_end
 from onstudy.record.assemble import SEX, make_patient
 from onstudy.record.catalogue import STATE, Catalogue
+from onstudy.record.checks import check
 from onstudy.record.patient import Fact, Patient, Value
+from onstudy.record.unusable import before_itself
 from onstudy.screening.prepare import without_sex
 from onstudy.values.calendar import When
 from onstudy.values.interval import Op, compare
@@ -33,7 +36,8 @@ def with_added(patient: Patient, more: Patient, source: str, catalogue: Catalogu
     if not any(fact.kind == SEX for fact in own):
         sex = sex or _sex_of(more)
     known = {fact.id: fact for fact in own if not fact.computed}
-    problems = [*patient.problems, *more.problems]
+    found_again = set(check(patient.facts, catalogue, patient.born))
+    problems = [*[one for one in patient.problems if one not in found_again], *more.problems]
     added: list[Fact] = []
     for given in more.facts:
         if given.computed or given.kind == SEX:
@@ -101,10 +105,11 @@ def _completed(before: Fact, more: Fact) -> Fact:
         return replace(more, start=begun, source=source) if _undecided(before) else before
     affirmed = more.shown == "yes"
     unset = before.value is None and more.value is not None
-    ends = more.end is not None and (before.end is None or before.ongoing or _narrows(more.end, before.end))
-    return replace(
+    said = None if unsaid_end(more.start, more.end) else more.end
+    ends = said is not None and (before.end is None or before.ongoing or _narrows(said, before.end))
+    whole = replace(
         before,
-        attributes={**more.attributes, **{name: _filled(v, more, name) for name, v in before.attributes.items()}},
+        attributes={**more.attributes, **{name: _filled(before, more, name) for name in before.attributes}},
         value=more.value if unset else before.value,
         lacks=None if unset or affirmed or more.parts else before.lacks,
         certain=before.certain or affirmed,
@@ -112,19 +117,21 @@ def _completed(before: Fact, more: Fact) -> Fact:
         uln=before.uln if before.uln is not None else more.uln,
         lln=before.lln if before.lln is not None else more.lln,
         start=more.start if _narrows(more.start, before.start) else before.start,
-        end=more.end if ends else before.end,
+        end=said if ends else before.end,
         ongoing=before.ongoing and not ends,
-        source=source,
     )
+    return before if whole == before else replace(whole, source=source)
 
 
 def _undecided(fact: Fact) -> bool:
     return not fact.negative and (not fact.certain or fact.lacks is not None)
 
 
-def _filled(stated: Value, more: Fact, name: str) -> Value:
-    """A detail as it was stated, or the narrower or first statement of it."""
-    new = more.attributes.get(name)
+def _filled(before: Fact, more: Fact, name: str) -> Value:
+    """A detail as it was stated, or the narrower or first statement of it; what cannot be was none."""
+    stated, new = before.attributes[name], more.attributes.get(name)
+    if before_itself(before, name) and new is not None:
+        return new
     narrower = isinstance(stated, frozenset) and isinstance(new, frozenset) and new < stated
     return new if stated is None or narrower else stated
 
@@ -153,6 +160,7 @@ def _contradictions(before: Fact, more: Fact) -> Iterator[Problem]:
             "lln": (before.lln, more.lln),
             **{name: (before.attributes.get(name), value) for name, value in more.attributes.items()},
         }
+        pairs = {name: pair for name, pair in pairs.items() if not before_itself(before, name)}
         differing = [name for name, (old, new) in pairs.items() if _apart(old, new)]
         if more.start.known and compare(Op.EQ, more.start.days, before.start.days) is not TRUE:
             differing += [] if _narrows(more.start, before.start) or _narrows(before.start, more.start) else ["date"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from onstudy.criteria import expr as e
-from onstudy.criteria.finding import Finding, Reason
+from onstudy.criteria.finding import Ask, Finding, Reason
 from onstudy.language.unparse import plain, unparse
 from onstudy.record.catalogue import Catalogue
 from onstudy.record.patient import Fact
@@ -151,13 +151,29 @@ def _led(finding: Finding, said: list[str], catalogue: Catalogue) -> str:
     known = ", or ".join(dict.fromkeys(said))
     if finding.truth is not UNKNOWN:
         return known or in_words(unparse(finding.expr)) + (": not recorded" if finding.truth is FALSE else "")
-    why = phrases(finding.reasons, details=_details(finding))
+    why = phrases(finding.reasons, details=_details(finding), wrong=_unused(finding))
     return f"{known} - {why}" if known else f"{_asked_label(finding, catalogue)}: {why}"
 
 
 def _details(finding: Finding) -> list[str]:
     """The names of the details that are not stated."""
-    return list(dict.fromkeys(ask.field for ask in finding.asks if ask.reason is Reason.NOT_STATED and ask.field))
+    unstated = (ask for ask in finding.asks if ask.reason is Reason.NOT_STATED and ask.field)
+    return list(dict.fromkeys(ask.field for ask in unstated if not _date_of(ask, finding)))
+
+
+def _unused(finding: Finding) -> list[str]:
+    """The dates that are stated and not used."""
+    asks = (ask for ask in finding.asks if ask.reason is Reason.NOT_STATED)
+    dated = [(ask.field.replace("_", " "), _date_of(ask, finding)) for ask in asks]
+    return list(dict.fromkeys(f"{name} {said}" for name, said in dated if said))
+
+
+def _date_of(ask: Ask, finding: Finding) -> str:
+    """The date that is stated of the record asked about, under the name that is asked for; "" where there is none."""
+    facts = [*(part.about for part in finding.parts), *finding.evidence]
+    fact = next((fact for fact in facts if fact is not None and fact.id == ask.about), None)
+    stated = fact.attributes.get(ask.field) if fact is not None else None
+    return show(stated) if isinstance(stated, When) else ""
 
 
 def _asked_label(finding: Finding, catalogue: Catalogue) -> str:
@@ -224,7 +240,7 @@ def _made_so(part: Finding | None, catalogue: Catalogue) -> str:
 def _unknown(finding: Finding, listed: str, others: bool) -> str:
     """Why it is unknown, with the records that may be meant; then whether there may be others."""
     of_those = finding.reasons - {Reason.NO_RECORD} if others else finding.reasons
-    why = phrases(of_those, details=_details(finding))
+    why = phrases(of_those, details=_details(finding), wrong=_unused(finding))
     said = [why + (f" ({listed})" if listed else "")] if of_those else []
     return ", ".join([*said, NOTHING_ELSE] if of_those != finding.reasons else said)
 

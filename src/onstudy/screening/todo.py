@@ -22,6 +22,7 @@ from onstudy.record.catalogue import (
 )
 from onstudy.record.formula import parse_formula
 from onstudy.record.patient import Fact
+from onstudy.record.unusable import before_itself, over_and_going_on
 from onstudy.screening.missing import Question, others_on_record
 from onstudy.screening.screen import CohortResult, Opening, Screening
 from onstudy.screening.unread import sentence
@@ -204,6 +205,11 @@ class _Blank:
             attribute, stated = self.catalogue.attribute(fact.kind, name), fact.attributes.get(name)
             if name in ("start", "end"):
                 yield f"{_date_key(kind, name)}:  # YYYY-MM-DD, with Thh:mm where hours matter"
+            elif attribute is not None and over_and_going_on(fact, name, self.catalogue):
+                yield f"{_date_key(kind, 'end')}:  # YYYY-MM-DD, the last day, if it is over"
+            elif attribute is not None and before_itself(fact, name):
+                wrong = "the one on record lies before the record itself"
+                yield f"{name}:  # {_choices(attribute, self.catalogue)}; {wrong}"
             elif attribute is not None and (stated is None or (isinstance(stated, frozenset) and len(stated) > 1)):
                 yield f"{name}:  # {_choices(attribute, self.catalogue)}"
             elif name in kind.components:

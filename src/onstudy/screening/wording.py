@@ -36,15 +36,19 @@ _NAMING = ("agent", "type", "term")  # attributes that say which record it is, s
 _TIMELESS = ("sex", "born")  # said of a person once; the day adds nothing
 
 
-def phrases(reasons: Iterable[Reason], others: bool = False, details: Iterable[str] = ()) -> str:
+def phrases(
+    reasons: Iterable[Reason], others: bool = False, details: Iterable[str] = (), wrong: Iterable[str] = ()
+) -> str:
     """The causes of an unknown, for people; `others`: records of the kind are there, and do not settle it;
-    `details`: the names of what is not stated.
+    `details`: the names of what is not stated; `wrong`: what is stated and is not used, since it cannot be.
     """
     said = dict(PHRASES)
     if others:
         said[Reason.NO_RECORD] = NOTHING_ELSE
-    if named := " and ".join(name.replace("_", " ") for name in details):
-        said[Reason.NOT_STATED] = f"{named} not stated"
+    named = " and ".join(name.replace("_", " ") for name in details)
+    unused = [f"{what} cannot be" for what in wrong]
+    if named or unused:
+        said[Reason.NOT_STATED] = ", ".join([*([f"{named} not stated"] if named else []), *unused])
     return ", ".join(said[reason] for reason in sorted(reasons))
 
 

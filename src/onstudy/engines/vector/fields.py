@@ -142,6 +142,8 @@ def attribute(subjects: Recorded, name: str, base: str) -> Values:
     """An attribute as recorded, or what silence means; at last what the negatives of it leave."""
     places, catalogue = subjects.places, subjects.family.catalogue
     values = slot(places, f"a.{name}", base)
+    if isinstance(values, Moments) and (wrong := unusable(subjects, name, values)).any():
+        values = values.without(wrong)
     silent = unsaid(places, f"a.{name}")
     if not silent.any():
         return values
@@ -155,6 +157,19 @@ def attribute(subjects: Recorded, name: str, base: str) -> Values:
     if isinstance(values, Moments):
         values = _with_not_yet(values, subjects, name, silent)
     return values
+
+
+def unusable(subjects: Recorded, name: str, values: Moments) -> Mask:
+    """Dates that cannot be: surely before the record itself, or that it is over of what still goes on."""
+    places = subjects.places
+    if not values.known.any():
+        return np.zeros(1, np.bool_)
+    wrong = values.last < subjects.start.first
+    catalogue = subjects.family.catalogue
+    over = [kind for kind in places.kinds if (entry := catalogue.attribute(kind, name)) and entry.rules_out]
+    if over and places.has("ongoing"):
+        wrong = wrong | (places.get("ongoing") & places.among(over))
+    return whole(values.known & wrong, len(places))
 
 
 def _with_not_yet(values: Moments, subjects: Recorded, name: str, silent: Mask) -> Moments:

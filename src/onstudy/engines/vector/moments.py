@@ -93,6 +93,10 @@ class Moments:
         """Where there is a moment (one entry where all are)."""
         return np.array([True]) if self.stated is None else self.stated
 
+    def without(self, rows: Mask) -> Moments:
+        """The same with nothing stated in some rows."""
+        return Moments(self.first, self.last, self._spans, self.offset, self.known & ~rows)
+
     def take(self, rows: Array) -> Moments:
         """Some of them; one that stands for all still does."""
         if len(self) == 1:

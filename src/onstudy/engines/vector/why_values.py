@@ -28,6 +28,7 @@ from onstudy.engines.vector.causes import (
 )
 from onstudy.engines.vector.extremes import ranges_of
 from onstudy.engines.vector.frames import Frame
+from onstudy.engines.vector.moments import Moments
 from onstudy.engines.vector.numbers import Numbers
 from onstudy.engines.vector.picking import Picked
 from onstudy.engines.vector.places import Places
@@ -167,7 +168,10 @@ def _of_value(places: Places, rows: int, missing: Mask, why: Explainer) -> Cause
 
 def _of_attribute(subjects: Recorded, rows: int, name: str, kind: e.Type, why: Explainer) -> Causes:
     values = fields.read(subjects, name, kind).values
-    missing = whole(~fields.stated(values) & fields.valueless(subjects.places, f"a.{name}"), rows)
+    nothing = fields.valueless(subjects.places, f"a.{name}")
+    if isinstance(values, Moments):
+        nothing = nothing | fields.unusable(subjects, name, subjects.places.moment(f"a.{name}.at"))
+    missing = whole(~fields.stated(values) & nothing, rows)
     return _not_stated(subjects.places, missing, why)
 
 
