@@ -66,3 +66,53 @@ def test_left_blank_the_file_changes_nothing() -> None:
     again = asked(put_back(record, todo_file(first)))
     assert row(again).status == row(first).status == "unknown"
     assert again.problems == first.problems
+
+
+# A state that rules a date out -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [
+        ({"state": "active"}, "not_met"),
+        ({"state": "partial_remission", "recorded": "2024-03-17"}, "not_met"),
+        ({"state": "active", "recorded": "2024-03-16"}, "unknown"),  # two years have passed since
+        ({"state": "complete_remission"}, "unknown"),  # since when is asked next
+    ],
+)
+def test_a_state_of_long_ago_is_asked_as_it_is_now_and_the_answer_counts(answer: dict[str, str], status: str) -> None:
+    """Nobody is asked for the day since which a cancer is gone that was active when it was last seen."""
+    record = changed("S1-27-active-then")
+    first = asked(record)
+    assert row(first).status == "unknown" and SINCE not in todo_file(first)
+    again = asked(filled_in(first, record, {"other_malignancy": answer}))
+    assert row(again).status == status
+    assert again.problems == first.problems
+    if "complete_remission" in answer.values():
+        assert SINCE in todo_file(again)
+
+
+@pytest.mark.parametrize(
+    ("entry", "status", "problem"),
+    [
+        ("state: active", "unknown", "answer with `recorded`"),
+        ("state: complete_remission, recorded: 2020-01-01", "unknown", "with another state"),
+        ("to: ongoing", "unknown", "with another end"),
+    ],
+)
+def test_an_answer_that_changes_nothing_is_said(entry: str, status: str, problem: str) -> None:
+    record = changed("S1-27-active-then")
+    (cancer,) = [fact for fact in record.facts if fact.kind == "other_malignancy"]
+    text = f"patient: {record.id}\nfacts: [{{kind: other_malignancy, id: '{cancer.id}', {entry}}}]\n"
+    again = asked(put_back(record, text))
+    assert row(again).status == status
+    assert [one.what for one in again.problems if problem in one.what]
+
+
+def test_that_it_still_goes_on_can_be_answered() -> None:
+    """Of a period of which no end is recorded."""
+    record = changed("S1-27-since-unsaid", ["other_malignancy"], [{"kind": "other_malignancy", "from": "2020"}])
+    (cancer,) = [fact for fact in record.facts if fact.kind == "other_malignancy"]
+    text = f"patient: {record.id}\nfacts: [{{kind: other_malignancy, id: '{cancer.id}', to: ongoing}}]\n"
+    (fact,) = [fact for fact in put_back(record, text).facts if fact.kind == "other_malignancy"]
+    assert fact.ongoing and fact.end is None

@@ -135,19 +135,39 @@ class Cases:
         if isinstance(value, When) and unusable(fact, name, self.catalogue):
             value = None
         elif value is None and not subject.unseen and name not in fact.attributes:
-            value = self._not_yet(fact, name)
+            not_yet = self._not_yet(fact, name)
+            if not_yet is not None:
+                return not_yet
         return self._not_stated(fact, name, subject) if value is None else Case(value, fact)
 
-    def _not_yet(self, fact: Fact, name: str) -> When | None:
-        """A date that something else stated of the record rules out: it lies after the day for which that is known."""
+    def _not_yet(self, fact: Fact, name: str) -> Case | None:
+        """A date that something else stated of the record rules out: it lies after the day for which that is known.
+
+        Where that does not settle it, what is asked is the other statement, as it is today.
+        """
         entry = self.catalogue.attribute(fact.kind, name)
         if entry is None or entry.type != DATE or not entry.rules_out:
             return None
-        if not any(fact.attributes.get(other) == code for other, code in entry.ruled_out_by):
+        stated = next((other for other, code in entry.ruled_out_by if fact.attributes.get(other) == code), None)
+        first = None if stated is None else self._stated_for(fact)
+        if stated is None or first is None:
             return None
-        recorded = fact.recorded if fact.recorded is not None and fact.recorded.known else fact.start
-        first = (self.records.end_of(fact) if fact.ongoing else recorded).days.low
-        return None if first is None else When(Interval(int(first) * DAY, None))
+        ask = Ask(fact.kind, AskClass.MISSING, Reason.IMPRECISE_DATE, stated, fact.id)
+        return Case(When(Interval(int(first) * DAY, None)), fact, NONE, (ask,))
+
+    def _stated_for(self, fact: Fact) -> float | None:
+        """The first day for which a present state may be meant: that on which it was recorded; where that is not said
+        the index date, unless the record was over by then.
+        """
+        end, start = self.records.end_of(fact).days, fact.start.days
+        if fact.ongoing:
+            return end.low
+        if fact.recorded is not None and fact.recorded.known:
+            return fact.recorded.days.low
+        over = end.high is not None and end.high < self.records.index
+        if over and end.low is not None and start.high is not None and end.low > start.high:
+            return start.low
+        return max(self.records.index, start.low if start.low is not None else self.records.index)
 
     def _value_case(self, fact: Fact, about: Fact) -> Case:
         if fact.value is not None:

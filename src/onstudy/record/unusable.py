@@ -1,4 +1,4 @@
-"""Dates stated of a record that cannot be: surely before it begins, or of its being over while it still goes on."""
+"""Dates a record cannot have: before it begins, its end while it still goes on, one that a present state rules out."""
 
 from __future__ import annotations
 
@@ -27,3 +27,9 @@ def over_and_going_on(fact: Fact, name: str, catalogue: Catalogue) -> bool:
 def unusable(fact: Fact, name: str, catalogue: Catalogue) -> bool:
     """Whether a date is stated that cannot be: it is kept and shown, and decides nothing."""
     return before_itself(fact, name) or over_and_going_on(fact, name, catalogue)
+
+
+def present_states(kind: str, catalogue: Catalogue) -> frozenset[str]:
+    """The attributes of a kind that say how it is on the day they are stated for, and so rule out a date."""
+    entries = catalogue.attributes(kind).values()
+    return frozenset(other for entry in entries if entry.type == DATE for other, _ in entry.ruled_out_by)

@@ -12,7 +12,7 @@ from onstudy.record.assemble import SEX, make_patient
 from onstudy.record.catalogue import STATE, Catalogue
 from onstudy.record.checks import check
 from onstudy.record.patient import Fact, Patient, Value
-from onstudy.record.unusable import before_itself
+from onstudy.record.unusable import before_itself, present_states
 from onstudy.screening.prepare import without_sex
 from onstudy.values.calendar import When
 from onstudy.values.interval import Op, compare
@@ -45,8 +45,9 @@ def with_added(patient: Patient, more: Patient, source: str, catalogue: Catalogu
         fact = given if given.id in known else _told_apart(given)
         before = known.get(fact.id)
         if before is not None and before.kind == fact.kind:
-            known[fact.id] = _completed(before, fact)
-            problems += _contradictions(before, fact)
+            now = _now(before, fact, catalogue)
+            problems += _contradictions(now, fact, catalogue)
+            known[fact.id] = _completed(now, fact)
             continue
         problems += _lost(given, known)
         fact = fact if before is None else replace(fact, id=f"{source} {fact.id}")
@@ -94,6 +95,23 @@ def _lost(given: Fact, known: Mapping[str, Fact]) -> Iterator[Problem]:
 # What completes a fact -----------------------------------------------------------------------------------
 
 
+def _now(before: Fact, more: Fact, catalogue: Catalogue) -> Fact:
+    """A fact without the states that an answer of a later day states anew: they are those of that day."""
+    states = [] if more.negative else _states(more, catalogue)
+    if not states or before.recorded is None or more.recorded is None:
+        return before
+    if compare(Op.GT, more.recorded.days, before.recorded.days) is not TRUE:
+        return before
+    kept = {name: value for name, value in before.attributes.items() if name not in states}
+    return replace(before, attributes=kept, recorded=more.recorded)
+
+
+def _states(more: Fact, catalogue: Catalogue) -> list[str]:
+    """The states of its day that an answer states."""
+    states = present_states(more.kind, catalogue)
+    return [name for name, value in more.attributes.items() if value is not None and name in states]
+
+
 def _completed(before: Fact, more: Fact) -> Fact:
     """A fact with what was not stated of it filled in; what is stated stays.
 
@@ -107,6 +125,7 @@ def _completed(before: Fact, more: Fact) -> Fact:
     unset = before.value is None and more.value is not None
     said = None if unsaid_end(more.start, more.end) else more.end
     ends = said is not None and (before.end is None or before.ongoing or _narrows(said, before.end))
+    goes_on = before.ongoing or _goes_on(before, more)
     whole = replace(
         before,
         attributes={**more.attributes, **{name: _filled(before, more, name) for name in before.attributes}},
@@ -117,10 +136,15 @@ def _completed(before: Fact, more: Fact) -> Fact:
         uln=before.uln if before.uln is not None else more.uln,
         lln=before.lln if before.lln is not None else more.lln,
         start=more.start if _narrows(more.start, before.start) else before.start,
-        end=said if ends else before.end,
-        ongoing=before.ongoing and not ends,
+        end=said if ends else None if goes_on else before.end,
+        ongoing=goes_on and not ends,
     )
     return before if whole == before else replace(whole, source=source)
+
+
+def _goes_on(before: Fact, more: Fact) -> bool:
+    """Whether it is answered that it still goes on, where nothing was said of an end."""
+    return more.ongoing and not before.negative and unsaid_end(before.start, before.end)
 
 
 def _undecided(fact: Fact) -> bool:
@@ -149,7 +173,7 @@ def _narrows(new: When, old: When) -> bool:
 # What does not go together ---------------------------------------------------------------------------------
 
 
-def _contradictions(before: Fact, more: Fact) -> Iterator[Problem]:
+def _contradictions(before: Fact, more: Fact, catalogue: Catalogue) -> Iterator[Problem]:
     """What two statements of one fact say differently; nothing where one only adds to the other."""
     if more.negative:
         differing = [] if _undecided(before) or before.negative else ["answer"]
@@ -164,6 +188,12 @@ def _contradictions(before: Fact, more: Fact) -> Iterator[Problem]:
         differing = [name for name, (old, new) in pairs.items() if _apart(old, new)]
         if more.start.known and compare(Op.EQ, more.start.days, before.start.days) is not TRUE:
             differing += [] if _narrows(more.start, before.start) or _narrows(before.start, more.start) else ["date"]
+        differing += ["end"] if more.ongoing and not before.ongoing and not _goes_on(before, more) else []
+        if before.recorded is not None and more.recorded is None and (states := _states(more, catalogue)):
+            what = (
+                f"{more.id}: {states[0]} is on record for {before.recorded}; answer with `recorded`, the day it was so"
+            )
+            yield Problem(what, more.source, fact_kept=True)
     if differing:
         what = f"{more.id} is on record with another {', '.join(differing)}; what is recorded was kept"
         yield Problem(what, more.source, fact_kept=True)

@@ -22,7 +22,7 @@ from onstudy.record.catalogue import (
 )
 from onstudy.record.formula import parse_formula
 from onstudy.record.patient import Fact
-from onstudy.record.unusable import before_itself, over_and_going_on
+from onstudy.record.unusable import before_itself, over_and_going_on, present_states
 from onstudy.screening.missing import Question, others_on_record
 from onstudy.screening.screen import CohortResult, Opening, Screening
 from onstudy.screening.unread import sentence
@@ -210,6 +210,9 @@ class _Blank:
             elif attribute is not None and before_itself(fact, name):
                 wrong = "the one on record lies before the record itself"
                 yield f"{name}:  # {_choices(attribute, self.catalogue)}; {wrong}"
+            elif attribute is not None and name in present_states(fact.kind, self.catalogue) and stated is not None:
+                yield f"{name}:  # {_choices(attribute, self.catalogue)}, as it is now"
+                yield f"recorded: {self.s.on.isoformat()}  # the day it was so"
             elif attribute is not None and (stated is None or (isinstance(stated, frozenset) and len(stated) > 1)):
                 yield f"{name}:  # {_choices(attribute, self.catalogue)}"
             elif name in kind.components:

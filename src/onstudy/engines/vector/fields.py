@@ -178,8 +178,10 @@ def _with_not_yet(values: Moments, subjects: Recorded, name: str, silent: Mask) 
     rows = whole(silent, size) & _ruled_out(places, subjects.family.catalogue, name)
     if not rows.any():
         return values
-    recorded = places.moment("recorded")
-    first = np.where(recorded.known, recorded.first, subjects.start.first)
+    recorded, start, end, today = places.moment("recorded"), subjects.start, subjects.end, subjects.index.first
+    over = (end.last < today) & (end.first > start.last)
+    first = np.where(over, start.first, np.maximum(start.first, today))
+    first = np.where(recorded.known, recorded.first, first)
     if places.has("ongoing"):
         first = np.where(places.get("ongoing"), subjects.end.first, first)
     rows &= first > -FAR
