@@ -185,6 +185,9 @@ def test_a_small_catalogue_is_read(tmp_path: Path) -> None:
         ('silence = "yes"', 'silence = "maybe"', "there is no yes_no named 'maybe'"),
         ('silence = "yes"', 'rules_out = ["agnt=steroid"]', "'agnt' is no attribute of"),
         ('silence = "yes"', 'rules_out = ["agent=steriod"]', "there is no agent named 'steriod'"),
+        ('silence = "yes"', 'contradicts = ["maybe with agent=steroid"]', "there is no yes_no named 'maybe'"),
+        ('silence = "yes"', 'contradicts = ["yes with agent=steriod"]', "there is no agent named 'steriod'"),
+        ('silence = "yes"', 'contradicts = ["yes"]', "'' is no attribute of"),
         (
             'components = {cr = "creatinine"}',
             'components = {cr = "kreatinin"}',

@@ -116,3 +116,21 @@ def test_that_it_still_goes_on_can_be_answered() -> None:
     text = f"patient: {record.id}\nfacts: [{{kind: other_malignancy, id: '{cancer.id}', to: ongoing}}]\n"
     (fact,) = [fact for fact in put_back(record, text).facts if fact.kind == "other_malignancy"]
     assert fact.ongoing and fact.end is None
+
+
+# Statements of one record that contradict each other --------------------------------------------------------
+
+
+def test_purposes_that_contradict_each_other_are_not_used_and_said() -> None:
+    first = asked(changed("S1-07-c2"))
+    assert "purpose and cns_purpose contradict each other: neither is used" in [one.what for one in first.problems]
+
+
+def test_an_answer_that_contradicts_the_record_is_not_used_and_said() -> None:
+    dose = {"kind": "treatment", "agent": "methotrexate", "route": "intrathecal", "intent": "ALL", "on": "2026-03-12"}
+    record = changed("BASE-1", ["treatment"], [{**dose, "purpose": "prophylaxis"}])
+    (fact,) = [one for one in record.facts if one.kind == "treatment"]
+    text = f"patient: {record.id}\nfacts: [{{kind: treatment, id: '{fact.id}', cns_purpose: active_cns_disease}}]\n"
+    again = asked(put_back(record, text))
+    assert "purpose and cns_purpose contradict each other: neither is used" in [one.what for one in again.problems]
+    assert next(one.status for one in again.criteria if one.criterion.id == "S1-07") == "unknown"

@@ -94,6 +94,10 @@ def without_contradictions(
             if attributes.get(other) == code:
                 found[name] = found[other] = None
                 said.append(f"{other} and {name} contradict each other: neither is used")
+        for own, other, code in entry.contradicted_by if attributes.get(name) is not None else ():
+            if attributes[name] == own and attributes.get(other) == code:
+                found[name] = found[other] = None
+                said.append(f"{other} and {name} contradict each other: neither is used")
     return found, said
 
 

@@ -148,7 +148,8 @@ class Attribute:
     """A typed property of a record. `silence` is what not stating it means: None is unknown.
 
     `rules_out` are codes of other attributes, "state=active", with which it cannot be stated of one record:
-    of a date, that it lies after the day for which they are known.
+    of a date, that it lies after the day for which they are known. `contradicts` are pairs of a code of its own and
+    one of another attribute, "prophylaxis with purpose=definitive", that cannot be stated of one record.
     """
 
     name: str
@@ -159,6 +160,14 @@ class Attribute:
     silence: str | None = None
     question: str = ""
     rules_out: tuple[str, ...] = ()
+    contradicts: tuple[str, ...] = ()
+
+    @property
+    def contradicted_by(self) -> tuple[tuple[frozenset[str], str, frozenset[str]], ...]:
+        """A code of its own, and the attribute and code with which that cannot be stated."""
+        pairs = (text.partition(" with ") for text in self.contradicts)
+        split = ((own, *other.partition("=")) for own, _, other in pairs)
+        return tuple((frozenset({own}), name, frozenset({code})) for own, name, _, code in split)
 
     @property
     def ruled_out_by(self) -> tuple[tuple[str, frozenset[str]], ...]:

@@ -238,6 +238,10 @@ def _attribute(attribute: Attribute, kind: Kind, catalogue: Catalogue, where: st
         yield from _value_of(attribute.silence, attribute.type, attribute.values, catalogue, place)
     for text in attribute.rules_out:
         yield from _ruled_out(text, kind, catalogue, f"{where}.rules_out")
+    for text in attribute.contradicts:
+        own, _, other = text.partition(" with ")
+        yield from _value_of(own, attribute.type, attribute.values, catalogue, f"{where}.contradicts")
+        yield from _ruled_out(other, kind, catalogue, f"{where}.contradicts")
 
 
 def _ruled_out(text: str, kind: Kind, catalogue: Catalogue, where: str) -> Iterator[Problem]:

@@ -239,6 +239,7 @@ def _attribute(name: str, entry: Entry) -> Attribute:
         entry.optional("silence"),
         entry.text("question"),
         entry.texts("rules_out"),
+        entry.texts("contradicts"),
     )
 
 

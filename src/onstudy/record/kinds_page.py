@@ -187,6 +187,7 @@ def _attribute(attribute: Attribute, catalogue: Catalogue) -> str:
     silence = "unknown" if attribute.silence is None else f"`{attribute.silence}`"
     typed = _typed(attribute.type, attribute.unit, attribute.values, catalogue)
     never = f"; never with {_listed(attribute.rules_out)}" if attribute.rules_out else ""
+    never += f"; never {_listed(attribute.contradicts)}" if attribute.contradicts else ""
     return f"{attribute.label}; {typed}; not stated: {silence}{never}"
 
 

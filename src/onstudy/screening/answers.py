@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from onstudy.errors import OnstudyError, Problem, nearest
+from onstudy.readers.reading import without_contradictions
 from onstudy.readers.timing import unsaid_end
 from onstudy.record.assemble import SEX, make_patient
 from onstudy.record.catalogue import STATE, Catalogue
@@ -47,7 +48,10 @@ def with_added(patient: Patient, more: Patient, source: str, catalogue: Catalogu
         if before is not None and before.kind == fact.kind:
             now = _now(before, fact, catalogue)
             problems += _contradictions(now, fact, catalogue)
-            known[fact.id] = _completed(now, fact)
+            whole = _completed(now, fact)
+            attributes, said = without_contradictions(whole.kind, whole.attributes, catalogue)
+            known[fact.id] = replace(whole, attributes=attributes) if said else whole
+            problems += [Problem(what, fact.source, fact_kept=True) for what in said]
             continue
         problems += _lost(given, known)
         fact = fact if before is None else replace(fact, id=f"{source} {fact.id}")
