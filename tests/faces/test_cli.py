@@ -436,7 +436,7 @@ def test_diff_names_the_criterion_and_what_rests_on_a_changed_definition(tmp_pat
     old = Path(__file__).parents[2] / "src" / "onstudy" / "trials" / "NCT03739814.yaml"
     new = tmp_path / "new.yaml"
     text = old.read_text().replace("latest ecog <= 2", "latest ecog <= 1")
-    new.write_text(text.replace("rule: highest bcr_abl1 is negative", "rule: lowest bcr_abl1 is negative"))
+    new.write_text(text.replace("highest bcr_abl1 is negative and", "lowest bcr_abl1 is negative and"))
     run = onstudy("diff", str(old), str(new), "--format", "json")
     found = [json.loads(line) for line in run.stdout.splitlines()]
     assert {"what": "criterion S1-16", "part": "rule", "old": "latest ecog <= 2", "new": "latest ecog <= 1"} in found
