@@ -466,3 +466,19 @@ def walk(node: Expr | Records | Lookback) -> list[Expr | Records | Lookback]:
     for part in children(node):
         found.extend(walk(part))
     return found
+
+
+def of_the_record(node: Expr | Records | Lookback) -> bool:
+    """Whether what a node comes to depends on the record that the body around it is about."""
+    match node:
+        case Field(of=None):
+            return True
+        case Named(of=of):
+            return bool(of)
+        case Records(lookback=lookback):  # its `where` is about its own records
+            return lookback is not None and of_the_record(lookback)
+        case Every(records=records):
+            return of_the_record(records)
+        case Has(pick=pick):
+            return of_the_record(pick)
+    return any(of_the_record(part) for part in children(node))

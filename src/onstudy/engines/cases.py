@@ -7,7 +7,7 @@ from collections.abc import Callable
 from onstudy.criteria import expr as e
 from onstudy.criteria.expr import CountOf, ValueExpr, Which
 from onstudy.criteria.finding import Ask, AskClass, Reason
-from onstudy.engines.candidates import NONE, Case, Match, lacks
+from onstudy.engines.candidates import NONE, Case, Match, asks_of, distinct, gathered, lacks
 from onstudy.engines.counting import length
 from onstudy.engines.records import Records
 from onstudy.engines.view import Anchors, Subject
@@ -27,10 +27,35 @@ class Cases:
         self.records, self.anchors = records, anchors
         self.view, self.catalogue = records.view, records.catalogue
         self._anchored: dict[str, list[Case]] = {}
+        self._alike: dict[int, list[Case] | None] = {}
+        self._spans: dict[int, Case | None] = {}
 
     def of(self, node: ValueExpr, subject: Subject | None) -> list[Case]:
         """Every value a value node may have; `subject` is the record a body is about."""
         return _VALUES[type(node)](self, node, subject)
+
+    def told_apart(self, node: ValueExpr, subject: Subject | None) -> list[Case]:
+        """The same, where it is asked of one record after another: what is alike for all of them is worked out once,
+        and of cases that cannot be told apart the first stands for all, or each record would be held against each.
+        """
+        if subject is None or type(node) is e.Number or type(node) is e.Anchor:
+            return self.of(node, subject)
+        key = id(node)
+        if key not in self._alike:
+            self._alike[key] = None if e.of_the_record(node) else distinct(self.of(node, None))
+        found = self._alike[key]
+        return self.of(node, subject) if found is None else found
+
+    def spanned(self, node: ValueExpr, subject: Subject | None) -> Case | None:
+        """Several moments that are alike for every record as the one stretch they lie in: what surely holds of it holds
+        of each. None where there are not several, or where one is unknown for a cause of its own.
+        """
+        key = id(node)
+        if subject is None or self._alike.get(key) is None:
+            return None
+        if key not in self._spans:
+            self._spans[key] = _stretch(self._alike[key] or [])
+        return self._spans[key]
 
     # Numbers, anchors, ages ----------------------------------------------------------------------------------
 
@@ -195,7 +220,7 @@ class Cases:
             span = Interval(span.low, None)
         unknown = [match for match in matches if match.truth is UNKNOWN]
         reasons = NONE.union(*(match.reasons for match in unknown), open_end.reasons)
-        asks = (*(ask for match in unknown for ask in match.asks), *open_end.asks)
+        asks = gathered((asks_of(unknown), open_end.asks))
         if not span.exact and not reasons:
             reasons = frozenset({Reason.IMPRECISE_VALUE})
             asks = tuple(
@@ -211,7 +236,14 @@ class Cases:
         together = [case for side in sides for case in side]
         reasons = NONE.union(*(case.reasons for case in together))
         about = next((case.about for case in together if case.about is not None), None)
-        return [Case(_ARITHMETIC[node.op](left, right), about, reasons, tuple(a for c in together for a in c.asks))]
+        return [Case(_ARITHMETIC[node.op](left, right), about, reasons, gathered(case.asks for case in together))]
+
+
+def _stretch(cases: list[Case]) -> Case | None:
+    moments = [case.value for case in cases if isinstance(case.value, When) and not (case.reasons or case.asks)]
+    if len(moments) < max(2, len(cases)) or len({when.offset for when in moments}) > 1:
+        return None
+    return Case(When(hull([when.span for when in moments]), moments[0].offset), cases[0].about)
 
 
 def _extreme_of(ranges: list[tuple[Interval, bool]], highest: bool) -> Interval:

@@ -13,7 +13,7 @@ from weakref import proxy
 from onstudy.criteria import expr as e
 from onstudy.criteria.expr import Expr, TruthExpr, ValueExpr
 from onstudy.criteria.finding import Ask, Finding, Reason
-from onstudy.engines.candidates import NONE, NOTHING_OPEN, Case, Match, Open, Reasons
+from onstudy.engines.candidates import NONE, NOTHING_OPEN, Case, Match, Open, Reasons, asks_of, distinct, gathered
 from onstudy.engines.cases import Cases
 from onstudy.engines.combining import TOGETHER, Depth, combined, plainly
 from onstudy.engines.records import Records
@@ -127,11 +127,11 @@ class Memory:
     # Comparing --------------------------------------------------------------------------------------------
 
     def _compare(self, node: e.Compare, subject: Subject | None) -> Finding:
-        left = self.cases(node.left, subject)
+        left = self.values.told_apart(node.left, subject)
         if isinstance(node.right, e.Limit):
             limit = node.right
             return self._judge(node, left, _NOTHING_ELSE, lambda a, _b: self._against_limit(node.op, a, limit))
-        right = self.cases(node.right, subject)
+        right = self.values.told_apart(node.right, subject)
         if len(left) == len(right) == 1 and right[0].about is None:
             truth, _ = _compared(node.op, left[0].value, right[0].value)
             if truth is not UNKNOWN:
@@ -147,7 +147,7 @@ class Memory:
         return _compared(op, case.value, iv.multiply(normal, point(limit.factor)))
 
     def _member(self, node: e.Member, subject: Subject | None) -> Finding:
-        cases = self.values.of(node.value, subject)
+        cases = self.values.told_apart(node.value, subject)
         if len(cases) == 1 and (truth := _among(cases[0].value, node.members)[0]) is not UNKNOWN:  # nearly always
             return plainly(node, truth, cases[0])
         return self._judge(node, cases, _NOTHING_ELSE, lambda case, _: _among(case.value, node.members))
@@ -159,7 +159,16 @@ class Memory:
             truth = relate(event.value, node.relation, anchor.value, node.span.duration if node.span else None)
             return truth, (frozenset({Reason.IMPRECISE_DATE}) if truth is UNKNOWN else NONE)
 
-        return self._judge(node, self.cases(node.event, subject), self.cases(node.anchor, subject), placed)
+        events = self.values.told_apart(node.event, subject)
+        anchors = self.values.told_apart(node.anchor, subject)
+        stretch = self.values.spanned(node.anchor, subject)
+        if stretch is None or len(events) > 1:
+            return self._judge(node, events, anchors, placed)
+        if placed(events[0], stretch)[0] is not UNKNOWN:
+            return self._judge(node, events, [stretch], placed)
+        # one that leaves it unknown does so for the same cause as all others that do
+        first = next((anchor for anchor in anchors if placed(events[0], anchor)[0] is UNKNOWN), None)
+        return self._judge(node, events, anchors if first is None else [first], placed)
 
     def _judge(
         self,
@@ -171,8 +180,9 @@ class Memory:
         """Decide every pair; the answer is what all say. Its causes are those of the pairs that cannot tell."""
         truths: list[Truth] = []
         reasons: set[Reason] = set()
-        for a in left:
-            for b in right:
+        several = len(left) > 1 and len(right) > 1
+        for a in distinct(left) if several else left:
+            for b in distinct(right) if several else right:
                 truth, why = decide(a, b)
                 truths.append(truth)
                 if truth is UNKNOWN:
@@ -185,21 +195,21 @@ class Memory:
             return Finding(node, result, evidence=evidence, parts=parts)
         if not reasons:
             reasons.add(Reason.CONFLICT)
-        asks = [ask for case in (*left, *right) for ask in case.asks] or self._value_asks(node, left, reasons)
-        return Finding(node, result, frozenset(reasons), evidence, parts, tuple(dict.fromkeys(asks)))
+        asking = [case.asks for case in (*left, *right) if case.asks] or [self._value_asks(node, left, reasons)]
+        asks = asking[0] if len(asking) == 1 else gathered(asking)
+        return Finding(node, result, frozenset(reasons), evidence, parts, asks)
 
-    def _value_asks(self, node: TruthExpr, cases: list[Case], reasons: set[Reason]) -> list[Ask]:
+    def _value_asks(self, node: TruthExpr, cases: list[Case], reasons: set[Reason]) -> tuple[Ask, ...]:
         """The value is there and does not settle it: ask for that field of the fact it is a value of."""
         value = (
             node.event if isinstance(node, e.Timing) else getattr(node, "left", None) or getattr(node, "value", None)
         )
         name = value.name if isinstance(value, e.Field) and value.name != "value" else ""
-        return [
-            self.records.ask(case.about.kind, reason, name, case.about.id)
+        return gathered(
+            tuple([self.records.ask(case.about.kind, reason, name, case.about.id) for reason in sorted(reasons)])
             for case in cases
             if case.about is not None and case.about.id
-            for reason in sorted(reasons)
-        ]
+        )
 
     # Records ----------------------------------------------------------------------------------------------
 
@@ -225,7 +235,7 @@ class Memory:
             fails = all_of((match.truth, negate(body.truth)))
             unknown = [part for part in (match, body) if fails is UNKNOWN and _truth(part) is UNKNOWN]
             reasons = NONE.union(*(part.reasons for part in unknown))
-            asks = tuple(ask for part in unknown for ask in part.asks)
+            asks = gathered(asks_of([part]) if isinstance(part, Match) else part.asks for part in unknown)
             matches.append(Match(match.fact, fails, reasons, asks, match.where))
             findings.append(body)
         failing = any(match.truth is TRUE for match in matches)
@@ -252,7 +262,7 @@ class Memory:
             return Finding(node, truth, NONE, evidence, found, assumed=open_end.assumed)
         unknown = [match for match in matches if match.truth is UNKNOWN]
         reasons = NONE.union(*[match.reasons for match in unknown], open_end.reasons)
-        asks = tuple(dict.fromkeys([*[ask for match in unknown for ask in match.asks], *open_end.asks]))
+        asks = gathered((asks_of(unknown), open_end.asks))
         evidence = tuple([match.fact for match in unknown])
         return Finding(node, truth, reasons, evidence, found, asks, assumed=open_end.assumed)
 
@@ -273,7 +283,7 @@ class Memory:
         if nothing:
             reasons |= {Reason.IMPRECISE_DATE}
         reasons = reasons or frozenset({Reason.CONFLICT})
-        asks = tuple(ask for match in truths for ask in match.asks) or tuple(
+        asks = asks_of(truths) or tuple(
             self.records.ask(kind.name, reason, about=match.fact.id) for match in possible for reason in sorted(reasons)
         )
         return Finding(node, truth, reasons, tuple(m.fact for m in possible), asks=asks)
@@ -297,9 +307,9 @@ class Memory:
             return Finding(node, truth, evidence=evidence, parts=tuple(parts))
         unknown = [part for part in parts if part.truth is UNKNOWN]
         reasons = NONE.union(*(part.reasons for part in unknown))
-        asks = tuple(ask for part in unknown for ask in part.asks)
+        asks = gathered(part.asks for part in unknown)
         if lacking is not None:
-            reasons, asks = reasons | lacking.reasons, asks + lacking.asks
+            reasons, asks = reasons | lacking.reasons, gathered((asks, lacking.asks))
         if not reasons:
             reasons = frozenset({Reason.CONFLICT})
             asks = (self.records.ask_result(node.pick.records.kind, Reason.CONFLICT),)

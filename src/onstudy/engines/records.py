@@ -13,7 +13,7 @@ from typing import Protocol
 from onstudy.criteria import expr as e
 from onstudy.criteria.expr import Relation, TruthExpr, ValueExpr, Which
 from onstudy.criteria.finding import Ask, AskClass, Finding, Reason
-from onstudy.engines.candidates import NONE, NOTHING_OPEN, Case, Match, Open, Reasons
+from onstudy.engines.candidates import NONE, NOTHING_OPEN, Case, Match, Open, Reasons, asks_of, distinct
 from onstudy.engines.denials import carrying
 from onstudy.engines.timing import outermost, overlaps, stated
 from onstudy.engines.view import Subject, View
@@ -79,7 +79,7 @@ class Records:
             if match is not None and match.truth is not FALSE:
                 ask = Ask(fact.kind, AskClass.MISSING, Reason.NOT_STATED, about=fact.id)
                 reasons = match.reasons | {Reason.NOT_STATED}
-                found.append(Match(fact, UNKNOWN, reasons, (*match.asks, ask), match.where))
+                found.append(Match(fact, UNKNOWN, reasons, (*asks_of([match]), ask), match.where))
         return found
 
     def examined(
@@ -95,6 +95,7 @@ class Records:
         truths = [placed]
         reasons: Reasons = NONE
         asks: tuple[Ask, ...] = ()
+        shared: tuple[Ask, ...] = ()
         unset: Reasons = NONE
         if placed is UNKNOWN:
             unset = NONE.union(*(case.reasons for case in anchors))
@@ -119,8 +120,8 @@ class Records:
                 asks += tuple(ask for case in anchors for ask in case.asks)
             if where is not None and where.truth is UNKNOWN:
                 reasons |= where.reasons
-                asks += where.asks
-        return Match(fact, truth, reasons if truth is UNKNOWN else NONE, asks, where)
+                shared = where.asks
+        return Match(fact, truth, reasons if truth is UNKNOWN else NONE, asks, where, shared)
 
     def _plain(self, fact: Fact, kind: Kind) -> bool:
         """Nothing about the fact itself leaves open whether it is one: the usual case, told apart cheaply."""
@@ -137,7 +138,7 @@ class Records:
             return possible, None
         if possible:
             reasons = NONE.union(*(match.reasons for match in possible))
-            return possible, Case(None, None, reasons, tuple(ask for match in possible for ask in match.asks))
+            return possible, Case(None, None, reasons, asks_of(possible))
         anchors = self._window_anchors(pick.records, subject)
         reason = self._outside(pick.records, anchors) or Reason.NO_RECORD
         pending = [case for case in anchors if case.value is None]
@@ -153,7 +154,7 @@ class Records:
     # Time ---------------------------------------------------------------------------------------------------
 
     def _window_anchors(self, records: e.Records, subject: Subject | None) -> list[Case]:
-        return [] if records.lookback is None else self.evaluator.cases(records.lookback.anchor, subject)
+        return [] if records.lookback is None else distinct(self.evaluator.cases(records.lookback.anchor, subject))
 
     def _placed(self, fact: Fact, records: e.Records, anchors: list[Case]) -> Truth:
         """Whether a fact lies in the lookback; without one, whether it starts on or before the index date."""

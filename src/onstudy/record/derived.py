@@ -28,6 +28,7 @@ AGREEMENT = 0.02
 
 _formula = lru_cache(parse_formula)
 _Rules = list[tuple[Kind, Derivation]]
+_Samples = dict[tuple[str, When], list[Fact]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,10 @@ def derive(facts: list[Fact], catalogue: Catalogue, born: When) -> list[Fact]:
                 composites.setdefault(rule.of, []).append((kind, rule))
             else:
                 singles.append((kind, rule))
-    sure = [fact for fact in facts if fact.parts and fact.lacks is None]
+    sure: _Samples = {}
+    for fact in facts:
+        if fact.parts and fact.lacks is None:
+            sure.setdefault((fact.kind, fact.start), []).append(fact)
     found = [
         _completed(fact, _open_rules(fact, composites[fact.kind], sure), catalogue) if fact.kind in composites else fact
         for fact in facts
@@ -65,11 +69,11 @@ def derive(facts: list[Fact], catalogue: Catalogue, born: When) -> list[Fact]:
 # From the components of one sample ----------------------------------------------------------------------
 
 
-def _open_rules(whole: Fact, rules: _Rules, sure: list[Fact]) -> _Rules:
+def _open_rules(whole: Fact, rules: _Rules, sure: _Samples) -> _Rules:
     """The formulas to work out: of results that may not be of one sample, those that no sample of the day gives."""
     if whole.lacks is None:
         return rules
-    given = [fact.parts for fact in sure if fact.kind == whole.kind and fact.start == whole.start]
+    given = [fact.parts for fact in sure.get((whole.kind, whole.start), ())]
     return [(kind, rule) for kind, rule in rules if not any(_gives(rule, parts, whole.parts) for parts in given)]
 
 

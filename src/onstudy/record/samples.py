@@ -127,18 +127,18 @@ def _of_one_day(key: _Key, stated: list[Fact], loose: list[tuple[str, Fact]], ca
     needed where one stated sample holds the same results as all others of the day, or where nothing depends on it.
     """
     names = {name for name, _ in loose}.union(*(fact.parts for fact in stated))
-    if any(names <= fact.parts.keys() and _says_the_same(fact, stated, loose) for fact in stated):
+    if any(names <= fact.parts.keys() for fact in stated) and _say_the_same(stated, loose):
         return stated
     kind = catalogue.kinds[key[0]]
-    sources = [*(set(fact.parts) for fact in stated), *({name} for name in sorted({name for name, _ in loose}))]
-    if not _matters(kind, sources, catalogue):
+    sources = [*(frozenset(fact.parts) for fact in stated), *(frozenset({name}) for name, _ in loose)]
+    if not _matters(kind, set(sources), catalogue):
         telling = [(name, fact) for name, fact in loose if name in (kind.identifying or names)]
         return [*stated, _composite(key, telling)] if telling else stated
     rest = [*loose, *((name, part) for fact in stated for name, part in fact.parts.items())]
     return [*stated, replace(_composite(key, rest), lacks=IMPRECISE_DATE)] if _makes_one(kind, rest) else stated
 
 
-def _matters(kind: Kind, sources: list[set[str]], catalogue: Catalogue) -> bool:
+def _matters(kind: Kind, sources: set[frozenset[str]], catalogue: Catalogue) -> bool:
     """Whether it matters that results of several sources may be of one sample: two of them would each make one, and
     hold nothing that the other holds too; or a formula takes from several what nobody reported.
     """
@@ -158,9 +158,11 @@ def _matters(kind: Kind, sources: list[set[str]], catalogue: Catalogue) -> bool:
     return any(taken <= names and not any(taken <= source for source in sources) for taken in inputs)
 
 
-def _says_the_same(whole: Fact, stated: list[Fact], loose: list[tuple[str, Fact]]) -> bool:
-    others = [*loose, *((name, part) for fact in stated for name, part in fact.parts.items())]
-    return all((part.value, part.lacks) == (whole.parts[name].value, whole.parts[name].lacks) for name, part in others)
+def _say_the_same(stated: list[Fact], loose: list[tuple[str, Fact]]) -> bool:
+    """Whether no two results of a day differ."""
+    said = {(name, part.value, part.lacks) for fact in stated for name, part in fact.parts.items()}
+    said |= {(name, part.value, part.lacks) for name, part in loose}
+    return len(said) == len({name for name, _, _ in said})
 
 
 def _joined(stated: list[Fact], loose: list[tuple[str, Fact]]) -> tuple[list[Fact], set[str]]:
