@@ -298,7 +298,7 @@ def test_the_report_says_what_was_read_and_what_could_not_be_used(tmp_path: Path
     assert said["lines that are no whole JSON"][0] == 3
     assert said["resources of a type that is not read"] == (1, [("Claim", 1)])
     assert said["resources about a patient of whom there is no Patient resource"] == (1, [("Observation", 1)])
-    assert said["resources whose subject is not named as a patient"] == (1, [("Observation", 1)])
+    assert said["resources that name no subject"] == (1, [("Observation", 1)])
     assert said["results without a unit that can be used"][0] == 1
     assert said["dates that cannot be used"][0] == 1
     text = report.to_text()
@@ -329,7 +329,7 @@ def test_the_only_patient_of_a_source_is_whom_it_is_about(tmp_path: Path) -> Non
     write(source, b=[person("p2")])
     report = built(source, tmp_path / "store")
     assert values(tmp_path / "store", "p1") == []
-    assert dict(report.left) == {("resources whose subject is not named as a patient", "Observation"): 1}
+    assert dict(report.left) == {("resources that name no subject", "Observation"): 1}
 
 
 def test_the_command_prints_the_report(tmp_path: Path) -> None:

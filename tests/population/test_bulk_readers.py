@@ -226,6 +226,55 @@ def test_what_readers_look_at_of_a_record_is_kept(tmp_path: Path) -> None:
     check(stored(tmp_path / "store"), read_patients("all.ndjson", ndjson(resources)))
 
 
+#: Whom a result may be about, with whether it is about the patient p1, where there is one patient and where are two.
+SUBJECTS: dict[str, tuple[Resource, tuple[bool, bool]]] = {
+    "by id": ({"subject": {"reference": "Patient/p1"}}, (True, True)),
+    "by url": ({"subject": {"reference": "https://x/Patient/p1"}}, (True, True)),
+    "nobody": ({}, (True, False)),
+    "in words": ({"subject": {"display": "a word"}}, (True, False)),
+    "empty": ({"subject": {"reference": " "}}, (True, False)),
+    "no value": ({"subject": {"identifier": {"system": "https://x/mrn"}}}, (True, False)),
+    "group": ({"subject": {"reference": "Group/g9"}}, (False, False)),
+    "device": ({"subject": {"reference": "Device/p1"}}, (False, False)),
+    "place": ({"subject": {"reference": "Location/p1"}}, (False, False)),
+    "encounter": ({"subject": {"reference": "Encounter/p1"}}, (False, False)),
+    "url of a group": ({"subject": {"reference": "https://x/Group/p1"}}, (False, False)),
+    "contained": ({"subject": {"reference": "#p1"}}, (False, False)),
+    "nonsense": ({"subject": {"reference": "nonsense"}}, (False, False)),
+    "no uuid": ({"subject": {"reference": "urn:uuid:"}}, (False, False)),
+    "a stranger": ({"subject": {"reference": "Patient/p9"}}, (False, False)),
+    "another's number": ({"subject": {"identifier": {"system": "https://x/mrn", "value": "7"}}}, (False, False)),
+    "the first counts": (
+        {"subject": {"reference": "Group/g9"}, "patient": {"reference": "Patient/p1"}},
+        (False, False),
+    ),
+    "the second": ({"subject": {"display": "a word"}, "patient": {"reference": "Patient/p1"}}, (True, True)),
+}
+
+
+@pytest.mark.parametrize("people", [1, 2])
+@pytest.mark.parametrize("times", [1, 9], ids=["alone", "many alike"])
+@pytest.mark.parametrize("named", [True, False], ids=["with an id", "without"])
+@pytest.mark.parametrize("about", SUBJECTS)
+def test_whom_a_result_is_about(about: str, named: bool, times: int, people: int, tmp_path: Path) -> None:
+    subject, expected = SUBJECTS[about]
+    resources: list[Resource] = [
+        {"resourceType": "Patient", "id": f"p{number}", "birthDate": "1955-06-20", "gender": "male"}
+        for number in range(1, people + 1)
+    ]
+    for number in range(times):
+        result = {key: value for key, value in _looked_at(number)[4].items() if key != "subject"}
+        result = {**result, "status": "final", "referenceRange": [{"high": {"value": 40, "unit": "U/L"}}], **subject}
+        resources.append({key: value for key, value in result.items() if named or key != "id"})
+    folder = spread(resources, tmp_path / "export", 1)
+    report = built(folder, tmp_path / "store")
+    found = stored(tmp_path / "store")
+    assert sum(fact.kind == "ast" for fact in found["p1"].facts) == times * expected[people - 1]
+    check(found, read_patients("all.ndjson", ndjson(resources)))
+    if named or about != "a stranger":
+        assert sum(report.left.values()) == times * (not expected[people - 1])
+
+
 def test_a_record_named_like_the_component_of_another(tmp_path: Path) -> None:
     """Ids may hold points, so that of one record may be what a component of another is called."""
     results = [{**one, "identifier": []} for one in examples() if one["resourceType"] == "Observation"]

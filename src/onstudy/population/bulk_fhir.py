@@ -34,7 +34,7 @@ from onstudy.population.bulk_lines import Layouts, One
 from onstudy.population.bulk_rows import Builder, Ints, join_rows, settled
 from onstudy.population.bulk_walk import UPDATED, Taking, counted, walk
 from onstudy.readers.fhir import ADMINISTRATIVE, READ
-from onstudy.readers.fhir_json import is_id, items, references, resource_type, text
+from onstudy.readers.fhir_json import is_id, items, obj, references, resource_type, text
 from onstudy.readers.fhir_own import FACT_ID, FHIR_BASE, PATIENT_ID
 from onstudy.readers.source import decode
 
@@ -48,7 +48,8 @@ DAMAGED = "lines that are no whole JSON"
 TOO_LONG = f"lines longer than {LONGEST_LINE >> 20} MiB"
 NO_TYPE = "objects without a resourceType"
 NOT_READ = "resources of a type that is not read"
-NOBODY = "resources whose subject is not named as a patient"
+NOBODY = "resources that name no subject"
+NO_PATIENT = "resources whose subject is named, but not as a patient"
 
 _TYPE = re.compile(rb'\s*\{\s*"resourceType"\s*:\s*"([A-Za-z]{1,64})"')
 _OWN_NAMES = (FACT_ID, PATIENT_ID)
@@ -150,8 +151,11 @@ class Intake:
         name = resource.id
         self.tally.read[kind] += 1
         key = (name or None) if kind == PATIENT else None if kind in SHARED else _subject(resource)
+        if key == _ELSE:
+            self.tally.left[NO_PATIENT, kind] += 1
+            return
         if name is UNSET or not is_id(name):
-            self.builder.whole(key if key else None, number, line)
+            self.builder.whole(key, number, line)
             return
         stamp = None if resource.meta is UNSET else _stamp(resource.meta)
         _trim(resource, kind)
@@ -196,7 +200,8 @@ class Intake:
             self.tally.left[NO_TYPE, ""] += 1
             return
         self.tally.read.update(resource_type(one) for one in found)
-        keys = {key: None for one in found if (key := _key_of(one)) is not None}
+        keys = {key: None for one in found if (key := _key_of(one))}
+        named = any(_key_of(one) == _ELSE for one in found)
         if resource_type(node) == BUNDLE or isinstance(node, list):
             own = [text(one, "id") for one in found if resource_type(one) == PATIENT]
             keys = dict.fromkeys(own) or keys
@@ -204,7 +209,7 @@ class Intake:
             self.builder.whole(key, number, data)
         for kind in map(resource_type, found):
             if kind not in ADMINISTRATIVE and (kind not in READ or not keys):
-                self.tally.left[NOBODY if kind in READ else NOT_READ, kind] += 1
+                self.tally.left[(NO_PATIENT if named else NOBODY) if kind in READ else NOT_READ, kind] += 1
 
     # Bundles -----------------------------------------------------------------------------------------------
 
@@ -222,7 +227,7 @@ class Intake:
 
 def _inner(contained: Raw) -> list[str]:
     """The types of contained resources."""
-    return [resource_type(one) for one in items({"contained": decode(bytes(contained).decode())}, "contained")]
+    return [resource_type(one) for one in items({"contained": _json(contained)}, "contained")]
 
 
 def _counts(shape: bytes) -> tuple[int, int, int, int]:
@@ -265,16 +270,32 @@ def _stamp(meta: Meta) -> str | None:
 # Whom a resource is about ---------------------------------------------------------------------------------
 
 
+#: In place of a patient's id: something else, or somebody by an identifier.
+_ELSE = ""
+
+
 def _subject(resource: Resource) -> str | None:
-    """The id of the patient a resource names; its reference is replaced by a mark. None where it names none."""
+    """The id of the patient a resource names; its reference is replaced by a mark.
+
+    None where it names nobody: then it is about the only patient, where there is only one. `_ELSE` where it names
+    something else: then it is about no patient (`readers/fhir.py`, `_subject`).
+    """
     for about in (resource.subject, resource.patient, resource.beneficiary):
-        if about is not UNSET and about.reference is not UNSET:
+        if about is UNSET:
+            continue
+        if about.reference is not UNSET and about.reference.strip():
             key = patient_named(about.reference)
             about.reference = MARK
             about.display = UNSET
             about.type = about.identifier = about.coding = about.text = NOTHING
-            return key
+            return _ELSE if key is None else key
+        if about.identifier and text(_json(about.identifier), "value"):
+            return _ELSE
     return None
+
+
+def _json(raw: Raw) -> Any:
+    return decode(bytes(raw).decode())
 
 
 def patient_named(reference: str) -> str | None:
@@ -283,7 +304,7 @@ def patient_named(reference: str) -> str | None:
         return reference[8:].strip() or None
     plain = reference.strip().partition("/_history/")[0].rstrip("/")
     if plain.lower().startswith("urn:uuid:"):
-        return plain[9:]
+        return plain[9:] or None
     parts = plain.split("/")[-2:]
     return parts[1] if len(parts) == 2 and parts[0] == PATIENT else None
 
@@ -296,12 +317,14 @@ def patients_named(references: pa.Array) -> pa.Array:
 
 
 def _key_of(node: Any) -> str | None:
-    """The patient that a decoded resource is or names."""
+    """The patient that a decoded resource is or names; None and `_ELSE` as of `_subject`."""
     if resource_type(node) == PATIENT:
         return text(node, "id") or None
     for key in ("subject", "patient", "beneficiary"):
         for reference in references(node, key):
-            return patient_named(reference)
+            return patient_named(reference) or _ELSE
+        if text(obj(obj(node, key), "identifier"), "value"):
+            return _ELSE
     return None
 
 

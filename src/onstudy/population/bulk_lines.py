@@ -114,11 +114,15 @@ class Layouts:
         line = np.flatnonzero(known & _alike(cuts, skeleton, lengths))
         found = _Found(cuts, layouts, line, skeleton[line])
         found = found.those(found.have_ids())
+        rows = found.table(self.all_named, first)
+        if rows.column("patient").null_count:  # what names another thing where others name a patient
+            found = found.those(rows.column("patient").is_valid().to_numpy())
+            rows = found.table(self.all_named, first)
         read, left = found.counts()
         others = np.ones(len(skeleton), bool)
         others[found.line] = False
         texts = [(number, b"".join(cuts.pieces_of(number))) for number in np.flatnonzero(others).tolist()]
-        return Together(found.table(self.all_named, first), found.line, read, left, texts, len(skeleton))
+        return Together(rows, found.line, read, left, texts, len(skeleton))
 
     def _layouts(
         self, skeletons: Sequence[bytes], skeleton: NDArray[np.int32], cuts: Cuts, lengths: Ints
