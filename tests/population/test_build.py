@@ -424,6 +424,16 @@ def test_a_packed_file_that_is_cut_off_leaves_the_store_as_it_was(tmp_path: Path
     assert values(store, "p1") == []
 
 
+@pytest.mark.parametrize("left", [20, 60])
+def test_a_packed_file_that_is_cut_off_near_its_beginning_leaves_nothing_behind(tmp_path: Path, left: int) -> None:
+    """Where the size of the store is estimated by the beginning of the file."""
+    packed = gzip.compress(ndjson([person("p1"), *(lab(f"o{number}", "p1", number) for number in range(50))]))
+    (tmp_path / "a.ndjson.gz").write_bytes(packed[:left])
+    store = tmp_path / "store"
+    refused(tmp_path / "a.ndjson.gz", store, "a.ndjson.gz: the gzip file is damaged or cut off; get it again")
+    assert not store.exists()
+
+
 def test_a_line_that_is_too_long_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("onstudy.population.bulk_fhir.LONGEST_LINE", 5000)
     source = write(

@@ -233,7 +233,7 @@ def _is_document(path: str) -> bool:
 def _sampled(part: Part) -> tuple[bytes, int]:
     """The beginning of a file, and about how many bytes it has unpacked."""
     with opened(part.path) as file:
-        sample = file.read(_SAMPLE)
+        sample = _read(file, _SAMPLE, part.name)
         if len(sample) < _SAMPLE:
             return sample, len(sample)
         packed = getattr(file, "fileobj", None)
