@@ -311,6 +311,34 @@ def test_the_report_says_what_was_read_and_what_could_not_be_used(tmp_path: Path
     assert "Featherstone" not in text + json.dumps(kept)
 
 
+def drug(name: str, about: str, *codes: str, **more: object) -> Resource:
+    """A drug with codes of the hospital."""
+    coded = {"coding": [{"system": LOCAL, "code": code, "display": "Featherstone"} for code in codes], **more}
+    return {"resourceType": "MedicationStatement", "id": name, "status": "active", "effectiveDateTime": "2026-03-01",
+            "medicationCodeableConcept": coded, "subject": {"reference": f"Patient/{about}"}}  # fmt: skip
+
+
+def test_the_report_lists_the_codes_of_drugs_that_are_not_known(tmp_path: Path) -> None:
+    resources = [
+        person("p1"), person("p2"), drug("m1", "p1", "XYZ9"), drug("m2", "p1", "XYZ9"), drug("m3", "p2", "XYZ9", "B"),
+        drug("m4", "p2", "PRED5"), drug("m5", "p2", text="Featherstone's drops"),
+        drug("m6", "p1", "M", text="methotrexate"),
+    ]  # fmt: skip
+    source, store = write(tmp_path / "in", a=resources), tmp_path / "store"
+    report = built(source, store)
+    assert dict(report.left) == {
+        ("drugs whose code is not known", f"{LOCAL}|XYZ9"): 3,
+        ("drugs whose code is not known", f"{LOCAL}|PRED5"): 1,
+        ("patients with drugs that were not recognised", ""): 2,
+    }
+    assert "Featherstone" not in report.to_text() + (store / "report.json").read_text()
+    (tmp_path / "site.toml").write_text(
+        f'[systems]\nlab = "{LOCAL}"\n[value_set.agent.member.prednisone]\ncodes = [["lab", "PRED5"]]\n'
+    )
+    report = built(source, store, tmp_path / "site.toml")
+    assert ("drugs whose code is not known", f"{LOCAL}|PRED5") not in report.left
+
+
 def test_what_is_said_of_one_file_is_said_again_when_another_changed(tmp_path: Path) -> None:
     source = write(tmp_path / "in", a=[person("p1"), person("p2"), lab("o1", "p1", code=HBA1C)], b=[lab("o2", "p2")])
     store = tmp_path / "store"

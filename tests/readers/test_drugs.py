@@ -232,7 +232,8 @@ def test_drugs_that_are_not_recognised_are_one_treatment_of_an_unknown_agent() -
         "MedicationStatement/c",
         "MedicationStatement/d",
     }
-    (problem,) = patient.problems
+    code, problem = patient.problems
+    assert str(code) == f"MedicationRequest/b: {RXNORM}|999999 is the code of no drug that is known here"
     assert str(problem) == (
         "MedicationStatement/a, and 2 more: 2 drugs were not recognised, so it is not known which treatment was "
         "given: rxnorm 999999, XY-101"

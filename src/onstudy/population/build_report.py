@@ -28,6 +28,7 @@ UNITS = "results without a unit that can be used"
 DATES = "dates that cannot be used"
 NO_RESULT = "records that say there is no result, or that nothing was done"
 DRUGS = "patients with drugs that were not recognised"
+DRUG_CODES = "drugs whose code is not known"
 UNREAD = "resources of a type that is not read"
 IMPLAUSIBLE = "values that lie outside what is possible"
 STRANGER = "resources about a patient of whom there is no Patient resource"
@@ -36,6 +37,7 @@ OTHERS = "other problems"
 
 _REASONS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"^(?P<item>.*) is not in the catalogue"), CODES),
+    (re.compile(r"^(?P<item>.*) is the code of no drug that is known"), DRUG_CODES),
     (re.compile(r"not recognised"), DRUGS),
     (re.compile(r"^resources of this type are not read"), UNREAD),
     (re.compile(r"^(?P<item>.*lies outside .*): check it"), IMPLAUSIBLE),
@@ -56,7 +58,7 @@ def left_in(shard: Shard) -> Left:
     what, where = problems.text("what"), problems.text("where")
     reasons = {place: _reason(str(what.words[place])) for place in np.unique(what.index[what.index >= 0]).tolist()}
     records = np.ones(problems.rows, np.int64)  # that each problem is told of
-    for shared, how_many in ((UNREAD, _not_counted), (CODES, _many)):
+    for shared, how_many in ((UNREAD, _not_counted), (CODES, _many), (DRUG_CODES, _many)):
         rows = np.flatnonzero(np.isin(what.index, [place for place, (one, _) in reasons.items() if one == shared]))
         if len(rows):
             records[rows] = how_many(arrow_text(Text(where.index[rows], where.words), pa.string()))

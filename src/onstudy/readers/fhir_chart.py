@@ -341,6 +341,11 @@ class Chart:
         code = quoted(str(found[0].code)) if found else "no code at all"
         self.gather(f"{code} is not in the catalogue: kept and not used", where)
 
+    def unknown_drug(self, found: list[Coding], where: str) -> None:
+        """Note the code of a drug that is not recognised, so that it can be mapped."""
+        if found and not _unmapped_before(found):
+            self.gather(f"{quoted(str(found[0].code))} is the code of no drug that is known here", where)
+
     def gather(self, what: str, where: str) -> None:
         """Note a problem that other resources may share; `finish` says it once."""
         self.gathered.setdefault(what, []).append(where)

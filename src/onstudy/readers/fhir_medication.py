@@ -65,6 +65,7 @@ def read_medication(chart: Chart, entry: Entry) -> list[Fact]:
         facts += [_exposure(chart, entry, meaning, times, concept) for meaning in exposure.meanings]
         if not exposure.whole:
             chart.unrecognised.append(Unrecognised(_called(concept), times, entry.where))
+            chart.unknown_drug(codings(concept), entry.where)
         if not exposure.meanings:
             facts += chart.unused(entry, concept, times)
     return named(facts)
