@@ -329,8 +329,8 @@ def test_what_is_said_of_a_person_twice(tmp_path: Path) -> None:
     check(stored(tmp_path / "store"), expected)
 
 
-def test_states_that_are_over_and_plans(tmp_path: Path) -> None:
-    """Every way to state the end of a state, with dates that lie to each other in every way."""
+def test_what_is_over_what_goes_on_and_what_is_planned(tmp_path: Path) -> None:
+    """Ends of states and what newer records end, in every form, with dates that lie to each other in every way."""
     resources: list[Resource] = []
     for number in range(48):
         subject = {"subject": {"reference": f"Patient/p{number}"}}
@@ -367,6 +367,21 @@ def test_states_that_are_over_and_plans(tmp_path: Path) -> None:
                 **({"recordedDate": days[1]} if number % 3 else {}),
                 **subject,
             },
+            *(
+                {
+                    "resourceType": "Condition",
+                    "id": f"h{number}{said}",
+                    "code": own("heart_failure"),
+                    "clinicalStatus": {"coding": [{"system": CLINICAL, "code": "active"}]},
+                    "onsetDateTime": days[0] if said == "yes" else "2014-05-01",
+                    "recordedDate": days[place],
+                    "extension": [
+                        {"url": "https://onstudy.dev/fhir/attribute/controlled", "valueBoolean": said == "yes"}
+                    ],
+                    **subject,
+                }
+                for place, said in ((1, "yes"), (2, "no"))
+            ),
             {
                 "resourceType": "Condition",
                 "id": f"n{number}",
@@ -385,6 +400,7 @@ def test_states_that_are_over_and_plans(tmp_path: Path) -> None:
     assert {(fact.ongoing, fact.opened is None) for fact in found if fact.kind == "gvhd" and not fact.negative} == {
         (True, True), (False, False),
     }  # fmt: skip
+    assert {fact.opened is None for fact in found if fact.kind == "heart_failure"} == {True, False}
     check(stored(tmp_path / "store"), expected)
 
 
@@ -393,5 +409,6 @@ def own(kind: str) -> Resource:
     return {"coding": [{"system": "https://onstudy.dev/codes", "code": kind}]}
 
 
+CONTROLLED = "https://onstudy.dev/fhir/attribute/controlled"
 CLINICAL = "http://terminology.hl7.org/CodeSystem/condition-clinical"
 VERIFIED = "http://terminology.hl7.org/CodeSystem/condition-ver-status"

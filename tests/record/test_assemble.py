@@ -9,6 +9,7 @@ import pytest
 from tests.readers.canon import CATALOGUE, canon, of, only, said, vignettes, written
 
 from onstudy.record.assemble import assemble, content, make_patient, stated
+from onstudy.record.ends import reopened
 from onstudy.record.patient import Fact, Patient
 from onstudy.values.calendar import UNDATED, parse_when, show
 from onstudy.values.interval import Interval, point
@@ -338,6 +339,32 @@ def test_an_open_period_goes_on_to_the_day_that_was_recorded(newer: str, end: st
     assert (None if old.end is None else show(old.end), old.ongoing) == (end, end is None)
     again, _ = assemble(patient.facts, CATALOGUE, patient.born)
     assert tuple(again) == patient.facts
+
+
+@pytest.mark.parametrize(
+    ("newer", "end"),
+    [
+        ("from: 2015-01-01, active: yes, controlled: yes, recorded: 2026-02-01", "2015-02-01..2026-01-31"),
+        ("from: 2015-01-01, to: 2018-05-01, controlled: yes", "2015-02-01..2018-04-30"),
+        ("from: 2015-01-01, active: yes, controlled: yes", "from 2015-02-01"),
+        ("from: 2015-01-02, active: yes, controlled: yes, recorded: 2026-02-01", "from 2015-02-01"),
+        ("from: 2015-01, active: yes, controlled: yes, recorded: 2026-02-01", "from 2015-02-01"),
+        ("from: 2015-01-01, active: yes, controlled: no, recorded: 2026-02-01", None),
+        ("from: 2015-01-01, active: yes, recorded: 2026-02-01", None),
+        ("from: 2015-01-01, active: yes, controlled: yes, recorded: 2015-02-01", None),
+        ("from: 2015-01-01, active: yes, controlled: yes, recorded: 2015-02", None),
+        ("from: 2015-01-01, active: yes, suspected: yes, controlled: yes, recorded: 2026-02-01", None),
+    ],
+)
+def test_how_a_disease_is_at_present_is_known_for_the_day_of_record(newer: str, end: str | None) -> None:
+    older = "kind: heart_failure, from: 2015-01-01, active: yes, controlled: no, recorded: 2015-02-01, id: old"
+    patient = written(older, f"kind: heart_failure, {newer}, id: new")
+    old, new = (next(fact for fact in patient.facts if fact.id == name) for name in ("old", "new"))
+    assert (None if old.end is None else show(old.end), old.ongoing) == (end, end is None)
+    assert new.opened is None, "what is newer goes on"
+    again, _ = assemble(patient.facts, CATALOGUE, patient.born)
+    assert tuple(again) == patient.facts
+    assert (reopened(old).end, reopened(old).ongoing) == (None, True)
 
 
 def test_a_newer_none_today_ends_a_disease_and_a_history_does_not() -> None:

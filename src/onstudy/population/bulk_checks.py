@@ -219,7 +219,7 @@ def _concerned(record: Record) -> Flags:
     for kind in record.catalogue:
         if kind.negative == DAY:
             names |= record.catalogue.families[kind.name]
-        if kind.supersedes:
+        if kind.supersedes or kind.name in record.catalogue.present:
             names.add(kind.name)
     return np.array([name in names for name in record.kinds], bool)
 
@@ -234,13 +234,14 @@ def _may_end(record: Record) -> Flags:
     found = np.zeros(record.patients, bool)
     for name in record.kinds:
         entry = catalogue.kinds.get(name)
-        if entry is None or (entry.negative != DAY and not entry.supersedes):
+        restated = entry is not None and bool(entry.supersedes or name in catalogue.present)
+        if entry is None or not (restated or entry.negative == DAY):
             continue
         mine = record.of(name)
         if entry.negative == DAY:
             family = np.array([one in catalogue.families[name] for one in record.kinds], bool)[record.kind]
             found |= record.having(mine & negative) & record.having(family & open_ones)
-        if entry.supersedes:
+        if restated:
             many = np.bincount(facts.patient[mine & ~negative], minlength=record.patients) > 1
             found |= many & record.having(mine & open_ones)
     return found

@@ -149,7 +149,8 @@ class Attribute:
 
     `rules_out` are codes of other attributes, "state=active", with which it cannot be stated of one record:
     of a date, that it lies after the day for which they are known. `contradicts` are pairs of a code of its own and
-    one of another attribute, "prophylaxis with purpose=definitive", that cannot be stated of one record.
+    one of another attribute, "prophylaxis with purpose=definitive", that cannot be stated of one record. What is
+    `present` is so on the day it is recorded: a newer record that says otherwise takes its place.
     """
 
     name: str
@@ -161,6 +162,7 @@ class Attribute:
     question: str = ""
     rules_out: tuple[str, ...] = ()
     contradicts: tuple[str, ...] = ()
+    present: bool = False
 
     @property
     def contradicted_by(self) -> tuple[tuple[frozenset[str], str, frozenset[str]], ...]:
@@ -303,6 +305,14 @@ class Catalogue:
         for name in self.kinds:
             collect(name)
         return found
+
+    @cached_property
+    def present(self) -> dict[str, tuple[str, ...]]:
+        """The attributes of each kind that say how it is on the day of record; only kinds that have any."""
+        found = {
+            kind: tuple(n for n, a in attributes.items() if a.present) for kind, attributes in self._attributes.items()
+        }
+        return {kind: names for kind, names in found.items() if names}
 
     @cached_property
     def composites(self) -> dict[str, tuple[str, str]]:

@@ -22,6 +22,7 @@ from onstudy.record.catalogue import (
     NEVER,
     NONE,
     ORDERED,
+    PERIOD,
     QUANTITY,
     RESERVED_FIELDS,
     SEX_FACTOR,
@@ -236,6 +237,8 @@ def _attribute(attribute: Attribute, kind: Kind, catalogue: Catalogue, where: st
     if attribute.silence is not None:
         place = f"{where}.silence"
         yield from _value_of(attribute.silence, attribute.type, attribute.values, catalogue, place)
+    if attribute.present and (kind.extent != PERIOD or attribute.type not in (CODE, ORDERED, BOOLEAN)):
+        yield Problem("only a code of a kind that lasts can be how it is at present", f"{where}.present")
     for text in attribute.rules_out:
         yield from _ruled_out(text, kind, catalogue, f"{where}.rules_out")
     for text in attribute.contradicts:

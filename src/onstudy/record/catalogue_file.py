@@ -240,6 +240,7 @@ def _attribute(name: str, entry: Entry) -> Attribute:
         entry.text("question"),
         entry.texts("rules_out"),
         entry.texts("contradicts"),
+        entry.flag("present"),
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate
 from math import inf
@@ -47,7 +47,9 @@ def end_superseded(facts: Sequence[Fact], catalogue: Catalogue) -> list[Fact]:
                 _note(enders, fact, ender)
                 if doubt:
                     doubtful.add(fact.id)
-    return [_closed(fact, enders.get(fact.id), fact.id in doubtful) for fact in facts]
+    said = _said_at_present(facts, catalogue)
+    ended = [_closed(fact, enders.get(fact.id), fact.id in doubtful) for fact in facts]
+    return [_changed(fact, said, catalogue) for fact in ended] if said else ended
 
 
 def _closed(fact: Fact, ender: tuple[int, bool] | None, doubtful: bool) -> Fact:
@@ -113,6 +115,75 @@ class _Line:
         possible = bisect_right(self._starts, _last(fact.start)) - bisect_right(self._ends, _first(fact.start))
         itself = fact.id in self._ids and _last(fact.start) > _first(fact.start)
         return possible > itself
+
+
+#: A kind, and an attribute that says how it is at present.
+_Present = tuple[str, str]
+
+
+#: For what records say of it: their days by the day on which they began; without a day, of all of them.
+_Sayings = dict[frozenset[str], "dict[int | None, _Days]"]
+
+
+def _said_at_present(facts: Sequence[Fact], catalogue: Catalogue) -> dict[_Present, _Sayings]:
+    """On which days records say how it is then."""
+    found: dict[_Present, dict[frozenset[str], dict[int | None, list[tuple[float, float]]]]] = {}
+    for fact in facts:
+        for name in catalogue.present.get(fact.kind, ()) if fact.certain and fact.lacks is None else ():
+            codes = fact.attributes.get(name)
+            if isinstance(codes, frozenset) and not fact.negative:
+                by_start = found.setdefault((fact.kind, name), {}).setdefault(codes, {})
+                for begun in {None, fact.start.day}:
+                    by_start.setdefault(begun, []).append(_speaks(fact))
+    return {
+        key: {codes: {begun: _Days(days) for begun, days in own.items()} for codes, own in sayings.items()}
+        for key, sayings in found.items()
+        if len(sayings) > 1
+    }
+
+
+class _Days:
+    """Days each known between a first and a last one, laid out to find the next by search."""
+
+    def __init__(self, days: Sequence[tuple[float, float]]) -> None:
+        ordered = sorted(days)
+        self._first = [first for first, _ in ordered]
+        self._last = list(accumulate((last for _, last in reversed(ordered)), min))[::-1]
+
+    def next_after(self, day: float) -> float | None:
+        """The day by which the next of those certainly after a day has come; None where there is none."""
+        place = bisect_right(self._first, day)
+        return self._last[place] if place < len(self._last) else None
+
+
+def _over_by(by_start: Mapping[int | None, _Days], begun: int | None, day: float) -> Iterator[float]:
+    """By which days a period that began on a day is over, as far as any tells; without end where it only may be."""
+    if by_start[None].next_after(day) is not None:
+        yield inf
+    if begun in by_start and begun is not None and (over := by_start[begun].next_after(day)) is not None:
+        yield over
+
+
+def _changed(fact: Fact, said: Mapping[_Present, _Sayings], catalogue: Catalogue) -> Fact:
+    """A period that goes on, where a newer record says that it is otherwise: it was so on the day that was recorded.
+
+    By the day of the newer record it was over if both began on one day, and so are of one disease; else it only may be.
+    """
+    stated = _stated(fact)
+    if stated is None:
+        return fact
+    over: list[float] = []
+    for name in catalogue.present.get(fact.kind, ()):
+        own = fact.attributes.get(name)
+        for codes, by_start in said.get((fact.kind, name), {}).items():
+            if isinstance(own, frozenset) and own.isdisjoint(codes):
+                over += _over_by(by_start, fact.start.day, stated[1])
+    if not over:
+        return fact
+    bounds = [bound for bound in (fact.start.span.low, stated[0] * DAY) if bound is not None and bound > -inf]
+    last = min(over)
+    span = Interval(max(bounds, default=None), None if last == inf else int(last) * DAY, high_open=last < inf)
+    return replace(fact, end=When(span), ongoing=False, opened=fact.opened or (fact.end, fact.ongoing))
 
 
 def _lines(facts: Sequence[Fact], catalogue: Catalogue) -> dict[_Key, _Line]:

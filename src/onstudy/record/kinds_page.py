@@ -188,7 +188,8 @@ def _attribute(attribute: Attribute, catalogue: Catalogue) -> str:
     typed = _typed(attribute.type, attribute.unit, attribute.values, catalogue)
     never = f"; never with {_listed(attribute.rules_out)}" if attribute.rules_out else ""
     never += f"; never {_listed(attribute.contradicts)}" if attribute.contradicts else ""
-    return f"{attribute.label}; {typed}; not stated: {silence}{never}"
+    present = "; on the day it is recorded, until a newer record says otherwise" if attribute.present else ""
+    return f"{attribute.label}; {typed}; not stated: {silence}{never}{present}"
 
 
 def _measured_in(kind: Kind) -> str:
