@@ -452,3 +452,14 @@ def test_no_file_says_anything_while_it_is_blank() -> None:
         again = asked(put_back(record, todo_file(first)), until=ON)
         assert [one.verdict for one in again.cohorts] == [one.verdict for one in first.cohorts], name
         assert problems(again, first) == [], name
+
+
+def test_of_two_dates_the_one_that_is_not_known_is_asked_for() -> None:
+    """Whether a class is of a heart failure without a date: the class has its day, so the heart failure is asked."""
+    record = changed("S1-19-k4")
+    first = asked(record)
+    (question,) = [one for one in first["C1"].missing if one.kind == "heart_failure"]
+    assert question.fields == ("start",)
+    assert not any("start" in one.fields for one in first["C1"].missing if one.kind == "nyha_class")
+    again = asked(put_back(record, filled(todo_file(first), {"heart_failure": {"from": "2022-05-01"}})))
+    assert {row.criterion.id: row.status for row in again.criteria}["S1-19"] == "met"

@@ -195,19 +195,26 @@ class Memory:
             return Finding(node, result, evidence=evidence, parts=parts)
         if not reasons:
             reasons.add(Reason.CONFLICT)
-        asking = [case.asks for case in (*left, *right) if case.asks] or [self._value_asks(node, left, reasons)]
+        asking = [case.asks for case in (*left, *right) if case.asks] or [self._value_asks(node, left, right, reasons)]
         asks = asking[0] if len(asking) == 1 else gathered(asking)
         return Finding(node, result, frozenset(reasons), evidence, parts, asks)
 
-    def _value_asks(self, node: TruthExpr, cases: list[Case], reasons: set[Reason]) -> tuple[Ask, ...]:
-        """The value is there and does not settle it: ask for that field of the fact it is a value of."""
+    def _value_asks(
+        self, node: TruthExpr, left: list[Case], right: list[Case], reasons: set[Reason]
+    ) -> tuple[Ask, ...]:
+        """The value is there and does not settle it: ask for that field of the fact it is a value of. Of dates those
+        that are not one day, on either side.
+        """
         value = (
             node.event if isinstance(node, e.Timing) else getattr(node, "left", None) or getattr(node, "value", None)
         )
-        name = value.name if isinstance(value, e.Field) and value.name != "value" else ""
+        asked = [(value, case) for case in left]
+        if isinstance(node, e.Timing):
+            both = [*asked, *((node.anchor, case) for case in right)]
+            asked = [(of, case) for of, case in both if _vague(case)] or asked
         return gathered(
-            tuple([self.records.ask(case.about.kind, reason, name, case.about.id) for reason in sorted(reasons)])
-            for case in cases
+            tuple([self.records.ask(case.about.kind, reason, _detail(of), case.about.id) for reason in sorted(reasons)])
+            for of, case in asked
             if case.about is not None and case.about.id
         )
 
@@ -334,6 +341,17 @@ def _among(value: Value, members: frozenset[str]) -> tuple[Truth, Reasons]:
     if value <= members:
         return TRUE, NONE
     return (UNKNOWN, _IMPRECISE) if value & members else (FALSE, NONE)
+
+
+def _vague(case: Case) -> bool:
+    """Whether it is a date of a record that is not one day."""
+    recorded = case.about is not None and case.about.id != ""
+    return recorded and isinstance(case.value, When) and not case.value.days.exact
+
+
+def _detail(value: object) -> str:
+    """The field that a value is of, where it is not the value of a record."""
+    return value.name if isinstance(value, e.Field) and value.name != "value" else ""
 
 
 def _truth(part: Match | Finding) -> Truth:

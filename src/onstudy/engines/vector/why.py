@@ -12,7 +12,18 @@ from onstudy.criteria.finding import Reason
 from onstudy.engines.vector import codes, numbers, relations
 from onstudy.engines.vector.arrays import TRUE, UNKNOWN, Mask, Truths, any_at, joined, negated, whole
 from onstudy.engines.vector.cases import Part
-from onstudy.engines.vector.causes import BITS, AskBook, Causes, ValueCauses, asked_of, because, none, pieces, union
+from onstudy.engines.vector.causes import (
+    BITS,
+    About,
+    AskBook,
+    Causes,
+    ValueCauses,
+    asked_of,
+    because,
+    none,
+    pieces,
+    union,
+)
 from onstudy.engines.vector.codes import Codes
 from onstudy.engines.vector.fields import stated
 from onstudy.engines.vector.frames import Frame, Setting
@@ -138,12 +149,17 @@ class Whys:
         unknown = self._unknown(node, frame)
         reasons = np.where(reasons == 0, BITS[Reason.CONFLICT], reasons)
         asked = union([side.together() for side in sides], frame.rows)
-        own = []
-        for at, names, which in left.about:
-            facts = asked_of(reasons[at], names, which, self.book.of_fact)
-            own.append(facts.onto(at, frame.rows))
-        found = Causes(np.zeros(frame.rows, np.uint16), asked.at, asked.ask).or_else(union(own, frame.rows))
+        own = [self._of_facts(reasons, about, frame) for about in left.about]
+        found = Causes(np.zeros(frame.rows, np.uint16), asked.at, asked.ask)
+        if isinstance(node, e.Timing):
+            vague = [self._of_facts(reasons, about, frame) for side in sides for about in _vague(side)]
+            found = found.or_else(union(vague, frame.rows))
+        found = found.or_else(union(own, frame.rows))
         return Causes(reasons, found.at, found.ask).only(unknown)
+
+    def _of_facts(self, reasons: Bits, about: About, frame: Frame) -> Causes:
+        at, names, which = about
+        return asked_of(reasons[at], names, which, self.book.of_fact).onto(at, frame.rows)
 
     # Records ------------------------------------------------------------------------------------------------
 
@@ -228,6 +244,16 @@ def _compared(node: e.Compare, a: Numbers, b: Numbers) -> tuple[Truths, Bits]:
     truth = numbers.compare(node.op, a, b)
     exact = (a.low == a.high) & (b.low == b.high)
     return truth, _bits(stated(a) & stated(b) & ~exact, Reason.IMPRECISE_VALUE)
+
+
+def _vague(side: ValueCauses) -> list[About]:
+    """The facts of which the dates are read that are not one day."""
+    found: list[About] = []
+    for (at, names, which), part in zip(side.about, side.cases.parts, strict=False):
+        if isinstance(part.values, Moments):
+            rows = whole(part.values.known & (part.values.first != part.values.last), len(at))
+            found.append((at[rows], names, which[rows]))
+    return found
 
 
 def _placed(node: e.Timing, a: Moments, b: Moments) -> tuple[Truths, Bits]:
