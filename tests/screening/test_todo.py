@@ -318,6 +318,16 @@ def test_a_contradiction_is_not_asked_away() -> None:
     assert "- kind: stroke" not in text
 
 
+def test_a_contradiction_that_an_end_settles_is_asked_for_the_end() -> None:
+    """Angina recorded as active in 2020 and denied now: over before the six months that are asked about."""
+    angina = {"kind": "angina", "from": "2015-05-01", "active": "yes", "recorded": "2020-01-01"}
+    record = changed("BASE-1", facts=[angina])
+    text = todo_file(asked(record))
+    assert "No further fact" not in text and "correct them where they were made" in text
+    again = settled(record, "C1", {"angina": {"to": "2015-06-01"}})
+    assert again["C1"].verdict == "eligible"
+
+
 def test_a_fact_that_was_given_no_id_can_be_completed_too() -> None:
     """Its place in the file and a checksum stand for it."""
     record = changed("BASE-1", ["lvef"], [{"kind": "lvef", "on": "2026-03-10", "status": "pending"}])

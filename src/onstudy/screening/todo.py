@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from onstudy.criteria import expr as e
 from onstudy.criteria.finding import Reason
+from onstudy.readers.timing import unsaid_end
 from onstudy.record.catalogue import (
     BOOLEAN,
     COUNT,
@@ -36,6 +37,8 @@ _PERSON = {"born": "YYYY-MM-DD", "sex": "male or female"}  # what is said of a p
 _PERSONAL = {"age": "born", "sex_factor": "sex"}  # the inputs of formulas that are of the person
 
 _Entry = tuple[str, ...]
+
+_LAST_DAY = "to:  # YYYY-MM-DD, the last day, if it is over"
 
 
 def todo_file(screening: Screening) -> str:
@@ -163,7 +166,7 @@ class _Blank:
         about = [self.facts[name] for name in question.about if name in self.facts]
         found = [entry for fact in about for entry in self.completing(fact, question)]
         if question.reasons == (Reason.CONFLICT.value,) and kind.value == NONE and kind.extent != STATE:
-            found = [("  # No further fact settles this: correct the records where they were made.",)]
+            found = self.ending(about, question)
         elif question.unrecorded or not found:
             found.append(self.another(kind) if others else self.new(kind))
         fresh = [entry for entry in dict.fromkeys(found) if entry not in self.written]
@@ -177,6 +180,26 @@ class _Blank:
             return self.inputs(fact)
         blanks = list(self.lacking(fact, question))
         return [self.completion(fact, blanks)] if blanks else []
+
+    def ending(self, facts: list[Fact], question: Question) -> list[_Entry]:
+        """What settles a contradiction: that what is recorded was over before the time that is asked about."""
+        found = [self.completion(fact, [_LAST_DAY]) for fact in facts if self._may_be_over(fact, question)]
+        if not found:
+            return [("  # No further fact settles this: correct the records where they were made.",)]
+        return [
+            ("  # The records contradict each other: say when it was over, or correct them where they were made.",),
+            *found,
+        ]
+
+    def _may_be_over(self, fact: Fact, question: Question) -> bool:
+        """Whether an open period is asked about within a window, so that an end can put it outside."""
+        kind = self.catalogue.kinds[fact.kind]
+        if kind.extent != PERIOD or fact.negative or not (fact.ongoing or unsaid_end(fact.start, fact.end)):
+            return False
+        names = {fact.kind, *self.catalogue.ancestors(fact.kind)}
+        rules = (row.criterion.rule for row in self.s.criteria if row.criterion.id in question.criteria)
+        asked = [node for rule in rules if rule is not None for node in e.walk(rule) if isinstance(node, e.Records)]
+        return any(one.lookback is not None for one in asked if one.kind in names)
 
     def completion(self, fact: Fact, blanks: Iterable[str]) -> _Entry:
         """An entry that completes a fact already there."""
