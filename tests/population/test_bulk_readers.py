@@ -311,6 +311,40 @@ def test_what_cannot_be_right_of_a_date_that_a_record_states(tmp_path: Path) -> 
     check(stored(tmp_path / "store"), expected)
 
 
+def test_what_no_person_can_have(tmp_path: Path) -> None:
+    """Results outside what is possible, beside the bounds, and births that make a person older than people become."""
+    loinc, units = "http://loinc.org", "http://unitsofmeasure.org"
+    found: list[Resource] = []
+    for number, (weight, born) in enumerate(
+        [
+            (700, "1955"),
+            (650, "1955"),
+            (650.0001, "1955"),
+            (0.1, "1955"),
+            (80, "1850"),
+            (80, "1905-03-15"),
+            (80, "1906"),
+        ]
+    ):
+        name = f"p{number}"
+        found.append({"resourceType": "Patient", "id": name, "gender": "male", "birthDate": born})
+        for place, (code, value, unit) in enumerate([("29463-7", weight, "kg"), ("2160-0", 1.1, "mg/dL")]):
+            found.append(
+                {"resourceType": "Observation", "id": f"{name}-{place}", "status": "final",
+                 "subject": {"reference": f"Patient/{name}"}, "effectiveDateTime": "2026-03-15",
+                 "code": {"coding": [{"system": loinc, "code": code}]},
+                 "valueQuantity": {"value": value, "unit": unit, "system": units, "code": unit}}
+            )  # fmt: skip
+    source = tmp_path / "export.ndjson"
+    source.write_bytes(ndjson(found))
+    built(source, tmp_path / "store")
+    expected = read_patients(source)
+    check(stored(tmp_path / "store"), expected)
+    used = [any(fact.kind == "body_weight" and fact.value is not None for fact in who.facts) for who in expected]
+    assert used == [False, True, False, False, True, True, True]
+    assert [who.born.known for who in expected] == [True, True, True, True, False, False, True]
+
+
 def test_what_is_said_of_a_person_twice(tmp_path: Path) -> None:
     """Each a man by the record; of every other one a fact says woman, of another one a date of birth differs."""
     folder = tmp_path / "bundles"

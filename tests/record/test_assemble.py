@@ -383,7 +383,7 @@ def test_a_newer_none_today_ends_a_disease_and_a_history_does_not() -> None:
 @pytest.mark.parametrize(
     ("facts", "words"),
     [
-        (["kind: body_height, on: 2026-03-10, value: 1.70 cm"], "body_height lies outside 100 to 250 cm"),
+        (["kind: body_height, on: 2026-03-10, value: 1.70 cm"], "body_height lies outside 20 to 280 cm"),
         (["kind: body_height, on: 2026-03-10, value: 170 cm"], ""),
         (["kind: lvef, on: 2026-03-10, value: 160 %"], "lvef lies outside"),
         (["kind: ecg, on: 2026-03-14, qt: 427 ms, rate: 80 /min, qtcf: 440 ms"], "more than 10 ms from"),

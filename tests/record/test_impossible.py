@@ -32,6 +32,56 @@ def test_a_result_below_zero_is_unknown(fact: str, kind: str) -> None:
     assert f"the value of {kind} lies below zero, where it cannot be: it is not used [kept]" in said(patient)
 
 
+@pytest.mark.parametrize(
+    ("fact", "kind", "words"),
+    [
+        ("kind: body_weight, on: 2026-03-15, value: 700 kg", "body_weight", "0.2 to 650 kg"),
+        ("kind: cd22_on_lymphoblasts, on: 2026-03-02, value: 150 %", "cd22_on_lymphoblasts", "0 to 100 %"),
+        ('kind: lvef, on: 2026-03-10, value: "> 100 %"', "lvef", "0 to 100 %"),
+        ("kind: ecog, on: 2026-03-10, value: 7", "ecog", "0 to 5"),
+        ("kind: ecg, on: 2026-03-14, qt: 427 ms, rate: 8000 /min", "ecg_heart_rate", "1 to 700 /min"),
+    ],
+)
+def test_a_result_no_person_can_have_is_unknown(fact: str, kind: str, words: str) -> None:
+    patient = written(fact)
+    assert (only(patient, kind).value, only(patient, kind).lacks) == (None, "unsupported")
+    assert f"the value of {kind} lies outside {words}, where it cannot be: it is not used [kept]" in said(patient)
+
+
+@pytest.mark.parametrize(
+    "fact",
+    [
+        "kind: body_weight, on: 2026-03-15, value: 635 kg",
+        "kind: body_height, on: 2026-03-15, value: 272 cm",
+        "kind: bilirubin_total, on: 2026-03-15, value: 80 mg/dL",
+        "kind: blood_wbc, on: 2026-03-15, value: 2000000 /uL",
+        'kind: lvef, on: 2026-03-10, value: "90..110 %"',
+    ],
+)
+def test_an_extreme_one_and_one_that_may_be_possible_stay(fact: str) -> None:
+    patient = written(fact)
+    assert (patient.problems, patient.facts[0].lacks) == ((), None)
+
+
+def test_what_is_computed_is_shown_and_used() -> None:
+    """Age 20, 300 kg, creatinine 0.1 mg/dL: 120 x 300 / (72 x 0.1) = 5,000 mL/min follows from what can be."""
+    patient = read(
+        "patient: P\nborn: 2006-01-01\nsex: male\nfacts:\n"
+        "  - {kind: creatinine, on: 2026-03-15, value: 0.1 mg/dL}\n"
+        "  - {kind: body_weight, on: 2026-03-15, value: 300 kg}\n"
+    )
+    assert only(patient, "creatinine_clearance").value == point(5000.0)
+    assert "the computed value of creatinine_clearance lies outside 0 to 3000 mL/min: check it" in said(patient)
+
+
+@pytest.mark.parametrize(("born", "used"), [("1850-01-01", False), ("1905-03-15", False), ("1905-03-16", True)])
+def test_a_birth_that_makes_the_patient_older_than_people_become(born: str, used: bool) -> None:
+    """On 2026-03-15 somebody born on 1905-03-15 is 121."""
+    patient = read(f"patient: P\nborn: {born}\nfacts:\n  - {{{BILI}}}\n")
+    assert (patient.born == parse_when(born)) is used
+    assert ("the patient would be older than 120 years in the record" in said(patient)) is not used
+
+
 def test_it_stays_where_it_is_and_no_older_result_speaks_for_it() -> None:
     patient = written(BILI.replace("03-15", "03-01"), BILI.replace("1.8", "-1.8"))
     assert [fact.value for fact in of(patient, "bilirubin_total")] == [point(1.8), None]

@@ -40,7 +40,7 @@ _REASONS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"^(?P<item>.*) is the code of no drug that is known"), DRUG_CODES),
     (re.compile(r"not recognised"), DRUGS),
     (re.compile(r"^resources of this type are not read"), UNREAD),
-    (re.compile(r"^(?P<item>.*lies outside .*): check it"), IMPLAUSIBLE),
+    (re.compile(r"^(?P<item>.*lies outside .*?)(?:, where it cannot be)?: "), IMPLAUSIBLE),
     (re.compile(r"^(?P<item>.*): results of one day"), TOGETHER),
     (re.compile(r"^(?P<item>.*\bunit\b.*)"), UNITS),
     (re.compile(r"^(?P<item>.*(?:\bdate\b|ends before it begins|birth date|age that).*)"), DATES),

@@ -174,7 +174,7 @@ class _Assembly:
     def _impossible(self, facts: Facts, born: Moments) -> Ints:
         kinds = _kinds(self.given.catalogue, self.bases)
         birth = _by_patient(born, self._whose_birth, self.given.patients)
-        return impossible(facts, _kinds_of(facts, self.bases, kinds), kinds, birth, self.bases)
+        return impossible(facts, _kinds_of(facts, self.bases, kinds), kinds, birth, self.bases, self.given.catalogue)
 
     # Persons ------------------------------------------------------------------------------------------------
 

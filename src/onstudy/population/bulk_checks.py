@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onstudy.population.bulk_facts import Bases, Components, Facts, Flags, component_names, fact_at, put
+from onstudy.population.bulk_impossible import NEAR, possible_bounds
 from onstudy.population.bulk_moments import from_whens
 from onstudy.population.bulk_problems import Said
 from onstudy.population.bulk_rows import Ints
@@ -20,8 +21,6 @@ from onstudy.record.shard import NO_INSTANT
 from onstudy.values.calendar import When
 from onstudy.values.interval import Interval
 
-#: A value this near to the bounds of its kind is looked at by `check` itself.
-_NEAR = 1e-6
 #: Kinds of which a patient's facts are checked against each other, and components of one composite.
 _AGAINST = ("menses", "hysterectomy")
 _ECG, _REPORTED, _MEASURED = "ecg", "qtcf", "qt"
@@ -79,11 +78,11 @@ def checked(record: Record) -> Said:
 
 
 def _implausible(record: Record, found: _Found) -> None:
-    low, high = _limits(record.kinds, record.catalogue)
+    low, high = possible_bounds(record.kinds, record.catalogue)
     value = record.facts.value
     with np.errstate(invalid="ignore"):
-        below = value.high < (low + np.abs(low) * _NEAR)[record.kind]
-        above = value.low > (high - np.abs(high) * _NEAR)[record.kind]
+        below = value.high < (low + np.abs(low) * NEAR)[record.kind]
+        above = value.low > (high - np.abs(high) * NEAR)[record.kind]
     for place in np.flatnonzero(below | above).tolist():
         base = record.base(place)
         fact = Fact("", base.kind, value=record.value(place), computed=base.computed, source=_source(record, place))
@@ -106,13 +105,6 @@ def _lacking_composites(record: Record, found: _Found) -> None:
     patients = record.facts.patient[places].tolist()
     for patient, number, source in zip(patients, numbers.tolist(), sources, strict=True):
         found.update((patient, what, source) for what in said[number])
-
-
-def _limits(kinds: Sequence[str], catalogue: Catalogue) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The bounds within which the values of each kind lie; NaN where there are none."""
-    known = (catalogue.kinds.get(name) for name in kinds)
-    pairs = [(np.nan, np.nan) if kind is None or kind.plausible is None else kind.plausible for kind in known]
-    return np.array([low for low, _ in pairs], np.float64), np.array([high for _, high in pairs], np.float64)
 
 
 def _tracings(record: Record, found: _Found) -> None:

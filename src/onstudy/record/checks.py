@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from onstudy.errors import Problem
 from onstudy.record.catalogue import Catalogue
 from onstudy.record.derived import CONFLICT, IMPRECISE_DATE
+from onstudy.record.impossible import bounds_text, outside
 from onstudy.record.patient import Fact
 from onstudy.record.unusable import before_itself, over_and_going_on
 from onstudy.values.calendar import UNDATED, When
@@ -36,20 +37,10 @@ def check(facts: Sequence[Fact], catalogue: Catalogue, born: When = UNDATED) -> 
 def _implausible(facts: Sequence[Fact], catalogue: Catalogue) -> Iterator[tuple[str, str]]:
     for fact in facts:
         kind = catalogue.kinds.get(fact.kind)
-        if kind is None or kind.plausible is None or not isinstance(fact.value, Interval):
+        if kind is None or not isinstance(fact.value, Interval) or not outside(fact.value, kind):
             continue
-        low, high = kind.plausible
-        least, most = fact.value.low, fact.value.high
-        if least is not None and most is not None and low <= least and most <= high:
-            continue  # as nearly all are
-        below = compare(Op.LT, fact.value, point(float(low))) is TRUE
-        if below or compare(Op.GT, fact.value, point(float(high))) is TRUE:
-            unit = f" {kind.unit}" if kind.unit else ""
-            whose = "computed " if fact.computed else ""
-            yield (
-                f"the {whose}value of {fact.kind} lies outside {low:g} to {high:g}{unit}: check it",
-                fact.source,
-            )
+        whose = "computed " if fact.computed else ""
+        yield f"the {whose}value of {fact.kind} lies {bounds_text(kind)}: check it", fact.source
 
 
 def _apart(facts: Sequence[Fact], catalogue: Catalogue) -> Iterator[tuple[str, str]]:

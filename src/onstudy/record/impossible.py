@@ -1,4 +1,4 @@
-"""What cannot be so: results below zero, limits of normal that are none, a birth after everything recorded.
+"""What cannot be so: results no person can have, limits of normal that are none, a birth no living person can have.
 
 Such a value is kept in its place and is not used: its fact says why nothing is known, and a problem says what
 was wrong. A rule would take a bilirubin of -1 for a normal one, and an age of -3 for one below 18.
@@ -13,13 +13,15 @@ from typing import Any
 from onstudy.errors import Problem
 from onstudy.record.catalogue import Catalogue, Kind
 from onstudy.record.patient import Fact
-from onstudy.values.calendar import UNDATED, When
+from onstudy.values.calendar import UNDATED, When, age
 from onstudy.values.interval import Interval, Op, compare, point
 from onstudy.values.truth import TRUE
 
 #: Why the value of such a result is unknown.
 UNSUPPORTED = "unsupported"
 _ZERO = point(0)
+#: More years than anybody lives, but for one or two people ever.
+OLDEST = 120
 
 
 #: What is wrong, and the fields of the fact that are left without it.
@@ -38,7 +40,7 @@ def _possible(fact: Fact, catalogue: Catalogue, problems: list[Problem]) -> Fact
         if any(parts[name] is not part for name, part in fact.parts.items()):
             fact = replace(fact, parts=parts)
     kind = catalogue.kinds.get(fact.kind)
-    if kind is None or not kind.measured:
+    if kind is None or not kind.measured or fact.computed:
         return fact
     if fact.uln is None and fact.lln is None and not isinstance(fact.value, Interval):
         return fact
@@ -61,11 +63,33 @@ def _limits(fact: Fact, kind: Kind) -> Iterator[_Change]:
 
 def _value(fact: Fact, kind: Kind) -> Iterator[_Change]:
     value = fact.value
-    if not isinstance(value, Interval) or value.high is None or value.high > 0 or not _never_negative(kind):
+    if not isinstance(value, Interval) or not outside(value, kind):
         return
-    if compare(Op.LT, value, _ZERO) is TRUE:
-        what = f"the value of {kind.name} lies below zero, where it cannot be: it is not used"
-        yield what, {"value": None, "lacks": UNSUPPORTED}
+    if _never_negative(kind) and compare(Op.LT, value, _ZERO) is TRUE:
+        where = "below zero"
+    else:
+        where = bounds_text(kind)
+    what = f"the value of {kind.name} lies {where}, where it cannot be: it is not used"
+    yield what, {"value": None, "lacks": UNSUPPORTED}
+
+
+def outside(value: Interval, kind: Kind) -> bool:
+    """Whether a value surely lies outside what is possible for a kind."""
+    if kind.plausible is None:
+        return False
+    low, high = kind.plausible
+    least, most = value.low, value.high
+    if least is not None and most is not None and low <= least and most <= high:
+        return False  # as nearly all are
+    below = compare(Op.LT, value, point(float(low))) is TRUE
+    return below or compare(Op.GT, value, point(float(high))) is TRUE
+
+
+def bounds_text(kind: Kind) -> str:
+    """The stretch outside which a value of a kind is impossible, in words."""
+    assert kind.plausible is not None
+    low, high = kind.plausible
+    return f"outside {low:g} to {high:g}" + (f" {kind.unit}" if kind.unit else "")
 
 
 def _never_negative(kind: Kind) -> bool:
@@ -73,12 +97,26 @@ def _never_negative(kind: Kind) -> bool:
 
 
 def possible_birth(born: When, facts: Sequence[Fact]) -> tuple[When, list[Problem]]:
-    """The date of birth, undated where everything that was recorded lies before it; and a problem that says so."""
+    """The date of birth, undated where everything that was recorded lies before it, or where the patient was surely
+    older than people become when something was recorded; and a problem that says so.
+    """
     newest = max((day for fact in facts for day in _days(fact)), default=None)
-    if newest is None or born.days.low is None or born.days.low <= newest:
+    if newest is None or born.days.low is None:
         return born, []
-    what = "the date of birth lies after everything in the record: it is not used"
+    if born.days.low > newest:
+        what = "the date of birth lies after everything in the record: it is not used"
+    elif too_old(born, newest):
+        what = f"the patient would be older than {OLDEST} years in the record: the date of birth is not used"
+    else:
+        return born, []
     return UNDATED, [Problem(what, "born", fact_kept=True)]
+
+
+def too_old(born: When, day: float) -> bool:
+    """Whether a patient is certainly older on a day than people become."""
+    if born.days.high is None or day - born.days.high < OLDEST * 365:
+        return False
+    return compare(Op.GT, age(born.days, point(int(day))), point(OLDEST)) is TRUE
 
 
 def _days(fact: Fact) -> Iterator[float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 
@@ -10,13 +10,10 @@ from onstudy.errors import OnstudyError, Problem
 from onstudy.record.assemble import SEX, make_patient
 from onstudy.record.catalogue import STATE, Catalogue
 from onstudy.record.ends import reopened
+from onstudy.record.impossible import OLDEST, too_old
 from onstudy.record.patient import Fact, Patient
-from onstudy.values.calendar import DAY, UNDATED, When, age, on_day
-from onstudy.values.interval import Interval, Op, compare, point
-from onstudy.values.truth import TRUE
-
-#: Nobody known has lived much longer than this many years: a date of birth that says so is looked at.
-OLDEST = 120
+from onstudy.values.calendar import DAY, UNDATED, When, on_day
+from onstudy.values.interval import Interval, point
 
 
 def as_known(patient: Patient, day: date, catalogue: Catalogue) -> Patient:
@@ -91,11 +88,12 @@ def refuse_unborn(patient: Patient, on: date) -> None:
         )
 
 
-def _unlikely_age(patient: Patient, on: date) -> Iterator[Problem]:
-    """A problem where the patient is certainly older than people become; the age counts as it follows."""
-    if compare(Op.GT, age(patient.born.days, point(on.toordinal())), point(OLDEST)) is TRUE:
-        what = f"the patient is older than {OLDEST} years on the registration date: check the date of birth"
-        yield Problem(what, "born", fact_kept=True)
+def _possible_age(born: When, on: date) -> tuple[When, list[Problem]]:
+    """The date of birth, undated with a problem where the patient would certainly be older than people become."""
+    if not too_old(born, on.toordinal()):
+        return born, []
+    what = f"the patient would be older than {OLDEST} years on the registration date: the date of birth is not used"
+    return UNDATED, [Problem(what, "born", fact_kept=True)]
 
 
 def prepared(
@@ -110,7 +108,8 @@ def prepared(
         if name not in catalogue.kinds:
             raise OnstudyError(f"a default limit is given for {name!r}, which is no kind")
     today = on.toordinal()
-    facts, problems, used = [], [*patient.problems, *_unlikely_age(patient, on)], dict[str, float]()
+    born, wrong = _possible_age(patient.born, on)
+    facts, problems, used = [], [*patient.problems, *wrong], dict[str, float]()
     for fact in patient.facts:
         ready = _bounded(fact, today)
         if ready.uln is None and ready.kind in default_limits and isinstance(ready.value, Interval):
@@ -123,7 +122,7 @@ def prepared(
         if low is not None and int(low) > today and not state and not ready.computed:
             what = f"{ready.kind} is dated {ready.start}, after the registration date"
             problems.append(Problem(f"{what}; only what asks for that time uses it", ready.source, fact_kept=True))
-    return replace(patient, facts=tuple(facts)), tuple(problems), dict(sorted(used.items()))
+    return replace(patient, born=born, facts=tuple(facts)), tuple(problems), dict(sorted(used.items()))
 
 
 def _bounded(fact: Fact, today: int) -> Fact:

@@ -15,12 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onstudy.engines.vector.arrays import Array, Index
+from onstudy.engines.vector.calendar import FAR, completed_years
 from onstudy.engines.vector.moments import Moments, of_days
 from onstudy.engines.vector.places import Places
 from onstudy.engines.vector.rowsets import Family, RowSet
 from onstudy.engines.vector.subjects import Recorded, Subjects
 from onstudy.engines.vector.trees import Forest
 from onstudy.record.catalogue import Catalogue
+from onstudy.record.impossible import OLDEST
 from onstudy.record.shard import Shard
 
 REGISTRATION = "registration"
@@ -93,9 +95,13 @@ class Setting:
 
     @cached_property
     def born(self) -> Moments:
-        """The date of birth of each pair's patient."""
+        """The date of birth of each pair's patient; none where it would make them older than people become."""
         born = Places([self.shard.patients], None, None).moment("born", required=True)
-        return born if self.everybody else born.take(self.patient)
+        born = born if self.everybody else born.take(self.patient)
+        too_old = completed_years(born.last, self.prepared.first) > OLDEST
+        if not too_old.any():
+            return born
+        return Moments(np.where(too_old, np.int32(-FAR), born.first), np.where(too_old, np.int32(FAR), born.last))
 
 
 class Frame:
