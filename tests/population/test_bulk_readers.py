@@ -345,6 +345,22 @@ def test_what_no_person_can_have(tmp_path: Path) -> None:
     assert [who.born.known for who in expected] == [True, True, True, True, False, False, True]
 
 
+def test_what_nobody_of_a_sex_has(tmp_path: Path) -> None:
+    """Pregnancies, tests and menses of men and women."""
+    folder = tmp_path / "bundles"
+    folder.mkdir()
+    facts = ["kind: pregnancy, from: 2026-01", "kind: menses, on: 2026-02-25"]
+    facts += [f"kind: pregnancy_test, on: 2026-03-10, value: {value}" for value in ("positive", "negative")]
+    for number, (fact, sex) in enumerate((fact, sex) for fact in facts for sex in ("male", "female")):
+        text = f"patient: p{number}\nborn: 1990-01-01\nsex: {sex}\nfacts: [{{{fact}}}]"
+        (patient,) = read_patients("one.yaml", text.encode())
+        (folder / f"{number}.json").write_text(json.dumps(to_bundle(patient)))
+    built(folder, tmp_path / "store")
+    expected = [patient for path in folder.glob("*.json") for patient in read_patients(path)]
+    assert sum("the sex is male" in str(patient.problems) for patient in expected) == 3
+    check(stored(tmp_path / "store"), expected)
+
+
 def test_what_is_said_of_a_person_twice(tmp_path: Path) -> None:
     """Each a man by the record; of every other one a fact says woman, of another one a date of birth differs."""
     folder = tmp_path / "bundles"

@@ -388,8 +388,6 @@ def test_a_newer_none_today_ends_a_disease_and_a_history_does_not() -> None:
         (["kind: lvef, on: 2026-03-10, value: 160 %"], "lvef lies outside"),
         (["kind: ecg, on: 2026-03-14, qt: 427 ms, rate: 80 /min, qtcf: 440 ms"], "more than 10 ms from"),
         (["kind: ecg, on: 2026-03-14, qt: 427 ms, rate: 80 /min, qtcf: 465 ms"], ""),
-        (["kind: menses, on: 2026-02-25", "kind: hysterectomy, on: 2019"], "menstrual period is recorded after"),
-        (["kind: menses, on: 2018", "kind: hysterectomy, on: 2019"], ""),
         (["kind: other_malignancy, on: 2020-03, disease_free_since: 2020-02"], "since lies before the start"),
         (["kind: other_malignancy, on: 2020-03, disease_free_since: 2020-03"], ""),
         (["kind: other_malignancy, on: 2020, disease_free_since: 2020-02"], ""),
@@ -402,6 +400,36 @@ def test_contradictions_are_shown_and_kept(facts: list[str], words: str) -> None
     assert words in said(patient)
     assert bool(patient.problems) == bool(words)
     assert all(problem.fact_kept for problem in patient.problems)
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        (["kind: menses, on: 2026-02-25", "kind: hysterectomy, on: 2019"], "menstrual period is recorded after"),
+        (["kind: menses, on: 2018", "kind: hysterectomy, on: 2019"], ""),
+    ],
+)
+def test_menses_and_a_hysterectomy(facts: list[str], words: str) -> None:
+    patient = written(*facts, sex="female")
+    assert words in said(patient)
+    assert bool(patient.problems) == bool(words)
+
+
+@pytest.mark.parametrize(
+    ("fact", "words"),
+    [
+        ("kind: pregnancy, from: 2026-01", "a pregnancy is recorded"),
+        ("kind: pregnancy_test, on: 2026-03-10, value: positive", "a positive pregnancy test is recorded"),
+        ("kind: menses, on: 2026-02-25", "a menstrual period is recorded"),
+        ("kind: hysterectomy, on: 2019", "a hysterectomy is recorded"),
+        ("kind: pregnancy_test, on: 2026-03-10, value: negative", ""),
+        ("kind: pregnancy, value: no, recorded: 2026-03-10", ""),
+    ],
+)
+def test_what_nobody_of_the_sex_has(fact: str, words: str) -> None:
+    assert bool(written(fact, sex="male").problems) == bool(words)
+    assert f"{words}, and the sex is male: check both [kept]" in said(written(fact, sex="male")) or not words
+    assert not written(fact, sex="female").problems
 
 
 # Order, names, doing it twice --------------------------------------------------------------------------------------

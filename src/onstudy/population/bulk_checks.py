@@ -74,6 +74,7 @@ def checked(record: Record) -> Said:
     _menses(record, found)
     _dated_details(record, found)
     _sexes(record, found)
+    _of_another_sex(record, found)
     return Said.listed(sorted(found), kept=True)
 
 
@@ -159,6 +160,15 @@ def _sexes(record: Record, found: _Found) -> None:
     mine = record.of("sex")
     many = np.bincount(record.facts.patient[mine], minlength=record.patients) > 1
     for own in _by_patient(record, np.flatnonzero(mine & many[record.facts.patient])):
+        _look(record, own[0], [_dated(record, place) for place in own], found)
+
+
+def _of_another_sex(record: Record, found: _Found) -> None:
+    """What nobody of one sex has, beside the sex of the patient."""
+    sex, kinds = record.of("sex"), record.catalogue.kinds
+    some = np.array([name in kinds and bool(kinds[name].of_sex) for name in record.kinds], bool)[record.kind]
+    both = record.having(sex) & record.having(some)
+    for own in _by_patient(record, np.flatnonzero((sex | some) & both[record.facts.patient])):
         _look(record, own[0], [_dated(record, place) for place in own], found)
 
 

@@ -220,6 +220,7 @@ class Kind:
     lasts_at_most: int | None = None  # days after which a state that nobody ended is surely over
     supersedes: str = ""  # a newer record with the same value of this attribute ends the earlier one
     plausible: tuple[float, float] | None = None
+    of_sex: str = ""  # recorded, or positive, of nobody of another sex
     specimens: tuple[str, ...] = ()  # what it is measured in, of the value set specimen; empty: not said
     elsewhere: Mapping[str, str] = field(default_factory=dict)  # what the same measurement in another specimen is
     question: str = ""

@@ -214,6 +214,7 @@ def _kind(name: str, entry: Entry, systems: Mapping[str, str]) -> Kind:
         lasts_at_most=_days(entry, "lasts_at_most"),
         supersedes=entry.text("supersedes"),
         plausible=entry.pair("plausible"),
+        of_sex=entry.text("of_sex"),
         specimens=entry.texts("specimens"),
         elsewhere=entry.mapping("elsewhere"),
         question=entry.text("question", required=True),

@@ -16,6 +16,7 @@ from onstudy.values.truth import FALSE, TRUE
 
 #: A reported QTcF further than this (ms) from the one its own QT and rate give is shown.
 QTCF_TOLERANCE = 10.0
+_POSITIVE = frozenset({"positive"})
 
 
 def check(facts: Sequence[Fact], catalogue: Catalogue, born: When = UNDATED) -> list[Problem]:
@@ -29,6 +30,7 @@ def check(facts: Sequence[Fact], catalogue: Catalogue, born: When = UNDATED) -> 
         *_before_itself(facts, catalogue),
         *_before_birth(facts, born),
         *_sexes(facts),
+        *_of_another_sex(facts, catalogue),
         *_births(facts, born),
     ]
     return [Problem(what, where, fact_kept=True) for what, where in sorted(set(found))]
@@ -133,6 +135,21 @@ def _sexes(facts: Sequence[Fact]) -> Iterator[tuple[str, str]]:
     stated = [(fact.value, fact.source) for fact in facts if fact.kind == "sex" and isinstance(fact.value, frozenset)]
     if stated and not frozenset.intersection(*(codes for codes, _ in stated)):
         yield "the sex is not recorded as the same everywhere: check both", _places((source for _, source in stated), 2)
+
+
+def _of_another_sex(facts: Sequence[Fact], catalogue: Catalogue) -> Iterator[tuple[str, str]]:
+    """What is recorded, or was found positive, of nobody of the patient's sex."""
+    sexes = {fact.value for fact in facts if fact.kind == "sex"}
+    (sex,) = sexes if len(sexes) == 1 else (None,)
+    if not isinstance(sex, frozenset):
+        return
+    for fact in facts:
+        kind = catalogue.kinds.get(fact.kind)
+        if kind is None or not kind.of_sex or kind.of_sex in sex or fact.negative or not fact.certain:
+            continue
+        if not kind.measured or fact.value == _POSITIVE:
+            said = f"positive {kind.label.lower()}" if kind.measured else kind.label.lower()
+            yield f"a {said} is recorded, and the sex is {' or '.join(sorted(sex))}: check both", fact.source
 
 
 def _births(facts: Sequence[Fact], born: When) -> Iterator[tuple[str, str]]:
