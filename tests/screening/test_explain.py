@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from tests.engines.asking import NAMES, ask
+from tests.trials.flagship import asked, changed
 
 from onstudy.criteria import expr as e
 from onstudy.criteria.finding import Finding
@@ -13,7 +14,7 @@ from onstudy.language.parse import parse
 from onstudy.language.unparse import unparse
 from onstudy.record.catalogue import load_catalogue
 from onstudy.screening.decisive import decisive, decisive_leaves, evidence_of
-from onstudy.screening.explain import because, near
+from onstudy.screening.explain import because, near, reason_of
 from onstudy.values.truth import FALSE, TRUE, UNKNOWN
 
 CATALOGUE = load_catalogue()
@@ -525,7 +526,8 @@ NOT_DETECTED = """facts:
         # What is lacking is told with what is asked of it: there is a result, of another laboratory.
         (
             "latest cd22_on_lymphoblasts where (evaluator is local) >= 20 %",
-            "CD22 expression, percent of lymphoblasts where evaluator is local laboratory: not recorded",
+            "CD22 expression, percent of lymphoblasts where evaluator is local laboratory: what is recorded does not "
+            "count (90 % 2026-03-10)",
         ),
         # Its day is not known.
         (
@@ -536,3 +538,17 @@ NOT_DETECTED = """facts:
 )
 def test_what_a_result_says_and_which_one_is_lacking(rule: str, said: str) -> None:
     assert because(ask(NOT_DETECTED, rule), CATALOGUE) == said
+
+
+@pytest.mark.parametrize(
+    ("example", "criterion", "said"),
+    [
+        ("C2-03-b2", "C2-03", "what is recorded does not count (1 2025-01-02 is not"),
+        ("S1-04-e", "C1-02", "what is recorded does not count (negative 2026-03-02)"),
+    ],
+)
+def test_what_is_recorded_and_does_not_count_is_said_with_its_value_and_day(
+    example: str, criterion: str, said: str
+) -> None:
+    found = {row.criterion.id: reason_of(row, load_catalogue()) for row in asked(changed(example)).criteria}
+    assert said in found[criterion] and "not recorded" not in found[criterion]

@@ -61,6 +61,7 @@ class Finding:
     asks: tuple[Ask, ...] = ()
     about: Fact | None = None
     assumed: str = ""  # the kind whose absence was taken as "no" to come to this
+    passed: Fact | None = None  # of an unknown, for want of a record that counts: the newest one, which does not
 
     @property
     def truth(self) -> Truth:

@@ -24,6 +24,7 @@ class Case:
     about: Fact | None = None
     reasons: Reasons = NONE
     asks: tuple[Ask, ...] = ()
+    passed: Fact | None = None  # where no record counts, the newest of those that do not
 
 
 def distinct(cases: list[Case]) -> list[Case]:

@@ -197,7 +197,8 @@ class Memory:
             reasons.add(Reason.CONFLICT)
         asking = [case.asks for case in (*left, *right) if case.asks] or [self._value_asks(node, left, right, reasons)]
         asks = asking[0] if len(asking) == 1 else gathered(asking)
-        return Finding(node, result, frozenset(reasons), evidence, parts, asks)
+        passed = next((case.passed for case in (*left, *right) if case.passed is not None), None)
+        return Finding(node, result, frozenset(reasons), evidence, parts, asks, passed=passed)
 
     def _value_asks(
         self, node: TruthExpr, left: list[Case], right: list[Case], reasons: set[Reason]
@@ -320,7 +321,8 @@ class Memory:
         if not reasons:
             reasons = frozenset({Reason.CONFLICT})
             asks = (self.records.ask_result(node.pick.records.kind, Reason.CONFLICT),)
-        return Finding(node, truth, reasons, evidence, tuple(parts), tuple(dict.fromkeys(asks)))
+        passed = None if lacking is None else lacking.passed
+        return Finding(node, truth, reasons, evidence, tuple(parts), tuple(dict.fromkeys(asks)), passed=passed)
 
 
 _IMPRECISE: Reasons = frozenset({Reason.IMPRECISE_VALUE})

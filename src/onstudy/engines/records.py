@@ -149,7 +149,13 @@ class Records:
                 NONE.union(*(c.reasons for c in pending)),
                 tuple(a for c in pending for a in c.asks),
             )
-        return [], Case(None, None, frozenset({reason}), (self.ask_result(pick.records.kind, reason),))
+        asks = (self.ask_result(pick.records.kind, reason),)
+        return [], Case(None, None, frozenset({reason}), asks, self._passed(pick.records.kind))
+
+    def _passed(self, kind: str) -> Fact | None:
+        """The newest record of a kind up to the index date, of which none was among those asked for."""
+        facts = self.view.facts(kind) if self.cites else ()
+        return next((fact for fact in reversed(facts) if self.until_index(fact) is TRUE), None)
 
     # Time ---------------------------------------------------------------------------------------------------
 

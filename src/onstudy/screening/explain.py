@@ -151,8 +151,20 @@ def _led(finding: Finding, said: list[str], catalogue: Catalogue) -> str:
     known = ", or ".join(dict.fromkeys(said))
     if finding.truth is not UNKNOWN:
         return known or in_words(unparse(finding.expr)) + (": not recorded" if finding.truth is FALSE else "")
-    why = phrases(finding.reasons, details=_details(finding), wrong=_unused(finding))
+    passed = _passed(finding, catalogue)
+    why = phrases(finding.reasons, details=_details(finding), wrong=_unused(finding), passed=passed)
     return f"{known} - {why}" if known else f"{_asked_label(finding, catalogue)}: {why}"
+
+
+def _passed(finding: Finding, catalogue: Catalogue) -> str:
+    """The newest record of those that do not count, and of what it is none; other statements are named before it."""
+    records = _records_of(finding.expr)
+    if finding.passed is None or records is None or finding.passed.kind not in catalogue.families[records.kind]:
+        return ""
+    said = fact_text(finding.passed, catalogue, within=records.kind)
+    if not isinstance(records.where, e.Named) or Reason.STALE in finding.reasons:
+        return said
+    return f"{said} is not {terms(records.where, catalogue)}"
 
 
 def _details(finding: Finding) -> list[str]:
@@ -191,6 +203,8 @@ def _asked_label(finding: Finding, catalogue: Catalogue) -> str:
 
 def _records_of(node: e.Expr) -> e.Records | None:
     """The records of which one is picked to be compared."""
+    if isinstance(node, e.Has):
+        return node.pick.records
     value = node.left if isinstance(node, e.Compare) else node.value if isinstance(node, e.Member) else None
     pick = value.of if isinstance(value, e.Field) else value
     return pick.records if isinstance(pick, e.Pick) else None

@@ -37,14 +37,22 @@ _TIMELESS = ("sex", "born")  # said of a person once; the day adds nothing
 
 
 def phrases(
-    reasons: Iterable[Reason], others: bool = False, details: Iterable[str] = (), wrong: Iterable[str] = ()
+    reasons: Iterable[Reason],
+    others: bool = False,
+    details: Iterable[str] = (),
+    wrong: Iterable[str] = (),
+    passed: str = "",
 ) -> str:
     """The causes of an unknown, for people; `others`: records of the kind are there, and do not settle it;
-    `details`: the names of what is not stated; `wrong`: what is stated and is not used, since it cannot be.
+    `details`: the names of what is not stated; `wrong`: what is stated and is not used, since it cannot be; `passed`:
+    what is recorded and does not count.
     """
     said = dict(PHRASES)
     if others:
         said[Reason.NO_RECORD] = NOTHING_ELSE
+    if passed:
+        said[Reason.NO_RECORD] = f"what is recorded does not count ({passed})"
+        said[Reason.STALE] = f"{PHRASES[Reason.STALE]} ({passed})"
     named = " and ".join(name.replace("_", " ") for name in details)
     unused = [f"{what} cannot be" for what in wrong]
     if named or unused:
