@@ -15,6 +15,8 @@ from onstudy.language.unparse import unparse
 from onstudy.record.catalogue import load_catalogue
 from onstudy.screening.decisive import decisive, decisive_leaves, evidence_of
 from onstudy.screening.explain import because, near, reason_of
+from onstudy.screening.wording import in_words, range_text
+from onstudy.values.interval import Interval
 from onstudy.values.truth import FALSE, TRUE, UNKNOWN
 
 CATALOGUE = load_catalogue()
@@ -552,3 +554,18 @@ def test_what_is_recorded_and_does_not_count_is_said_with_its_value_and_day(
 ) -> None:
     found = {row.criterion.id: reason_of(row, load_catalogue()) for row in asked(changed(example)).criteria}
     assert said in found[criterion] and "not recorded" not in found[criterion]
+
+
+def test_numbers_of_one_and_moments_without_a_bound_are_told_in_words() -> None:
+    assert in_words("at least 1 days before 21 days or 1 months") == "at least 1 day before 21 days or 1 month"
+    assert range_text(Interval(39.4444444444, 40.0)) == "39.4444 to 40"
+    assert range_text(Interval(1234567.0, 1234567.0)) == "1234567"
+
+
+def test_what_lacks_of_a_limit_and_a_record_before_its_time_are_told_as_they_are() -> None:
+    record = "facts:\n- {kind: bilirubin_total, on: 2026-03-15, value: 0.8 mg/dL}\n"
+    said = because(ask(record, "latest bilirubin_total <= 1.5 x ULN"), CATALOGUE)
+    assert said.endswith("limit 1.5 x ULN - the limit of normal is lacking")
+    record = "facts:\n- {kind: hcv_rna, on: 2017-01-01, detected: no}\n- {kind: hepatitis_c, on: 2018-01-01}\n"
+    said = because(ask(record, "latest hcv_rna after (start of latest hepatitis_c) has (detected is no)"), CATALOGUE)
+    assert "window" not in said and "only outside the time asked for" in said

@@ -21,6 +21,7 @@ from onstudy.screening.wording import (
     label,
     may_be,
     members,
+    moment_text,
     of_codes,
     phrases,
     range_text,
@@ -152,7 +153,8 @@ def _led(finding: Finding, said: list[str], catalogue: Catalogue) -> str:
     if finding.truth is not UNKNOWN:
         return known or in_words(unparse(finding.expr)) + (": not recorded" if finding.truth is FALSE else "")
     passed = _passed(finding, catalogue)
-    why = phrases(finding.reasons, details=_details(finding), wrong=_unused(finding), passed=passed)
+    better = _known_better(finding)
+    why = phrases(finding.reasons, False, _details(finding), _unused(finding), passed, better)
     return f"{known} - {why}" if known else f"{_asked_label(finding, catalogue)}: {why}"
 
 
@@ -165,6 +167,21 @@ def _passed(finding: Finding, catalogue: Catalogue) -> str:
     if not isinstance(records.where, e.Named) or Reason.STALE in finding.reasons:
         return said
     return f"{said} is not {terms(records.where, catalogue)}"
+
+
+def _known_better(finding: Finding) -> dict[Reason, str]:
+    """Causes of which the rule and the values that are there tell more than their name does."""
+    said: dict[Reason, str] = {}
+    node = finding.expr
+    records = node.pick.records if isinstance(node, e.Has) else _records_of(node)
+    if isinstance(node, e.Compare) and isinstance(node.right, e.Limit):
+        if all(isinstance(part.result, Interval) for part in finding.parts):
+            said[Reason.NO_UNIT_OR_LIMIT] = "the limit of normal is lacking"
+    elif isinstance(node, e.Compare):
+        said[Reason.NO_UNIT_OR_LIMIT] = "the unit is lacking"
+    if records is not None and records.lookback is not None and records.lookback.span is None:
+        said[Reason.STALE] = "it is recorded only outside the time asked for"
+    return said
 
 
 def _details(finding: Finding) -> list[str]:
@@ -379,10 +396,14 @@ def _short_by(node: e.Compare, value: Interval) -> str:
 
 def _interval_text(node: e.Timing, part: Finding) -> str:
     """A date beside the date it is counted from."""
-    asked = node.relation.value.format(node.span.duration if node.span else "") + f" {in_words(unparse(node.anchor))}"
+    span = node.span.duration if node.span else ""
+    asked = in_words(f"{node.relation.value.format(span)} {unparse(node.anchor)}")
     if not isinstance(part.result, When) or not part.result.known:
         return ""
-    return f"{_dated(node.event, part)}{show(part.result)}, asked {asked}"
+    when = moment_text(part.result)
+    named = _dated(node.event, part)
+    when = f"some day {when} on" if when.startswith("from ") and named.endswith("since ") else when
+    return f"{named}{when}, asked {asked}"
 
 
 def _dated(event: e.ValueExpr, part: Finding) -> str:

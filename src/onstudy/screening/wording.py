@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from onstudy.criteria import expr as e
 from onstudy.criteria.expr import Expr
@@ -32,6 +34,7 @@ PHRASES: Mapping[Reason, str] = {
 #: In place of "not recorded", where something of the kind is.
 NOTHING_ELSE = "whether there was another is not recorded"
 
+_ONE = re.compile(r"(?<![\d.,])1 (hour|day|week|month|year)s\b")
 _NAMING = ("agent", "type", "term")  # attributes that say which record it is, so that their name need not be said
 _TIMELESS = ("sex", "born")  # said of a person once; the day adds nothing
 
@@ -42,17 +45,18 @@ def phrases(
     details: Iterable[str] = (),
     wrong: Iterable[str] = (),
     passed: str = "",
+    instead: Mapping[Reason, str] = MappingProxyType({}),
 ) -> str:
     """The causes of an unknown, for people; `others`: records of the kind are there, and do not settle it;
     `details`: the names of what is not stated; `wrong`: what is stated and is not used, since it cannot be; `passed`:
-    what is recorded and does not count.
+    what is recorded and does not count; `instead`: causes of which more is known.
     """
-    said = dict(PHRASES)
+    said = {**PHRASES, **instead}
     if others:
         said[Reason.NO_RECORD] = NOTHING_ELSE
     if passed:
         said[Reason.NO_RECORD] = f"what is recorded does not count ({passed})"
-        said[Reason.STALE] = f"{PHRASES[Reason.STALE]} ({passed})"
+        said[Reason.STALE] = f"{said[Reason.STALE]} ({passed})"
     named = " and ".join(name.replace("_", " ") for name in details)
     unused = [f"{what} cannot be" for what in wrong]
     if named or unused:
@@ -129,18 +133,20 @@ def when_text(fact: Fact) -> str:
     """When a fact was, as it is known."""
     if fact.negative:
         return show(fact.end or fact.recorded or fact.start)
-    begun = _begun(fact.start)
+    begun = moment_text(fact.start)
     if fact.ongoing:
         return f"{begun} and still active" if fact.start.known else "active"
     if fact.end is None or fact.end == fact.start:
         return begun
     if fact.end.span.high is None:
-        return f"since {begun}, its end not known" if fact.start.known else "dates unknown"
+        if not fact.start.known:
+            return "dates unknown"
+        return f"begun {begun}, its end not known" if begun.startswith("on ") else f"since {begun}, its end not known"
     return f"{begun} to {show(fact.end)}"
 
 
-def _begun(start: When) -> str:
-    """A start; one that is bounded above alone happened on some day up to that."""
+def moment_text(start: When) -> str:
+    """A moment; one that is bounded above alone happened on some day up to that."""
     if start.span.low is None and start.days.high is not None:
         return f"on an unknown day, by {show_day(start.days.high)}"
     return show(start)
@@ -163,8 +169,8 @@ def subject(part: Finding, value: e.ValueExpr, catalogue: Catalogue) -> str:
 
 
 def in_words(text: str) -> str:
-    """Rule text for people: names without underscores and signs."""
-    return text.replace("_", " ").replace("$", "")
+    """Rule text for people: names without underscores and signs, one day instead of 1 days."""
+    return _ONE.sub(r"1 \1", text.replace("_", " ").replace("$", ""))
 
 
 def terms(node: Expr, catalogue: Catalogue) -> str:
@@ -276,11 +282,16 @@ def written(value: Truth | Value) -> str:
     return "not known"
 
 
+def _short(bound: float) -> float:
+    """A bound as it is told: of what follows from a formula, six digits."""
+    return float(bound) if float(bound).is_integer() else float(f"{bound:.6g}")
+
+
 def range_text(value: Interval) -> str:
     """A number, or the bounds it lies between."""
-    low, high = value.low, value.high
-    if low is not None and low == high:
-        return plain(float(low))
+    low, high = (None if bound is None else _short(bound) for bound in (value.low, value.high))
+    if low is not None and value.low == value.high:
+        return plain(low)
     if low is None:
         return "not known" if high is None else f"{'below' if value.high_open else 'at most'} {plain(float(high))}"
     if high is None:
