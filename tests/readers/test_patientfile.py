@@ -479,3 +479,9 @@ def test_an_unknown_key_is_told_with_the_one_that_is_meant(key: str, meant: str)
     (problem,) = patient.problems
     assert problem.what == f"{key!r} is no part of a patient" + (f"; did you mean {meant}?" if meant else "")
     assert str(patient.born) == "1955-06-20"
+
+
+def test_a_kind_far_from_every_known_one_is_not_guessed() -> None:
+    """`breast_cancer` shares letters with creatinine_clearance and nothing else."""
+    (patient,) = read_patients("p.yaml", b"patient: P\nfacts:\n  - {kind: breast_cancer, on: 2019-10-01}\n")
+    assert "did you mean" not in str(patient.problems)

@@ -244,7 +244,7 @@ def _covered(entry: dict[str, Written], name: str, catalogue: Catalogue, problem
         if word == "all" or word in catalogue.kinds:
             yield Coverage(word, first, last, place)
         else:
-            near = nearest(word, catalogue.kinds)
+            near = nearest(word, catalogue.kinds, 0.65)
             problems.append(Problem(f"there is no kind {clip(word, 60)!r}{near}", place))
 
 

@@ -142,7 +142,7 @@ class Statement:
         if kind is None:
             words = [*self.catalogue.kinds, *(k.label for k in self.catalogue)]
             labels = {k.label.lower(): k.name for k in self.catalogue}
-            near = nearest(name.lower(), [labels.get(word.lower(), word) for word in words])
+            near = nearest(name.lower(), [labels.get(word.lower(), word) for word in words], 0.65)
             same = labels.get(name.lower()) or self._synonym(name)
             near = f"; did you mean {same}?" if same else near
             self.drop(f"there is no kind {clip(name, 60)!r}{near}")
