@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 
 import pyarrow.fs as pafs
+import pyarrow.parquet as pq
 import pytest
 from tests.population.building import stored
 
@@ -159,6 +160,36 @@ def test_files_that_are_not_as_they_were_written_are_named(store: Path) -> None:
     second.write_bytes(data[: len(data) // 2])
     with pytest.raises(OnstudyError, match="this part of the store is damaged; build the store again"):
         opened.read(1)
+
+
+@pytest.mark.parametrize("column", ["id", "born.day", "source", "start.day", "patient"])
+def test_a_bit_that_flipped_in_a_column_is_noticed_when_it_is_read(
+    store: Path, patients: list[Patient], column: str
+) -> None:
+    """At ten places of what is stored of a column in the first tables."""
+    path = store / SHARDS / Store.open(store).shards[0].file
+    whole, noticed = path.read_bytes(), 0
+    for place in _places(pq.ParquetFile(path).metadata, column):
+        data = bytearray(whole)
+        data[place] ^= 4
+        path.write_bytes(data)
+        try:
+            shard = Store.open(store).read(0)
+            found = [patient_of(shard, row, CATALOGUE) for row in range(shard.patients.rows)]
+        except OnstudyError as error:
+            assert str(error) == f"{path}: this part of the store is damaged; build the store again"
+            noticed += 1
+        else:
+            assert all(one in patients for one in found), "only what nobody reads may change unnoticed"
+    assert noticed >= 5
+
+
+def _places(file: pq.FileMetaData, column: str) -> Iterator[int]:
+    names = [field.path for field in file.schema]
+    for group in range(4):
+        chunk = file.row_group(group).column(names.index(column))
+        start = chunk.dictionary_page_offset or chunk.data_page_offset
+        yield from range(start, start + chunk.total_compressed_size, max(chunk.total_compressed_size // 10, 1))
 
 
 def changed(store: Path, change: Callable[[dict[str, object]], object]) -> None:

@@ -18,13 +18,12 @@ from typing import Any, Self
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from onstudy.errors import OnstudyError
 from onstudy.population.bulk_letters import crc32s
 from onstudy.population.store_files import digest_of, make_folder, remove, settle, whole, write_whole
-from onstudy.population.store_shard import PATIENTS, StoredShard, write_shard
+from onstudy.population.store_shard import PATIENTS, StoredShard, open_shard, write_shard
 from onstudy.record.catalogue import Catalogue
 from onstudy.record.shard import Shard
 
@@ -185,11 +184,14 @@ class Store:
         `kinds` and `columns` leave out all others, as if they were not stored. The columns of a kind that
         evaluation needs are read together, those for people (id, shown, source ...) one by one.
         """
-        return StoredShard(self._file(number), kinds, columns)
+        return StoredShard(self._file(number), kinds, columns, self._name(number))
 
     def _file(self, number: int) -> Any:
         """The file of a shard, as pyarrow opens it."""
         return self.path / SHARDS / self.shards[number].file
+
+    def _name(self, number: int) -> str:
+        return str(self.path / SHARDS / self.shards[number].file)
 
     def find(self, patient_id: str) -> tuple[int, int]:
         """The place of a patient's shard in `shards`, and the row of the patient in it.
@@ -205,11 +207,11 @@ class Store:
         raise OnstudyError(f"{self.path}: the store has no patient of that id")
 
     def _row(self, place: int, patient_id: str) -> int:
-        file = pq.ParquetFile(self._file(place), memory_map=True)
-        listed = json.loads(file.schema_arrow.metadata[b"onstudy"])
-        if not listed[0]["rows"] or listed[0]["name"] != PATIENTS:
+        file = open_shard(self._file(place), self._name(place))
+        first = file.tables()[0]
+        if not first["rows"] or first["name"] != PATIENTS:
             return -1
-        ids = file.read_row_group(0, columns=["id"]).column("id")
+        ids = file.read(0, ["id"], first["rows"]).column("id")
         return int(pc.index(ids, patient_id).as_py())
 
     def verify(self) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, overload
 
@@ -86,6 +87,7 @@ def write_shard(file: IO[bytes], shard: Shard) -> None:
         compression={column: "zstd" if is_text(column) else "lz4" for column in columns},
         use_dictionary=[column for column in columns if column not in DIFFERENT and column != "patient"],
         write_statistics=False,
+        write_page_checksum=True,
         store_schema=True,
     ) as writer:
         most = max(table.rows for table in tables)
@@ -141,10 +143,14 @@ class StoredShard(Shard):
     """A shard that is read from its file table by table, and in each only what is asked for."""
 
     def __init__(
-        self, path: Path | pa.NativeFile, kinds: Collection[str] | None, columns: Collection[str] | None
+        self,
+        path: Path | pa.NativeFile,
+        kinds: Collection[str] | None,
+        columns: Collection[str] | None,
+        called: str = "",
     ) -> None:
-        self._file = _open(path)
-        found = _listed(self._file, path)
+        self._file = open_shard(path, called)
+        found = _listed(self._file)
         tables = {
             name.removeprefix("kind:"): StoredTable(name.removeprefix("kind:"), self._file, place, entry, columns)
             for name, (place, entry) in found.items()
@@ -156,25 +162,55 @@ class StoredShard(Shard):
         super().__init__(patients, coverage, problems, tables)
 
 
-def _open(path: Path | pa.NativeFile) -> pq.ParquetFile:
+@dataclass(frozen=True)
+class ShardFile:
+    """The file of a shard, and how it is called. What is read of it is held to the checksums of its pages."""
+
+    name: str
+    file: pq.ParquetFile
+
+    def tables(self) -> list[_Entry]:
+        """What its metadata list: name, rows and columns of each table."""
+        try:
+            listed = json.loads((self.file.schema_arrow.metadata or {})[METADATA])
+            return [{"name": str(e["name"]), "rows": int(e["rows"]), "columns": list(e["columns"])} for e in listed]
+        except (KeyError, ValueError, TypeError):
+            raise OnstudyError(f"{self.name}: is no part of a store; build the store again") from None
+
+    def read(self, group: int, names: Sequence[str], rows: int) -> pa.Table:
+        """Some columns of a row group of so many rows. Raises `OnstudyError` where they are not as they were."""
+        try:
+            found = self.file.read_row_group(group, columns=list(names), use_threads=False)
+        except (OSError, ValueError, pa.ArrowException):
+            raise damaged(self.name) from None
+        if found.num_rows != rows or set(found.column_names) != set(names):
+            raise damaged(self.name)
+        return found
+
+
+def damaged(name: str, reason: str = "is damaged") -> OnstudyError:
+    """The error of a shard that cannot be read."""
+    return OnstudyError(f"{name}: this part of the store {reason}; build the store again")
+
+
+def open_shard(path: Path | pa.NativeFile, called: str = "") -> ShardFile:
+    """The file of a shard, opened."""
+    name = called or (str(path) if isinstance(path, Path) else "a shard")
     try:
-        return pq.ParquetFile(path, memory_map=True, read_dictionary=None)
-    except (OSError, pa.ArrowException) as error:
-        reason = "is not there" if isinstance(error, FileNotFoundError) else "is damaged"
-        raise OnstudyError(f"{path}: this part of the store {reason}; build the store again") from None
+        return ShardFile(name, pq.ParquetFile(path, memory_map=True, page_checksum_verification=True))
+    except FileNotFoundError:
+        raise damaged(name, "is not there") from None
+    except (OSError, ValueError, pa.ArrowException):
+        raise damaged(name) from None
 
 
 _Entry = Mapping[str, Any]
 
 
-def _listed(file: pq.ParquetFile, path: Path | pa.NativeFile) -> dict[str, tuple[int, _Entry]]:
+def _listed(file: ShardFile) -> dict[str, tuple[int, _Entry]]:
     """The tables of the file: row group, rows and columns of each."""
-    try:
-        listed = json.loads((file.schema_arrow.metadata or {})[METADATA])
-    except (KeyError, ValueError):
-        raise OnstudyError(f"{path}: is no part of a store; build the store again") from None
     found, place = {}, 0
-    for entry in listed:
+    for entry in file.tables():
         found[entry["name"]] = (place if entry["rows"] else -1, entry)
         place += 1 if entry["rows"] else 0
     return found
@@ -183,18 +219,16 @@ def _listed(file: pq.ParquetFile, path: Path | pa.NativeFile) -> dict[str, tuple
 class StoredTable(Table):
     """One table of a stored shard. Its columns are read together the first time one of them is asked for."""
 
-    def __init__(
-        self, name: str, file: pq.ParquetFile, group: int, entry: _Entry, columns: Collection[str] | None
-    ) -> None:
+    def __init__(self, name: str, file: ShardFile, group: int, entry: _Entry, columns: Collection[str] | None) -> None:
         names = [column for column in entry["columns"] if columns is None or column in columns or column == "patient"]
-        super().__init__(name, entry["rows"], _Columns(file, group, names))
+        super().__init__(name, entry["rows"], _Columns(file, group, names, entry["rows"]))
 
 
 class _Columns(Mapping[str, Column]):
     """The columns of a row group: those for evaluation are read at once, those for people one by one."""
 
-    def __init__(self, file: pq.ParquetFile, group: int, names: Sequence[str]) -> None:
-        self._file, self._group, self._names = file, group, dict.fromkeys(names)
+    def __init__(self, file: ShardFile, group: int, names: Sequence[str], rows: int) -> None:
+        self._file, self._group, self._names, self._rows = file, group, dict.fromkeys(names), rows
         self._read: dict[str, Column] = {}
 
     def __contains__(self, name: object) -> bool:
@@ -206,7 +240,7 @@ class _Columns(Mapping[str, Column]):
             if name not in self._names:
                 raise KeyError(name)
             wanted = [name] if name in FOR_PEOPLE else [one for one in self._names if one not in FOR_PEOPLE]
-            for column, array in read_columns(self._file, self._group, wanted).items():
+            for column, array in read_columns(self._file, self._group, wanted, self._rows).items():
                 self._read[column] = array
             found = self._read[name]
         return found
@@ -218,11 +252,11 @@ class _Columns(Mapping[str, Column]):
         return len(self._names)
 
 
-def read_columns(file: pq.ParquetFile, group: int, names: Sequence[str]) -> dict[str, Column]:
+def read_columns(file: ShardFile, group: int, names: Sequence[str], rows: int) -> dict[str, Column]:
     """Some columns of a row group, as a shard holds them."""
     if group < 0:
         return {name: _empty(name) for name in names}
-    table = file.read_row_group(group, columns=list(names), use_threads=False)
+    table = file.read(group, names, rows)
     return {name: _held(name, table.column(name)) for name in names}
 
 
