@@ -17,9 +17,12 @@ from tests.population.building import Resource, built, damaged, ndjson, same, st
 
 from onstudy.errors import OnstudyError
 from onstudy.population.generate import Asked, generate_fhir
+from onstudy.population.store import Store
 from onstudy.readers import read_patients
 from onstudy.readers.fhir_write import to_bundle
+from onstudy.record.catalogue import load_catalogue
 from onstudy.record.patient import Patient
+from onstudy.record.shard import patient_of
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 #: Synthea's records of these patients are small, and between them hold every type of resource there is.
@@ -273,6 +276,25 @@ def test_whom_a_result_is_about(about: str, named: bool, times: int, people: int
     check(found, read_patients("all.ndjson", ndjson(resources)))
     if named or about != "a stranger":
         assert sum(report.left.values()) == times * (not expected[people - 1])
+
+
+def test_two_patients_of_one_id(tmp_path: Path) -> None:
+    """Of p1 two birth dates are told: each is a patient, the result is nobody's, and the report says so."""
+    about = {"resourceType": "Patient", "birthDate": "1955-06-20", "gender": "male"}
+    people = [{**about, "id": "p1"}, {**about, "id": "p2"}, {**about, "id": "p1", "birthDate": "1966-06-20"}]
+    resources = [*people, {**_looked_at(1)[4], "status": "final"}]
+    report = built(spread(resources, tmp_path / "export", 1), tmp_path / "store")
+    expected = read_patients("all.ndjson", ndjson(resources))
+    shard = Store.open(tmp_path / "store").read(0)
+    found = [patient_of(shard, row, load_catalogue()) for row in range(3)]
+    assert [(one.id, one.born, one.facts) for one in found] == sorted(
+        ((one.id, one.born, one.facts) for one in expected), key=lambda one: (one[0], str(one[1]))
+    )
+    said = "patients of one id whose Patient resources differ: what names that id was used for none of them"
+    assert report.left == {
+        (said, ""): 2,
+        ("other problems", "several patients have the id of its subject: not used"): 2,
+    }
 
 
 def test_a_record_named_like_the_component_of_another(tmp_path: Path) -> None:

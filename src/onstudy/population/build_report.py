@@ -32,6 +32,7 @@ DRUG_CODES = "drugs whose code is not known"
 UNREAD = "resources of a type that is not read"
 IMPLAUSIBLE = "values that lie outside what is possible"
 STRANGER = "resources about a patient of whom there is no Patient resource"
+SAME_ID = "patients of one id whose Patient resources differ: what names that id was used for none of them"
 TOGETHER = "results of one day that may not be of one sample"
 OTHERS = "other problems"
 
@@ -39,6 +40,7 @@ _REASONS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"^(?P<item>.*) is not in the catalogue"), CODES),
     (re.compile(r"^(?P<item>.*) is the code of no drug that is known"), DRUG_CODES),
     (re.compile(r"not recognised"), DRUGS),
+    (re.compile(r"^several Patient resources of this id differ"), SAME_ID),
     (re.compile(r"^resources of this type are not read"), UNREAD),
     (re.compile(r"^(?P<item>.*lies outside .*?)(?:, where it cannot be)?: "), IMPLAUSIBLE),
     (re.compile(r"^(?P<item>.*): results of one day"), TOGETHER),

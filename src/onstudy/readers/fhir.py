@@ -6,6 +6,7 @@ problem of the patients of the source, never an end of the reading.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -30,6 +31,8 @@ from onstudy.record.catalogue import Catalogue
 from onstudy.record.patient import Coverage, Fact, Patient
 from onstudy.values.calendar import UNDATED
 
+#: What is wrong where it cannot be told which of several people a resource is about.
+TWICE = "several Patient resources of this id differ: what names that id is used for none of them"
 _Read = Callable[[Chart, Entry], list[Fact]]
 READ: dict[str, _Read] = {
     "Observation": read_observation,
@@ -106,7 +109,15 @@ def patients_of(source: Source, catalogue: Catalogue) -> list[Patient]:
     vocabulary, specimens = Vocabulary(catalogue), Specimens(source.entries, index, catalogue)
     ranges = Ranges(vocabulary)
     unplaced = [*source.problems, *_outcomes(source)]
-    return [_patient(person, unplaced, Chart(vocabulary, index, specimens, ranges)) for person in people.values()]
+    twice = _twice(people)
+    return [
+        _patient(
+            person,
+            [*unplaced, *([Problem(TWICE, person.entry.where)] if person.entry.id in twice else ())],
+            Chart(vocabulary, index, specimens, ranges),
+        )
+        for person in people.values()
+    ]
 
 
 def _people(source: Source) -> dict[int, _Person]:
@@ -116,8 +127,14 @@ def _people(source: Source) -> dict[int, _Person]:
     return {id(entry): _Person(entry) for entry in found}
 
 
+def _twice(people: dict[int, _Person]) -> frozenset[str]:
+    """The ids that several patients have."""
+    ids = Counter(person.entry.id for person in people.values() if person.entry.id)
+    return frozenset(name for name, many in ids.items() if many > 1)
+
+
 def _assign(source: Source, index: Index, people: dict[int, _Person]) -> None:
-    identified = _by_identifier(people.values())
+    identified, twice = _by_identifier(people.values()), _twice(people)
     for entry in source.entries:
         if entry.type in ADMINISTRATIVE:
             continue
@@ -128,7 +145,12 @@ def _assign(source: Source, index: Index, people: dict[int, _Person]) -> None:
             elif entry.container is None:
                 source.problems.append(Problem("a resource of this type is not read", entry.where))
         elif person is None:
-            source.problems.append(Problem("its subject is no patient of this source: not used", entry.where))
+            named = (one for key in ("subject", "patient") for one in references(entry.resource, key))
+            several = any(one.rpartition("/")[2] in twice for one in named)
+            what = (
+                "several patients have the id of its subject" if several else "its subject is no patient of this source"
+            )
+            source.problems.append(Problem(f"{what}: not used", entry.where))
         else:
             person.resources.append(entry)
 
