@@ -442,6 +442,28 @@ def test_a_source_that_cannot_be_read_leaves_nothing_behind(tmp_path: Path) -> N
     assert not store.exists()
 
 
+@pytest.mark.parametrize("inside", ["", "a.ndjson", "deeper"])
+def test_a_store_does_not_lie_where_its_source_does(tmp_path: Path, inside: str) -> None:
+    folder = write(tmp_path / "in", a=[person("p1")])
+    write(folder / "deeper", b=[person("p2")])
+    before = files_of(folder)
+    with pytest.raises(OnstudyError, match="in: the source lies there; give --store a folder of its own"):
+        built(folder / inside, folder)
+    assert files_of(folder) == before
+    assert built(folder, folder / "store").patients == 2, "beside the files of the source it may lie"
+
+
+def test_a_build_that_is_interrupted_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("onstudy.population.build.build", interrupted)
+    source, store = write(tmp_path / "in", a=[person("p1")]), tmp_path / "store"
+    done = CliRunner().invoke(app, ["build", str(source), "--store", str(store)])
+    assert done.exit_code == 130
+    assert done.stderr == f"onstudy: interrupted; what is done is kept in {store}, run the same again to go on\n"
+
+
 @pytest.mark.parametrize("cut", [12, 40])
 def test_a_packed_file_that_is_cut_off_leaves_the_store_as_it_was(tmp_path: Path, cut: int) -> None:
     source, store = write(tmp_path / "in", a=[person("p1")]), tmp_path / "store"

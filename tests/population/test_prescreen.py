@@ -217,6 +217,14 @@ def watched(asked: list[Task]) -> Runner:
     return work
 
 
+@pytest.mark.parametrize("inside", ["", "shards", "shards/deeper"])
+def test_results_are_not_written_into_the_store(store: Path, inside: str) -> None:
+    before = files_of(store)
+    with pytest.raises(OnstudyError, match="the store lies there; give --out a folder of its own"):
+        run(store, store / inside)
+    assert files_of(store) == before
+
+
 def test_the_same_run_again_computes_nothing_and_a_damaged_part_anew(store: Path, result: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     shutil.copytree(result, out)

@@ -33,8 +33,13 @@ def build(
 
     where = Path(store)
     found = find(source, where)
-    with _watching() as watch:
-        report = build_store(found, where, Path(mapping) if mapping else None, watch, None if workers < 0 else workers)
+    site, many = Path(mapping) if mapping else None, None if workers < 0 else workers
+    try:
+        with _watching() as watch:
+            report = build_store(found, where, site, watch, many)
+    except KeyboardInterrupt:
+        print(f"onstudy: interrupted; what is done is kept in {where}, run the same again to go on", file=sys.stderr)
+        raise SystemExit(130) from None
     sys.stdout.write(report.to_text())
 
 

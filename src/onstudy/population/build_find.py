@@ -37,6 +37,7 @@ def find(source: str, store: Path) -> Source:
 
     Raises `OnstudyError` where there is nothing, nothing that is known, or files of several sorts.
     """
+    _refuse_inside(source, store)
     if is_omop(source):
         from onstudy.population.omop_build import omop_source
 
@@ -60,6 +61,13 @@ def find(source: str, store: Path) -> Source:
         raise OnstudyError(f"{clip(source, 400)}: holds files of several sorts ({names}); build from one sort only")
     ends, some = found[0]
     return FINDERS[ends](some)
+
+
+def _refuse_inside(source: str, store: Path) -> None:
+    """A store lies in a folder of its own: not where its source lies, nor around it."""
+    where, kept = Path(source).resolve(), store.resolve()
+    if "://" not in source and (where == kept or kept in where.parents):
+        raise OnstudyError(f"{store}: the source lies there; give --store a folder of its own")
 
 
 def _ends(name: str, ends: tuple[str, ...]) -> bool:

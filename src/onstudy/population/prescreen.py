@@ -72,6 +72,7 @@ def prescreen(
     Raises `OnstudyError` for a store, folder or earlier run that cannot be used.
     """
     store = _opened(store_path, catalogue)
+    _refuse_inside(out, store_path)
     before = None if changed_since is None else earlier(changed_since)
     with _alone(out):
         parts = Parts(out, None if before is None else before.folder)
@@ -90,6 +91,12 @@ def _opened(path: Path | str, catalogue: Catalogue) -> Store:
     if not store.manifest.patients:
         raise OnstudyError(f"{path}: the store holds no patient")
     return store
+
+
+def _refuse_inside(out: Path, store: Path | str) -> None:
+    """Results lie in a folder of their own, not in the store."""
+    if "://" not in str(store) and Path(store).resolve() in (out.resolve(), *out.resolve().parents):
+        raise OnstudyError(f"{out}: the store lies there; give --out a folder of its own")
 
 
 @contextmanager
