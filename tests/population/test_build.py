@@ -140,6 +140,25 @@ def test_a_file_that_comes_back_is_read_again(tmp_path: Path) -> None:
     assert files_of(store)["manifest.json"] == first["manifest.json"]
 
 
+def test_a_file_that_was_added_and_removed_leaves_no_trace(tmp_path: Path) -> None:
+    """Not even in the order of words, of which those of the patient who went came first."""
+    odd = {"valueQuantity": {"value": 1.5, "unit": "furlong"}}
+    some = [person(f"p{number}", gender="male" if number > 4 else "female") for number in range(1, 9)]
+    some += [lab("o1", "p1", method={"text": "assay"}), lab("o2", "p2", effectiveDateTime="2026-02-31")]
+    source, store = write(tmp_path / "in", a=some), tmp_path / "store"
+    built(source, store)
+    first = Store.open(store).manifest
+    write(
+        source,
+        b=[person("p0", gender="male"), lab("o3", "p0", **odd), lab("o4", "p0", code="XYZ"), drug("m1", "p0", "XYZ9")],
+    )
+    assert built(source, store).patients_built == 1
+    (source / "b.ndjson").unlink()
+    assert built(source, store).patients_built < 8, "the others are taken over"
+    assert Store.open(store).manifest.shards == first.shards
+    assert Store.open(store).manifest.digest == first.digest
+
+
 def test_shards_are_by_the_hash_of_the_id_and_only_those_that_changed_are_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

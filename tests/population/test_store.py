@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 
+import numpy as np
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 import pytest
@@ -25,10 +26,11 @@ from onstudy.population.store import (
     data_date,
     shard_number,
 )
+from onstudy.population.store_shard import arrow_text, type_of
 from onstudy.readers import read_patients
 from onstudy.record.catalogue import load_catalogue
 from onstudy.record.patient import Patient
-from onstudy.record.shard import patient_of, shard_of
+from onstudy.record.shard import Text, patient_of, shard_of
 
 CATALOGUE = load_catalogue()
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -73,6 +75,13 @@ def test_what_was_put_in_comes_out(store: Path, patients: list[Patient]) -> None
     assert found == {patient.id: patient for patient in patients}
     for patient in patients:
         assert [fact.opened for fact in found[patient.id].facts] == [fact.opened for fact in patient.facts]
+
+
+def test_words_are_stored_in_one_order_and_only_those_that_occur() -> None:
+    one = arrow_text(Text(np.array([0, 1, -1], np.int32), ("b", "a")), type_of("what"))
+    two = arrow_text(Text(np.array([2, 0, -1], np.int32), ("a", "gone", "b", "a")), type_of("what"))
+    assert one.to_pylist() == two.to_pylist() == ["b", "a", None]
+    assert one.dictionary.to_pylist() == two.dictionary.to_pylist() == ["a", "b"]
 
 
 def test_a_patient_is_found_by_id(store: Path, patients: list[Patient]) -> None:

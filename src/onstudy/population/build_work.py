@@ -150,7 +150,8 @@ class _Worker:
         if self._assembler is None:
             source = self.given.source
             self._assembler = Assembler(source.reader(self.catalogue), source.together, self.catalogue)
-        return self._assembler.assemble(join_rows(tables) if tables else _NO_ROWS)
+        some = [table for table in tables if table.num_rows]
+        return self._assembler.assemble(join_rows(some) if some else _NO_ROWS)
 
     def _about_nobody(self, files: Sequence[str]) -> list[pa.Table]:
         return [table for name in files if (table := read_rows(self.rows / name, ABOUT_NOBODY)) is not None]

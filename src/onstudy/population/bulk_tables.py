@@ -248,7 +248,7 @@ def merged(shards: Sequence[Shard], patients: Sequence[Ints]) -> Shard:
         whose = [np.arange(part.rows) for part in parts] if name == "patients" else [p.get("patient") for p in parts]
         beside.append(_together(parts, _order(whose, patients), patients, {}))
     people, coverage, problems = beside
-    kinds = {kind: _together(parts, order, patients, places) for kind, (parts, order) in tables.items()}
+    kinds = {kind: _together(parts, order, patients, places) for kind, (parts, order) in tables.items() if len(order)}
     return Shard(people, coverage, problems, kinds)
 
 

@@ -14,7 +14,9 @@ from typing import IO, Any, overload
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from onstudy.errors import OnstudyError
 from onstudy.record.shard import (
@@ -126,9 +128,22 @@ def arrow_text(text: Text, kind: pa.DataType) -> pa.Array:
     if isinstance(text.words, Words) and len(words) == len(text.index) and kind == _TEXT:
         if np.array_equal(text.index, np.arange(len(words), dtype=np.int32)):
             return words
-    lacking = text.index == NONE
-    index = pa.array(text.index, pa.int32(), mask=lacking if lacking.any() else None)
+    found, words = (text.index, words) if kind == _TEXT else _in_order(text.index, words)
+    lacking = found == NONE
+    index = pa.array(found, pa.int32(), mask=lacking if lacking.any() else None)
     return words.take(index) if kind == _TEXT else pa.DictionaryArray.from_arrays(index, words)
+
+
+def _in_order(index: NDArray[np.int32], words: pa.Array) -> tuple[NDArray[np.int32], pa.Array]:
+    """The words that occur, each once and sorted, so that it cannot be told how a shard came about."""
+    occurs = np.zeros(len(words) + 1, bool)
+    occurs[index] = True  # none is the last
+    used = np.flatnonzero(occurs[:-1])
+    coded = words.take(pa.array(used)).dictionary_encode()
+    order = pc.sort_indices(coded.dictionary).to_numpy()
+    place = np.full(len(words) + 1, NONE, np.int32)
+    place[used] = np.argsort(order)[coded.indices.to_numpy()]
+    return place[index], coded.dictionary.take(pa.array(order))
 
 
 def _sound(word: str) -> str:
