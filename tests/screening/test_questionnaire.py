@@ -460,7 +460,7 @@ def _without_sources(s: Screening) -> str:
     ({"born.year": "1959", "born.day": "3"}, "born", "month too"),
     ({"sex": "x"}, "sex", "one of the answers"),
     ({"prior_salvage_regimens": "-1"}, "prior_salvage_regimens", "whole number"),
-    ({"prior_salvage_regimens": "31"}, "prior_salvage_regimens", "0 to 30"),
+    ({"prior_salvage_regimens": "101"}, "prior_salvage_regimens", "0 to 100"),
 ])  # fmt: skip
 def test_what_is_wrong_is_told_by_question(answers: dict[str, str], key: str, says: str) -> None:
     found = Questionnaire(_trial(FLAGSHIP), ON).check(["born", "sex", "prior_salvage_regimens"], answers)
