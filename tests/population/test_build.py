@@ -142,7 +142,7 @@ def test_a_file_that_comes_back_is_read_again(tmp_path: Path) -> None:
 
 def test_a_file_that_was_added_and_removed_leaves_no_trace(tmp_path: Path) -> None:
     """Not even in the order of words, of which those of the patient who went came first."""
-    odd = {"valueQuantity": {"value": 1.5, "unit": "furlong"}}
+    odd = {"value": 1.5, "unit": "furlong"}
     some = [person(f"p{number}", gender="male" if number > 4 else "female") for number in range(1, 9)]
     some += [lab("o1", "p1", method={"text": "assay"}), lab("o2", "p2", effectiveDateTime="2026-02-31")]
     source, store = write(tmp_path / "in", a=some), tmp_path / "store"
@@ -150,7 +150,7 @@ def test_a_file_that_was_added_and_removed_leaves_no_trace(tmp_path: Path) -> No
     first = Store.open(store).manifest
     write(
         source,
-        b=[person("p0", gender="male"), lab("o3", "p0", **odd), lab("o4", "p0", code="XYZ"), drug("m1", "p0", "XYZ9")],
+        b=[person("p0", gender="male"), lab("o3", "p0", valueQuantity=odd), lab("o4", "p0", code="XYZ"), drug("m1", "p0", "XYZ9")],
     )
     assert built(source, store).patients_built == 1
     (source / "b.ndjson").unlink()

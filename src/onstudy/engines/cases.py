@@ -28,6 +28,7 @@ class Cases:
         self.view, self.catalogue = records.view, records.catalogue
         self._anchored: dict[str, list[Case]] = {}
         self._alike: dict[int, list[Case] | None] = {}
+        self._every: dict[int, list[Case]] = {}
         self._spans: dict[int, Case | None] = {}
 
     def of(self, node: ValueExpr, subject: Subject | None) -> list[Case]:
@@ -42,9 +43,16 @@ class Cases:
             return self.of(node, subject)
         key = id(node)
         if key not in self._alike:
-            self._alike[key] = None if e.of_the_record(node) else distinct(self.of(node, None))
+            self._alike[key] = None
+            if not e.of_the_record(node):
+                self._every[key] = self.of(node, None)
+                self._alike[key] = distinct(self._every[key])
         found = self._alike[key]
         return self.of(node, subject) if found is None else found
+
+    def every(self, node: object, told_apart: list[Case]) -> list[Case]:
+        """All the cases of which some are told apart, each with the record it is of."""
+        return self._every.get(id(node), told_apart)
 
     def spanned(self, node: ValueExpr, subject: Subject | None) -> Case | None:
         """Several moments that are alike for every record as the one stretch they lie in: what surely holds of it holds

@@ -46,6 +46,7 @@ class Memory:
         self.values = Cases(self.records, anchors)
         self.brief, self.whole = depth is Depth.BRIEF, depth is Depth.WHOLE
         self._named: dict[tuple[int, int], Finding] = {}
+        self._asks_of: dict[tuple[int, frozenset[Reason], bool], tuple[Ask, ...]] = {}
 
     def evaluate(self, node: TruthExpr, subject: Subject | None = None) -> Finding:
         """What a truth node comes to; `subject` is the record a body is about."""
@@ -209,15 +210,31 @@ class Memory:
         value = (
             node.event if isinstance(node, e.Timing) else getattr(node, "left", None) or getattr(node, "value", None)
         )
-        asked = [(value, case) for case in left]
         if isinstance(node, e.Timing):
-            both = [*asked, *((node.anchor, case) for case in right)]
-            asked = [(of, case) for of, case in both if _vague(case)] or asked
-        return gathered(
-            tuple([self.records.ask(case.about.kind, reason, _detail(of), case.about.id) for reason in sorted(reasons)])
-            for of, case in asked
-            if case.about is not None and case.about.id
-        )
+            sides = ((value, left), (node.anchor, right))
+            vague = gathered(self._asks_of_facts(of, cases, reasons, vague=True) for of, cases in sides)
+            if vague:
+                return vague
+        return self._asks_of_facts(value, left, reasons)
+
+    def _asks_of_facts(
+        self, of: object, cases: list[Case], reasons: set[Reason], vague: bool = False
+    ) -> tuple[Ask, ...]:
+        """For each fact a value may be of, or with `vague` each with a date that is not one day, its field."""
+        every = self.values.every(of, cases)
+        key = (id(every), frozenset(reasons), vague)
+        if key not in self._asks_of:
+            facts = [case.about for case in every if not vague or _vague(case)]
+            asks = tuple(
+                self.records.ask(fact.kind, reason, _detail(of), fact.id)
+                for fact in facts
+                if fact is not None and fact.id
+                for reason in sorted(reasons)
+            )
+            if every is cases:
+                return asks
+            self._asks_of[key] = asks  # asked again for each record that this is held against
+        return self._asks_of[key]
 
     # Records ----------------------------------------------------------------------------------------------
 
@@ -346,9 +363,8 @@ def _among(value: Value, members: frozenset[str]) -> tuple[Truth, Reasons]:
 
 
 def _vague(case: Case) -> bool:
-    """Whether it is a date of a record that is not one day."""
-    recorded = case.about is not None and case.about.id != ""
-    return recorded and isinstance(case.value, When) and not case.value.days.exact
+    """Whether it is a date that is not one day."""
+    return isinstance(case.value, When) and not case.value.days.exact
 
 
 def _detail(value: object) -> str:
