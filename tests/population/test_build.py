@@ -150,7 +150,12 @@ def test_a_file_that_was_added_and_removed_leaves_no_trace(tmp_path: Path) -> No
     first = Store.open(store).manifest
     write(
         source,
-        b=[person("p0", gender="male"), lab("o3", "p0", valueQuantity=odd), lab("o4", "p0", code="XYZ"), drug("m1", "p0", "XYZ9")],
+        b=[
+            person("p0", gender="male"),
+            lab("o3", "p0", valueQuantity=odd),
+            lab("o4", "p0", code="XYZ"),
+            drug("m1", "p0", "XYZ9"),
+        ],
     )
     assert built(source, store).patients_built == 1
     (source / "b.ndjson").unlink()

@@ -289,3 +289,15 @@ def test_persons_of_several_files_are_one_table(tmp_path: Path) -> None:
         any(fact.kind == "bilirubin_total" for fact in patient.facts)
         for patient in patients_of(tmp_path / "store").values()
     )
+
+
+def test_who_is_recorded_as_dead_is_told(tmp_path: Path) -> None:
+    """Of the two persons one is in the table of deaths; a death that comes later is noticed."""
+    two = [PERSON, {**PERSON, "person_id": 2}]
+    folder, store = write_cdm(tmp_path / "cdm", person=two, measurement=[BILIRUBIN]), tmp_path / "store"
+    built(folder, store)
+    assert [problem.what for one in patients_of(store).values() for problem in one.problems] == []
+    (folder / "death.csv").write_text("person_id,death_date\n2,2019-03-01\n")
+    built(folder, store)
+    told = {name: [problem.what for problem in one.problems] for name, one in patients_of(store).items()}
+    assert told == {"1": [], "2": ["the patient is recorded as deceased: check this before anything else"]}

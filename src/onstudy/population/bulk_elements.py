@@ -228,7 +228,11 @@ ELEMENTS: dict[str, dict[str, Any]] = {
         "specimen": _REFERENCES,
         "result": _REFERENCES,
     },
-    "Patient": {**_named("gender _birthDate", Raw), "birthDate": Text},
+    "Patient": {
+        **_named("gender _birthDate deceasedBoolean", Raw),
+        "birthDate": Text,
+        "deceasedDateTime": Text,
+    },
     "Medication": _named("code ingredient", Raw),
 }
 #: Every type with a class of its own; of all others only what they are about is kept.

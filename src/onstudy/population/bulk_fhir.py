@@ -33,7 +33,7 @@ from onstudy.population.bulk_elements import (
 from onstudy.population.bulk_lines import Layouts, One
 from onstudy.population.bulk_rows import Builder, Ints, join_rows, settled
 from onstudy.population.bulk_walk import UPDATED, Taking, counted, walk
-from onstudy.readers.fhir import ADMINISTRATIVE, READ
+from onstudy.readers.fhir import ADMINISTRATIVE, BIRTH_SEX, READ
 from onstudy.readers.fhir_json import is_id, items, obj, references, resource_type, text
 from onstudy.readers.fhir_own import FACT_ID, FHIR_BASE, PATIENT_ID
 from onstudy.readers.source import decode
@@ -53,6 +53,7 @@ NO_PATIENT = "resources whose subject is named, but not as a patient"
 
 _TYPE = re.compile(rb'\s*\{\s*"resourceType"\s*:\s*"([A-Za-z]{1,64})"')
 _OWN_NAMES = (FACT_ID, PATIENT_ID)
+_READ_URLS = (FHIR_BASE, BIRTH_SEX)
 _PLAIN = rf"^{PATIENT}/[A-Za-z0-9\-.]+$"
 _BOM = b"\xef\xbb\xbf"
 
@@ -253,7 +254,7 @@ def _trim(resource: Any, kind: str) -> None:
         own = [one for one in resource.identifier if one.system is not UNSET and one.system.strip() in _OWN_NAMES]
         resource.identifier = own or UNSET
     if resource.extension is not UNSET:
-        kept = [one for one in resource.extension if one.url is not UNSET and one.url.strip().startswith(FHIR_BASE)]
+        kept = [one for one in resource.extension if one.url is not UNSET and one.url.strip().startswith(_READ_URLS)]
         resource.extension = kept or UNSET
     if resource.meta is not UNSET:
         resource.meta.versionId = UNSET

@@ -67,6 +67,7 @@ class OmopReading:
         self._known = self._load_concepts()
         self.last_day = self._last_day()
         self.said = self.said or self._load_said()
+        self._dead = self._load_dead()
 
     def close(self) -> None:
         """Let go of what is held in memory."""
@@ -116,6 +117,13 @@ class OmopReading:
             found = self._all("SELECT CAST(max(TRY_CAST(source_release_date AS DATE)) AS VARCHAR) FROM batch")
             days += [day for (day,) in found if day]
         return max(days, default="")
+
+    def _load_dead(self) -> frozenset[str]:
+        """The ids of those who are recorded as dead."""
+        dead: set[str] = set()
+        for batch in read_table(self.cdm, "death", ("person_id",)):
+            dead |= set(batch.column(0).cast(pa.string()).to_pylist())
+        return frozenset(dead - {None})
 
     def _load_said(self) -> dict[str, Said]:
         """What rows with a concept of the project's own say of other rows."""
@@ -169,7 +177,10 @@ class OmopReading:
             )
             rows = self._duck.sql(_BORN.format(parts=parts)).fetchall()
             patients, genders, born = zip(*rows, strict=True) if rows else ((), (), ())
-            keys = [(GENDERS.get(gender, ""), day is not None) for gender, day in zip(genders, born, strict=True)]
+            keys = [
+                (GENDERS.get(gender, ""), day is not None, person in self._dead)
+                for person, gender, day in zip(patients, genders, born, strict=True)
+            ]
             index = np.array([_PEOPLE.index(key) for key in keys], np.int32)
             columns = {"patient": pa.array(patients, pa.string()), "names0": pa.array(patients, pa.string())}
             columns["dates0"] = pa.array(born, pa.string())
@@ -267,12 +278,15 @@ FROM (
 )
 WHERE person IS NOT NULL
 """
-_PEOPLE = [(gender, born) for gender in ("", "male", "female") for born in (False, True)]
+_PEOPLE = [
+    (gender, born, dead) for gender in ("", "male", "female") for born in (False, True) for dead in (False, True)
+]
 
 
-def _person_shape(gender: str, born: bool) -> bytes:
+def _person_shape(gender: str, born: bool, dead: bool) -> bytes:
     resource: dict[str, Any] = {"resourceType": "Patient", "id": _ID}
     resource |= {"gender": gender} if gender else {}
+    resource |= {"deceasedBoolean": True} if dead else {}
     return _taken(resource | ({"birthDate": _START} if born else {}))[0]
 
 

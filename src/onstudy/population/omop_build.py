@@ -24,7 +24,7 @@ from onstudy.record.patient import Patient
 
 PERSON = "person"
 #: Tables that the meaning of all others hangs on.
-_SHARED = ("concept", "cdm_source")
+_SHARED = ("concept", "cdm_source", "death")
 
 
 def omop_source(source: str, store: Path) -> OmopSource:

@@ -14,7 +14,7 @@ from onstudy.errors import Problem
 from onstudy.readers.fhir_chart import Chart
 from onstudy.readers.fhir_condition import read_condition
 from onstudy.readers.fhir_entries import Entry, Index, Source
-from onstudy.readers.fhir_json import Json, extensions, items, obj, references, text
+from onstudy.readers.fhir_json import Json, extension, extensions, flag, items, obj, references, text
 from onstudy.readers.fhir_meaning import Vocabulary
 from onstudy.readers.fhir_medication import read_medication
 from onstudy.readers.fhir_observation import read_observation
@@ -223,6 +223,19 @@ class Who:
     coverage: list[Coverage]
 
 
+#: Sex at birth in US Core, which writes M and F.
+BIRTH_SEX = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-birthsex"
+
+
+def _contradictions(chart: Chart, entry: Entry, gender: str) -> None:
+    """What a person must look at before any verdict: a death on record, and a sex at birth that differs."""
+    if flag(entry.resource, "deceasedBoolean") is True or text(entry.resource, "deceasedDateTime"):
+        chart.say(entry, "the patient is recorded as deceased: check this before anything else")
+    born_as = {"M": "male", "F": "female"}.get(text(extension(entry.resource, BIRTH_SEX), "valueCode"), "")
+    if gender and born_as and gender != born_as:
+        chart.say(entry, "gender and sex at birth differ: gender is used, check both")
+
+
 def read_person(chart: Chart, entry: Entry) -> Who:
     """What a Patient resource says; the date of birth goes into the chart, which needs it."""
     chart.born = chart.date(entry, entry.resource, "birthDate") or UNDATED
@@ -232,6 +245,7 @@ def read_person(chart: Chart, entry: Entry) -> Who:
     if gender not in ("male", "female"):
         chart.say(entry, "has no gender that is male or female: sex is not known")
         gender = ""
+    _contradictions(chart, entry, gender)
     return Who(_patient_id(entry), gender, _coverage(chart, entry))
 
 
