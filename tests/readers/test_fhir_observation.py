@@ -538,3 +538,12 @@ def test_what_is_not_about_the_patient() -> None:
 )
 def test_dates_of_an_observation(more: Json, when: str) -> None:
     assert show(only(bundle(observation(BILIRUBIN, valueQuantity=MG_DL, **more)), "bilirubin_total").start) == when
+
+
+def test_a_value_that_is_a_code_alone_is_shown_by_its_label() -> None:
+    """88020-3 is the NYHA class, 421704003 its class II; what the source says in words stays as it says it."""
+    bare = observation(concept(LOINC, "88020-3"), valueCodeableConcept=concept(SNOMED, "421704003"))
+    assert only(bundle(bare), "nyha_class").shown == "NYHA class II"
+    named = {"coding": [{"system": SNOMED, "code": "421704003", "display": "NYHA Class II (finding)"}]}
+    said = observation(concept(LOINC, "88020-3"), valueCodeableConcept=named)
+    assert only(bundle(said), "nyha_class").shown == "NYHA Class II (finding)"

@@ -200,7 +200,9 @@ def read_concept(slot: Slot, found: list[Coding], said: list[str], key: str, cat
         assert slot.values is not None, "a slot of codes has a value set"
         meant = [codes for coding in found if (codes := _member(slot.values, coding, catalogue))]
         if meant:
-            return _synonyms(meant, shown, key)
+            reading = _synonyms(meant, shown, key)
+            named = slot.values.label_of(frozenset.intersection(*meant)) if not said else None
+            return replace(reading, shown=named) if named else reading
     if slot.type in (BOOLEAN, NONE):
         answers = {answer for coding in found if (answer := _yes_no(coding, catalogue))}
         if answers:
