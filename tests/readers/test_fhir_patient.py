@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,12 @@ import pytest
 from tests.population.test_omop_build import built, patients_of
 from tests.readers.build import read_json
 
+from onstudy import load_trial, screen
+from onstudy.screening.report import to_text
+from onstudy.screening.worksheet import worksheet
+
 DEAD = "the patient is recorded as deceased: check this before anything else"
+TOLD = "The patient is recorded as deceased: check this before anything else."
 BORN_AS = "gender and sex at birth differ: gender is used, check both"
 
 
@@ -57,3 +63,12 @@ def test_they_are_told_of_a_store_too(tmp_path: Path) -> None:
     for number, (_, said) in enumerate(SAID * 2):
         for sort in "pq":
             assert [problem.what for problem in found[f"{sort}{number}"].problems] == said
+
+
+@pytest.mark.parametrize("dead", [True, False])
+def test_a_death_is_told_before_the_verdicts(dead: bool) -> None:
+    s = screen(load_trial("NCT03739814"), read_json(patient(1, {"deceasedBoolean": dead})), date(2026, 3, 16))
+    assert (TOLD in " ".join(to_text(s).partition("\n\n")[0].split())) is dead
+    page = worksheet(s)
+    assert ("Death on record" in page) is dead
+    assert not dead or page.index("Death on record") < page.index('class="cards"')

@@ -28,6 +28,7 @@ from onstudy.readers.source import Content, decode, json_fault, refuse
 from onstudy.readers.unrecognised import unrecognised_drugs
 from onstudy.record.assemble import make_patient
 from onstudy.record.catalogue import Catalogue
+from onstudy.record.checks import DECEASED
 from onstudy.record.patient import Coverage, Fact, Patient
 from onstudy.values.calendar import UNDATED
 
@@ -230,7 +231,7 @@ BIRTH_SEX = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-birthsex"
 def _contradictions(chart: Chart, entry: Entry, gender: str) -> None:
     """What a person must look at before any verdict: a death on record, and a sex at birth that differs."""
     if flag(entry.resource, "deceasedBoolean") is True or text(entry.resource, "deceasedDateTime"):
-        chart.say(entry, "the patient is recorded as deceased: check this before anything else")
+        chart.say(entry, DECEASED)
     born_as = {"M": "male", "F": "female"}.get(text(extension(entry.resource, BIRTH_SEX), "valueCode"), "")
     if gender and born_as and gender != born_as:
         chart.say(entry, "gender and sex at birth differ: gender is used, check both")

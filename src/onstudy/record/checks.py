@@ -14,6 +14,8 @@ from onstudy.values.calendar import UNDATED, When
 from onstudy.values.interval import Interval, Op, compare, point, subtract
 from onstudy.values.truth import FALSE, TRUE
 
+#: What a reader says where a death is on record; it stands beside the verdict, since no criterion asks for it.
+DECEASED = "the patient is recorded as deceased: check this before anything else"
 #: A reported QTcF further than this (ms) from the one its own QT and rate give is shown.
 QTCF_TOLERANCE = 10.0
 _POSITIVE = frozenset({"positive"})

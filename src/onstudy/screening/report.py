@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from onstudy.criteria.trial import Severity
 from onstudy.record.catalogue import Catalogue
+from onstudy.record.checks import DECEASED
 from onstudy.record.patient import Fact
 from onstudy.screening import unread
 from onstudy.screening.aged import aged, counted
@@ -140,6 +141,8 @@ def to_text(screening: Screening) -> str:
         f"{s.trial.id}  {s.trial.version}",
         f"patient {s.patient.id}, registration on {s.on.isoformat()}",
     ]
+    if s.deceased:
+        lines += _wrapped(DECEASED[0].upper() + DECEASED[1:] + ".", "")
     others = [
         f"{n.replace('_', ' ')} {'not planned' if w is None else show(w)}"
         for n, w in s.anchors.items()

@@ -16,6 +16,7 @@ from onstudy.engines.windows import Verdict, moved, windows
 from onstudy.errors import OnstudyError, Problem
 from onstudy.record.absence import ALL, assumable
 from onstudy.record.catalogue import Catalogue, load_catalogue
+from onstudy.record.checks import DECEASED
 from onstudy.record.patient import Fact, Patient
 from onstudy.screening.decisive import evidence_of
 from onstudy.screening.missing import Question, questions, settling
@@ -125,6 +126,11 @@ class Screening:
     problems: tuple[Problem, ...]
     categories: tuple[tuple[str, str], ...]  # what the trial file classifies (CNS category), and as what
     catalogue: Catalogue = field(repr=False)
+
+    @property
+    def deceased(self) -> bool:
+        """Whether a death is on record, at whatever time."""
+        return any(problem.what == DECEASED for problem in self.problems)
 
     def __getitem__(self, name: str) -> CohortResult:
         """The result of a cohort, by its id."""

@@ -156,7 +156,8 @@ class Caution:
 
 def _cautions(s: Screening) -> list[Caution]:
     """What the verdicts are to be read with: results too old or not used, what was assumed or set from outside."""
-    found = list(_weak(s))
+    found = [Caution("Death on record", "Check this before anything else.", "Where", "problems")] if s.deceased else []
+    found += _weak(s)
     if s.assumed_complete:
         kinds = ", ".join(label(kind, s.catalogue) for kind in s.assumed_complete)
         named = "everything whose absence may be assumed" if ALL in s.assumed_complete else kinds
