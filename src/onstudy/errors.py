@@ -37,6 +37,8 @@ class InvalidFile(OnstudyError):
 
 _LONGEST_WORD = 60  # nothing longer is near any word, and comparing it would take long
 _SHORT_WORD = 4  # of which one wrong letter is much: "rool" and "rule" share half
+#: How like a name of the catalogue must be: there are so many that some are like anything.
+AMONG_MANY = 0.65
 
 
 def nearest(word: str, known: Iterable[str], likeness: float = 0.6) -> str:

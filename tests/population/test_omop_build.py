@@ -297,7 +297,7 @@ def test_who_is_recorded_as_dead_is_told(tmp_path: Path) -> None:
     folder, store = write_cdm(tmp_path / "cdm", person=two, measurement=[BILIRUBIN]), tmp_path / "store"
     built(folder, store)
     assert [problem.what for one in patients_of(store).values() for problem in one.problems] == []
-    (folder / "death.csv").write_text("person_id,death_date\n2,2019-03-01\n")
+    (folder / "death.csv").write_text("person_id,death_date\n02,2019-03-01\n")
     built(folder, store)
     told = {name: [problem.what for problem in one.problems] for name, one in patients_of(store).items()}
     assert told == {"1": [], "2": ["the patient is recorded as deceased: check this before anything else"]}

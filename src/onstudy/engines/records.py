@@ -153,9 +153,9 @@ class Records:
         return [], Case(None, None, frozenset({reason}), asks, self._passed(pick.records.kind))
 
     def _passed(self, kind: str) -> Fact | None:
-        """The newest record of a kind up to the index date, of which none was among those asked for."""
-        facts = self.view.facts(kind) if self.cites else ()
-        return next((fact for fact in reversed(facts) if self.until_index(fact) is TRUE), None)
+        """The newest record of a kind, or of its members, up to the index date; none was among those asked for."""
+        facts = [fact for fact in self.view.facts(kind) if self.until_index(fact) is TRUE] if self.cites else []
+        return max(reversed(facts), key=lambda fact: fact.start.days.low or 0, default=None)
 
     # Time ---------------------------------------------------------------------------------------------------
 

@@ -122,8 +122,9 @@ class OmopReading:
         """The ids of those who are recorded as dead."""
         dead: set[str] = set()
         for batch in read_table(self.cdm, "death", ("person_id",)):
-            dead |= set(batch.column(0).cast(pa.string()).to_pylist())
-        return frozenset(dead - {None})
+            self._duck.register("batch", pa.Table.from_batches([batch]))
+            dead |= {name for (name,) in self._all("SELECT TRY_CAST(person_id AS BIGINT)::VARCHAR FROM batch") if name}
+        return frozenset(dead)
 
     def _load_said(self) -> dict[str, Said]:
         """What rows with a concept of the project's own say of other rows."""

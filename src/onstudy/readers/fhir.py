@@ -106,11 +106,11 @@ def patients_of(source: Source, catalogue: Catalogue) -> list[Patient]:
     source.newest()
     index = Index(source.entries)
     people = _people(source)
-    _assign(source, index, people)
+    twice = _twice(people)
+    _assign(source, index, people, twice)
     vocabulary, specimens = Vocabulary(catalogue), Specimens(source.entries, index, catalogue)
     ranges = Ranges(vocabulary)
     unplaced = [*source.problems, *_outcomes(source)]
-    twice = _twice(people)
     return [
         _patient(
             person,
@@ -134,8 +134,8 @@ def _twice(people: dict[int, _Person]) -> frozenset[str]:
     return frozenset(name for name, many in ids.items() if many > 1)
 
 
-def _assign(source: Source, index: Index, people: dict[int, _Person]) -> None:
-    identified, twice = _by_identifier(people.values()), _twice(people)
+def _assign(source: Source, index: Index, people: dict[int, _Person], twice: frozenset[str]) -> None:
+    identified = _by_identifier(people.values())
     for entry in source.entries:
         if entry.type in ADMINISTRATIVE:
             continue

@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from onstudy.errors import InvalidFile, Problem, nearest
+from onstudy.errors import AMONG_MANY, InvalidFile, Problem, nearest
 from onstudy.readers.dates import read_when
 from onstudy.readers.reading import clip, plain
 from onstudy.readers.source import Content, refuse
@@ -244,7 +244,7 @@ def _covered(entry: dict[str, Written], name: str, catalogue: Catalogue, problem
         if word == "all" or word in catalogue.kinds:
             yield Coverage(word, first, last, place)
         else:
-            near = nearest(word, catalogue.kinds, 0.65)
+            near = nearest(word, catalogue.kinds, AMONG_MANY)
             problems.append(Problem(f"there is no kind {clip(word, 60)!r}{near}", place))
 
 

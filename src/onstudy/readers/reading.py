@@ -90,12 +90,10 @@ def without_contradictions(
     """The attributes of one record, those that rule each other out as stated and not readable; and what to say."""
     found, said = dict(attributes), []
     for name, entry in catalogue.attributes(kind).items():
-        for other, code in entry.ruled_out_by if attributes.get(name) is not None else ():
+        stated = attributes.get(name)
+        apart = [(other, code) for own, other, code in entry.contradicted_by if stated == own]
+        for other, code in (*entry.ruled_out_by, *apart) if stated is not None else ():
             if attributes.get(other) == code:
-                found[name] = found[other] = None
-                said.append(f"{other} and {name} contradict each other: neither is used")
-        for own, other, code in entry.contradicted_by if attributes.get(name) is not None else ():
-            if attributes[name] == own and attributes.get(other) == code:
                 found[name] = found[other] = None
                 said.append(f"{other} and {name} contradict each other: neither is used")
     return found, said

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from onstudy.errors import Problem, nearest
+from onstudy.errors import AMONG_MANY, Problem, nearest
 from onstudy.readers.dates import read_when, spanning, starting
 from onstudy.readers.reading import (
     CONFLICT,
@@ -142,7 +142,7 @@ class Statement:
         if kind is None:
             words = [*self.catalogue.kinds, *(k.label for k in self.catalogue)]
             labels = {k.label.lower(): k.name for k in self.catalogue}
-            near = nearest(name.lower(), [labels.get(word.lower(), word) for word in words], 0.65)
+            near = nearest(name.lower(), [labels.get(word.lower(), word) for word in words], AMONG_MANY)
             same = labels.get(name.lower()) or self._synonym(name)
             near = f"; did you mean {same}?" if same else near
             self.drop(f"there is no kind {clip(name, 60)!r}{near}")

@@ -38,7 +38,7 @@ _PERSONAL = {"age": "born", "sex_factor": "sex"}  # the inputs of formulas that 
 
 _Entry = tuple[str, ...]
 
-_LAST_DAY = "to:  # YYYY-MM-DD, the last day, if it is over"
+_LAST_DAY = "# YYYY-MM-DD, the last day, if it is over"
 
 
 def todo_file(screening: Screening) -> str:
@@ -183,7 +183,7 @@ class _Blank:
 
     def ending(self, facts: list[Fact], question: Question) -> list[_Entry]:
         """What settles a contradiction: that what is recorded was over before the time that is asked about."""
-        found = [self.completion(fact, [_LAST_DAY]) for fact in facts if self._may_be_over(fact, question)]
+        found = [self.completion(fact, [f"to:  {_LAST_DAY}"]) for fact in facts if self._may_be_over(fact, question)]
         if not found:
             return [("  # No further fact settles this: correct the records where they were made.",)]
         return [
@@ -229,7 +229,7 @@ class _Blank:
             if name in ("start", "end"):
                 yield f"{_date_key(kind, name)}:  # YYYY-MM-DD, with Thh:mm where hours matter"
             elif attribute is not None and over_and_going_on(fact, name, self.catalogue):
-                yield f"{_date_key(kind, 'end')}:  # YYYY-MM-DD, the last day, if it is over"
+                yield f"{_date_key(kind, 'end')}:  {_LAST_DAY}"
             elif attribute is not None and before_itself(fact, name):
                 wrong = "the one on record lies before the record itself"
                 yield f"{name}:  # {_choices(attribute, self.catalogue)}; {wrong}"
