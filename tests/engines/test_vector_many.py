@@ -25,6 +25,7 @@ from tests.engines.worlds import (
     said_by_vector,
 )
 from tests.generative.depth import examples
+from tests.generative.make import parsed
 from tests.generative.test_knowledge import shipped_rules
 from tests.trials.flagship import examples as written_examples
 from tests.trials.flagship import patient_entry
@@ -35,6 +36,7 @@ from onstudy.language.unparse import unparse
 from onstudy.readers.patientfile import patient_from
 from onstudy.record.catalogue import load_catalogue
 from onstudy.values.calendar import as_when, on_day
+from onstudy.values.truth import TRUE, UNKNOWN
 
 SEEDS = st.integers(0, 2**40)
 Made = Callable[[random.Random], tuple[World, tuple[str, ...]]]
@@ -88,6 +90,18 @@ def test_any_pairs_are_the_pairs_of_all(seed: int) -> None:
     apart = evaluate_many(asked, world.shard, world.pairs().take(chosen), load_catalogue())
     assert (apart.recorded == together.recorded[:, chosen]).all()
     assert (apart.if_confirmed == together.if_confirmed[:, chosen]).all()
+
+
+def test_a_birth_that_makes_nobody_so_old_decides_no_age() -> None:
+    """On 2026-03-16 somebody born on 1905-03-16 is 121; born on the next day, 120; born in 1905, one of both."""
+    days = ("1905-03-16", "1905-03-17", "1905", "1960-01-01")
+    entries = [{"patient": day, "facts": [], "born": day} for day in days]
+    patients = tuple(patient_from(entry, "old.yaml", load_catalogue()) for entry in entries)
+    on = {"registration": on_day(date(2026, 3, 16)), "therapy_start": None}
+    world = World(patients, tuple(range(len(days))), (on,) * len(days))
+    rule = parsed("age at registration >= 60 years")
+    assert world.vector().truth(rule, frozenset()).tolist() == [UNKNOWN, TRUE, TRUE, TRUE]
+    assert_equal(world, world.vector(), rule)
 
 
 # The flagship -----------------------------------------------------------------------------------------------

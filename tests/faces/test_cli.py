@@ -286,6 +286,22 @@ def test_facts_of_another_patient_are_not_added(patient: Path, tmp_path: Path) -
     assert "another patient" in run.stderr
 
 
+@pytest.mark.parametrize(("known_on", "status"), [("2026-02-01", "not_met"), ("2026-03-12", "unknown")])
+def test_an_answer_of_a_later_day_was_not_known_and_hides_nothing(tmp_path: Path, known_on: str, status: str) -> None:
+    """A cancer that is active, recorded in January; in March it is answered that it is in complete remission."""
+    record, answer = tmp_path / "record.yaml", tmp_path / "answer.yaml"
+    cancer = (
+        "{id: a, kind: other_malignancy, type: colon cancer, from: 2020-01-10, state: active, recorded: 2026-01-10}"
+    )
+    remission = "{id: a, kind: other_malignancy, state: complete_remission, recorded: 2026-03-10}"
+    record.write_text(f"patient: P\nborn: 1955-06-20\ncomplete: all\nfacts:\n  - {cancer}\n")
+    answer.write_text(f"patient: P\nfacts:\n  - {remission}\n")
+    given = ("--add", str(answer), "--as-known-on", known_on, "--format", "json")
+    run = onstudy("screen", "NCT03739814", str(record), *ON, *given)
+    (row,) = [row for row in json.loads(run.stdout)["criteria"] if row["id"] == "S1-27"]
+    assert row["status"] == status
+
+
 def test_facts_that_say_not_whose_they_are_are_not_added(patient: Path, tmp_path: Path) -> None:
     nobody, table = tmp_path / "nobody.yaml", tmp_path / "table.csv"
     nobody.write_text("facts:\n  - {kind: lvef, on: 2026-03-15, value: 60 %}\n")

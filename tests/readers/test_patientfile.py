@@ -478,6 +478,7 @@ def test_an_unknown_key_is_told_with_the_one_that_is_meant(key: str, meant: str)
     (patient,) = read_patients("p.yaml", f"patient: P\nborn: 1955-06-20\n{key}: x\nfacts: []\n".encode())
     (problem,) = patient.problems
     assert problem.what == f"{key!r} is no part of a patient" + (f"; did you mean {meant}?" if meant else "")
+    assert problem.where == "p.yaml:3"
     assert str(patient.born) == "1955-06-20"
 
 

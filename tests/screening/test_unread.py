@@ -142,3 +142,11 @@ def test_eligible_by_assumption_is_said_beside_what_could_not_be_read(trial: Tri
     found = screen(trial, both, on=ON, therapy_start="2026-03-18T09:00", assume_complete=assumed)
     assert found["C1"].verdict == ("eligible" if assumed else "eligible_if_confirmed")
     assert "1 diagnosis in the record could not be read: atrial_fibrillation." in " ".join(to_text(found).split())
+
+
+def test_an_answer_that_is_not_understood_either_leaves_the_record_as_it_was() -> None:
+    (patient,) = read_patients("p.yaml", b"patient: P\nfacts:\n  - {id: a, kind: old stroke, on: 2026-01-10}\n")
+    (more,) = read_patients("q.yaml", b"patient: P\nfacts:\n  - {id: a, kind: stroke of old, on: 2026-03-10}\n")
+    both = with_added(patient, more, "q.yaml", CATALOGUE)
+    assert [(fact.kind, fact.id, str(fact.start)) for fact in both.facts] == [("unmapped", "a", "2026-01-10")]
+    assert any("different" in problem.what or "date" in problem.what for problem in both.problems)

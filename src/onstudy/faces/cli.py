@@ -78,7 +78,8 @@ def screen(
     from onstudy.screening.prepare import without_wrong_births
 
     output.check_format(format, ("text", "json", "html"))
-    trials, patients = inputs.read_all(trial, source or [], add or [], store, patient or [])
+    known_on = inputs.day(as_known_on, "--as-known-on") if as_known_on else None
+    trials, patients = inputs.read_all(trial, source or [], add or [], store, patient or [], known_on)
     anchors = inputs.anchors(therapy_start, anchor or [])
     day = inputs.day(on, "--on") if on else date.today()
     limits = inputs.limits(default_uln or [])
@@ -95,7 +96,7 @@ def screen(
                         anchors=mine,
                         until=inputs.day(until, "--until") if until else None,
                         assume_complete=assume_complete or (),
-                        as_known_on=inputs.day(as_known_on, "--as-known-on") if as_known_on else None,
+                        as_known_on=known_on,
                         default_limits=limits,
                     )
                 )

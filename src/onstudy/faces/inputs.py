@@ -17,7 +17,7 @@ from onstudy.faces import api
 from onstudy.language.library import load_trials, shipped, trial_path
 from onstudy.record.catalogue import load_catalogue
 from onstudy.record.patient import Patient
-from onstudy.screening.prepare import NotYetBorn
+from onstudy.screening.prepare import NotYetBorn, as_known
 from onstudy.values.calendar import When, as_when
 from onstudy.values.quantity import UnitError, convert, parse_quantity
 
@@ -47,10 +47,15 @@ def of_patient(number: int, count: int) -> Iterator[None]:
 
 
 def read_all(
-    trial: str, sources: list[str], further: list[str], store: str = "", stored: Sequence[str] = ()
+    trial: str,
+    sources: list[str],
+    further: list[str],
+    store: str = "",
+    stored: Sequence[str] = (),
+    known_on: date | None = None,
 ) -> tuple[list[Trial], list[Patient]]:
     """The trials and patients of a screening, those of files first, then those of a store by their ids; further facts
-    are added to its one patient.
+    are added to its one patient, unless they were recorded after the day that all is to be known on.
     """
     if bool(store) != bool(stored):
         raise OnstudyError("--store DIR and --patient ID go together: a store, and which of its patients")
@@ -67,11 +72,11 @@ def read_all(
     gather(work)
     found = [patient for some in read for patient in some]
     if further:
-        found = [_with_all(found, further, more)]
+        found = [_with_all(found, further, more, known_on)]
     return trials, found
 
 
-def _with_all(found: list[Patient], names: list[str], more: list[list[Patient]]) -> Patient:
+def _with_all(found: list[Patient], names: list[str], more: list[list[Patient]], known_on: date | None) -> Patient:
     from onstudy.screening.answers import with_added
 
     if len(found) != 1:
@@ -85,7 +90,9 @@ def _with_all(found: list[Patient], names: list[str], more: list[list[Patient]])
                 f"--add {name}: does not say whose facts it holds; name the patient screened in it, by the id that "
                 "`onstudy facts` shows: 'patient: ID' as the first line of a patient file, a column `patient` in a CSV"
             )
-        patient = with_added(patient, others[0], f"--add {name}", load_catalogue())
+        # A later answer that completes a record would take the record with it: it must go before it is added.
+        known = others[0] if known_on is None else as_known(others[0], known_on, load_catalogue())
+        patient = with_added(patient, known, f"--add {name}", load_catalogue())
     return patient
 
 

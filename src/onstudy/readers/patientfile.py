@@ -42,9 +42,10 @@ UNNAMED = "no patient is named"
 
 
 class Located(dict[str, "Written"]):
-    """A mapping that knows the line it was written in."""
+    """A mapping that knows the line it was written in, and those of its keys."""
 
     line: int | None = None
+    lines: Mapping[str, int] = {}
 
 
 def read_patient_file(content: Content, catalogue: Catalogue) -> list[Patient]:
@@ -91,7 +92,7 @@ def _located(node: Node) -> Written:
     if isinstance(node.value, list):
         return [_located(item) for item in node.items]
     found = Located((key, _located(item)) for key, item in node.mapping.items())
-    found.line = node.line
+    found.line, found.lines = node.line, {key: line for key, (line, _) in node.keys.items()}
     return found
 
 
@@ -119,7 +120,7 @@ def patient_from(entry: Mapping[str, object], name: str, catalogue: Catalogue) -
     written = entry if isinstance(entry, Located) else as_written(entry)
     assert isinstance(written, dict)
     problems = [
-        Problem(f"{clip(key, 60)!r} is no part of a patient{_meant(key)}", _at(written, name), True)
+        Problem(f"{clip(key, 60)!r} is no part of a patient{_meant(key)}", _at(written, name, key), True)
         for key in written
         if key not in KEYS and key != "patients"
     ]
@@ -145,8 +146,9 @@ def _meant(key: str) -> str:
     return f"; did you mean {known}?" if known else nearest(key.lower(), KEYS)
 
 
-def _at(entry: Mapping[str, Written], name: str) -> str:
-    line = getattr(entry, "line", None)
+def _at(entry: Mapping[str, Written], name: str, key: str = "") -> str:
+    """Where a mapping, or one key of it, stands."""
+    line = entry.lines.get(key, entry.line) if isinstance(entry, Located) else None
     return name if line is None else f"{name}:{line}"
 
 
@@ -154,7 +156,7 @@ def _word(entry: Mapping[str, Written], key: str, name: str, problems: list[Prob
     value = entry.get(key)
     if value is None or isinstance(value, str):
         return (value or "").strip()
-    problems.append(Problem(f"{key} is a list or a mapping where one word is expected", _at(entry, name)))
+    problems.append(Problem(f"{key} is a list or a mapping where one word is expected", _at(entry, name, key)))
     return ""
 
 
@@ -163,7 +165,7 @@ def _born(entry: Mapping[str, Written], name: str, problems: list[Problem]) -> W
     try:
         return read_when(text) if text else UNDATED
     except DateError as error:
-        problems.append(Problem(f"born {error}", _at(entry, name)))
+        problems.append(Problem(f"born {error}", _at(entry, name, "born")))
         return UNDATED
 
 

@@ -285,11 +285,11 @@ class Catalogue:
 
     def attribute(self, kind: str, name: str) -> Attribute | None:
         """An attribute of a kind, its own or inherited from a group."""
-        return self._attributes[kind].get(name)
+        return self.attributes(kind).get(name)
 
     def attributes(self, kind: str) -> Mapping[str, Attribute]:
-        """All attributes of a kind, inherited ones included."""
-        return self._attributes[kind]
+        """All attributes of a kind, inherited ones included; none of records that are of no kind here."""
+        return self._attributes.get(kind, {})
 
     @cached_property
     def _attributes(self) -> dict[str, dict[str, Attribute]]:
