@@ -6,6 +6,7 @@ import pytest
 from tests.screening.filling import filled_in, put_back
 from tests.trials.flagship import asked, changed
 
+from onstudy.readers import read_patients
 from onstudy.record.catalogue import load_catalogue
 from onstudy.record.patient import Fact
 from onstudy.record.unusable import unusable
@@ -107,6 +108,31 @@ def test_an_answer_that_changes_nothing_is_said(entry: str, status: str, problem
     again = asked(put_back(record, text))
     assert row(again).status == status
     assert [one.what for one in again.problems if problem in one.what]
+
+
+@pytest.mark.parametrize(
+    ("entry", "end", "count"),
+    [
+        ("controlled: yes, recorded: 2026-03-10", "2015-02-01..2026-03-09", 2),
+        ("controlled: yes, to: 2026-03-11, recorded: 2026-03-12", "2015-02-01..2026-03-11", 2),
+        ("controlled: yes, recorded: 2015-01-31", None, 1),
+        ("controlled: yes", None, 1),
+        ("controlled: no, recorded: 2026-03-10", None, 1),
+    ],
+)
+def test_a_disease_that_is_otherwise_on_a_later_day_was_as_recorded_until_then(
+    entry: str, end: str | None, count: int
+) -> None:
+    (record,) = read_patients(
+        "record.yaml",
+        b"patient: P\nfacts:\n  - {id: a, kind: heart_failure, from: 2015-01-01, active: yes, controlled: no, "
+        b"recorded: 2015-02-01}\n",
+    )
+    again = put_back(record, f"patient: P\nfacts: [{{kind: heart_failure, id: a, {entry}}}]\n")
+    found = {fact.id: fact for fact in again.facts if fact.kind == "heart_failure"}
+    assert len(found) == count
+    assert (None if found["a"].end is None else str(found["a"].end)) == end
+    assert all(str(fact.start) == "2015-01-01" for fact in found.values())
 
 
 def test_that_it_still_goes_on_can_be_answered() -> None:

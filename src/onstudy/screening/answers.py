@@ -12,6 +12,7 @@ from onstudy.readers.timing import unsaid_end
 from onstudy.record.assemble import SEX, make_patient
 from onstudy.record.catalogue import STATE, Catalogue
 from onstudy.record.checks import check
+from onstudy.record.ends import reopened
 from onstudy.record.patient import Fact, Patient, Value
 from onstudy.record.unusable import before_itself, present_states
 from onstudy.screening.prepare import without_sex
@@ -45,7 +46,7 @@ def with_added(patient: Patient, more: Patient, source: str, catalogue: Catalogu
             continue
         fact = given if given.id in known else _told_apart(given)
         before = known.get(fact.id)
-        if before is not None and before.kind == fact.kind:
+        if before is not None and before.kind == fact.kind and not _otherwise_since(before, fact, catalogue):
             now = _now(before, fact, catalogue)
             problems += _contradictions(now, fact, catalogue)
             whole = _completed(now, fact)
@@ -53,7 +54,10 @@ def with_added(patient: Patient, more: Patient, source: str, catalogue: Catalogu
             known[fact.id] = replace(whole, attributes=attributes) if said else whole
             problems += [Problem(what, fact.source, fact_kept=True) for what in said]
             continue
-        problems += _lost(given, known)
+        if before is not None and before.kind == fact.kind:
+            fact = _again(before, fact)
+        else:
+            problems += _lost(given, known)
         fact = fact if before is None else replace(fact, id=f"{source} {fact.id}")
         problems += _denied(fact, known, catalogue)
         known[fact.id] = fact
@@ -99,12 +103,33 @@ def _lost(given: Fact, known: Mapping[str, Fact]) -> Iterator[Problem]:
 # What completes a fact -----------------------------------------------------------------------------------
 
 
+def _later(before: Fact, more: Fact) -> bool:
+    """Whether an answer is certainly of a later day than what it completes."""
+    if before.recorded is None or more.recorded is None:
+        return False
+    return compare(Op.GT, more.recorded.days, before.recorded.days) is TRUE
+
+
+def _otherwise_since(before: Fact, more: Fact, catalogue: Catalogue) -> bool:
+    """Whether an answer says of a later day that a disease is otherwise then: both hold, each of its day."""
+    if more.negative or not _later(before, more):
+        return False
+    names = catalogue.present.get(before.kind, ())
+    return any(_apart(before.attributes.get(name), more.attributes.get(name)) for name in names)
+
+
+def _again(before: Fact, more: Fact) -> Fact:
+    """The same disease, as an answer of a later day has it."""
+    before = reopened(before)
+    start = more.start if _narrows(more.start, before.start) else before.start
+    end = None if unsaid_end(more.start, more.end) else more.end
+    return replace(more, start=start, end=end, ongoing=more.ongoing or (before.ongoing and end is None))
+
+
 def _now(before: Fact, more: Fact, catalogue: Catalogue) -> Fact:
     """A fact without the states that an answer of a later day states anew: they are those of that day."""
     states = [] if more.negative else _states(more, catalogue)
-    if not states or before.recorded is None or more.recorded is None:
-        return before
-    if compare(Op.GT, more.recorded.days, before.recorded.days) is not TRUE:
+    if not states or not _later(before, more):
         return before
     kept = {name: value for name, value in before.attributes.items() if name not in states}
     return replace(before, attributes=kept, recorded=more.recorded)
