@@ -556,6 +556,13 @@ def test_what_is_recorded_and_does_not_count_is_said_with_its_value_and_day(
     assert said in found[criterion] and "not recorded" not in found[criterion]
 
 
+def test_of_several_that_do_not_count_the_newest_is_said() -> None:
+    days = ("2026-03-01", "2026-03-09", "2026-02-01")
+    record = "facts:\n" + "".join(f"- {{kind: lvef, on: {day}, value: 5{day[-1]} %}}\n" for day in days)
+    said = because(ask(record, "latest lvef where (value > 90 %) >= 45 %"), CATALOGUE)
+    assert said.endswith("what is recorded does not count (59 % 2026-03-09)")
+
+
 def test_numbers_of_one_and_moments_without_a_bound_are_told_in_words() -> None:
     assert in_words("at least 1 days before 21 days or 1 months") == "at least 1 day before 21 days or 1 month"
     assert range_text(Interval(39.4444444444, 40.0)) == "39.4444 to 40"
