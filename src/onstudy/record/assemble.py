@@ -13,7 +13,7 @@ from onstudy.errors import Problem
 from onstudy.record.catalogue import Catalogue
 from onstudy.record.checks import check
 from onstudy.record.derived import derive
-from onstudy.record.ends import end_superseded, undoubted
+from onstudy.record.ends import end_superseded, reopened
 from onstudy.record.impossible import possible_birth, without_impossible
 from onstudy.record.patient import Coverage, Fact, Patient
 from onstudy.record.samples import explode, group, restated
@@ -139,4 +139,4 @@ def renamed(fact: Fact, new_id: str) -> Fact:
 
 def stated(patient: Patient, catalogue: Catalogue) -> list[Fact]:
     """The facts as they were read, before `assemble` added anything: what a writer writes."""
-    return [undoubted(fact) for fact in restated(patient.facts, catalogue)]
+    return [reopened(fact) for fact in restated(patient.facts, catalogue)]
