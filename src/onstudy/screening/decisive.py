@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from onstudy.criteria import expr as e
 from onstudy.criteria.finding import Finding, Parts
@@ -15,39 +15,36 @@ def decisive(finding: Finding) -> Parts:
     under OR; that is, those that say what it says. An `if` whose condition fails rests on its condition.
     """
     rests_on = _RESTS_ON.get(type(finding.expr))
-    return () if rests_on is None else rests_on(finding.result, finding)
+    return () if rests_on is None else tuple(rests_on(finding))
 
 
-def _failing(finding: Finding) -> Parts:
-    """The records that decide against an `every`: not those of which it is not known that they are asked for."""
-    deciding = {fact.id for fact in finding.evidence}
-    return tuple(part for part in _of(finding.parts, FALSE) if part.about is None or part.about.id in deciding)
+def _alike(finding: Finding) -> Sequence[Finding]:
+    truth = finding.result
+    return [part for part in finding.parts if part.result is truth]
 
 
-def _of(parts: Parts, truth: object) -> Parts:
-    return tuple([part for part in parts if part.result is truth])
-
-
-def _alike(truth: object, finding: Finding) -> Parts:
-    return _of(finding.parts, truth)
-
-
-def _of_if(truth: object, finding: Finding) -> Parts:
-    if truth is FALSE:
+def _of_if(finding: Finding) -> Sequence[Finding]:
+    if finding.result is FALSE:
         return finding.parts
-    if truth is UNKNOWN:
-        return _of(finding.parts, UNKNOWN)
+    if finding.result is UNKNOWN:
+        return _alike(finding)
     return finding.parts[:1] if finding.parts[0].result is FALSE else finding.parts[1:]
 
 
-def _of_inner(truth: object, finding: Finding) -> Parts:
-    return (truth is UNKNOWN and _of(finding.parts, UNKNOWN)) or finding.parts
+def _the_one(finding: Finding) -> Sequence[Finding]:
+    return finding.parts
 
 
-def _of_every(truth: object, finding: Finding) -> Parts:
-    if truth is FALSE:
-        return _failing(finding)
-    return _of(finding.parts, UNKNOWN) if truth is UNKNOWN else ()
+def _of_has(finding: Finding) -> Sequence[Finding]:
+    return (_alike(finding) if finding.result is UNKNOWN else ()) or finding.parts
+
+
+def _of_every(finding: Finding) -> Sequence[Finding]:
+    """Of those that fail, the records that decide: not those of which it is not known that they are asked for."""
+    if finding.result is not FALSE:
+        return _alike(finding) if finding.result is UNKNOWN else ()
+    deciding = {fact.id for fact in finding.evidence}
+    return [part for part in _alike(finding) if part.about is None or part.about.id in deciding]
 
 
 def decisive_leaves(finding: Finding, within_records: bool = False, summed_up: bool = False) -> Parts:
@@ -56,29 +53,30 @@ def decisive_leaves(finding: Finding, within_records: bool = False, summed_up: b
     With `summed_up`, a definition about a record that fails in several ways stands for all of them.
     """
     found: list[Finding] = []
-    _gather(finding, within_records, found, summed_up)
+    _gather(finding, _RESTS_ON if within_records else _RESTS_ON_STATEMENTS, found, summed_up)
     return tuple(found)
 
 
-def _gather(finding: Finding, within_records: bool, found: list[Finding], summed_up: bool) -> None:
-    if summed_up and _fails_in_several_ways(finding):
-        found.append(finding)
-        return
-    node = type(finding.expr)
-    rests_on = (_RESTS_ON if within_records else _RESTS_ON_STATEMENTS).get(node) if finding.parts else None
-    parts = () if rests_on is None else rests_on(finding.result, finding)
+def _gather(finding: Finding, combining: _Table, found: list[Finding], summed_up: bool) -> None:
+    while (node := type(finding.expr)) is e.Named or node is e.Not:  # it rests on the one thing it is made of
+        if summed_up and _fails_in_several_ways(finding):
+            found.append(finding)
+            return
+        finding = finding.parts[0]
+    rests_on = combining.get(node)
+    parts = rests_on(finding) if rests_on is not None and finding.parts else ()
     for part in parts:
-        if part.parts:
-            _gather(part, within_records, found, summed_up)
+        if type(part.expr) in combining:
+            _gather(part, combining, found, summed_up)
         else:
             found.append(part)
-    if not parts or (within_records and _unknown_by_itself(finding)):
+    if not parts or (node is e.Has and _unknown_by_itself(finding)):
         found.append(finding)
 
 
-def _unknown_by_itself(finding: Finding) -> bool:
+def _unknown_by_itself(has: Finding) -> bool:
     """What is asked of each record is known, and which record it is, or whether it is one, is not."""
-    return isinstance(finding.expr, e.Has) and finding.result is UNKNOWN and not _of(finding.parts, UNKNOWN)
+    return has.result is UNKNOWN and not _alike(has)
 
 
 def _fails_in_several_ways(finding: Finding) -> bool:
@@ -98,7 +96,7 @@ def telling_leaves(finding: Finding, within_records: bool = False, summed_up: bo
     leaves = decisive_leaves(finding, within_records, summed_up)
     if finding.truth is not UNKNOWN:
         return leaves
-    return (*leaves, *[leaf for leaf in _all_leaves(finding) if _tells_beside(leaf)])
+    return (*leaves, *[leaf for leaf in _all_leaves(finding, []) if _tells_beside(leaf)])
 
 
 def _tells_beside(leaf: Finding) -> bool:
@@ -107,10 +105,13 @@ def _tells_beside(leaf: Finding) -> bool:
     return isinstance(leaf.expr, e.Member) and leaf.result is TRUE
 
 
-def _all_leaves(finding: Finding) -> Parts:
-    if isinstance(finding.expr, (e.And, e.Or, e.Not, e.If, e.Named)):
-        return tuple(leaf for part in finding.parts for leaf in _all_leaves(part))
-    return (finding,)
+def _all_leaves(finding: Finding, found: list[Finding]) -> list[Finding]:
+    if type(finding.expr) not in _RESTS_ON_STATEMENTS:
+        found.append(finding)
+    else:
+        for part in finding.parts:
+            _all_leaves(part, found)
+    return found
 
 
 def evidence_of(finding: Finding) -> tuple[Fact, ...]:
@@ -125,13 +126,15 @@ def evidence_of(finding: Finding) -> tuple[Fact, ...]:
     return tuple(found.values())
 
 
-_RESTS_ON: dict[type[e.Expr], Callable[[object, Finding], Parts]] = {
+_Table = dict[type[e.Expr], Callable[[Finding], Sequence[Finding]]]
+
+_RESTS_ON: _Table = {
     e.And: _alike,
     e.Or: _alike,
     e.If: _of_if,
-    e.Not: _of_inner,
-    e.Named: _of_inner,
-    e.Has: _of_inner,
+    e.Not: _the_one,
+    e.Named: _the_one,
+    e.Has: _of_has,
     e.Every: _of_every,
 }
 _RESTS_ON_STATEMENTS = {node: rests_on for node, rests_on in _RESTS_ON.items() if node not in (e.Has, e.Every)}
