@@ -26,6 +26,8 @@ class Reason(str, Enum):
     CONFLICT = "conflict"
     UNSUPPORTED = "unsupported"
 
+    __hash__ = str.__hash__  # that of Enum is slow
+
 
 class AskClass(str, Enum):
     """What kind of work an unknown asks for."""
@@ -33,6 +35,8 @@ class AskClass(str, Enum):
     TO_CONFIRM = "to_confirm"
     TO_DO = "to_do"
     MISSING = "missing"
+
+    __hash__ = str.__hash__
 
 
 @dataclass(frozen=True, slots=True)

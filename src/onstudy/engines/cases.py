@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 from onstudy.criteria import expr as e
 from onstudy.criteria.expr import CountOf, ValueExpr, Which
@@ -68,7 +69,7 @@ class Cases:
     # Numbers, anchors, ages ----------------------------------------------------------------------------------
 
     def _number(self, node: e.Number, _subject: Subject | None) -> list[Case]:
-        return [Case(point(node.value))]
+        return _constant(node.value)
 
     def _anchor(self, node: e.Anchor, _subject: Subject | None) -> list[Case]:
         found = self._anchored.get(node.name)
@@ -105,8 +106,8 @@ class Cases:
         possible, lacking = self.records.picked(node, subject)
         if not node.by_time:
             return [self._extreme(node, possible, lacking)]
-        found = [self._field_case(match.fact, "value", Subject(match.fact)) for match in possible]
-        return found + ([lacking] if lacking is not None else [])
+        found = [] if lacking is None else [lacking]
+        return [self._value_case(match.fact) for match in possible] + found
 
     def _extreme(self, node: e.Pick, possible: list[Match], lacking: Case | None) -> Case:
         """The highest or lowest value: at least that of the certain records, at most that of all."""
@@ -155,11 +156,11 @@ class Cases:
             return Case(self.records.end_of(fact), fact)
         entry = self.catalogue.kinds[fact.kind]
         if name == "value":
-            return self._value_case(fact, fact)
+            return self._value_case(fact)
         if name in entry.components:
             part = fact.parts.get(name)
             if part is not None:
-                return self._value_case(part, part)
+                return self._value_case(part)
             silent = self.catalogue.kinds[entry.components[name]].silence
             if silent is not None and not subject.unseen:
                 return Case(frozenset({silent}), fact)
@@ -202,12 +203,12 @@ class Cases:
             return start.low
         return max(self.records.index, start.low if start.low is not None else self.records.index)
 
-    def _value_case(self, fact: Fact, about: Fact) -> Case:
+    def _value_case(self, fact: Fact) -> Case:
         if fact.value is not None:
-            return Case(fact.value, about)
+            return Case(fact.value, fact)
         reasons = lacks(fact)
         asks = tuple(self.records.ask_result(fact.kind, reason, about=fact.id) for reason in sorted(reasons))
-        return Case(None, about, reasons, asks)
+        return Case(None, fact, reasons, asks)
 
     def _not_stated(self, fact: Fact, name: str, subject: Subject) -> Case:
         if subject.unseen:
@@ -269,6 +270,12 @@ def _extreme_of(ranges: list[tuple[Interval, bool]], highest: bool) -> Interval:
         any(is_open for bound, is_open in sure_lows if bound == low),
         top is not None and all(is_open for bound, is_open in highs if bound == top),
     )
+
+
+@lru_cache(maxsize=1024)
+def _constant(number: float) -> list[Case]:
+    """A number of a rule, the same for every patient."""
+    return [Case(point(number))]
 
 
 def _interval(value: Value) -> Interval:

@@ -20,13 +20,23 @@ class Depth(Enum):
 
 
 def _all(parts: Parts) -> Truth:
-    results = [part.result for part in parts]
-    return FALSE if FALSE in results else UNKNOWN if UNKNOWN in results else TRUE
+    least = TRUE
+    for part in parts:
+        if part.result is FALSE:
+            return FALSE
+        if part.result is UNKNOWN:
+            least = UNKNOWN
+    return least
 
 
 def _any(parts: Parts) -> Truth:
-    results = [part.result for part in parts]
-    return TRUE if TRUE in results else UNKNOWN if UNKNOWN in results else FALSE
+    greatest = FALSE
+    for part in parts:
+        if part.result is TRUE:
+            return TRUE
+        if part.result is UNKNOWN:
+            greatest = UNKNOWN
+    return greatest
 
 
 def _negated(parts: Parts) -> Truth:
@@ -55,17 +65,17 @@ def combined(node: TruthExpr, parts: Parts) -> Finding:
     """The finding of a node of `TOGETHER` over its parts: unknown for the causes of those that are."""
     truth = TOGETHER[type(node)](parts)
     if truth is not UNKNOWN:
-        return Finding(node, truth, parts=parts)
+        return Finding(node, truth, NONE, (), parts)
     unknown = [part for part in parts if part.result is UNKNOWN]
     if len(unknown) == 1:
-        return Finding(node, truth, unknown[0].reasons, parts=parts, asks=unknown[0].asks)
+        return Finding(node, truth, unknown[0].reasons, (), parts, unknown[0].asks)
     reasons = NONE.union(*[part.reasons for part in unknown])
     asks = tuple(dict.fromkeys([ask for part in unknown for ask in part.asks]))
-    return Finding(node, truth, reasons, parts=parts, asks=asks)
+    return Finding(node, truth, reasons, (), parts, asks)
 
 
 def plainly(node: TruthExpr, truth: Truth, case: Case) -> Finding:
     """The finding of one value that settles it."""
     about = case.about
     evidence = (about,) if about is not None and about.id else ()
-    return Finding(node, truth, evidence=evidence, parts=(Finding(node, case.value, about=about),))
+    return Finding(node, truth, NONE, evidence, (Finding(node, case.value, NONE, (), (), (), about),))

@@ -12,12 +12,12 @@ from weakref import proxy
 
 from onstudy.criteria import expr as e
 from onstudy.criteria.expr import Expr, TruthExpr, ValueExpr
-from onstudy.criteria.finding import Ask, Finding, Reason
+from onstudy.criteria.finding import Ask, Finding, Parts, Reason
 from onstudy.engines.candidates import NONE, NOTHING_OPEN, Case, Match, Open, Reasons, asks_of, distinct, gathered
 from onstudy.engines.cases import Cases
 from onstudy.engines.combining import TOGETHER, Depth, combined, plainly
 from onstudy.engines.records import Records
-from onstudy.engines.timing import outermost, relate
+from onstudy.engines.timing import relate
 from onstudy.engines.view import REGISTRATION, Anchors, Subject, View
 from onstudy.record.catalogue import STATE, Kind
 from onstudy.record.patient import Value
@@ -25,6 +25,9 @@ from onstudy.values import interval as iv
 from onstudy.values.calendar import When
 from onstudy.values.interval import Interval, Op, compare, point
 from onstudy.values.truth import FALSE, TRUE, UNKNOWN, Truth, agreed, all_of, any_of, negate
+
+#: What two cases come to beside one another, and why that may be unknown.
+Decide = Callable[[Case, Case], tuple[Truth, Reasons]]
 
 
 class Memory:
@@ -84,14 +87,18 @@ class Memory:
     def _and(self, node: e.And, subject: Subject | None) -> Finding:
         if self.brief:
             return self._briefly(node, node.parts, subject, FALSE)
-        parts = tuple([_TRUTHS[type(part)](self, part, subject) for part in node.parts])
-        return combined(node, parts)
+        return combined(node, self._parts(node.parts, subject))
 
     def _or(self, node: e.Or, subject: Subject | None) -> Finding:
         if self.brief:
             return self._briefly(node, node.parts, subject, TRUE)
-        parts = tuple([_TRUTHS[type(part)](self, part, subject) for part in node.parts])
-        return combined(node, parts)
+        return combined(node, self._parts(node.parts, subject))
+
+    def _parts(self, nodes: tuple[TruthExpr, ...], subject: Subject | None) -> Parts:
+        found = []
+        for node in nodes:
+            found.append(_TRUTHS[type(node)](self, node, subject))
+        return tuple(found)
 
     def _briefly(
         self, node: TruthExpr, nodes: tuple[TruthExpr, ...], subject: Subject | None, settled: Truth
@@ -101,7 +108,7 @@ class Memory:
         for each in nodes:
             part = _TRUTHS[type(each)](self, each, subject)
             if part.result is settled:
-                return Finding(node, settled, parts=(part,))
+                return Finding(node, settled, NONE, (), (part,))
             parts.append(part)
         return combined(node, tuple(parts))
 
@@ -111,8 +118,8 @@ class Memory:
 
     def _if(self, node: e.If, subject: Subject | None) -> Finding:
         condition = self.evaluate(node.condition, subject)
-        if condition.truth is FALSE and not self.whole:
-            return Finding(node, TRUE, parts=(condition,))
+        if condition.result is FALSE and not self.whole:
+            return Finding(node, TRUE, NONE, (), (condition,))
         return combined(node, (condition, self.evaluate(node.then, subject)))
 
     def _named_rule(self, node: e.Named, subject: Subject | None) -> Finding:
@@ -130,14 +137,16 @@ class Memory:
     def _compare(self, node: e.Compare, subject: Subject | None) -> Finding:
         left = self.values.told_apart(node.left, subject)
         if isinstance(node.right, e.Limit):
-            limit = node.right
-            return self._judge(node, left, _NOTHING_ELSE, lambda a, _b: self._against_limit(node.op, a, limit))
+            return self._judge(node, left, _NOTHING_ELSE, self._limited(node.op, node.right))
         right = self.values.told_apart(node.right, subject)
         if len(left) == len(right) == 1 and right[0].about is None:
             truth, _ = _compared(node.op, left[0].value, right[0].value)
             if truth is not UNKNOWN:
                 return plainly(node, truth, left[0])
-        return self._judge(node, left, right, lambda a, b: _compared(node.op, a.value, b.value))
+        return self._judge(node, left, right, _comparing(node.op))
+
+    def _limited(self, op: Op, limit: e.Limit) -> Decide:
+        return lambda case, _: self._against_limit(op, case, limit)
 
     def _against_limit(self, op: Op, case: Case, limit: e.Limit) -> tuple[Truth, Reasons]:
         if case.about is None or case.value is None:
@@ -151,15 +160,10 @@ class Memory:
         cases = self.values.told_apart(node.value, subject)
         if len(cases) == 1 and (truth := _among(cases[0].value, node.members)[0]) is not UNKNOWN:  # nearly always
             return plainly(node, truth, cases[0])
-        return self._judge(node, cases, _NOTHING_ELSE, lambda case, _: _among(case.value, node.members))
+        return self._judge(node, cases, _NOTHING_ELSE, _belonging(node.members))
 
     def _timing(self, node: e.Timing, subject: Subject | None) -> Finding:
-        def placed(event: Case, anchor: Case) -> tuple[Truth, Reasons]:
-            if not isinstance(event.value, When) or not isinstance(anchor.value, When):
-                return UNKNOWN, NONE
-            truth = relate(event.value, node.relation, anchor.value, node.span.duration if node.span else None)
-            return truth, (frozenset({Reason.IMPRECISE_DATE}) if truth is UNKNOWN else NONE)
-
+        placed = _placing(node)
         events = self.values.told_apart(node.event, subject)
         anchors = self.values.told_apart(node.anchor, subject)
         stretch = self.values.spanned(node.anchor, subject)
@@ -176,7 +180,7 @@ class Memory:
         node: TruthExpr,
         left: list[Case],
         right: list[Case],
-        decide: Callable[[Case, Case], tuple[Truth, Reasons]],
+        decide: Decide,
     ) -> Finding:
         """Decide every pair; the answer is what all say. Its causes are those of the pairs that cannot tell."""
         truths: list[Truth] = []
@@ -190,16 +194,15 @@ class Memory:
                     reasons.update((a.reasons | b.reasons) or why)
         result = truths[0] if len(truths) == 1 else agreed(truths)
         evidence = tuple([case.about for case in (*left, *right) if case.about is not None and case.about.id])
-        known = [case for case in left if case.about is not None or case.value is not None]
-        parts = tuple([Finding(node, case.value, about=case.about) for case in known])
+        parts = _told(node, left)
         if result is not UNKNOWN:
-            return Finding(node, result, evidence=evidence, parts=parts)
+            return Finding(node, result, NONE, evidence, parts)
         if not reasons:
             reasons.add(Reason.CONFLICT)
         asking = [case.asks for case in (*left, *right) if case.asks] or [self._value_asks(node, left, right, reasons)]
         asks = asking[0] if len(asking) == 1 else gathered(asking)
         passed = next((case.passed for case in (*left, *right) if case.passed is not None), None)
-        return Finding(node, result, frozenset(reasons), evidence, parts, asks, passed=passed)
+        return Finding(node, result, frozenset(reasons), evidence, parts, asks, None, "", passed)
 
     def _value_asks(
         self, node: TruthExpr, left: list[Case], right: list[Case], reasons: set[Reason]
@@ -239,15 +242,18 @@ class Memory:
     # Records ----------------------------------------------------------------------------------------------
 
     def _any(self, node: e.Any, subject: Subject | None) -> Finding:
-        kind = self.catalogue.kinds[node.records.kind]
-        if kind.extent == STATE and node.records.lookback is None:
+        records = node.records
+        kind = self.catalogue.kinds[records.kind]
+        if kind.extent == STATE and records.lookback is None:
             return self._state(node, kind, subject)
-        matches = self.records.matches(node.records, subject)
+        matches = self.records.matches(records, subject)
+        if not matches:
+            closed = node.closed
+            return _none(node, (self.records.denied if closed else self.records.unseen)(records, None, subject))
         truths = [match.truth for match in matches]
+        open_end = NOTHING_OPEN
         if not node.closed:
-            open_end = self.records.unseen(node.records, None, subject, cite=TRUE not in truths)
-        else:
-            open_end = NOTHING_OPEN if matches else self.records.denied(node.records, subject)
+            open_end = self.records.unseen(records, None, subject, cite=TRUE not in truths)
         truth = any_of((open_end.truth, *truths))
         return self._counted(node, truth, matches, open_end, [m.where for m in matches])
 
@@ -265,6 +271,8 @@ class Memory:
             findings.append(body)
         failing = any(match.truth is TRUE for match in matches)
         open_end = self.records.unseen(node.records, node.body, subject, cite=not failing)
+        if not matches:
+            return _none(node, open_end, negate(open_end.truth))
         truth = negate(any_of((*(match.truth for match in matches), open_end.truth)))
         return self._counted(node, truth, matches, open_end, findings)
 
@@ -277,9 +285,6 @@ class Memory:
         parts: list[Finding | None],
     ) -> Finding:
         """A finding over records: its evidence are the records that make it what it is."""
-        if not matches:
-            nothing = open_end.denials if truth is not UNKNOWN else ()
-            return Finding(node, truth, open_end.reasons, nothing, (), open_end.asks, None, open_end.assumed)
         found = tuple([part for part in parts if part is not None])
         if truth is not UNKNOWN:
             evidence = tuple([match.fact for match in matches if match.truth is TRUE])
@@ -293,12 +298,9 @@ class Memory:
 
     def _state(self, node: e.Any, kind: Kind, subject: Subject | None) -> Finding:
         """A state: the newest statement on or before the index date, yes or no, holds."""
-        until, view = self.records.until_index, self.records.view
-        said = [Match(fact, until(fact)) for fact in (*view.facts(kind.name), *view.denials(kind.name))]
-        possible = outermost([m for m in said if m.truth is not FALSE], newest=True)
-        if all(self.records.lasts(match.fact, kind) is FALSE for match in possible):
-            open_end = NOTHING_OPEN if node.closed else self.records.unseen(node.records, None, subject)
-            return self._counted(node, open_end.truth, [], open_end, [])
+        possible = self.records.newest_said(kind)
+        if not possible:
+            return _none(node, NOTHING_OPEN if node.closed else self.records.unseen(node.records, None, subject))
         truths = [self._says(match, node.records, kind) for match in possible]
         nothing = not any(match.truth is TRUE for match in possible)
         truth = agreed([match.truth for match in truths] + ([UNKNOWN] if nothing else []))
@@ -346,6 +348,22 @@ _IMPRECISE: Reasons = frozenset({Reason.IMPRECISE_VALUE})
 _NOTHING_ELSE = [Case(None)]  # beside which a value is judged that is compared with no other
 
 
+def _none(node: TruthExpr, open_end: Open, truth: Truth | None = None) -> Finding:
+    """A finding where no record counts: it rests on what nobody recorded. `truth` where it is not that itself."""
+    truth = open_end.truth if truth is None else truth
+    denials = () if truth is UNKNOWN else open_end.denials
+    return Finding(node, truth, open_end.reasons, denials, (), open_end.asks, None, open_end.assumed)
+
+
+def _told(node: TruthExpr, cases: list[Case]) -> Parts:
+    """The values that were looked at, each with its record."""
+    found = []
+    for case in cases:
+        if case.about is not None or case.value is not None:
+            found.append(Finding(node, case.value, NONE, (), (), (), case.about))
+    return tuple(found)
+
+
 def _compared(op: Op, left: Value, right: Value) -> tuple[Truth, Reasons]:
     if not isinstance(left, Interval) or not isinstance(right, Interval):
         return UNKNOWN, NONE
@@ -360,6 +378,24 @@ def _among(value: Value, members: frozenset[str]) -> tuple[Truth, Reasons]:
     if value <= members:
         return TRUE, NONE
     return (UNKNOWN, _IMPRECISE) if value & members else (FALSE, NONE)
+
+
+def _comparing(op: Op) -> Decide:
+    return lambda left, right: _compared(op, left.value, right.value)
+
+
+def _belonging(members: frozenset[str]) -> Decide:
+    return lambda case, _: _among(case.value, members)
+
+
+def _placing(node: e.Timing) -> Decide:
+    def placed(event: Case, anchor: Case) -> tuple[Truth, Reasons]:
+        if not isinstance(event.value, When) or not isinstance(anchor.value, When):
+            return UNKNOWN, NONE
+        truth = relate(event.value, node.relation, anchor.value, node.span.duration if node.span else None)
+        return truth, (frozenset({Reason.IMPRECISE_DATE}) if truth is UNKNOWN else NONE)
+
+    return placed
 
 
 def _vague(case: Case) -> bool:

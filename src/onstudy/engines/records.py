@@ -20,7 +20,7 @@ from onstudy.engines.view import Subject, View
 from onstudy.record.catalogue import MOMENT, STATE, Kind
 from onstudy.record.patient import Fact
 from onstudy.values.calendar import DAY, When
-from onstudy.values.interval import Interval, Op, add, compare, point
+from onstudy.values.interval import GE, GT, LE, Interval, add, compare, point
 from onstudy.values.truth import FALSE, TRUE, UNKNOWN, Truth, agreed, negate
 
 
@@ -55,6 +55,8 @@ class Records:
 
     def matches(self, records: e.Records, subject: Subject | None) -> list[Match]:
         """The recorded facts that are, or may be, among those asked for."""
+        if records.kind not in self.view.spoken_of:
+            return []
         kind = self.catalogue.kinds[records.kind]
         facts = self.view.facts(records.kind)
         unspecified = () if kind.measured else self.view.unspecified(kind.name)
@@ -89,9 +91,14 @@ class Records:
 
         A place that is unknown is the fault of the anchors where they are, else of the fact's own date.
         """
-        if placed is TRUE and records.where is None and self._plain(fact, kind):
-            return Match(fact, TRUE)
-        where = None if records.where is None else self.evaluator.asked(records.where, Subject(fact))
+        where = None
+        if records.where is not None:
+            where = self.evaluator.asked(records.where, Subject(fact))
+            where.about = fact
+            if where.result is FALSE:
+                return Match(fact, FALSE, NONE, (), where)
+        if placed is TRUE and (where is None or where.result is TRUE) and self._plain(fact, kind):
+            return Match(fact, TRUE, NONE, (), where)
         truths = [placed]
         reasons: Reasons = NONE
         asks: tuple[Ask, ...] = ()
@@ -101,7 +108,6 @@ class Records:
             unset = NONE.union(*(case.reasons for case in anchors))
             reasons = NONE if unset else frozenset({Reason.IMPRECISE_DATE})
         if where is not None:
-            where.about = fact
             truths.append(where.truth)
         if not fact.certain and not self.catalogue.kinds[fact.kind].suspected_counts:
             truths.append(UNKNOWN)
@@ -134,8 +140,9 @@ class Records:
             possible = outermost(matches, newest=pick.which is Which.LATEST)
         else:
             possible = matches
-        if any(match.truth is TRUE for match in possible):
-            return possible, None
+        for match in possible:
+            if match.truth is TRUE:
+                return possible, None
         if possible:
             reasons = NONE.union(*(match.reasons for match in possible))
             return possible, Case(None, None, reasons, asks_of(possible))
@@ -189,13 +196,22 @@ class Records:
 
     def until_index(self, fact: Fact) -> Truth:
         """Whether a fact starts, or a denial speaks, on or before the registration day."""
-        return compare(Op.LE, stated(fact).days, self.index_days)
+        return compare(LE, stated(fact).days, self.index_days)
 
     def lasts(self, fact: Fact, kind: Kind) -> Truth:
         """Whether a statement of a state may still hold: it may not once no such state lasts as long."""
         if kind.lasts_at_most is None or fact.negative:
             return TRUE
-        return compare(Op.GE, add(fact.start.days, point(kind.lasts_at_most)), self.index_days)
+        return compare(GE, add(fact.start.days, point(kind.lasts_at_most)), self.index_days)
+
+    def newest_said(self, kind: Kind) -> list[Match]:
+        """The statements of a state, yes or no, that could be the newest; none where all are surely over."""
+        if kind.name not in self.view.spoken_of:
+            return []
+        facts = (*self.view.facts(kind.name), *self.view.denials(kind.name))
+        said = [Match(fact, self.until_index(fact)) for fact in facts]
+        possible = outermost([match for match in said if match.truth is not FALSE], newest=True)
+        return possible if any(self.lasts(match.fact, kind) is not FALSE for match in possible) else []
 
     # What nobody recorded -------------------------------------------------------------------------------------
 
@@ -217,11 +233,11 @@ class Records:
             denials = carrying(self.view, kind.name, records.where, settles)
         return Open(FALSE, NONE, (), denials)
 
-    def denied(self, records: e.Records, subject: Subject | None) -> Open:
+    def denied(self, records: e.Records, body: TruthExpr | None, subject: Subject | None) -> Open:
         """Of a question that only what is known answers: the negatives that say "no" to it, if they do."""
         if not self.cites or not self.view.denials(records.kind):
             return NOTHING_OPEN
-        found = self.unseen(records, None, subject)
+        found = self.unseen(records, body, subject)
         return found if found.truth is FALSE and found.denials else NOTHING_OPEN
 
     def _none_counts(
@@ -262,7 +278,7 @@ class Records:
         ]
         if not outside:
             return None
-        later = all(compare(Op.GT, fact.start.days, self.index_days) is TRUE for fact in outside)
+        later = all(compare(GT, fact.start.days, self.index_days) is TRUE for fact in outside)
         if not later and records.lookback is None:
             return None
         return Reason.LATER if later else Reason.STALE

@@ -11,7 +11,7 @@ from onstudy.engines.candidates import Match
 from onstudy.record.patient import Fact
 from onstudy.values import interval as iv
 from onstudy.values.calendar import HOUR, Duration, Unit, When, shift_days
-from onstudy.values.interval import Interval, Op, compare, point
+from onstudy.values.interval import EQ, GE, GT, LE, LT, Interval, compare, point
 from onstudy.values.truth import TRUE, Truth
 
 
@@ -22,35 +22,35 @@ def relate(event: When, relation: Relation, anchor: When, duration: Duration | N
     a, b = event.days, anchor.days
     match relation:
         case Relation.BEFORE:
-            return compare(Op.LT, a, b)
+            return compare(LT, a, b)
         case Relation.AFTER:
-            return compare(Op.GT, a, b)
+            return compare(GT, a, b)
         case Relation.ON_OR_BEFORE:
-            return compare(Op.LE, a, b)
+            return compare(LE, a, b)
         case Relation.ON_OR_AFTER:
-            return compare(Op.GE, a, b)
+            return compare(GE, a, b)
         case Relation.ON:
-            return compare(Op.EQ, a, b)
+            return compare(EQ, a, b)
     assert duration is not None
     match relation:
         case Relation.WITHIN_BEFORE:
-            return min(compare(Op.GE, a, shift_days(b, duration, -1)), compare(Op.LE, a, b))
+            return min(compare(GE, a, shift_days(b, duration, -1)), compare(LE, a, b))
         case Relation.WITHIN_AFTER:
-            return min(compare(Op.GE, a, b), compare(Op.LE, a, shift_days(b, duration)))
+            return min(compare(GE, a, b), compare(LE, a, shift_days(b, duration)))
         case Relation.AT_LEAST_BEFORE:
-            return compare(Op.GE, b, shift_days(a, duration))
+            return compare(GE, b, shift_days(a, duration))
     assert relation is Relation.AT_LEAST_AFTER
-    return compare(Op.GE, a, shift_days(b, duration))
+    return compare(GE, a, shift_days(b, duration))
 
 
 def _relate_hours(event: When, relation: Relation, anchor: When, length: int) -> Truth:
     shared = event.offset is not None and anchor.offset is not None
     a, b = event.instants(shared), anchor.instants(shared)
     gap = iv.subtract(b, a) if relation in (Relation.WITHIN_BEFORE, Relation.AT_LEAST_BEFORE) else iv.subtract(a, b)
-    enough = compare(Op.GE, gap, point(length))
+    enough = compare(GE, gap, point(length))
     if relation in (Relation.AT_LEAST_BEFORE, Relation.AT_LEAST_AFTER):
         return enough
-    return min(compare(Op.GE, gap, point(0)), compare(Op.LE, gap, point(length)))
+    return min(compare(GE, gap, point(0)), compare(LE, gap, point(length)))
 
 
 def overlaps(start: When, end: When, back: e.Lookback, anchor: When) -> Truth:
@@ -60,23 +60,23 @@ def overlaps(start: When, end: When, back: e.Lookback, anchor: When) -> Truth:
     a, b, c = start.days, end.days, anchor.days
     match back.relation:
         case Relation.BEFORE:
-            return compare(Op.LT, a, c)
+            return compare(LT, a, c)
         case Relation.AFTER:
-            return compare(Op.GT, a, c)
+            return compare(GT, a, c)
         case Relation.AT:
-            return min(compare(Op.LE, a, c), compare(Op.GE, b, c))
+            return min(compare(LE, a, c), compare(GE, b, c))
     assert back.span is not None
     if back.relation is Relation.WITHIN_BEFORE:
-        return min(compare(Op.GE, b, shift_days(c, back.span.duration, -1)), compare(Op.LE, a, c))
-    return min(compare(Op.GE, b, c), compare(Op.LE, a, shift_days(c, back.span.duration)))
+        return min(compare(GE, b, shift_days(c, back.span.duration, -1)), compare(LE, a, c))
+    return min(compare(GE, b, c), compare(LE, a, shift_days(c, back.span.duration)))
 
 
 def _overlaps_hours(start: When, end: When, back: e.Lookback, anchor: When, length: int) -> Truth:
     shared = None not in (start.offset, end.offset, anchor.offset)
     a, b, c = start.instants(shared), end.instants(shared), anchor.instants(shared)
     if back.relation is Relation.WITHIN_BEFORE:
-        return min(compare(Op.GE, b, iv.subtract(c, point(length))), compare(Op.LE, a, c))
-    return min(compare(Op.GE, b, c), compare(Op.LE, a, iv.add(c, point(length))))
+        return min(compare(GE, b, iv.subtract(c, point(length))), compare(LE, a, c))
+    return min(compare(GE, b, c), compare(LE, a, iv.add(c, point(length))))
 
 
 def outermost(matches: list[Match], newest: bool) -> list[Match]:
@@ -90,7 +90,7 @@ def outermost(matches: list[Match], newest: bool) -> list[Match]:
     sure = [stated(match.fact) for match in matches if match.truth is TRUE]
     if not sure:
         return matches
-    op, last = (Op.GT, _last) if newest else (Op.LT, _first)
+    op, last = (GT, _last) if newest else (LT, _first)
     anywhere = last([when.span for when in sure])
     local = last([when.span for when in sure if when.offset is None])
     zoned = last([when.instants(True) for when in sure if when.offset is not None])

@@ -14,7 +14,7 @@ from functools import cache, lru_cache
 from onstudy.record.catalogue import BOOLEAN, DAY, MOMENT, NO, STATE, YES, Catalogue
 from onstudy.record.patient import Coverage, Fact, Patient, Value
 from onstudy.values.calendar import UNDATED, When, between
-from onstudy.values.interval import ANYTHING, Interval, Op, compare, point
+from onstudy.values.interval import ANYTHING, GE, GT, LE, Interval, compare, point
 from onstudy.values.truth import FALSE, TRUE, Truth
 
 YES_NO = frozenset({YES, NO})
@@ -57,6 +57,10 @@ class View:
         self._negatives: dict[str, list[Fact]] = defaultdict(list)
         for fact in patient.facts:
             (self._negatives if fact.negative else self._positives)[fact.kind].append(fact)
+        self.spoken_of: set[str] = set()  # the kinds that some fact is of, is a group of, or may be a member of
+        for kind in (*self._positives, *self._negatives):
+            if kind in catalogue.kinds:
+                self.spoken_of.update(catalogue.families[kind], catalogue.lineage[kind])
         self._family: dict[str, tuple[Fact, ...]] = {}
         self._denials: dict[str, tuple[Fact, ...]] = {}
         self._partial: dict[str, Mapping[str, frozenset[str]]] = {}
@@ -105,8 +109,10 @@ class View:
         """The negatives that speak of a kind: its own and those of the groups above it."""
         found = self._denials.get(kind)
         if found is None:
-            names = [name for name in self.catalogue.lineage[kind] if name in self._negatives]
-            found = tuple([fact for name in names for fact in self._negatives[name]])
+            found = ()
+            for name in self.catalogue.lineage[kind] if kind in self.spoken_of else ():
+                if name in self._negatives:
+                    found += tuple(self._negatives[name])
             self._denials[kind] = found
         return found
 
@@ -186,10 +192,10 @@ class View:
         if not self._concerns(denial, fact) or _recorded_later(fact, denial) is TRUE:
             return False
         said = _said(denial)
-        if compare(Op.LE, fact.start.days, said) is FALSE:
+        if compare(LE, fact.start.days, said) is FALSE:
             return False
         begun = self._begun(denial, said)
-        return begun == ANYTHING or compare(Op.GE, self._ended(fact), begun) is not FALSE
+        return begun == ANYTHING or compare(GE, self._ended(fact), begun) is not FALSE
 
     def _ended(self, fact: Fact) -> Interval:
         """The days on which a fact may have ended."""
@@ -212,7 +218,7 @@ class View:
                 continue
             if denial.narrowed is not None and not self._may_concern(denial, fact):
                 continue
-            before = compare(Op.LE, fact.start.days, said)
+            before = compare(LE, fact.start.days, said)
             if before is not FALSE and _recorded_later(fact, denial) is not FALSE:
                 return "void"
             if before is not TRUE:
@@ -249,8 +255,8 @@ class View:
         begun = self._begun(denial, said)
         return (
             _recorded_later(fact, denial) is FALSE
-            and compare(Op.LE, fact.start.days, said) is TRUE
-            and (begun == ANYTHING or compare(Op.GE, self._ended(fact), begun) is TRUE)
+            and compare(LE, fact.start.days, said) is TRUE
+            and (begun == ANYTHING or compare(GE, self._ended(fact), begun) is TRUE)
         )
 
     # What nobody recorded ----------------------------------------------------------------------------------
@@ -340,7 +346,7 @@ def _recorded_later(fact: Fact, denial: Fact) -> Truth:
     said = denial.recorded if denial.recorded is not None else denial.end
     if fact.recorded is None or said is None or not said.known:
         return FALSE
-    return compare(Op.GT, fact.recorded.days, said.days)
+    return compare(GT, fact.recorded.days, said.days)
 
 
 def _without(region: _Region, first: int | None, last: int | None) -> list[_Region]:

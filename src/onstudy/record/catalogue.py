@@ -228,12 +228,12 @@ class Kind:
     synonyms: tuple[str, ...] = ()
     note: str = ""
 
-    @property
+    @cached_property
     def assumable(self) -> bool:
         """Whether the absence of a record may be taken as "no" until somebody confirms it."""
         return self.absence == ASSUMABLE
 
-    @property
+    @cached_property
     def measured(self) -> bool:
         """Whether records of the kind carry a value of their own."""
         return self.value != NONE
