@@ -10,7 +10,7 @@ import pytest
 
 from onstudy.registry import bits
 from onstudy.registry.geography import Origin, miles
-from onstudy.registry.reach import Atlas, Reach, Waiting
+from onstudy.registry.reach import Atlas, Reach
 from onstudy.registry.sitelist import Sites, dump_names, dump_statuses, load_sites
 from onstudy.registry.store import Store, in_memory
 
@@ -65,12 +65,50 @@ def test_a_store_without_places_has_no_distances() -> None:
     assert Atlas(in_memory().db).squares(HOME).tolist() == [inf]
 
 
-def test_trials_are_taken_once_and_only_those_waited_for() -> None:
-    waiting = Waiting(bits.of([3, 17, 40], 64), 64)
-    assert waiting.take(bits.dump_ids([1, 3, 63])) == [3]
-    assert waiting.take(bits.dump_ids([3, 40])) == [40]
-    assert waiting.take(bits.dump_ids([])) == []
-    assert waiting.count == 1
+def measured(store: Store, lists: dict[int, set[int]], hopes: dict[int, set[int]]) -> Atlas:
+    """The atlas of a store whose places list these trials, and those of them where somebody may be enrolled."""
+    for place, trials in lists.items():
+        told = bits.dump_ids(sorted(trials)), bits.dump_ids(sorted(hopes.get(place, ())))
+        store.db.execute("UPDATE place SET listed = ?, hopeful = ? WHERE id = ?", (*told, place))
+    return Atlas(store.db)
+
+
+def test_trials_are_in_the_order_of_their_nearest_place_however_many_are_asked_for() -> None:
+    chance = random.Random(5)
+    points = [(round(chance.uniform(25, 49), 1), round(chance.uniform(-120, -70), 1)) for _ in range(40)]
+    listed = {trial: set(chance.choices(range(1, 41), k=chance.choice((1, 2, 9)))) for trial in range(1, 150)}
+    hoped = {trial: {place for place in places if chance.random() < 0.4} for trial, places in listed.items()}
+    rank = array("I", chance.sample(range(150), 150))
+    store = stocked(list(points))
+    atlas = measured(store, _turned(listed), _turned(hoped))
+
+    def far(trial: int) -> float:
+        return min(miles(HOME.lat, HOME.lon, *points[place - 1]) for place in hoped[trial] or listed[trial])
+
+    for need in (1, 7, 20, 149, 400):
+        asked = chance.sample(sorted(listed), 90)
+        expected = sorted(asked, key=lambda trial: (far(trial), rank[trial]))
+        found = Reach(atlas, HOME).nearest_first(bits.of(asked, 150), need, rank)
+        assert found == expected[: len(found)]
+        assert len(found) >= min(need, 90)
+
+
+def _turned(at: dict[int, set[int]]) -> dict[int, set[int]]:
+    return {place: {trial for trial, places in at.items() if place in places} for place in range(1, 41)}
+
+
+def test_no_trial_is_nearest_of_none() -> None:
+    atlas = measured(stocked([(40.7, -74.0)]), {1: {3}}, {})
+    assert Reach(atlas, HOME).nearest_first(0, 20, array("I", [0] * 4)) == []
+
+
+def test_places_within_a_distance_are_those_no_farther() -> None:
+    atlas = Atlas(stocked([(40.7647, -73.9631), (None, None), (41.7647, -73.9631), (-40.7647, 106.0369)]).db)
+    reach = Reach(atlas, HOME)
+    assert reach.within([1, 2, 3, 4], 60) == [1]  # a degree of latitude is 69.09 miles
+    assert reach.within([1, 2, 3, 4], 69.1) == [1, 3]
+    assert reach.within([3, 2], 69) == []
+    assert reach.within([1, 2, 3, 4], 19_999) == [1, 3, 4]
 
 
 def test_names_of_sites_come_back_as_they_were() -> None:

@@ -16,7 +16,8 @@ from tests.registry.studies import put, site, store_of, study
 
 from onstudy.errors import OnstudyError
 from onstudy.record.catalogue import load_catalogue
-from onstudy.registry import nearness, words
+from onstudy.registry import search as searching
+from onstudy.registry import words
 from onstudy.registry.geography import Origin
 from onstudy.registry.search import Query, Results, search
 from onstudy.registry.store import Store
@@ -101,15 +102,15 @@ def some_query(draw: st.DrawFn) -> Query:
 def test_a_search_finds_what_the_plainest_search_finds(
     studies: list[dict[str, Any]], queries: list[Query], few: int
 ) -> None:
-    """In both ways of measuring distances: site by site, and outwards from place to place."""
+    """In both ways of finding the newest trials: sorting few, and looking through all in their order."""
     store = store_of(*studies)
     trials = [reference.trial(one) for one in studies]
-    before, nearness._FEW = nearness._FEW, few
+    before, searching._FEW = searching._FEW, few
     try:
         for query in queries:
             _agree(store, trials, query)
     finally:
-        nearness._FEW = before
+        searching._FEW = before
         store.close()
 
 
@@ -316,10 +317,7 @@ def test_open_near_me_keeps_open_sites_without_coordinates(bare: None) -> None:
     assert numbers(store, origin=HERE, within=20, open_only=True) == [1]
 
 
-def test_a_trial_open_only_where_nobody_can_measure_is_measured_to_its_other_sites(
-    bare: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(nearness, "_FEW", 0)
+def test_a_trial_open_only_where_nobody_can_measure_is_measured_to_its_other_sites(bare: None) -> None:
     store = store_of(
         study(1, updated="2026-05-01", sites=[site("unplaced"), site("near", "COMPLETED", NEAR)]),
         study(2, updated="2026-05-09", sites=[site("far", point=FAR)]),
@@ -327,9 +325,8 @@ def test_a_trial_open_only_where_nobody_can_measure_is_measured_to_its_other_sit
     assert numbers(store, origin=HERE) == [1, 2]
 
 
-def test_trials_at_the_same_distance_are_in_order_across_places(bare: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_trials_at_the_same_distance_are_in_order_across_places(bare: None) -> None:
     """Several places may have the same coordinates; the newest trial of all of them is first."""
-    monkeypatch.setattr(nearness, "_FEW", 0)
     store = store_of(
         study(1, updated="2026-05-01", sites=[site("a", point=NEAR)]),
         study(2, updated="2026-05-02", sites=[site("b", point=NEAR)]),

@@ -1,7 +1,6 @@
 """Trials by where their sites are: within a distance, in order of distance, and the site nearest to somebody.
 
-"Such a site" is one that is or may be open (`status.hopeful`). Places are looked up outwards from the origin, so a
-search near home never looks at the other side of the earth.
+"Such a site" is one that is or may be open (`status.hopeful`).
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ from math import inf
 
 from onstudy.registry import bits
 from onstudy.registry.geography import (
-    FARTHEST,
     STATES,
     CityUnknown,
     Origin,
@@ -29,14 +27,9 @@ from onstudy.registry.geography import (
 from onstudy.registry.plain import one_line
 from onstudy.registry.ready import PLACED, UNPLACED, UNPLACED_HOPEFUL
 from onstudy.registry.record import NAME
-from onstudy.registry.sitelist import Sites, load_sites
-from onstudy.registry.status import CLOSED, OPEN, Standing, hopeful, openness, site_words
-from onstudy.registry.store import Store, facet_bits, newest_first
-
-_RINGS = (25.0, 75.0, 200.0, 600.0, 2000.0, 6000.0, FARTHEST + 1)
-#: Up to so many trials, and so many times those needed, are measured site by site; of more, places are asked for their
-#: trials, nearest first. Few trials lie far apart: the last of them may be found thousands of places later.
-_FEW, _TIMES = 200, 5
+from onstudy.registry.sitelist import Sites
+from onstudy.registry.status import CLOSED, OPEN, Standing, openness, site_words
+from onstudy.registry.store import Store, facet_bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +54,9 @@ class Surroundings:
     """What lies how far from one origin, within one state of the store."""
 
     def __init__(self, store: Store, db: sqlite3.Connection, origin: Origin) -> None:
-        from onstudy.registry.reach import Atlas, Reach, Waiting  # not at the top: it loads numpy
+        from onstudy.registry.reach import Atlas, Reach  # not at the top: it loads numpy
 
-        self.db, self.origin = db, origin
-        self._waiting = Waiting
+        self.store, self.db, self.origin = store, db, origin
         self._reach = Reach(store.keep(("atlas",), lambda: Atlas(db)), origin)
         self._names: dict[int, _Place] = store.keep(("places",), dict)  # shared by all searches of this state
 
@@ -73,7 +65,7 @@ class Surroundings:
 
         Trials with such a site of the same country that has no coordinates stay among them: it may be near.
         """
-        near = [id for _, id in self._ring(-1.0, radius)]
+        near = self._near(radius)
         column = "hopeful" if open_only else "listed"
         packed: list[bytes] = []
         for start in range(0, len(near), 500):
@@ -92,13 +84,10 @@ class Surroundings:
         Measured to the nearest site that is or may be open; of a trial without one, to its nearest site.
         """
         placed = bucket & facet_bits(self.db, PLACED, "")
-        if placed.bit_count() <= min(_FEW, _TIMES * need):
-            reached = self._site_by_site(list(bits.members(placed)))
-        else:
-            reached = self._outwards(placed, need)
-        found = self._by_distance(reached)
+        rank = self.store.newest().rank
+        found = self._reach.nearest_first(placed, need, rank)
         if len(found) < need:
-            found += newest_first(self.db, list(bits.members(bucket & ~placed)))
+            found += sorted(bits.members(bucket & ~placed), key=rank.__getitem__)
         return found
 
     def nearest(
@@ -130,64 +119,16 @@ class Surroundings:
             self._names[place] = self.db.execute(sql, (place,)).fetchone()
         return self._names[place]
 
-    # Distances ------------------------------------------------------------------------------------------
-
-    def _ring(self, inner: float, outer: float) -> list[tuple[float, int]]:
-        """The places more than `inner` and at most `outer` miles away, nearest first."""
-        found: dict[int, float] = {}
-        for box in boxes(self.origin, outer):
+    def _near(self, radius: float) -> list[int]:
+        """The places within so many miles."""
+        found: set[int] = set()
+        for box in boxes(self.origin, radius):
             rows = self.db.execute(
                 "SELECT id FROM place_box WHERE north >= ? AND south <= ? AND east >= ? AND west <= ?",
                 (box.south, box.north, box.west, box.east),
             )
-            for (id,) in rows:
-                distance = self._reach.miles(id)
-                if inner < distance <= outer:
-                    found[id] = distance
-        return sorted((distance, id) for id, distance in found.items())
-
-    def _outward(self) -> Iterator[tuple[float, int]]:
-        """All places, nearest first."""
-        inner = -1.0
-        for outer in _RINGS:
-            yield from self._ring(inner, outer)
-            inner = outer
-
-    def _outwards(self, bucket: int, need: int) -> dict[int, float]:
-        """The distance of the first `need` trials and of all that are as near as the last of them."""
-        hopes = bucket & facet_bits(self.db, PLACED, "hopeful")
-        most = facet_bits(self.db, PLACED, "").bit_length()  # every trial that a place lists is placed
-        hoping, others = self._waiting(hopes, most), self._waiting(bucket & ~hopes, most)
-        reached: dict[int, float] = {}
-        last = 0.0
-        for distance, place in self._outward():
-            if not (hoping.count or others.count) or (len(reached) >= need and distance > last):
-                break
-            row = self.db.execute("SELECT hopeful, listed FROM place WHERE id = ?", (place,)).fetchone()
-            for waiting, packed in zip((hoping, others), row, strict=True):
-                here = waiting.take(packed) if waiting.count else ()
-                if here:
-                    last = distance
-                    reached.update(dict.fromkeys(here, distance))
-        return reached
-
-    def _site_by_site(self, ids: list[int]) -> dict[int, float]:
-        """The distance of each of some trials, all of which have a site with coordinates."""
-        marks = ",".join("?" * len(ids))
-        rows = self.db.execute(f"SELECT id, status, places, site_statuses FROM study WHERE id IN ({marks})", ids)
-        return {
-            id: self._nearest_distance(status, load_sites(places, statuses, b""))
-            for id, status, places, statuses in rows
-        }
-
-    def _nearest_distance(self, status: str, sites: Sites) -> float:
-        far, _ = self._reach.nearest(sites, [hopeful(status, site) for site in sites.statuses])
-        return far if far != inf else self._reach.nearest(sites, [True] * len(sites.statuses))[0]
-
-    def _by_distance(self, reached: dict[int, float]) -> list[int]:
-        """Nearest first; at the same distance the newest first, then by trial id."""
-        newest = {id: place for place, id in enumerate(newest_first(self.db, list(reached)))}
-        return sorted(reached, key=lambda id: (reached[id], newest[id]))
+            found.update(id for (id,) in rows)
+        return self._reach.within(sorted(found), radius)
 
 
 # Cities ------------------------------------------------------------------------------------------------

@@ -8,36 +8,39 @@ from __future__ import annotations
 import sqlite3
 from array import array
 from collections.abc import Sequence
-from math import inf, isnan, nan, sqrt
-from typing import Any
+from math import inf, pi, sin, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
-from onstudy.registry.geography import Origin, miles
+from onstudy.registry.geography import EARTH, Origin, miles
 from onstudy.registry.sitelist import Sites
 
 _Numbers = NDArray[np.float64]
+_Ids = NDArray[np.uint32]
 #: Distances on the unit sphere that differ by no more than this (two feet on the earth) are compared by `miles`.
 _MARGIN = 1e-7
 
 
 class Atlas:
-    """Where the places of one state of a store lie, by their numbers; not a number where nobody knows."""
+    """Where the places of one state of a store lie, by their numbers, and which trials are measured to which."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
         (most,) = db.execute("SELECT max(id) FROM place").fetchone()
-        self.lat = array("d", [nan]) * ((most or 0) + 1)
+        self.lat = array("d", [inf]) * ((most or 0) + 1)  # infinite where nobody knows
         self.lon = self.lat[:]
         for id, lat, lon in db.execute("SELECT id, lat, lon FROM place WHERE lat IS NOT NULL"):
             self.lat[id], self.lon[id] = lat, lon
-        self._points = _points(np.array(self.lat), np.array(self.lon))
+        known = np.isfinite(self.lat)
+        self._points = np.full((3, len(known)), inf)
+        self._points[:, known] = _points(np.array(self.lat)[known], np.array(self.lon)[known])
+        self.places, self.ends = _by_trial(db)
 
     def squares(self, origin: Origin) -> _Numbers:
         """The square of the straight line from an origin to each place, on the unit sphere; infinite if unknown."""
         here = _points(np.array([origin.lat]), np.array([origin.lon]))
         found: _Numbers = ((self._points - here) ** 2).sum(axis=0)
-        return np.nan_to_num(found, nan=inf)
+        return found
 
 
 def _points(lat: _Numbers, lon: _Numbers) -> _Numbers:
@@ -46,8 +49,35 @@ def _points(lat: _Numbers, lon: _Numbers) -> _Numbers:
     return np.stack((np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)))
 
 
+def _by_trial(db: sqlite3.Connection) -> tuple[_Ids, NDArray[np.intp]]:
+    """The places each trial is measured to, one trial after the other; and where in them those of each trial end.
+
+    That is where somebody may be enrolled, else wherever it has a site; of either only what has coordinates.
+    """
+    (trials, places), (hoping, hopes) = _by_place(db, "listed"), _by_place(db, "hopeful")
+    without = np.ones(int(trials.max(initial=0)) + 1, np.bool_)
+    without[hoping] = False
+    rest = without[trials]
+    pairs = np.concatenate((_pairs(hoping, hopes), _pairs(trials[rest], places[rest])))
+    pairs.sort()
+    counts = np.bincount((pairs >> 32).astype(np.intp), minlength=len(without))
+    return (pairs & 0xFFFFFFFF).astype(np.uint32), np.cumsum(counts)
+
+
+def _by_place(db: sqlite3.Connection, column: str) -> tuple[_Ids, _Ids]:
+    """The trials of all places in one row, and beside each its place."""
+    rows = db.execute(f"SELECT id, {column} FROM place").fetchall()
+    trials = np.frombuffer(b"".join(packed for _, packed in rows), "<u4")
+    return trials, np.repeat(np.array([id for id, _ in rows], np.uint32), [len(packed) // 4 for _, packed in rows])
+
+
+def _pairs(trials: _Ids, places: _Ids) -> NDArray[np.uint64]:
+    """Two numbers as one, to be sorted by the first."""
+    return trials.astype(np.uint64) << np.uint64(32) | places
+
+
 class Reach:
-    """How far sites are from one origin."""
+    """How far places are from one origin."""
 
     def __init__(self, atlas: Atlas, origin: Origin) -> None:
         self._atlas, self._origin = atlas, origin
@@ -59,8 +89,39 @@ class Reach:
         found = self._miles.get(place)
         if found is None:
             lat, lon = self._atlas.lat[place], self._atlas.lon[place]
-            found = inf if isnan(lat) else miles(self._origin.lat, self._origin.lon, lat, lon)
+            found = inf if lat == inf else miles(self._origin.lat, self._origin.lon, lat, lon)
             self._miles[place] = found
+        return found
+
+    def within(self, places: Sequence[int], radius: float) -> list[int]:
+        """Those of some places that lie within so many miles."""
+        some = np.array(places, np.intp)
+        found: list[int] = some[self._squares[some] <= (2 * sin(min(radius / EARTH, pi) / 2)) ** 2].tolist()
+        return found
+
+    def nearest_first(self, bucket: int, need: int, rank: array[int]) -> list[int]:
+        """The first `need` of a set of trials, at least, nearest first, at the same distance by rank.
+
+        Each has a site with coordinates; `Atlas` says to which of them its distance is measured.
+        """
+        if not bucket:
+            return []
+        data = np.frombuffer(bucket.to_bytes((bucket.bit_length() + 7) >> 3, "little"), np.uint8)
+        trials = np.flatnonzero(np.unpackbits(data, bitorder="little"))
+        far = self._nearest_squares(trials)
+        if len(trials) > need:
+            first = np.flatnonzero(far <= np.partition(far, need - 1)[need - 1])
+            trials, far = trials[first], far[first]
+        found: list[int] = trials[np.lexsort((np.frombuffer(rank, np.uint32)[trials], far))].tolist()
+        return found
+
+    def _nearest_squares(self, trials: NDArray[np.intp]) -> _Numbers:
+        """The square of the distance of each of some trials."""
+        ends = self._atlas.ends[trials]
+        counts = ends - self._atlas.ends[trials - 1]
+        after = np.cumsum(counts)  # their places are put side by side, those of each trial ending here
+        at = np.repeat(ends - after, counts) + np.arange(after[-1])
+        found: _Numbers = np.minimum.reduceat(self._squares[self._atlas.places[at]], after - counts)
         return found
 
     def nearest(self, sites: Sites, taking: Sequence[bool]) -> tuple[float, list[int]]:
@@ -78,22 +139,3 @@ class Reach:
         far = [self.miles(sites.places[number]) for number in found]
         least = min(far)
         return least, [number for number, one in zip(found, far, strict=True) if one == least]
-
-
-class Waiting:
-    """A set of trials out of which those at one place after the other are taken."""
-
-    def __init__(self, wanted: int, most: int) -> None:
-        """`most` is above every trial that may be named."""
-        data = np.frombuffer(wanted.to_bytes((most >> 3) + 1, "little"), np.uint8)
-        self._left: NDArray[Any] = np.unpackbits(data, bitorder="little").view(np.bool_)
-        self.count = wanted.bit_count()
-
-    def take(self, packed: bytes) -> list[int]:
-        """Those among the trials of a place, as they are stored."""
-        ids = np.frombuffer(packed, "<u4")
-        here = ids[self._left[ids]]
-        self._left[here] = False
-        self.count -= here.size
-        found: list[int] = here.tolist()
-        return found

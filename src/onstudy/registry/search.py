@@ -10,6 +10,7 @@ import sqlite3
 from array import array
 from collections.abc import Callable, Mapping
 from datetime import date
+from itertools import islice
 from typing import Any
 
 from onstudy.registry import bits, words
@@ -30,12 +31,14 @@ from onstudy.registry.status import (
     statement,
     study_words,
 )
-from onstudy.registry.store import COMPILED, Store, newest_first
+from onstudy.registry.store import COMPILED, Store
 
 __all__ = ["BEST", "DISTANCE", "LARGEST_PAGE", "NEWEST", "SORTS", "Hit", "Query", "Results", "search"]
 
 #: bm25 weights: title, conditions, interventions, keywords, ids, summary, sponsor.
 _WEIGHTS = "10, 8, 8, 4, 10, 1, 0"
+#: Up to so many trials are sorted; of more, the first are looked up among all in their order.
+_FEW = 1000
 
 
 def search(store: Store, query: Query, today: date, max_age: int = MAX_AGE) -> Results:
@@ -202,13 +205,11 @@ class _Search:
             return self.around.ordered(bucket, need)
         if query.words.strip() and query.sort == BEST:
             return self._by_score(bucket, need)
-        held, ids = bits.Held(bucket), []
-        for (id,) in self.db.execute("SELECT id FROM study ORDER BY updated DESC, nct_id"):
-            if id in held:
-                ids.append(id)
-                if len(ids) == need:
-                    break
-        return ids
+        newest = self.store.newest()
+        if bucket.bit_count() <= _FEW:
+            return sorted(bits.members(bucket), key=newest.rank.__getitem__)
+        held = bits.Held(bucket)
+        return list(islice((id for id in newest.order if id in held), need))
 
     def _by_score(self, bucket: int, need: int) -> list[int]:
         question = words.expression(self.query.words)
@@ -220,8 +221,8 @@ class _Search:
                 break
             if id in held:
                 scored.append((score, id))
-        newest = {id: place for place, id in enumerate(newest_first(self.db, [id for _, id in scored]))}
-        return [id for _, id in sorted(scored, key=lambda pair: (pair[0], newest[pair[1]]))]
+        rank = self.store.newest().rank
+        return [id for _, id in sorted(scored, key=lambda pair: (pair[0], rank[pair[1]]))]
 
     def _scores(self, question: str) -> tuple[array[float], array[int]]:
         """The scores of all trials with the words, best first, and the trials."""

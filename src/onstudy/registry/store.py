@@ -7,12 +7,13 @@ kept as bits (`bits.py`). Readers see one state of the store from the first to t
 from __future__ import annotations
 
 import sqlite3
+from array import array
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import RLock
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from onstudy.errors import OnstudyError
 from onstudy.registry import bits
@@ -79,6 +80,13 @@ class Counts:
     data_version: str
     oldest_update: str
     newest_update: str
+
+
+class Newest(NamedTuple):
+    """All trials, the one that was updated last first, then by trial id; and by its number the place of each."""
+
+    order: array[int]
+    rank: array[int]
 
 
 class Store:
@@ -155,6 +163,10 @@ class Store:
     def values(self, facet: str) -> dict[str, int]:
         """Each value of a facet with its trials as bits, sorted by value; within a snapshot."""
         return self.keep(("facet", facet), lambda: facet_values(self.db, facet))
+
+    def newest(self) -> Newest:
+        """The order of the newest first; within a snapshot."""
+        return self.keep(("newest",), lambda: _newest(self.db))
 
     def counts(self) -> Counts:
         """How many trials there are, and how old what is known of them is."""
@@ -286,13 +298,9 @@ def row_of(db: sqlite3.Connection, nct_id: str) -> Any:
     return db.execute("SELECT id, digest, updated, origin FROM study WHERE nct_id = ?", (nct_id,)).fetchone()
 
 
-def newest_first(db: sqlite3.Connection, ids: list[int]) -> list[int]:
-    """The same trials, the one that was updated last first, then by trial id."""
-    rows = []
-    for start in range(0, len(ids), 500):
-        some = ids[start : start + 500]
-        marks = ",".join("?" * len(some))
-        rows += db.execute(f"SELECT updated, nct_id, id FROM study WHERE id IN ({marks})", some).fetchall()
-    rows.sort(key=lambda row: row[1])
-    rows.sort(key=lambda row: row[0], reverse=True)
-    return [id for _, _, id in rows]
+def _newest(db: sqlite3.Connection) -> Newest:
+    order = array("I", (id for (id,) in db.execute("SELECT id FROM study ORDER BY updated DESC, nct_id")))
+    rank = array("I", bytes(4 * (max(order, default=0) + 1)))
+    for place, id in enumerate(order):
+        rank[id] = place
+    return Newest(order, rank)
