@@ -10,8 +10,10 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from math import asin, cos, degrees, pi, radians, sin, sqrt
+
+import msgspec
 
 from onstudy.errors import OnstudyError
 
@@ -115,57 +117,77 @@ def zip_origin(code: str) -> Origin:
 def state_of_zip(code: str) -> str:
     """The state a ZIP code lies in, as two letters; empty for what is no ZIP code there is."""
     found = _ZIP.fullmatch(code.strip())
-    matches = _matching(found[1]) if found else []
-    return matches[0]["state"] if matches else ""
+    place = _zip(found[1]) if found else None
+    return place.state if place else ""
 
 
-def _matching(code: str) -> list[dict[str, str]]:
+class _Zip(msgspec.Struct, frozen=True, gc=False):
+    """A ZIP code: its city and state, STANDARD, PO BOX, UNIQUE or MILITARY, and degrees, both 0 where nobody knows."""
+
+    city: str
+    state: str
+    kind: str
+    lat: float
+    lon: float
+
+
+def _zip(code: str) -> _Zip | None:
+    return _beginning(code[:2]).get(code)
+
+
+@cache
+def _beginning(digits: str) -> dict[str, _Zip]:
+    """All ZIP codes with these first digits: for each question the library looks through its whole table."""
     import zipcodes  # not at the top: its table takes most of a second to unpack when first asked
 
-    found: list[dict[str, str]] = zipcodes.matching(code)  # type: ignore[no-untyped-call]
-    return found
+    return {one["zip_code"]: _read(one) for one in zipcodes.similar_to(digits)}  # type: ignore[no-untyped-call]
+
+
+def _in_state(state: str) -> list[_Zip]:
+    import zipcodes
+
+    return [_read(one) for one in zipcodes.filter_by(state=state)]  # type: ignore[no-untyped-call]
+
+
+def _read(one: dict[str, str]) -> _Zip:
+    """An entry of the library, which gives degrees as text."""
+    return _Zip(one["city"], one["state"], one["zip_code_type"], float(one["lat"] or 0), float(one["long"] or 0))
 
 
 @lru_cache(maxsize=8192)
 def _zip_origin(code: str) -> Origin:
-    matches = _matching(code)
-    if not matches:
+    place = _zip(code)
+    if place is None:
         raise ZipUnknown(f"there is no ZIP code {code}; check the digits, or name a city")
-    place = matches[0]
-    lat, lon = _degrees(place)
-    if (lat or lon) and place["zip_code_type"] not in ("STANDARD", "MILITARY"):
+    lat, lon = place.lat, place.lon
+    if (lat or lon) and place.kind not in ("STANDARD", "MILITARY"):
         lat, lon = _middle_of_city(place) or (lat, lon)
     if not lat and not lon:
         raise ZipOutsideCoverage(
             f"ZIP code {code} exists, but where it lies is not known here (military and ship mail); "
             "give the ZIP code or city where you live"
         )
-    return Origin(f"{place['city']}, {place['state']} {code}", _country(place["state"]), lat, lon)
+    return Origin(f"{place.city}, {place.state} {code}", _country(place.state), lat, lon)
 
 
 #: So many cities with one and the same point have the point of their county.
 _SHARED = 3
 
 
-def _middle_of_city(place: dict[str, str]) -> tuple[float, float] | None:
+def _middle_of_city(place: _Zip) -> tuple[float, float] | None:
     """The middle of a city, for a code of post boxes or of one large receiver whose own point is that of its county.
 
     The table knows no better point for some of them: 35294, the hospital of the university in Birmingham, lay 8 miles
     off. None where the code has a point of its own, or the city no other codes.
     """
-    import zipcodes
-
-    everywhere: list[dict[str, str]] = zipcodes.filter_by(state=place["state"])  # type: ignore[no-untyped-call]
-    here = _degrees(place)
-    if len({one["city"] for one in everywhere if _degrees(one) == here}) < _SHARED:
+    everywhere = _in_state(place.state)
+    if len({one.city for one in everywhere if (one.lat, one.lon) == (place.lat, place.lon)}) < _SHARED:
         return None
-    own = [one for one in everywhere if one["city"] == place["city"] and one["zip_code_type"] == "STANDARD"]
-    return centre(point for one in own if any(point := _degrees(one)))
+    return _middle(one for one in everywhere if one.city == place.city and one.kind == "STANDARD")
 
 
-def _degrees(place: dict[str, str]) -> tuple[float, float]:
-    """Latitude and longitude, which the library gives as text; both 0 where it knows none."""
-    return float(place["lat"] or 0), float(place["long"] or 0)
+def _middle(places: Iterable[_Zip]) -> tuple[float, float] | None:
+    return centre((one.lat, one.lon) for one in places if one.lat or one.lon)
 
 
 def _country(state: str) -> str:
@@ -187,15 +209,10 @@ def city_words(text: str) -> tuple[str, list[str]]:
 
 def us_city(city: str, state: str) -> Origin | None:
     """The middle of the ZIP codes of a city of the United States, for cities without a site; None if unknown."""
-    import zipcodes
-
     code = next((short for short, name in STATES.items() if folded(name) == state), "")
-    if not code:
-        return None
-    everywhere: list[dict[str, str]] = zipcodes.filter_by(state=code)  # type: ignore[no-untyped-call]
-    found = [place for place in everywhere if folded(place["city"]) == city]
-    middle = centre(point for place in found if any(point := _degrees(place)))
-    return None if middle is None else Origin(f"{found[0]['city']}, {code}", _country(code), *middle)
+    found = [place for place in _in_state(code) if folded(place.city) == city] if code else []
+    middle = _middle(found)
+    return None if middle is None else Origin(f"{found[0].city}, {code}", _country(code), *middle)
 
 
 def centre(points: Iterable[tuple[float, float]]) -> tuple[float, float] | None:
