@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import SequenceMatcher
 
 from onstudy.registry import words
@@ -31,20 +31,16 @@ def corrected(store: Store, text: str, columns: Iterable[str] = words.EVERYWHERE
     """
     columns = tuple(columns)
     with store.snapshot() as db:
-        _open_vocabulary(db)
-        return _WORD.sub(lambda found: _instead(db, found[0], columns), text)
+        return _WORD.sub(lambda found: _instead(store, db, found[0], columns), text)
 
 
-def _open_vocabulary(db: sqlite3.Connection) -> None:
-    """A view on the words of the index; it goes with the end of the snapshot."""
-    db.execute("CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab('main', 'words', 'row')")
-
-
-def _instead(db: sqlite3.Connection, word: str, columns: tuple[str, ...]) -> str:
+def _instead(store: Store, db: sqlite3.Connection, word: str, columns: tuple[str, ...]) -> str:
     """The word itself where it is known, short, or like none."""
     if not _SHORTEST <= len(word) <= _LONGEST or _has(db, word, columns):
         return word
-    return next((one for one in _alike(db, word.casefold()) if _has(db, one, columns)), word)
+    small = word.casefold()
+    known = store.keep(("stems", small[0]), lambda: _stems(db, small[0]))
+    return next((one for one in _alike(db, small, known) if _has(db, one, columns)), word)
 
 
 def _has(db: sqlite3.Connection, text: str, columns: tuple[str, ...]) -> bool:
@@ -52,9 +48,8 @@ def _has(db: sqlite3.Connection, text: str, columns: tuple[str, ...]) -> bool:
     return db.execute("SELECT 1 FROM words WHERE words MATCH ? LIMIT 1", (question,)).fetchone() is not None
 
 
-def _alike(db: sqlite3.Connection, word: str) -> Iterator[str]:
+def _alike(db: sqlite3.Connection, word: str, known: Mapping[str, int]) -> Iterator[str]:
     """Words like this one, the likest first; of words as like, the one that more records have."""
-    known = dict(_stems(db, word))
     names = {one for name in words.lexicon().groups for one in name if one[0] == word[0]}
     scored, most = [], 1 if len(word) < 8 else 2
     matcher = SequenceMatcher(None, "", word, autojunk=False)
@@ -66,12 +61,14 @@ def _alike(db: sqlite3.Connection, word: str) -> Iterator[str]:
         yield _as_written(db, one, -records) if records else one
 
 
-def _stems(db: sqlite3.Connection, word: str) -> Iterator[tuple[str, int]]:
-    """The stems of the index with the first letter of a word (few mistake that one), and how many records have each."""
-    rows = db.execute(
-        "SELECT term, doc FROM vocabulary WHERE term >= ? AND term < ?", (word[0], word[0] + "\U0010ffff")
-    )
-    yield from ((term, records) for term, records in rows if len(term) >= _SHORTEST - 1 and term.isalpha())
+def _stems(db: sqlite3.Connection, letter: str) -> dict[str, int]:
+    """The stems of the index with that first letter (few mistake it), and how many records have each."""
+    # a view on the words of the index, which goes with the end of the snapshot
+    db.execute("CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab('main', 'words', 'row')")
+    rows = db.execute("SELECT term, doc FROM vocabulary WHERE term >= ? AND term < ?", (letter, letter + "\U0010ffff"))
+    found = {term: records for term, records in rows if len(term) >= _SHORTEST - 1 and term.isalpha()}
+    db.execute("DROP TABLE temp.vocabulary")
+    return found
 
 
 def _as_written(db: sqlite3.Connection, stem: str, records: int) -> str:
