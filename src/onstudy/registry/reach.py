@@ -8,12 +8,12 @@ from __future__ import annotations
 import sqlite3
 from array import array
 from collections.abc import Sequence
-from math import inf, pi, sin, sqrt
+from math import inf, sin, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
-from onstudy.registry.geography import EARTH, Origin, miles
+from onstudy.registry.geography import EARTH, FARTHEST, Origin, miles
 from onstudy.registry.sitelist import Sites
 
 _Numbers = NDArray[np.float64]
@@ -96,7 +96,7 @@ class Reach:
     def within(self, places: Sequence[int], radius: float) -> list[int]:
         """Those of some places that lie within so many miles."""
         some = np.array(places, np.intp)
-        found: list[int] = some[self._squares[some] <= (2 * sin(min(radius / EARTH, pi) / 2)) ** 2].tolist()
+        found: list[int] = some[self._squares[some] <= (2 * sin(min(radius, FARTHEST) / EARTH / 2)) ** 2].tolist()
         return found
 
     def nearest_first(self, bucket: int, need: int, rank: array[int]) -> list[int]:

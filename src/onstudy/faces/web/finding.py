@@ -13,6 +13,7 @@ from onstudy.faces.web.listing import choices, hits
 from onstudy.faces.web.meant import meant, sponsored
 from onstudy.faces.web.pages import render
 from onstudy.faces.web.stock import Stock, Stocked
+from onstudy.faces.web.turns import in_turn
 from onstudy.registry.query import Query
 from onstudy.registry.results import FACET_TITLES, facet_words, to_csv
 from onstudy.registry.search import LARGEST_PAGE, Results, search
@@ -27,6 +28,7 @@ _FEW = 5
 
 
 @router.get("/")
+@in_turn
 def start(request: Request, stock: Stocked) -> HTMLResponse:
     """The start page."""
     wanted = asked(request.query_params, stock.registry)
@@ -34,6 +36,7 @@ def start(request: Request, stock: Stocked) -> HTMLResponse:
 
 
 @router.get("/trials")
+@in_turn
 def trials(request: Request, stock: Stocked) -> HTMLResponse:
     """The trials that meet a search."""
     return _results(request, stock, asked(request.query_params, stock.registry))
@@ -104,6 +107,7 @@ def _pages(page: int, pages: int) -> list[int]:
 
 
 @router.get("/trials/selected")
+@in_turn
 def selected(request: Request, stock: Stocked) -> HTMLResponse:
     """Trials that somebody ticked, one below the other, to print."""
     wanted = asked(request.query_params, stock.registry)
@@ -118,6 +122,7 @@ def selected(request: Request, stock: Stocked) -> HTMLResponse:
 
 
 @router.get("/trials.csv")
+@in_turn
 def table(request: Request, stock: Stocked) -> Response:
     """The trials of a search as a table, up to 1000 of them; what cannot be used is told on the page, not left out."""
     wanted = asked(request.query_params, stock.registry, size=LARGEST_PAGE)

@@ -14,6 +14,7 @@ from onstudy.errors import OnstudyError
 from onstudy.faces.web.failures import API_PROBLEMS
 from onstudy.faces.web.rest_models import TRIAL_ID, Ask, Found, Screened, Search, Sort, TrialList, TrialPage
 from onstudy.faces.web.stock import Stock, stock_of
+from onstudy.faces.web.turns import in_turn
 from onstudy.readers import read_patients
 from onstudy.record.absence import ALL
 from onstudy.record.patient import Patient
@@ -105,6 +106,7 @@ def _anchors(ask: Ask, trial: Trial, wrong: list[str]) -> dict[str, When]:
 
 
 @router.get("/find", response_model=Found, summary="Find trials", response_model_exclude_none=False)
+@in_turn
 def find(asked: Annotated[Search, Query()], stock: Stocked) -> Response:
     """A page of trials, those that can enrol first; a status is a statement with a date."""
     wrong: list[str] = []

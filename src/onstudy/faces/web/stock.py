@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
@@ -38,6 +39,8 @@ class Stock:
     _trials: dict[str, Trial] = field(default_factory=dict)
     _turn: Lock = field(default_factory=Lock)
     _kept: Kept = field(default_factory=lambda: Kept(_MOST))
+    #: In which pages of the registry are made (`turns.in_turn`).
+    thread: Executor = field(default_factory=lambda: ThreadPoolExecutor(1))
 
     @cached_property
     def catalogue(self) -> Catalogue:

@@ -17,6 +17,7 @@ from onstudy.faces.web.listing import person, rows
 from onstudy.faces.web.pages import first_upper, part, render
 from onstudy.faces.web.prose import Words, data_block
 from onstudy.faces.web.stock import Stock, Stocked
+from onstudy.faces.web.turns import in_turn
 from onstudy.registry.cartography import Chart, chart_of
 from onstudy.registry.editorial import Editorial, editorial_of
 from onstudy.registry.geography import CityUnknown, Origin
@@ -63,6 +64,7 @@ class Where:
 
 
 @router.get("/trials/{nct_id}", response_model=None)
+@in_turn
 def trial(nct_id: str, request: Request, stock: Stocked) -> Response:
     """One trial."""
     id = nct_id.strip().upper()
