@@ -33,18 +33,22 @@ from onstudy.registry.status import (
 )
 from onstudy.registry.store import COMPILED, Store
 
-__all__ = ["BEST", "DISTANCE", "LARGEST_PAGE", "NEWEST", "SORTS", "Hit", "Query", "Results", "search"]
+__all__ = ["BEST", "DISTANCE", "LARGEST_PAGE", "NEWEST", "SORTS", "Hit", "Query", "Results", "count", "search"]
 
 #: bm25 weights: title, conditions, interventions, keywords, ids, summary, sponsor.
 _WEIGHTS = "10, 8, 8, 4, 10, 1, 0"
-#: Up to so many trials are sorted; of more, the first are looked up among all in their order.
-_FEW = 1000
 
 
 def search(store: Store, query: Query, today: date, max_age: int = MAX_AGE) -> Results:
     """The trials that meet a query; statuses older than `max_age` days are not taken as the present ones."""
     with store.snapshot() as db:
         return _Search(store, db, query, today, max_age).results()
+
+
+def count(store: Store, query: Query, today: date) -> int:
+    """How many trials meet a query."""
+    with store.snapshot() as db:
+        return _Search(store, db, query, today, MAX_AGE).total()
 
 
 class _Search:
@@ -55,6 +59,12 @@ class _Search:
         self.notes: list[str] = []
         self.around = Surroundings(store, db, query.origin) if query.origin is not None else None
         self.everything = store.values(ALL).get("", 0)
+
+    def total(self) -> int:
+        found = self._by_words() & self._by_person() & self._by_id() & self._by_place()
+        for name in self.query.facets:
+            found &= self._chosen(name, self.store.values(name))
+        return found.bit_count()
 
     def results(self) -> Results:
         query = self.query
@@ -206,7 +216,7 @@ class _Search:
         if query.words.strip() and query.sort == BEST:
             return self._by_score(bucket, need)
         newest = self.store.newest()
-        if bucket.bit_count() <= _FEW:
+        if bucket.bit_count() ** 2 < need * len(newest.order):  # sorting them looks at fewer than passing the others
             return sorted(bits.members(bucket), key=newest.rank.__getitem__)
         held = bits.Held(bucket)
         return list(islice((id for id in newest.order if id in held), need))

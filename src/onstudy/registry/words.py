@@ -100,7 +100,8 @@ def looked_at(text: str) -> str:
     return text
 
 
-def remarks(text: str) -> list[str]:
+@lru_cache(maxsize=256)
+def remarks(text: str) -> tuple[str, ...]:
     """How a text was read, where somebody may have meant it otherwise."""
     found = []
     used = looked_at(text)
@@ -113,7 +114,7 @@ def remarks(text: str) -> list[str]:
         found.append("a minus sign or NOT leaves nothing out here: the words after it were looked for as well")
     if _STAR.search(used):
         found.append("a star (*) stands for no letters here: write whole words")
-    return found
+    return tuple(found)
 
 
 def _alternatives(text: str) -> list[list[tuple[str, str]]]:

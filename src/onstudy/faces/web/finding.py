@@ -16,7 +16,7 @@ from onstudy.faces.web.stock import Stock, Stocked
 from onstudy.faces.web.turns import in_turn
 from onstudy.registry.query import Query
 from onstudy.registry.results import FACET_TITLES, facet_words, to_csv
-from onstudy.registry.search import LARGEST_PAGE, Results, search
+from onstudy.registry.search import LARGEST_PAGE, Results, count, search
 from onstudy.registry.words import LONGEST
 
 router = APIRouter(include_in_schema=False)
@@ -58,15 +58,15 @@ def _find(stock: Stock, wanted: Asked) -> Results:
 
 
 def _page(stock: Stock, wanted: Asked, found: Results) -> dict[str, Any]:
-    def count(query: Query) -> int:
-        return _find(stock, replace(wanted, query=replace(query, size=1))).total
+    def having(query: Query) -> int:
+        return count(stock.registry, query, stock.today())
 
     facets = [
         (name, FACET_TITLES[name], _options(name, found.facets[name], wanted.facets.get(name, ()))) for name in FACETS
     ]
     words = {value: label for _, _, options in facets for value, label, _, _ in options}
     chosen = list(chosen_words(wanted, words))
-    of_sponsor = sponsored(wanted, count) if found.total <= _FEW else None
+    of_sponsor = sponsored(wanted, having) if found.total <= _FEW else None
     return {
         "about": ", ".join(said.removeprefix("Words: ") for said, _ in chosen)[:LONGEST],
         "search": wanted,
@@ -77,7 +77,7 @@ def _page(stock: Stock, wanted: Asked, found: Results) -> dict[str, Any]:
         "shown": _SHOWN,
         "distances": DISTANCES,
         "chosen": chosen,
-        "suggested": None if found.total or found.beyond else meant(wanted, stock.registry, count),
+        "suggested": None if found.total or found.beyond else meant(wanted, stock.registry, having),
         "sponsored": of_sponsor if of_sponsor and of_sponsor.trials > found.total else None,
         "ticked_elsewhere": [one for one in wanted.ticks if one not in {hit.nct_id for hit in found.hits}],
         "longest": LONGEST,

@@ -31,9 +31,10 @@ from onstudy.registry.status import CLOSED
 from onstudy.registry.store import COMPILED, SHIPPED
 
 
-def choices(facet: str, options: Iterable[tuple[str, str, int, bool]]) -> list[Markup]:
+def choices(facet: str, options: Iterable[tuple[str, str, int, bool]]) -> Markup:
     """The boxes of a facet to tick: value, words, number of trials, whether it is chosen."""
-    return [_choice(*_box(facet, value, words), count, chosen) for value, words, count, chosen in options]
+    boxes = (_choice(*_box(facet, value, words), count, chosen) for value, words, count, chosen in options)
+    return Markup("".join(boxes))
 
 
 @lru_cache(maxsize=2048)
@@ -48,23 +49,24 @@ def _box(facet: str, value: str, words: str) -> tuple[str, str]:
     )
 
 
-def _choice(before: str, after: str, count: int, chosen: bool) -> Markup:
+def _choice(before: str, after: str, count: int, chosen: bool) -> str:
     ticked = " checked" if chosen else ""
-    return Markup(f'{before}{ticked}{after} <span class="quiet">({count:,})</span></label>\n        </div>\n')
+    return f'{before}{ticked}{after} <span class="quiet">({count:,})</span></label>\n        </div>\n'
 
 
-def rows(sites: Iterable[Place], distances: bool) -> list[Markup]:
+def rows(sites: Iterable[Place], distances: bool) -> Markup:
     """The rows of a table of sites; `distances` where it has a column for them."""
-    return [
-        Markup(
-            f'  <tr><th scope="row" data-label="Site">{escape(one.name or "No name is listed")}'
-            f'{"".join(map(_contact, one.contacts))}</th>'
-            f'<td data-label="Place">{escape(one.town or "not stated")}{escape(f" {one.zip}") if one.zip else ""}</td>'
-            f'{_distance(one) if distances else ""}'
-            f'<td data-label="Status">{status(site_tone(one.openness), first_upper(one.words))}</td></tr>\n'
-        )
-        for one in sites
-    ]  # fmt: skip
+    return Markup("".join(_row(one, distances) for one in sites))
+
+
+def _row(one: Place, distances: bool) -> str:
+    return (
+        f'  <tr><th scope="row" data-label="Site">{escape(one.name or "No name is listed")}'
+        f'{"".join(map(_contact, one.contacts))}</th>'
+        f'<td data-label="Place">{escape(one.town or "not stated")}{escape(f" {one.zip}") if one.zip else ""}</td>'
+        f'{_distance(one) if distances else ""}'
+        f'<td data-label="Status">{status(site_tone(one.openness), first_upper(one.words))}</td></tr>\n'
+    )  # fmt: skip
 
 
 def _contact(contact: Contact) -> str:
@@ -90,19 +92,18 @@ def person(contact: Contact) -> Markup:
     return Markup(", ").join(said)
 
 
-def hits(found: Iterable[Hit], search: Asked, tick: bool = True, level: int = 3, link: bool = False) -> list[Markup]:
+def hits(found: Iterable[Hit], search: Asked, tick: bool = True, level: int = 3, link: bool = False) -> Markup:
     """Trials, each with a box to tick or without, its title a heading of that level.
 
     `link` writes out the registry's address, for paper.
     """
     place = escape(search.zip_suffix)
-    return [
-        Markup(
-            f'{_head(one, place, level)}{_where(one, search)}{_tick(one, search) if tick else ""}'
-            f'{_link(one) if link else ""}</article>\n'
-        )
+    parts = (
+        f'{_head(one, place, level)}{_where(one, search)}{_tick(one, search) if tick else ""}'
+        f'{_link(one) if link else ""}</article>\n'
         for one in found
-    ]  # fmt: skip
+    )  # fmt: skip
+    return Markup("".join(parts))
 
 
 _ORIGINS = {SHIPPED: "<li>example record</li>", COMPILED: "<li>put together from public sources</li>"}
