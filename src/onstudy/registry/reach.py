@@ -26,15 +26,17 @@ class Atlas:
     """Where the places of one state of a store lie, by their numbers, and which trials are measured to which."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
-        (most,) = db.execute("SELECT max(id) FROM place").fetchone()
-        self.lat = array("d", [inf]) * ((most or 0) + 1)  # infinite where nobody knows
+        rows = db.execute("SELECT id, lat, lon, listed, hopeful FROM place").fetchall()
+        ids = np.array([row[0] for row in rows], np.uint32)
+        self.lat = array("d", [inf]) * (int(ids.max(initial=0)) + 1)  # infinite where nobody knows
         self.lon = self.lat[:]
-        for id, lat, lon in db.execute("SELECT id, lat, lon FROM place WHERE lat IS NOT NULL"):
-            self.lat[id], self.lon[id] = lat, lon
+        for id, lat, lon, *_ in rows:
+            if lat is not None:
+                self.lat[id], self.lon[id] = lat, lon
         known = np.isfinite(self.lat)
         self._points = np.full((3, len(known)), inf)
         self._points[:, known] = _points(np.array(self.lat)[known], np.array(self.lon)[known])
-        self.places, self.ends = _by_trial(db)
+        self.places, self.ends = _by_trial(ids, [row[3] for row in rows], [row[4] for row in rows])
 
     def squares(self, origin: Origin) -> _Numbers:
         """The square of the straight line from an origin to each place, on the unit sphere; infinite if unknown."""
@@ -49,12 +51,12 @@ def _points(lat: _Numbers, lon: _Numbers) -> _Numbers:
     return np.stack((np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)))
 
 
-def _by_trial(db: sqlite3.Connection) -> tuple[_Ids, NDArray[np.intp]]:
+def _by_trial(ids: _Ids, listed: list[bytes], hopeful: list[bytes]) -> tuple[_Ids, NDArray[np.intp]]:
     """The places each trial is measured to, one trial after the other; and where in them those of each trial end.
 
     That is where somebody may be enrolled, else wherever it has a site; of either only what has coordinates.
     """
-    (trials, places), (hoping, hopes) = _by_place(db, "listed"), _by_place(db, "hopeful")
+    (trials, places), (hoping, hopes) = _by_place(ids, listed), _by_place(ids, hopeful)
     without = np.ones(int(trials.max(initial=0)) + 1, np.bool_)
     without[hoping] = False
     rest = without[trials]
@@ -64,11 +66,9 @@ def _by_trial(db: sqlite3.Connection) -> tuple[_Ids, NDArray[np.intp]]:
     return (pairs & 0xFFFFFFFF).astype(np.uint32), np.cumsum(counts)
 
 
-def _by_place(db: sqlite3.Connection, column: str) -> tuple[_Ids, _Ids]:
+def _by_place(ids: _Ids, packed: list[bytes]) -> tuple[_Ids, _Ids]:
     """The trials of all places in one row, and beside each its place."""
-    rows = db.execute(f"SELECT id, {column} FROM place").fetchall()
-    trials = np.frombuffer(b"".join(packed for _, packed in rows), "<u4")
-    return trials, np.repeat(np.array([id for id, _ in rows], np.uint32), [len(packed) // 4 for _, packed in rows])
+    return np.frombuffer(b"".join(packed), "<u4"), np.repeat(ids, [len(trials) // 4 for trials in packed])
 
 
 def _pairs(trials: _Ids, places: _Ids) -> NDArray[np.uint64]:

@@ -11,6 +11,7 @@ from array import array
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from threading import RLock
 from typing import Any, NamedTuple, TypeVar
@@ -299,7 +300,7 @@ def row_of(db: sqlite3.Connection, nct_id: str) -> Any:
 
 
 def _newest(db: sqlite3.Connection) -> Newest:
-    order = array("I", (id for (id,) in db.execute("SELECT id FROM study ORDER BY updated DESC, nct_id")))
+    order = array("I", chain.from_iterable(db.execute("SELECT id FROM study ORDER BY updated DESC, nct_id")))
     rank = array("I", bytes(4 * (max(order, default=0) + 1)))
     for place, id in enumerate(order):
         rank[id] = place
