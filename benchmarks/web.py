@@ -137,14 +137,15 @@ async def _load(port: int, paths: list[str], server: int) -> str:
                 wrong[status] += 1
         writer.close()
 
-    start, before = time.perf_counter(), _worked(server)
+    start, before, own = time.perf_counter(), _worked(server), time.process_time()
     await asyncio.gather(*(one() for _ in range(CONNECTIONS)))
     rate = len(times) / (time.perf_counter() - start)
     cpu = (_worked(server) - before) / len(times) * 1000
+    asking = (time.process_time() - own) / len(times) * 1000
     cuts = statistics.quantiles(times, n=100)
     failed = f", {wrong.total()} not answered as they should: {dict(wrong)}" if wrong else ""
     waited = f"p50 {cuts[49] * 1000:.0f} ms, p99 {cuts[98] * 1000:.0f} ms"
-    return f"{rate:.0f} a second, {waited}, {cpu:.1f} ms of CPU each{failed}"
+    return f"{rate:.0f} a second, {waited}; ms of CPU each: {cpu:.1f} to answer, {asking:.1f} to ask{failed}"
 
 
 async def _times(port: int, paths: list[str]) -> list[float]:
