@@ -174,6 +174,9 @@ def test_lines_are_cut_only_outside_quotes(tmp_path: Path, monkeypatch: pytest.M
     assert folder.damaged == {}
 
 
+NO_TABLE = "tables of an OMOP CDM that the source does not have"
+
+
 # What is read again -------------------------------------------------------------------------------------------
 
 LAB = {"measurement_id": 1, "person_id": 1, "measurement_date": "2026-03-01", "unit_concept_id": 2}
@@ -232,13 +235,46 @@ def test_the_report_counts_what_cannot_be_used(tmp_path: Path) -> None:
         file.write("8,1\n")
     report = built(folder, tmp_path / "store")
     assert report.read == {"person": 1, "measurement": 4}
-    assert dict(report.left) == {
+    assert {said: many for said, many in report.left.items() if said[0] != NO_TABLE} == {
         ("records whose code is not in the catalogue", "http://loinc.org|4548-4"): 1,
         ("results without a unit that can be used", "has no unit; it is measured in mg/dL"): 1,
         ("resources about a patient of whom there is no Patient resource", "Observation"): 1,
         ("lines that are no whole JSON", "measurement"): 1,
     }
     assert "http://loinc.org|4548-4" in report.to_text()
+
+
+def test_the_report_names_the_tables_that_are_not_there(tmp_path: Path) -> None:
+    """Without measurements nothing is known of anybody's results; that must not look like a clean build."""
+    diagnosis = {"condition_occurrence_id": 1, "person_id": 1, "condition_concept_id": 4}
+    folder, store = write_cdm(tmp_path / "cdm", condition_occurrence=[diagnosis]), tmp_path / "store"
+    others = ["drug_exposure", "procedure_occurrence", "observation", "death"]
+    assert named(built(folder, store), NO_TABLE) == dict.fromkeys(["measurement", *others], 1)
+    assert "measurement\n" in built(folder, tmp_path / "second").to_text()
+    write_cdm(folder, condition_occurrence=[diagnosis], measurement=[BILIRUBIN])
+    assert named(built(folder, store), NO_TABLE) == dict.fromkeys(others, 1)
+
+
+def test_the_report_names_the_concept_ids_that_are_not_there(tmp_path: Path) -> None:
+    """Of a row whose code is not known only that is told; 4211787 is known by its id, and 0 is no concept."""
+    rows = [
+        *({**BILIRUBIN, "measurement_id": number, "measurement_concept_id": 999} for number in (1, 2, 3)),
+        {**BILIRUBIN, "measurement_id": 4, "measurement_concept_id": 0, "measurement_source_concept_id": 998},
+        {**BILIRUBIN, "measurement_id": 5, "unit_concept_id": 997},
+        {**BILIRUBIN, "measurement_id": 6, "unit_concept_id": 0},
+    ]
+    never = {"observation_id": 1, "person_id": 1, "observation_concept_id": 4211787, "value_as_concept_id": 5}
+    report = built(write_cdm(tmp_path / "cdm", measurement=rows, observation=[never]), tmp_path / "store")
+    assert named(report, "concept ids that the table concept does not have") == {
+        "measurement.measurement_concept_id 999": 3,
+        "measurement.measurement_source_concept_id 998": 1,
+        "measurement.unit_concept_id 997": 1,
+    }
+
+
+def named(report: Report, reason: str) -> dict[str, int]:
+    """What the report names for a reason, with how often."""
+    return {item: many for (why, item), many in report.left.items() if why == reason}
 
 
 # What is no OMOP ------------------------------------------------------------------------------------------------

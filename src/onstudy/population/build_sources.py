@@ -72,6 +72,10 @@ class Source(Protocol):
         """All parts, in order, with their hashes; `catalogue` is the hash of it, where rows depend on it."""
         ...
 
+    def lacking(self) -> list[tuple[str, str]]:
+        """What a source of this sort has and this one does not, for the report: reason and name of each."""
+        ...
+
     def estimate(self, parts: Sequence[Part]) -> tuple[int, int]:
         """About how many patients and records there are; it decides the number of shards and nothing else."""
         ...
@@ -111,6 +115,10 @@ class FhirSource:
         """All files, with their hashes and where their lines begin."""
         with ThreadPoolExecutor(2) as pool:
             return list(pool.map(lambda file: hashed(*file), self.files))
+
+    def lacking(self) -> list[tuple[str, str]]:
+        """Nothing: no type of resource has to be there."""
+        return []
 
     def estimate(self, parts: Sequence[Part]) -> tuple[int, int]:
         """Patients and resources, from the beginning of each file."""

@@ -40,6 +40,10 @@ class StatementSource:
         parts = [hashed(name, path, DOCUMENT) for name, path in self.files]
         return [replace(part, digest=digest_of_texts(part.digest, catalogue)) for part in parts]
 
+    def lacking(self) -> list[tuple[str, str]]:
+        """Nothing: no statement has to be there."""
+        return []
+
     def estimate(self, parts: Sequence[Part]) -> tuple[int, int]:
         """From the size of the files: a statement is about 50 bytes, and a patient has about 30."""
         size = sum(part.size for part in parts)

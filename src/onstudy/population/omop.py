@@ -22,7 +22,7 @@ from onstudy.population.bulk_elements import decoded, encoded
 from onstudy.population.bulk_walk import Taking, walk
 from onstudy.population.omop_cdm import ROWS, SETTINGS, Cdm, Piece, read_table
 from onstudy.population.omop_columns import wholes
-from onstudy.population.omop_rows import Batch, Key, Known, Qualifiers, Said, batch_of, said_of
+from onstudy.population.omop_rows import CONCEPTS, Batch, Key, Known, Qualifiers, Said, batch_of, said_of
 from onstudy.population.omop_tables import TABLES
 from onstudy.readers.omop import (
     FIELDS,
@@ -50,7 +50,9 @@ Shape = tuple[bytes, str | None]
 
 @dataclass
 class OmopReading:
-    """A database being read: its concepts, and what was met. `counts` are rows by table.
+    """A database being read: its concepts, and what was met.
+
+    `counts` are rows by table, `unknown` rows by the column and the id of a concept that is not among the concepts.
 
     `said` is what rows say of others, by table, where another process has looked at all rows for it.
     """
@@ -59,6 +61,7 @@ class OmopReading:
     catalogue: Catalogue
     said: Mapping[str, Said] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
+    unknown: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self._duck = duckdb.connect(config=SETTINGS)
@@ -194,15 +197,21 @@ class OmopReading:
         known, said = self._shapes.setdefault(table, {}), self.said[table]
         for given in _together(read_table(self.cdm, table, TABLES[table].used(), piece), 2 * ROWS):
             batch = batch_of(table, TABLES[table], given, self._known, said, self.last_day)
-            self.concepts(
-                number
-                for key in batch.keys
-                for number in (key.concept, key.source_concept, key.value, key.unit, key.route, key.status)
-            )
+            self.concepts(getattr(key, name) for key in batch.keys for name in CONCEPTS)
+            self._note_unknown(table, batch)
             for key in batch.keys:
                 if key not in known:
                     known[key] = self._shape(table, key, said.sayings[key.qualified])
             yield self._rows(table, batch, batch.index, [known[key] for key in batch.keys])
+
+    def _note_unknown(self, table: str, batch: Batch) -> None:
+        """Count the rows with concepts that are not there; what says how another is meant is known by its id."""
+        columns = TABLES[table]
+        for key, many in zip(batch.keys, np.bincount(batch.index, minlength=len(batch.keys)).tolist(), strict=True):
+            for name in CONCEPTS:
+                number = getattr(key, name)
+                if number and number not in self._concepts and number != key.meant:
+                    self.unknown[f"{table}.{getattr(columns, name)} {number}"] += many
 
     def _shape(self, table: str, key: Key, said: Qualifiers) -> Shape:
         own = (

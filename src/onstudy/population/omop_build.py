@@ -25,6 +25,9 @@ from onstudy.record.patient import Patient
 PERSON = "person"
 #: Tables that the meaning of all others hangs on.
 _SHARED = ("concept", "cdm_source", "death")
+#: What is told in the report.
+NO_TABLE = "tables of an OMOP CDM that the source does not have"
+NO_CONCEPT = "concept ids that the table concept does not have"
 
 
 def omop_source(source: str, store: Path) -> OmopSource:
@@ -86,6 +89,10 @@ class OmopSource:
             for place in self.cdm.places(table)
         ]
 
+    def lacking(self) -> list[tuple[str, str]]:
+        """The tables that are not there."""
+        return [(NO_TABLE, table) for table in (*TABLES, *_SHARED) if not self.cdm.columns(table)]
+
     def estimate(self, parts: Sequence[Part]) -> tuple[int, int]:
         """Persons and events, as many as the tables have or seem to have."""
         return self.cdm.count(PERSON), sum(self.cdm.count(table) for table in TABLES)
@@ -102,11 +109,14 @@ class OmopSource:
         table, reading = task.part.sort, self.reading(catalogue)
         piece = Piece(task.part.path, task.offset, task.length, task.data)
         reading.counts.clear()
+        reading.unknown.clear()
         self.cdm.damaged.clear()
         read = reading.people(piece) if table == PERSON else reading.events(table, piece)
         found = join_rows([_NONE, *read])
         tally = Tally()
         tally.read[table] += reading.counts[table]
+        for concept, many in reading.unknown.items():
+            tally.left[NO_CONCEPT, concept] += many
         for damaged, many in self.cdm.damaged.items():
             tally.left[DAMAGED, damaged] += many
         return found, tally

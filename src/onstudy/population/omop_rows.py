@@ -41,6 +41,10 @@ class Key:
     has_high: bool
 
 
+#: What of a key are concepts, looked up in the table `concept`.
+CONCEPTS = ("concept", "source_concept", "value", "unit", "route", "status")
+
+
 @dataclass(frozen=True)
 class Said:
     """What rows of the project's own concepts say of rows of one table, by their ids (sorted).
