@@ -121,6 +121,49 @@ def test_a_build_from_a_server_is_a_build_from_files(
     assert patients_of(tmp_path / "server") == patients_of(tmp_path / "files")
 
 
+def test_what_did_not_change_is_not_read_again_and_nothing_is_written(server: str, tmp_path: Path) -> None:
+    import psycopg
+
+    more = [{**BILIRUBIN, "measurement_id": number, "value_as_number": f"1.{number}"} for number in range(2, 9)]
+    url = loaded(server, "again", write_cdm(tmp_path / "cdm", measurement=[BILIRUBIN, *more]))
+    store = tmp_path / "store"
+
+    def again(change: str) -> tuple[bool, int]:
+        with psycopg.connect(url) as connection:
+            connection.execute(change)
+        report = build(find(url, store), store, workers=0)
+        return report.changed, report.parts_read
+
+    assert again("SELECT 1") == (True, 2)
+    before = {path: path.stat().st_mtime_ns for path in store.rglob("*")}
+    assert again("SELECT 1") == (False, 0)
+    moved = "UPDATE measurement SET measurement_id = measurement_id WHERE measurement_id = 3"
+    assert again(moved) == (False, 0), "the same rows in another order"
+    assert {path: path.stat().st_mtime_ns for path in store.rglob("*")} == before
+    assert again("UPDATE measurement SET value_as_number = 2.6 WHERE measurement_id = 3") == (True, 1)
+    assert again("UPDATE concept SET concept_name = 'other' WHERE concept_id = 1") == (True, 2)
+    fact = one(fact for fact in patients_of(store)["1"].facts if fact.id == "Observation/measurement.3")
+    assert fact.shown.startswith("2.6 ")
+
+
+def test_all_processes_read_the_database_in_one_state(server: str, tmp_path: Path) -> None:
+    """What is written after the tables were looked at is in no part of this build, and in the next."""
+    import psycopg
+
+    url = loaded(server, "state", write_cdm(tmp_path / "cdm", measurement=[BILIRUBIN]))
+    store, source = tmp_path / "store", find(url, tmp_path / "store")
+    source.parts("")
+    with psycopg.connect(url) as connection:
+        connection.execute("UPDATE measurement SET value_as_number = 9")
+        connection.execute("INSERT INTO person SELECT * FROM person")
+        connection.execute("UPDATE person SET person_id = 2 WHERE ctid = (SELECT max(ctid) FROM person)")
+    build(source, store, workers=2)
+    assert patients_of(store).keys() == {"1"}
+    assert "2.50 mg/dL" in str(patients_of(store)["1"].facts)
+    assert build(find(url, store), store, workers=2).changed
+    assert patients_of(store).keys() == {"1", "2"}
+
+
 def test_the_store_does_not_hold_the_address(server: str, tmp_path: Path) -> None:
     url = loaded(server, "address", write_cdm(tmp_path / "cdm", measurement=[BILIRUBIN]))
     build(find(url, tmp_path / "store"), tmp_path / "store", workers=0)

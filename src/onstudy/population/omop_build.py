@@ -37,25 +37,28 @@ def omop_source(source: str, store: Path) -> OmopSource:
 
 
 class OmopSource:
-    """An OMOP database; each process opens it for itself, once. What rows say of others is found by the first."""
+    """An OMOP database; each process opens it for itself, once, in the state in which the first has opened it.
+
+    What rows say of others is found by the first.
+    """
 
     sort = "omop"
 
-    def __init__(self, source: str, said: Mapping[str, Said] | None = None) -> None:
-        self.source, self._said = source, said or {}
+    def __init__(self, source: str, said: Mapping[str, Said] | None = None, snapshot: str = "") -> None:
+        self.source, self._said, self._snapshot = source, said or {}, snapshot
         self._open: Cdm | None = None
         self._reading: OmopReading | None = None
         self._stack = ExitStack()
         finalize(self, self._stack.close)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return OmopSource, (self.source, self._said)
+        return OmopSource, (self.source, self._said, self.cdm.snapshot)
 
     @property
     def cdm(self) -> Cdm:
         """The database, opened where it is not open yet."""
         if self._open is None:
-            self._open = self._stack.enter_context(open_cdm(self.source))
+            self._open = self._stack.enter_context(open_cdm(self.source, self._snapshot))
         return self._open
 
     def reading(self, catalogue: Catalogue) -> OmopReading:

@@ -49,6 +49,10 @@ class Cdm(Protocol):
 
     damaged: dict[str, int]
 
+    @property
+    def snapshot(self) -> str:
+        """What another process opens the same state by; "" where what is read does not change by itself."""
+
     def columns(self, table: str) -> list[str]:
         """The columns a table has, in small letters; none where there is no such table."""
 

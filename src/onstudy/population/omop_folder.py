@@ -45,6 +45,7 @@ class Folder:
 
     files: dict[str, list[Path]]
     damaged: dict[str, int] = field(default_factory=dict)
+    snapshot: str = ""
 
     def columns(self, table: str) -> list[str]:
         """The columns of the first of its files."""

@@ -9,8 +9,8 @@ import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Any
-from uuid import uuid4
 
 import pyarrow as pa
 import pyarrow.csv as pacsv
@@ -20,11 +20,16 @@ from onstudy.population.omop_cdm import Piece, Place
 
 #: Pages of a piece.
 PAGES = 1 << 12
+#: How many rows a table has, and the sum of their hashes.
+_HASH = "SELECT count(*), sum(hashtextextended(row_of_it::text, 0)) FROM {} AS row_of_it"
 
 
 @contextmanager
-def open_postgres(url: str) -> Iterator[Server]:
-    """The database at a URL, read only. Raises `OnstudyError`, which never repeats the URL: it may hold a password."""
+def open_postgres(url: str, snapshot: str = "") -> Iterator[Server]:
+    """The database at a URL, read only and in one state, which is that of `snapshot` where another connection has one.
+
+    Raises `OnstudyError`, which never repeats the URL: it may hold a password.
+    """
     try:
         import psycopg
     except ImportError:
@@ -35,6 +40,9 @@ def open_postgres(url: str) -> Iterator[Server]:
         raise OnstudyError(f"the PostgreSQL database cannot be reached: {_said(error)}") from None
     with connection:
         connection.read_only = True
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        if snapshot:
+            connection.execute(psycopg.sql.SQL("SET TRANSACTION SNAPSHOT {}").format(snapshot))
         yield Server(connection)
 
 
@@ -60,6 +68,11 @@ class Server:
     connection: Any
     damaged: dict[str, int] = field(default_factory=dict)
     _known: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    @property
+    def snapshot(self) -> str:
+        """The name of the state that this connection reads; it can be read as long as the connection is open."""
+        return str(self.connection.execute("SELECT pg_export_snapshot()").fetchone()[0])
 
     def _columns(self, table: str) -> dict[str, str]:
         if table not in self._known:
@@ -97,11 +110,15 @@ class Server:
                     yield from reader
 
     def places(self, table: str) -> list[Place]:
-        """The table. What it holds is not compared: it is read again every time."""
+        """The table, hashed by the server whatever the order of its rows."""
+        from psycopg import sql
+
         if not self.columns(table):
             return []
         size = self.connection.execute("SELECT coalesce(pg_relation_size(to_regclass(%s)), 0)", [table]).fetchone()
-        return [Place(table, "", int(size[0]), uuid4().hex)]
+        hashed = self.connection.execute(sql.SQL(_HASH).format(sql.Identifier(table))).fetchone()
+        said = repr((table, self.columns(table), *map(str, hashed)))
+        return [Place(table, "", int(size[0]), blake2b(said.encode(), digest_size=16).hexdigest())]
 
     def pieces(self, table: str, path: str) -> Iterator[Piece]:
         """So many pages at a time; a view, or a table of partitions, is one piece."""

@@ -37,12 +37,15 @@ def is_omop(source: str | Path) -> bool:
 
 
 @contextmanager
-def open_cdm(source: str | Path) -> Iterator[Cdm]:
-    """Open an OMOP database for reading. Raises `OnstudyError` where it cannot be opened or is none."""
+def open_cdm(source: str | Path, snapshot: str = "") -> Iterator[Cdm]:
+    """Open an OMOP database for reading, in the state that another process reads where `snapshot` names one.
+
+    Raises `OnstudyError` where it cannot be opened or is none.
+    """
     if str(source).startswith(POSTGRES):
         from onstudy.population.omop_postgres import open_postgres
 
-        with open_postgres(str(source)) as found:
+        with open_postgres(str(source), snapshot) as found:
             yield _checked(found, "the database")
         return
     path = Path(source)
@@ -86,6 +89,7 @@ class Database:
     connection: duckdb.DuckDBPyConnection
     path: Path
     damaged: dict[str, int] = field(default_factory=dict)
+    snapshot: str = ""
     _hash: tuple[int, str] | None = None
 
     def _places(self) -> dict[str, tuple[str, str]]:
