@@ -7,15 +7,23 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
+from pathlib import Path
+from tempfile import mkstemp
 
 import pyarrow as pa
+from py4j.protocol import Py4JError  # type: ignore[import-untyped]
+from pyspark import SparkContext
+from pyspark.errors import PySparkException
+from pyspark.java_gateway import launch_gateway
 from pyspark.sql import SparkSession
 from pyspark.sql.functions import explode
 from pyspark.sql.pandas.functions import arrow_udf
 
+from onstudy.errors import OnstudyError
 from onstudy.population.prescreen_parts import Parts
 from onstudy.population.prescreen_work import Runner, Task, Work, Worker
 
@@ -33,13 +41,16 @@ _SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.shuffle.partitions": "4",
 }
+#: How an error of ours that was raised on an executor stands in what Spark says of it.
+_OURS = re.compile(r"^onstudy\.errors\.\w+: (.+)$", re.MULTILINE)
 
 
 @contextmanager
 def session(master: str, python: str) -> Iterator[SparkSession]:
     """A session: one that is running already, which stays, or one made for this run.
 
-    `python` is the interpreter of local workers; a cluster's is a matter of its own set-up.
+    `python` is the interpreter of local workers; a cluster's is a matter of its own set-up. Raises `OnstudyError`
+    where a session made here cannot be started or ends on its own.
     """
     running = SparkSession.getActiveSession()
     if running is not None:
@@ -49,14 +60,37 @@ def session(master: str, python: str) -> Iterator[SparkSession]:
     if master.startswith("local"):
         for name, value in _SETTINGS.items():
             builder = builder.config(name, value)
-    made = builder.getOrCreate()
+    with _java(master):
+        made = builder.getOrCreate()
+        try:
+            if master.startswith("local"):
+                made.sparkContext.pythonExec = python
+            yield made
+        finally:
+            made.stop()
+
+
+@contextmanager
+def _java(master: str) -> Iterator[None]:
+    """Java, whose log goes to a file: named and kept where Spark fails, else removed. A Java that runs is used."""
+    number, name = mkstemp(prefix="onstudy-spark-", suffix=".log")
+    failed = False
     try:
-        if master.startswith("local"):
-            made.sparkContext.pythonExec = python
-        made.sparkContext.setLogLevel("ERROR")
-        yield made
+        with open(number, "w", encoding="utf-8") as log:
+            if SparkContext._gateway is None:
+                gateway = launch_gateway(None, {"stdout": log, "stderr": log})  # type: ignore[no-untyped-call]
+                SparkContext._ensure_initialized(gateway=gateway)
+            yield
+    except (Py4JError, PySparkException) as error:
+        failed = True
+        with open(name, "a", encoding="utf-8") as log:
+            log.write(f"{error}\n")
+        ours = _OURS.search(str(error))
+        what = ours[1] if ours else "cannot be reached, or ended; check --master, that it runs, and Java (17 or newer)"
+        raise OnstudyError(f"Apache Spark at {master}: {what}; its log is {name}") from None
     finally:
-        made.stop()
+        if not failed:
+            Path(name).unlink()
 
 
 def on_spark(spark: SparkSession) -> Runner:
