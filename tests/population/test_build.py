@@ -194,6 +194,21 @@ def test_another_version_of_the_program_reads_everything_again(tmp_path: Path, m
     assert built(source, store).changed is False
 
 
+def test_a_stranger_s_record_without_an_id_is_counted_and_makes_nobody_of_the_stranger(tmp_path: Path) -> None:
+    """p1 is the only patient, so what names nobody is about p1, whatever else is about somebody who is not there."""
+    strangers = [without_id(lab("", "p9")), without_id(drug("", "p9", "XYZ9")), lab("o2", "p9")]
+    bundle = {"resourceType": "Bundle", "entry": [{"resource": without_id(lab("", name))} for name in ("p8", "p8")]}
+    source = write(tmp_path / "in", a=[person("p1"), *strangers, without_id(lab("", None)), bundle])
+    report = built(source, tmp_path / "store")
+    reason = "resources about a patient of whom there is no Patient resource"
+    assert report.left == {(reason, "Observation"): 4, (reason, "MedicationStatement"): 1}
+    assert values(tmp_path / "store", "p1") == [point(1.5)]
+
+
+def without_id(resource: Resource) -> Resource:
+    return {key: value for key, value in resource.items() if key != "id"}
+
+
 @pytest.mark.parametrize(
     ("patients", "records", "shards"),
     [(0, 0, 1), (4000, 10, 1), (4001, 10, 2), (64_000, 10, 2), (65_000, 10, 4), (100, 4_000_000, 3), (10**9, 1, 16384)],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from onstudy.errors import OnstudyError
 from onstudy.population.build_report import STRANGER, Left, latest_day, left_in
@@ -214,21 +216,36 @@ def _is_shared(table: pa.Table) -> Any:
 
 def _add_strangers(tables: Sequence[pa.Table], left: Left) -> None:
     """Count the rows that are about somebody of whom there is no Patient resource."""
-    known: list[pa.Array] = []
-    for table in tables:
-        shape = _column(table, "shape")
-        people = [type_of_shape(one) == PATIENT for one in shape.dictionary.to_pylist()]
-        number = shape.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-        some = np.flatnonzero(np.array([*people, True], bool)[number])
-        known.append(_column(table, "patient").take(pa.array(some)))
+    known = [_column(table, "patient").filter(pa.array(_are_people(table))) for table in tables]
     everybody = pa.concat_arrays(known) if known else pa.array([], pa.string())
     patients = pa.chunked_array([chunk for table in tables for chunk in table.column("patient").chunks], pa.string())
     strange = pc.invert(pc.is_in(patients, value_set=everybody))
     if not pc.any(strange).as_py():
         return
     for table, some in zip(tables, _cut(strange, tables), strict=True):
-        for said in _column(table, "shape").filter(some).value_counts().to_pylist():
-            left[STRANGER, type_of_shape(said["values"])] += said["counts"]
+        for kind, many in _types_of(table.filter(some)).items():
+            left[STRANGER, kind] += many
+
+
+def _are_people(table: pa.Table) -> NDArray[np.bool_]:
+    """Which rows are, or hold, a Patient resource."""
+    shape = _column(table, "shape")
+    people = [type_of_shape(one) == PATIENT for one in shape.dictionary.to_pylist()]
+    number = shape.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    found = np.array([*people, True], bool)[number]
+    if "types" in table.column_names:
+        found &= _column(table, "types").is_null().to_numpy(zero_copy_only=False)
+    return np.asarray(found)
+
+
+def _types_of(table: pa.Table) -> Counter[str]:
+    """How many resources of each type rows are, those of a record that is kept whole one by one."""
+    found: Counter[str] = Counter()
+    for said in _column(table, "shape").drop_null().value_counts().to_pylist():
+        found[type_of_shape(said["values"])] += said["counts"]
+    if "types" in table.column_names:
+        found.update(kind for types in table.column("types").drop_null().to_pylist() for kind in types.split())
+    return found
 
 
 def _cut(column: pa.ChunkedArray, tables: Sequence[pa.Table]) -> Iterator[pa.Array]:
@@ -269,8 +286,7 @@ def _read_of(table: pa.Table, tally: Tally) -> Read:
     for kind, many in zip(["unknown", *types], counts.tolist(), strict=True):
         if many and kind not in SHARED:
             tally.left[NOBODY, kind] += many
-    people = [place for place, kind in enumerate(types) if kind == PATIENT]
-    some = np.flatnonzero((np.isin(number, people) | (number < 0)) & ~about_nobody)
+    some = np.flatnonzero(_are_people(table) & ~about_nobody)
     keys = pc.unique(patient.take(pa.array(some))) if len(some) else pa.array([], pa.string())
     return Read(tally, len(keys), keys[0].as_py() if len(keys) else None)
 

@@ -156,7 +156,7 @@ class Intake:
             self.tally.left[NO_PATIENT, kind] += 1
             return
         if name is UNSET or not is_id(name):
-            self.builder.whole(key, number, line)
+            self.builder.whole(key, number, line, None if kind == PATIENT else (kind,))
             return
         stamp = None if resource.meta is UNSET else _stamp(resource.meta)
         _trim(resource, kind)
@@ -206,8 +206,11 @@ class Intake:
         if resource_type(node) == BUNDLE or isinstance(node, list):
             own = [text(one, "id") for one in found if resource_type(one) == PATIENT]
             keys = dict.fromkeys(own) or keys
+        people = any(resource_type(one) == PATIENT for one in found)
         for key in keys:
-            self.builder.whole(key, number, data)
+            types = (resource_type(one) for one in found if _key_of(one) == key)
+            about = (kind for kind in types if kind not in ADMINISTRATIVE)
+            self.builder.whole(key, number, data, None if people else about)
         for kind in map(resource_type, found):
             if kind not in ADMINISTRATIVE and (kind not in READ or not keys):
                 self.tally.left[(NO_PATIENT if named else NOBODY) if kind in READ else NOT_READ, kind] += 1

@@ -12,6 +12,7 @@ A record is its shape, which many share, and the texts in its slots. Rows travel
 `links`    list of string                             references whose target is looked at
 `members`  list of string                             references to the results of a report or panel
 `payload`  binary                                     a record that is read as a whole, with all of its patient's
+`types`    string                                     of a payload without a Patient resource: what it holds instead
 `stamp`    string                                     when it was changed last, and its version
 =========  =========================================  ======================================================
 
@@ -44,8 +45,10 @@ TYPES: Mapping[str, pa.DataType] = {
     "shape": pa.dictionary(pa.int32(), pa.binary()),
     **dict.fromkeys(SLOTS, _TEXTS),
     "payload": pa.binary(),
+    "types": pa.string(),
     "stamp": pa.string(),
 }
+_OPTIONAL = frozenset({"payload", "types", "stamp"})
 #: Where the file of rows says which of its batches belong to which shard.
 _PLACES, _SAID = b"onstudy:shards", b"onstudy:said"
 
@@ -118,6 +121,7 @@ class Builder:
         self.shapes: dict[bytes, int] = {}
         self.members: dict[int, list[str]] = {}
         self.payload: dict[int, bytes] = {}
+        self.types: dict[int, str] = {}
 
     def __len__(self) -> int:
         return len(self.seq)
@@ -132,9 +136,11 @@ class Builder:
         self.shape.append(number)
         self.stamp.append(stamp)
 
-    def whole(self, patient: str | None, seq: int, payload: bytes) -> None:
-        """A record that is kept as it is."""
+    def whole(self, patient: str | None, seq: int, payload: bytes, types: Iterable[str] | None = None) -> None:
+        """A record that is kept as it is; `types` are of its resources, None where a Patient resource is among them."""
         self.payload[len(self.seq)] = payload
+        if types is not None:
+            self.types[len(self.seq)] = " ".join(types)
         self.patient.append(patient)
         self.seq.append(seq)
         self.shape.append(None)
@@ -161,6 +167,7 @@ class Builder:
             columns[MEMBERS] = _lists(many, pa.array([one for some in self.members.values() for one in some]))
         if self.payload:
             columns["payload"] = pa.array([self.payload.get(row) for row in range(len(self))], pa.binary())
+            columns["types"] = pa.array([self.types.get(row) for row in range(len(self))], pa.string())
         return pa.table(columns)
 
 
@@ -179,7 +186,7 @@ def settled(table: pa.Table) -> pa.Table:
             column = column.fill_null([]) if column.null_count else column
             empty = not pc.any(pc.greater(pc.list_value_length(column), 0)).as_py()
         else:
-            empty = name in ("payload", "stamp") and column.null_count == len(column)
+            empty = name in _OPTIONAL and column.null_count == len(column)
         if not empty:
             columns[name] = _as_they_occur(column) if name == "shape" else column
     return pa.table(columns)
