@@ -367,6 +367,44 @@ def test_how_a_disease_is_at_present_is_known_for_the_day_of_record(newer: str, 
     assert (reopened(old).end, reopened(old).ongoing) == (None, True)
 
 
+@pytest.mark.parametrize(
+    ("yes", "end"),
+    [
+        ("from: 2026-02-20, active: yes, recorded: 2026-03-12", "2026-02-19..2026-03-01"),
+        ("from: 2026-02-20, recorded: 2026-03-12", "2026-02-19..2026-03-01"),
+        ("from: 2026-03-01, recorded: 2026-03-12", "2026-02-28..2026-03-01"),
+        ("from: 2026-03-02, recorded: 2026-03-12", "2026-03-01"),
+        ("from: 2026-02, recorded: 2026-03-12", "2026-01-31..2026-03-01"),
+        ("from: 2026-02-20, recorded: 2026-03-01", "2026-03-01"),
+        ("from: 2026-02-20, recorded: 2026-02-28", "2026-03-01"),
+        ("from: 2026-02-20", "2026-03-01"),
+        ("from: 2026-02-20, suspected: yes, recorded: 2026-03-12", "2026-03-01"),
+    ],
+)
+def test_a_no_of_a_state_may_be_over_where_a_newer_record_says_it_had_begun(yes: str, end: str) -> None:
+    patient = written("kind: pregnancy, value: no, recorded: 2026-03-01", f"kind: pregnancy, {yes}, id: yes")
+    (denied,) = (fact for fact in patient.facts if fact.negative)
+    assert denied.end is not None and show(denied.end) == end
+    before = reopened(denied).end
+    assert before is not None and show(before) == "2026-03-01"
+    again, _ = assemble(patient.facts, CATALOGUE, patient.born)
+    assert tuple(again) == patient.facts
+
+
+@pytest.mark.parametrize(
+    ("recorded", "end"),
+    [("2026-03-09", "2026-03-01..2026-03-09"), ("2026-03-10", "from 2026-03-01"), ("2026-03-11", None)],
+)
+def test_a_none_today_ends_no_period_that_was_recorded_later(recorded: str, end: str | None) -> None:
+    """Also one of which nobody said that it goes on."""
+    patient = written(
+        "kind: gvhd, value: no, recorded: 2026-03-10", f"kind: gvhd, from: 2026-03-01, recorded: {recorded}"
+    )
+    (disease,) = (fact for fact in patient.facts if not fact.negative and fact.kind == "gvhd")
+    ended = disease.end if disease.opened is not None else None
+    assert (None if ended is None else show(ended)) == end
+
+
 def test_a_newer_none_today_ends_a_disease_and_a_history_does_not() -> None:
     patient = written(
         "kind: gvhd, from: 2025-12-01, active: true, recorded: 2026-03-01",

@@ -13,7 +13,7 @@ from onstudy.population.bulk_impossible import NEAR, possible_bounds
 from onstudy.population.bulk_moments import from_whens
 from onstudy.population.bulk_problems import Said
 from onstudy.population.bulk_rows import Ints
-from onstudy.record.catalogue import DAY, PERIOD, Catalogue
+from onstudy.record.catalogue import DAY, PERIOD, STATE, Catalogue
 from onstudy.record.checks import QTCF_TOLERANCE, check
 from onstudy.record.ends import end_superseded
 from onstudy.record.patient import Fact
@@ -223,11 +223,13 @@ def _concerned(record: Record) -> Flags:
             names |= record.catalogue.families[kind.name]
         if kind.supersedes or kind.name in record.catalogue.present:
             names.add(kind.name)
+        if kind.extent == STATE:
+            names |= record.catalogue.families[kind.name]
     return np.array([name in names for name in record.kinds], bool)
 
 
 def _may_end(record: Record) -> Flags:
-    """Patients with a period that is open, and something that may end it."""
+    """Patients with a period that is open, and something that may end it; or with a state, and its "no"."""
     facts, catalogue = record.facts, record.catalogue
     negative, ongoing = record.flags("negative"), record.flags("ongoing")
     periods = [name in catalogue.kinds and catalogue.kinds[name].extent == PERIOD for name in record.kinds]
@@ -237,6 +239,9 @@ def _may_end(record: Record) -> Flags:
     for name in record.kinds:
         entry = catalogue.kinds.get(name)
         restated = entry is not None and bool(entry.supersedes or name in catalogue.present)
+        if entry is not None and entry.extent == STATE:
+            family = np.array([one in catalogue.families[name] for one in record.kinds], bool)[record.kind]
+            found |= record.having(record.of(name) & negative) & record.having(family & ~negative)
         if entry is None or not (restated or entry.negative == DAY):
             continue
         mine = record.of(name)

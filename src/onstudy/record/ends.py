@@ -1,4 +1,5 @@
-"""Open periods that something newer ends: a newer grade of the same toxicity, a "none today".
+"""Open periods that something newer ends: a newer grade of the same toxicity, a "none today"; and the "no" of a state
+that a newer record says to have begun before.
 
 A period stated to go on was so on the day that was recorded, or by the time of asking where none is: what speaks of an
 earlier day is no newer than that, and ends nothing.
@@ -14,7 +15,7 @@ from itertools import accumulate
 from math import inf
 
 from onstudy.record.catalogue import DAY as ON_THE_DAY
-from onstudy.record.catalogue import PERIOD, Catalogue
+from onstudy.record.catalogue import NONE, PERIOD, STATE, Catalogue
 from onstudy.record.patient import Fact
 from onstudy.values.calendar import DAY, When, on_day
 from onstudy.values.interval import Interval
@@ -25,7 +26,7 @@ def end_superseded(facts: Sequence[Fact], catalogue: Catalogue) -> list[Fact]:
 
     Where a record only may be newer, the period only may be over: its end has no upper bound.
     """
-    facts = [undoubted(fact) for fact in facts]
+    facts = _without_outdated([undoubted(fact) for fact in facts], catalogue)
     open_ones = [fact for fact in facts if _open(fact, catalogue)]
     if not open_ones:
         return facts
@@ -94,7 +95,7 @@ class _Line:
         place = bisect_right(self._starts, _last(fact.start))
         if place == len(self._starts) or self._next[place][0] == inf:
             return None, False
-        stated = _stated(fact)
+        stated = _stated(fact, unended=True)
         (day, inexact), doubt = (self._next[place], False) if stated is None else self._next_said(place, *stated)
         return (None if day == inf else (int(day), not inexact)), doubt
 
@@ -186,6 +187,44 @@ def _changed(fact: Fact, said: Mapping[_Present, _Sayings], catalogue: Catalogue
     return replace(fact, end=When(span), ongoing=False, opened=fact.opened or (fact.end, fact.ongoing))
 
 
+# A "no" of a state ----------------------------------------------------------------------------------------------
+
+
+def _without_outdated(facts: list[Fact], catalogue: Catalogue) -> list[Fact]:
+    """The facts, with the end of each "no" of a state left open that a newer record says to have begun by then.
+
+    Pregnant since February, recorded in March, is newer than "not pregnant" of the days between. Whether it still held
+    on the day that was recorded is not said, so that neither is surely the last word.
+    """
+    begun: dict[str, list[Fact]] = defaultdict(list)
+    for fact in facts:
+        kind = catalogue.kinds.get(fact.kind)
+        if kind is None or kind.extent != STATE or kind.value != NONE or fact.negative:
+            continue
+        if fact.certain and fact.lacks is None and _charted(fact) is not None:
+            begun[fact.kind].append(fact)
+    return [_before(fact, begun, catalogue) if fact.negative else fact for fact in facts] if begun else facts
+
+
+def _before(no: Fact, begun: Mapping[str, Sequence[Fact]], catalogue: Catalogue) -> Fact:
+    """A "no" that may hold no longer than to the day before the earliest of what newer records say began by then."""
+    if no.end is None or no.end.days.high is None or no.kind not in catalogue.families:
+        return no
+    _, last = _charted(no) or (0, _last(no.end))
+    newer = [
+        fact.start
+        for name in catalogue.families[no.kind]
+        for fact in begun.get(name, ())
+        if (_charted(fact) or (0, 0))[0] > last and _concerns(no.narrowed, fact) and _first(fact.start) <= _last(no.end)
+    ]
+    if not newer:
+        return no
+    lows = [start.span.low for start in newer]
+    low = None if None in lows else min(low for low in lows if low is not None) - DAY
+    end = When(Interval(low, (int(_last(no.end)) + 1) * DAY, high_open=True))
+    return replace(no, end=end, opened=no.opened or (no.end, no.ongoing))
+
+
 def _lines(facts: Sequence[Fact], catalogue: Catalogue) -> dict[_Key, _Line]:
     """The records of each line: of one kind, with the same value of the attribute that supersedes."""
     lines: dict[_Key, list[Fact]] = defaultdict(list)
@@ -234,17 +273,24 @@ def _first_after(days: Sequence[int], fact: Fact) -> tuple[_Ender | None, bool]:
     that it is over by then; and whether one before it is as likely to be the later statement as not.
     """
     begun = bisect_right(days, _last(fact.start))
-    first, last = (_stated(fact) or (inf, inf)) if fact.ongoing else (-inf, -inf)
+    first, last = _charted(fact) or (-inf, -inf)
     place = max(begun, bisect_right(days, last))
     doubt = max(begun, bisect_left(days, first)) < place
     return ((days[place], False) if place < len(days) else None), doubt
 
 
-def _stated(fact: Fact) -> tuple[float, float] | None:
-    """The first and the last day on which a period may have been stated to go on; None where no day is recorded."""
-    if not fact.ongoing or fact.recorded is None or not fact.recorded.known:
+def _stated(fact: Fact, unended: bool = False) -> tuple[float, float] | None:
+    """The first and the last day on which a period may have been stated to go on; None where no day is recorded.
+    `unended`: also of one of which it is only not said that it is over.
+    """
+    if not (fact.ongoing or unended) or fact.recorded is None or not fact.recorded.known:
         return None
     return _first(fact.recorded), _last(fact.recorded)
+
+
+def _charted(fact: Fact) -> tuple[float, float] | None:
+    """The first and the last day on which a record may have been made; what goes on without a day does when asked."""
+    return _stated(fact, unended=True) or ((inf, inf) if fact.ongoing else None)
 
 
 def _speaks(fact: Fact) -> tuple[float, float]:
