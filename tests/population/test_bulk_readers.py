@@ -187,8 +187,17 @@ VITAL = [{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/observati
 RESOLVED = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/condition-clinical", "code": "resolved"}]}
 
 
+SEXES = [
+    {
+        "appliesTo": [{"coding": [{"system": "http://snomed.info/sct", "code": code}]}],
+        "high": {"value": high, "unit": unit},
+    }
+    for code, high, unit in (("248153007", 1.3, "mg/dL"), ("248152002", 17.1, "umol/L"))
+]
+
+
 def _looked_at(number: int) -> list[Resource]:
-    """What readers look at of a few records: category, status, last update, ranges for an age, units that differ."""
+    """What readers look at of a few records: category, status, last update, ranges for some, units that differ."""
     about = {"subject": {"reference": f"Patient/p{number}"}}
     day, born = f"2026-03-{number % 20 + 1:02d}", f"{1950 + 9 * (number % 8)}-06-20"
 
@@ -203,18 +212,27 @@ def _looked_at(number: int) -> list[Resource]:
         {"age": {"high": {"value": 17, "code": "a"}}, "high": {"value": 12, "unit": "mg/dL"}},
         {"age": {"low": {"value": 18, "code": "a"}}, "high": {"value": 1.2, "unit": "mg/dL"}},
     ]
+    sex = {"gender": ("male", "female", "unknown")[number % 3]} if number % 5 else {}
+    anybody = [{**SEXES[0], "appliesTo": [{"text": "pregnant"}]}, {"high": {"value": 1.3, "unit": "mg/dL"}}]
+    panel = {"code": {"coding": [{"system": "http://loinc.org", "code": "1975-2"}]}, "referenceRange": SEXES}
+    panel["valueQuantity"] = {"value": 0.5 + number / 7, "unit": "mg/dL"}
     two_units = {"value": 2.5 + number, "unit": "mg/dL", "system": "http://unitsofmeasure.org", "code": "umol/L"}
     bone = {"coding": [{"system": "http://hl7.org/fhir/sid/icd-10-cm", "code": "M86.9"}]}
     over = {"resourceType": "Condition", "code": bone, "clinicalStatus": RESOLVED, **about}
     over["recordedDate"] = "2025-06-03"
     return [
-        {"resourceType": "Patient", "id": f"p{number}", "gender": "male", "birthDate": born},
+        {"resourceType": "Patient", "id": f"p{number}", **sex, "birthDate": born},
         result("qt", "8634-8", 400 + number, "ms"),
         result("pulse", "8867-4", 55 + number, "/min", category=VITAL),
         result("rate", "8867-4", 60 + number, "/min", effectiveDateTime=day),
         result("early", "1920-8", 30 + number, "U/L", status="preliminary"),
         result("aged", "1975-2", 0.9, "mg/dL", referenceRange=ages),
         result("adult", "1975-2", 0.8, "mg/dL", referenceRange=ages[1:], effectiveDateTime="2026-02-01"),
+        result("men", "1975-2", 0.7, "mg/dL", referenceRange=SEXES[:1], effectiveDateTime="2026-02-02"),
+        result("both", "1975-2", 0.6 + number, "mg/dL", referenceRange=SEXES, effectiveDateTime="2026-02-03"),
+        result("any", "1975-2", 0.5, "mg/dL", referenceRange=anybody, effectiveDateTime="2026-02-04"),
+        result("few", "1975-2", 0.5, "mg/dL", referenceRange=anybody[:1], effectiveDateTime="2026-02-05"),
+        result("part", "24325-3", 1, "mg/dL", component=[panel], effectiveDateTime="2026-02-06"),
         result("units", "2160-0", 1.0, "mg/dL", valueQuantity=two_units),
         {**over, "id": f"over{number}", "onsetDateTime": f"2025-05-{number % 20 + 1:02d}"},
         {**over, "id": f"changed{number}", "meta": {"lastUpdated": f"{day}T00:00:00Z"}, "onsetDateTime": "2025-06-01"},
@@ -226,7 +244,10 @@ def test_what_readers_look_at_of_a_record_is_kept(tmp_path: Path) -> None:
     resources = [resource for number in range(24) for resource in _looked_at(number)]
     folder = spread(resources, tmp_path / "export", 2)
     built(folder, tmp_path / "store")
-    check(stored(tmp_path / "store"), read_patients("all.ndjson", ndjson(resources)))
+    expected = read_patients("all.ndjson", ndjson(resources))
+    check(stored(tmp_path / "store"), expected)
+    sexed = {fact.uln for patient in expected for fact in patient.facts if fact.source.startswith("Observation/both")}
+    assert {None if uln is None else round(uln.low or 0, 3) for uln in sexed} == {1.3, 1.0, None}
 
 
 #: Whom a result may be about, with whether it is about the patient p1, where there is one patient and where are two.

@@ -308,6 +308,56 @@ def test_ranges_for_an_age(ranges: list[Json], born: str | None, uln: float | No
     assert fact.uln == (None if uln is None else point(uln))
 
 
+GENDER = "http://hl7.org/fhir/administrative-gender"
+_MEN, _WOMEN = concept(SNOMED, "248153007"), concept(SNOMED, "248152002")
+_PREGNANT = concept(SNOMED, "77386006", text="Pregnancy")
+_OTHER_SEX, _NO_SEX = "has no reference range for the sex of the patient", "a sex, and the sex is not known"
+_NOT_KNOWN, _DIFFER = "whether the patient is one of them is not known", "that differ: none is used"
+
+
+def _for(high: float, *people: object) -> Json:
+    return {"high": {"value": high, "unit": "mg/dL"}, **({"appliesTo": list(people)} if people else {})}
+
+
+@pytest.mark.parametrize(
+    ("sex", "ranges", "uln", "told"),
+    [
+        ("male", [_for(1.2, _WOMEN)], None, _OTHER_SEX),
+        ("female", [_for(1.2, _WOMEN)], 1.2, ""),
+        ("male", [_for(1.3, _MEN), _for(1.0, _WOMEN)], 1.3, ""),
+        ("female", [_for(1.3, _MEN), _for(1.0, _WOMEN)], 1.0, ""),
+        ("unknown", [_for(1.3, _MEN), _for(1.0, _WOMEN)], None, _DIFFER),
+        ("unknown", [_for(1.2, _MEN), _for(1.2, _WOMEN)], 1.2, ""),
+        ("unknown", [_for(1.3, _MEN)], None, _NO_SEX),
+        ("unknown", [_for(1.3, _MEN), _for(1.2)], None, _DIFFER),
+        ("male", [_for(1.3, concept(GENDER, "male")), _for(1.0, concept(GENDER, "female"))], 1.3, ""),
+        ("male", [_for(1.3, {"text": "Male"}), _for(1.0, {"text": "Female"})], 1.3, ""),
+        ("male", [_for(1.3, concept(GENDER, "248153007"))], None, _NOT_KNOWN),
+        ("male", [_for(1.2), _for(1.0, _WOMEN)], 1.2, ""),
+        ("male", [_for(1.2), _for(1.3, _MEN)], None, _DIFFER),
+        ("male", [_for(1.2, concept("s", "normal"))], 1.2, ""),
+        ("male", [_for(1.0, _WOMEN, _PREGNANT), _for(1.3, _MEN)], 1.3, ""),
+        ("female", [_for(1.0, _WOMEN, _PREGNANT)], None, _NOT_KNOWN),
+        ("female", [_for(1.0, _WOMEN, _PREGNANT), _for(1.2, _WOMEN)], None, _DIFFER),
+        ("female", [_for(1.0, _PREGNANT), _for(1.2)], None, _DIFFER),
+        ("female", [_for(1.0, _MEN, _WOMEN)], None, _NOT_KNOWN),
+        ("male", [_for(1.3, "male")], None, _NOT_KNOWN),
+        ("male", [{**_for(1.3, _MEN), **_age(18, None)}, _for(1.0, _WOMEN), {**_CHILD, **_age(0, 17)}], 1.3, ""),
+    ],
+)
+def test_ranges_for_a_sex(sex: str, ranges: list[Json], uln: float | None, told: str) -> None:
+    """The one for the patient's sex, of a result and of a component; none where it is not known to be the patient's."""
+    person, limit = PATIENT | {"gender": sex}, None if uln is None else point(uln)
+    result = observation(BILIRUBIN, valueQuantity=MG_DL, referenceRange=ranges)
+    part = {"code": BILIRUBIN, "valueQuantity": MG_DL, "referenceRange": ranges}
+    for one in (result, observation(concept("s", "panel"), component=[part])):
+        patient = bundle(one, patient=person)
+        assert only(patient, "bilirubin_total").uln == limit
+        about = [problem.what for problem in patient.problems if "range" in problem.what]
+        assert len(about) == bool(told)
+        assert all(told in what for what in about)
+
+
 def two_units(unit: str, code: str, value: float = 2.5) -> Json:
     return {"value": value, "unit": unit, "code": code, "system": UCUM}
 

@@ -64,18 +64,20 @@ class Assembler:
 
 
 @dataclass(frozen=True, eq=False)
-class _Births:
-    """When patients were born: `person` is the row of each that tells, -1 for none."""
+class _People:
+    """When patients were born, and their sex: `person` is the row of each that tells, -1 for none."""
 
     person: Ints
     found: Matched
     contents: Contents
 
-    def __call__(self, patient: int) -> When:
-        """The date of birth of one."""
+    def __call__(self, patient: int) -> tuple[When, str]:
+        """The date of birth and the sex of one."""
         row = int(self.person[patient])
         about = self.found.forms[int(self.found.form[row])].person if row >= 0 else None
-        return UNDATED if about is None else moment(about.born, _dates(self.contents, row)) or UNDATED
+        if about is None:
+            return UNDATED, ""
+        return moment(about.born, _dates(self.contents, row)) or UNDATED, about.sex
 
 
 def _dates(contents: Contents, row: int) -> list[When]:
@@ -109,7 +111,7 @@ class _Table:
         """The shard of all patients."""
         people = np.flatnonzero(self.person)
         self.matcher.match(people)
-        self.matcher.born = self._births(people)
+        self.matcher.about = self._people(people)
         others = np.flatnonzero(~self.person & (self.rows.patient >= 0) & (self.rows.shape >= 0))
         self.matcher.match(others)
         known, whole = self._ways(people)
@@ -121,13 +123,13 @@ class _Table:
         ways = Counter({"by arrays": many, "by rows": len(slow), "as a whole": int(whole.sum())})
         return Assembled(fast.shard(by_rows + as_whole), ways)
 
-    def _births(self, people: Ints) -> _Births:
-        """What tells the date of birth of a patient, where a form does."""
+    def _people(self, people: Ints) -> _People:
+        """What tells the date of birth and the sex of a patient, where a form does."""
         telling = np.array([form.person is not None for form in self.found.forms] + [False], bool)
         people = people[telling[self.found.form[people]]]
         person = np.full(len(self.rows.keys), -1, np.int64)
         person[self.rows.patient[people]] = people
-        return _Births(person, self.found, self.contents)
+        return _People(person, self.found, self.contents)
 
     def _ways(self, people: Ints) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Which patients there are, and which of them are read as a whole."""

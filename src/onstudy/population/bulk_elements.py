@@ -67,6 +67,7 @@ class ReferenceRange(Element):
     type: Raw = NOTHING
     text: Raw = NOTHING
     age: Raw = NOTHING
+    appliesTo: Raw = NOTHING
 
 
 class Meta(Element):

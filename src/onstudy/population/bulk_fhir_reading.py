@@ -117,7 +117,7 @@ class ClusterReader:
         index = Index(source.entries)
         specimens = Specimens(source.entries, index, self.catalogue)
         chart = Chart(self.vocabulary, index, specimens, Ranges(self.vocabulary))
-        chart.born = probe.born
+        chart.born, chart.sex = probe.born, probe.sex
         return chart
 
     def _facts(self, chart: Chart, entry: Entry) -> Read:

@@ -35,6 +35,7 @@ from onstudy.population.bulk_forms import (
     filled,
     moment,
 )
+from onstudy.readers.fhir_range import DIFFERING
 from onstudy.readers.unrecognised import Unrecognised
 from onstudy.record.catalogue import COUNT, QUANTITY, Catalogue
 from onstudy.record.patient import Fact
@@ -121,6 +122,7 @@ def _constant_person(person: Person) -> PersonForm:
 
 _YEARS = (0, 28, -28)  # the calendar of a year comes again after 28, from 1901 to 2099
 _BORN = (UNDATED, parse_when("1931-03-07"), parse_when("1978"))
+_SEX = ("", "male", "female")
 _FRACTIONS = (("13.718287", "2.64575", "0.5772"), ("-13.718287", "-2.64575", "-0.5772"))
 _WHOLES = (("79193", "6133", "17"), ("-79193", "-6133", "-17"))
 _NOUGHTS = (5, 4, 3)  # how many noughts stand behind the point
@@ -139,7 +141,7 @@ def _variations(example: Probe, pinned: frozenset[int]) -> list[Probe] | None:
             text if slot in pinned else _like(text, turn, slot) for slot, text in enumerate(example.numbers)
         )
         moved = tuple(date for date in dates if date is not None)
-        probes.append(Probe(names, moved, numbers, _BORN[turn]))
+        probes.append(Probe(names, moved, numbers, _BORN[turn], _SEX[turn]))
     return probes
 
 
@@ -194,7 +196,8 @@ class _Generaliser:
         self._same([len(one.facts) for one in found])
         self._same([one.unread for one in found])
         facts = tuple(self._fact(facts) for facts in zip(*(one.facts for one in found), strict=True))
-        self._check_numbers(facts, found[0].touched)
+        differ = any(problem.what == DIFFERING for problem in found[0].problems)
+        self._check_numbers(facts, found[0].touched, differ)
         return Form(
             facts,
             tuple(self._problem(parts) for parts in self._side_by_side([one.problems for one in found])),
@@ -204,11 +207,14 @@ class _Generaliser:
             self._person([one.person for one in found]),
         )
 
-    def _check_numbers(self, facts: Iterable[FactForm], touched: frozenset[int] | None) -> None:
-        """A number the reader looked at goes into a fact, or into nothing that could have been a word."""
+    def _check_numbers(self, facts: Iterable[FactForm], touched: frozenset[int] | None, differ: bool) -> None:
+        """A number the reader looked at goes into a fact, or into nothing that could have been a word.
+
+        Where limits `differ`, those of another record may be the same.
+        """
         numbers = range(len(self.probes[0].numbers))
         looked_at = {slot for slot in numbers if touched is None or slot in touched} - self.pinned
-        if looked_at & self.odd:
+        if looked_at & self.odd or (looked_at and differ):
             raise _Varies
         if looked_at <= self.used:
             return

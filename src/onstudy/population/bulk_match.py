@@ -41,7 +41,7 @@ class Matched:
 
 
 class Matcher:
-    """Finds the forms of the rows of a shard. `born` tells the date of birth of a patient, by number."""
+    """Finds the forms of the rows of a shard. `about` tells when a patient was born and the sex, by number."""
 
     def __init__(
         self, contents: Contents, classes: Classes, clusters: Clusters, book: Book[Cluster], reader: ClusterReader
@@ -49,7 +49,7 @@ class Matcher:
         self.contents, self.classes, self.clusters, self.book, self.reader = contents, classes, clusters, book, reader
         self.found = Matched(np.full(len(clusters.number), NO_FORM, np.int32))
         self.patient = np.zeros(0, np.int64)
-        self.born: Callable[[int], When] = lambda patient: UNDATED
+        self.about: Callable[[int], tuple[When, str]] = lambda patient: (UNDATED, "")
 
     def match(self, rows: Ints) -> None:
         """Find the forms of some rows; those of `strange` have none."""
@@ -99,7 +99,8 @@ class Matcher:
                     self._alone(row, cluster)
 
     def _alone(self, row: int, cluster: Cluster) -> None:
-        probe = replace(self.probe(row), born=self.born(int(self.patient[row])))
+        born, sex = self.about(int(self.patient[row]))
+        probe = replace(self.probe(row), born=born, sex=sex)
         self.found.form[row] = self.found.add(self.book.alone(cluster, probe), ())
 
     # What stands in a row -------------------------------------------------------------------------------------

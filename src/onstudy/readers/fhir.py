@@ -238,7 +238,7 @@ def _contradictions(chart: Chart, entry: Entry, gender: str) -> None:
 
 
 def read_person(chart: Chart, entry: Entry) -> Who:
-    """What a Patient resource says; the date of birth goes into the chart, which needs it."""
+    """What a Patient resource says; the date of birth and the sex go into the chart, which needs them."""
     chart.born = chart.date(entry, entry.resource, "birthDate") or UNDATED
     if not chart.born.known and not chart.problems:
         chart.say(entry, "has no birth date")
@@ -246,6 +246,7 @@ def read_person(chart: Chart, entry: Entry) -> Who:
     if gender not in ("male", "female"):
         chart.say(entry, "has no gender that is male or female: sex is not known")
         gender = ""
+    chart.sex = gender
     _contradictions(chart, entry, gender)
     return Who(_patient_id(entry), gender, _coverage(chart, entry))
 

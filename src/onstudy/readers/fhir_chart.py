@@ -66,6 +66,7 @@ class Chart:
     specimens: Specimens
     ranges: Ranges
     born: When = UNDATED
+    sex: str = ""  # "male" or "female"; "" where it is not known
     problems: list[Problem] = field(default_factory=list)
     gathered: dict[str, list[str]] = field(default_factory=dict)  # problem that many resources share -> where
     unread: dict[str, int] = field(default_factory=dict)

@@ -23,7 +23,7 @@ from onstudy.readers.fhir_json import (
 )
 from onstudy.readers.fhir_meaning import Meaning
 from onstudy.readers.fhir_own import ABSENT_REASON, ONE_OF, ONGOING
-from onstudy.readers.fhir_range import NO_LIMITS, Limits, of_age
+from onstudy.readers.fhir_range import NO_LIMITS, Limits, of_person
 from onstudy.readers.fhir_status import FINAL, NO_RESULT, OPEN, says_withheld, without_result
 from onstudy.readers.fhir_value import contradicts, interpreted, read_element, unit_of
 from onstudy.readers.reading import (
@@ -246,7 +246,7 @@ def _limits(chart: Chart, entry: Entry, kind: Kind, node: Json, on: When) -> Lim
         return NO_LIMITS
     measured = obj(node, "valueQuantity")
     unit = "" if contradicts(measured) else unit_of(measured)
-    parts, unfit = of_age(items(node, "referenceRange"), chart.born, on)
+    parts, unfit = of_person(items(node, "referenceRange"), chart.born, chart.sex, on)
     limits, wrong = chart.ranges.limits(kind, parts, unit)
     for what in (*wrong, unfit) if unfit else wrong:
         chart.say(entry, what)

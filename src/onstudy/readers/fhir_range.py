@@ -8,18 +8,21 @@ from __future__ import annotations
 from dataclasses import replace
 
 from onstudy.readers.fhir_age import OLDEST, after, unit_of_age
-from onstudy.readers.fhir_json import Json, codings, obj, text
+from onstudy.readers.fhir_json import Json, codings, items, obj, text, words
 from onstudy.readers.fhir_meaning import Vocabulary
 from onstudy.readers.fhir_value import number_of, read_quantity
 from onstudy.readers.reading import Slot, read_limit
 from onstudy.record.catalogue import Kind
 from onstudy.values.calendar import Duration, When, reached
+from onstudy.values.codes import SNOMED, Code
 from onstudy.values.interval import Interval
 from onstudy.values.quantity import UnitError, parse_quantity
 
 #: Upper and lower limit of normal, as far as they are known.
 Limits = tuple[Interval | None, Interval | None]
 NO_LIMITS: Limits = (None, None)
+#: What is wrong where the numbers of several ranges are not the same.
+DIFFERING = "has several reference ranges that differ: none is used"
 
 _MOST = 4096  # ranges kept of one source
 
@@ -45,7 +48,17 @@ class Ranges:
         return found
 
 
-# Ranges for an age ------------------------------------------------------------------------------------
+# Ranges for some people -------------------------------------------------------------------------------
+
+
+def of_person(parts: list[Json], born: When, sex: str, on: When) -> tuple[list[Json], str]:
+    """The ranges that are not for others than a patient on the day of the result; what is wrong.
+
+    `sex` is "male", "female", or "" where it is not known.
+    """
+    parts, age_unfit = of_age(parts, born, on)
+    parts, sex_unfit = of_sex(parts, sex)
+    return parts, age_unfit or sex_unfit
 
 
 def of_age(parts: list[Json], born: When, on: When) -> tuple[list[Json], str]:
@@ -79,6 +92,56 @@ def _years_old(quantity: Json) -> Duration | None:
     return Duration(min(int(number), OLDEST[unit]), unit)
 
 
+_MALE, _FEMALE = "male", "female"
+_SEXES, _NOT_UNDERSTOOD = frozenset({_MALE, _FEMALE}), frozenset({"not understood"})
+_EITHER = frozenset(frozenset({one}) for one in _SEXES)
+_GENDER = "http://hl7.org/fhir/administrative-gender"
+_GENDER_V3 = "http://terminology.hl7.org/CodeSystem/v3-AdministrativeGender"
+#: How a sex is written in `appliesTo`: SNOMED CT in the value set of R4, HL7's own code systems, words.
+_SEX_CODES = {
+    Code(SNOMED, "248153007"): _MALE, Code(_GENDER, "male"): _MALE, Code(_GENDER_V3, "M"): _MALE,
+    Code(SNOMED, "248152002"): _FEMALE, Code(_GENDER, "female"): _FEMALE, Code(_GENDER_V3, "F"): _FEMALE,
+}  # fmt: skip
+
+
+def of_sex(parts: list[Json], sex: str) -> tuple[list[Json], str]:
+    """The ranges that are not for the other sex than that of a patient ("": not known); what is wrong.
+
+    Whether the patient is one of those a range is for need not be known (a race, a pregnancy, a sex where the
+    patient's is not known): such a range gives no limit by itself, and is one that may differ beside others.
+    """
+    if not any(part.get("appliesTo") for part in parts):
+        return parts, ""
+    told = [(part, _people(part)) for part in parts]
+    told = [(part, people) for part, people in told if not sex or people.isdisjoint(_SEXES) or sex in people]
+    if not told:
+        return [], "has no reference range for the sex of the patient"
+    every = {people for _, people in told}
+    if any(people <= {sex} for people in every) or every >= _EITHER:
+        return [part for part, _ in told], ""
+    sexes_only = not sex and every <= _EITHER
+    who = "a sex, and the sex" if sexes_only else "some people, and whether the patient is one of them"
+    return [], f"has a reference range for {who} is not known: it is not used"
+
+
+def _people(part: Json) -> frozenset[str]:
+    """What a range says of the people it is for, all of it of each of them: a sex, or what is not understood."""
+    concepts = items(part, "appliesTo")
+    if part.get("appliesTo") and not concepts:
+        return _NOT_UNDERSTOOD
+    return frozenset().union(*map(_told, concepts))
+
+
+def _told(concept: Json) -> frozenset[str]:
+    if _is_normal(concept):
+        return frozenset()
+    coded = [_SEX_CODES.get(coding.code, "") for coding in codings(concept)]
+    if coded:
+        return _SEXES.intersection(coded) or _NOT_UNDERSTOOD
+    said = {word.lower() for word in words(concept)}
+    return frozenset(said) if said and said <= _SEXES else _NOT_UNDERSTOOD
+
+
 # Limits ---------------------------------------------------------------------------------------------------
 
 
@@ -87,7 +150,7 @@ def _limits(slot: Slot, parts: list[Json], unit: str) -> tuple[Limits, tuple[str
     found: set[Limits] = set()
     wrong: list[str] = []
     for part in parts:
-        if part.get("type") and not _of_the_healthy(part):
+        if part.get("type") and not _is_normal(obj(part, "type")):
             continue
         low, high = (_limit(plain, part, side, unit, wrong) for side in ("low", "high"))
         if low is None and high is None:
@@ -95,14 +158,14 @@ def _limits(slot: Slot, parts: list[Json], unit: str) -> tuple[Limits, tuple[str
         if low is not None or high is not None:
             found.add((high, low))
     if len(found) > 1:
-        return NO_LIMITS, (*wrong, "has several reference ranges that differ: none is used")
+        return NO_LIMITS, (*wrong, DIFFERING)
     return found.pop() if found else NO_LIMITS, tuple(wrong)
 
 
-def _of_the_healthy(part: Json) -> bool:
-    """Whether a range that states its type is the normal one; a type that is not understood gives no limit."""
-    kinds = {coding.code.code for coding in codings(part.get("type"))}
-    said = text(obj(part, "type"), "text").strip().lower()
+def _is_normal(concept: Json) -> bool:
+    """Whether the type of a range, or whom it is for, is the normal one; one that is not understood gives no limit."""
+    kinds = {coding.code.code for coding in codings(concept)}
+    said = text(concept, "text").lower()
     return "normal" in kinds or (not kinds and said in ("normal", "normal range", "reference range"))
 
 
