@@ -23,7 +23,8 @@ from onstudy.values.interval import Interval
 class Probe:
     """What stands in the slots of one record: names (its own first), dates and numbers, as texts.
 
-    `born` is the patient's date of birth, `sex` the sex: no slot holds them, and what depends on them has no form.
+    `born` is the patient's date of birth, which no slot holds: what depends on it has no form. Nor does one hold `sex`:
+    what depends on it has a form for each, "" being that it is not known.
     """
 
     names: tuple[str, ...]

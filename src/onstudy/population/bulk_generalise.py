@@ -60,10 +60,10 @@ def form_of(
 ) -> Form | None:
     """The form of the records like the example, or None where there is none.
 
-    Records are like it when they are equal but for their slots, and their dates and numbers are of the same
-    classes. The numbers of `pinned` slots are part of the record and stay as they are; those of `odd` slots are
-    no plain amounts, so the reader must not look at them. `own` are how many of the dates and of the numbers are
-    of the record itself: nothing may follow from those of others.
+    Records are like it when they are equal but for their slots, and their dates and numbers are of the same classes.
+    The numbers of `pinned` slots are part of the record and stay as they are; those of `odd` slots are no plain
+    amounts, so the reader must not look at them. An example with a sex is like others of that sex. `own` are how many
+    of the dates and of the numbers are of the record itself: nothing may follow from those of others.
     """
     probes = _variations(example, pinned)
     if probes is None:
@@ -141,7 +141,7 @@ def _variations(example: Probe, pinned: frozenset[int]) -> list[Probe] | None:
             text if slot in pinned else _like(text, turn, slot) for slot, text in enumerate(example.numbers)
         )
         moved = tuple(date for date in dates if date is not None)
-        probes.append(Probe(names, moved, numbers, _BORN[turn], _SEX[turn]))
+        probes.append(Probe(names, moved, numbers, _BORN[turn], example.sex or _SEX[turn]))
     return probes
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -74,17 +74,32 @@ class Matcher:
         if usual and self.book.worth(key, len(rows)):
             form = self.book.form(key, cluster, self.probe(first), odd=self._odd(first), own=self._own(first))
             if form is None:
-                self._by_numbers(rows, cluster, key)
+                self._by_sex(rows, cluster, key)
             else:
                 self.found.form[rows] = self.found.add(form, self._layout(cluster))
             return
         for row in rows.tolist():
             self._alone(row, cluster)
 
-    def _by_numbers(self, rows: Ints, cluster: Cluster, key: Hashable) -> None:
+    def _by_sex(self, rows: Ints, cluster: Cluster, key: Hashable) -> None:
+        """Rows of which something may follow from the sex of the patient: those of one sex are alike."""
+        groups: dict[str, list[int]] = {}
+        for row in rows.tolist():
+            groups.setdefault(self.about(int(self.patient[row]))[1], []).append(row)
+        for sex, some in groups.items():
+            first, exact, form = some[0], (key, sex), None
+            if sex and self.book.worth(exact, len(some)):
+                probe = replace(self.probe(first), sex=sex)
+                form = self.book.form(exact, cluster, probe, odd=self._odd(first), own=self._own(first))
+            if form is not None:
+                self.found.form[some] = self.found.add(form, self._layout(cluster))
+            else:
+                self._by_numbers(some, cluster, key)
+
+    def _by_numbers(self, rows: Sequence[int], cluster: Cluster, key: Hashable) -> None:
         """Rows whose numbers, or words in their place, are more than amounts: those with the same ones are alike."""
         groups: dict[tuple[str, ...], list[int]] = {}
-        for row in rows.tolist():
+        for row in rows:
             groups.setdefault(self.contents.numbers.texts(row), []).append(row)
         for numbers, some in groups.items():
             exact = (key, numbers)
