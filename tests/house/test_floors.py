@@ -65,7 +65,7 @@ OUTSIDE = {
     "population": {"duckdb", "msgspec", "numpy", "pyarrow"},
     "population/report": {"jinja2"},
     "population/omop_postgres": {"psycopg"},
-    "population/spark": {"pyspark"},
+    "population/spark": {"pyspark", "py4j"},
     "faces": {"typer", "rich", "jinja2"},
     "faces/api": {"fastapi", "starlette", "pydantic", "uvicorn"},
     "faces/web": {"fastapi", "starlette", "pydantic", "uvicorn", "itsdangerous", "markupsafe", "python_multipart"},
