@@ -76,10 +76,10 @@ def denials(days: list[int]) -> list[Fact]:
 
 
 def goes_on_later(fact: Fact, other: Fact) -> Truth:
-    """Whether a period was stated to go on on a later day than the one another record speaks of."""
-    if not fact.ongoing:
-        return FALSE
+    """Whether a period was recorded, without an end, on a later day than the one another record speaks of."""
     dated = fact.recorded is not None and fact.recorded.known
+    if not fact.ongoing and not dated:
+        return FALSE
     if other.negative:
         if not dated:
             return TRUE
