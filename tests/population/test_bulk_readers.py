@@ -403,6 +403,23 @@ def test_what_nobody_of_a_sex_has(tmp_path: Path) -> None:
     check(stored(tmp_path / "store"), expected)
 
 
+def test_a_no_of_a_state_that_a_newer_record_contradicts(tmp_path: Path) -> None:
+    """Pregnant since a day before or after the "no" of 1 March, recorded before or after it."""
+    folder = tmp_path / "bundles"
+    folder.mkdir()
+    days = [(begun, said) for begun in ("2026-02-20", "2026-03-05") for said in ("2026-02-28", "2026-03-12")]
+    for number, (begun, said) in enumerate(days):
+        facts = "{kind: pregnancy, value: no, recorded: 2026-03-01}"
+        facts += f", {{kind: pregnancy, from: {begun}, recorded: {said}}}"
+        (patient,) = read_patients("one.yaml", f"patient: p{number}\nborn: 1990-01-01\nfacts: [{facts}]".encode())
+        (folder / f"{number}.json").write_text(json.dumps(to_bundle(patient)))
+    built(folder, tmp_path / "store")
+    expected = [patient for path in sorted(folder.glob("*.json")) for patient in read_patients(path)]
+    ends = [fact.end for patient in expected for fact in patient.facts if fact.negative]
+    assert [end is not None and end.day is None for end in ends] == [False, True, False, False]
+    check(stored(tmp_path / "store"), expected)
+
+
 def test_what_is_said_of_a_person_twice(tmp_path: Path) -> None:
     """Each a man by the record; of every other one a fact says woman, of another one a date of birth differs."""
     folder = tmp_path / "bundles"

@@ -81,6 +81,16 @@ def test_each_vignette_has_the_same_answers_in_both_forms(name: str) -> None:
     assert all(answers(form) == first for form in again(patient))
 
 
+def test_a_period_is_written_as_it_was_stated() -> None:
+    """A newer "none" ends it; the day before that was recorded, it was known to go on."""
+    patient = written(
+        "kind: gvhd, from: 2025-12-01, active: yes, recorded: 2026-01-01", "kind: gvhd, value: no, recorded: 2026-03-14"
+    )
+    for form in (patient, *again(patient)):
+        (disease,) = (fact for fact in form.facts if fact.kind == "gvhd" and not fact.negative)
+        assert not disease.ongoing and disease.opened == (None, True)
+
+
 @pytest.mark.parametrize("name", ["BASE-1", "BASE-2", "V07", "V13", "V16", "V22"])
 def test_bundles_are_valid_r4(name: str) -> None:
     Bundle.model_validate(to_bundle(vignettes()[name], CATALOGUE))

@@ -20,23 +20,21 @@ class Depth(Enum):
 
 
 def _all(parts: Parts) -> Truth:
-    least = TRUE
-    for part in parts:
-        if part.result is FALSE:
-            return FALSE
-        if part.result is UNKNOWN:
-            least = UNKNOWN
-    return least
+    return _unless(parts, FALSE, TRUE)
 
 
 def _any(parts: Parts) -> Truth:
-    greatest = FALSE
+    return _unless(parts, TRUE, FALSE)
+
+
+def _unless(parts: Parts, settling: Truth, truth: Truth) -> Truth:
+    """What one part settles; else unknown as soon as one is."""
     for part in parts:
-        if part.result is TRUE:
-            return TRUE
+        if part.result is settling:
+            return settling
         if part.result is UNKNOWN:
-            greatest = UNKNOWN
-    return greatest
+            truth = UNKNOWN
+    return truth
 
 
 def _negated(parts: Parts) -> Truth:
