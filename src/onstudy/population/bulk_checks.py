@@ -18,6 +18,7 @@ from onstudy.record.checks import QTCF_TOLERANCE, check
 from onstudy.record.ends import end_superseded
 from onstudy.record.patient import Fact
 from onstudy.record.shard import NO_INSTANT
+from onstudy.values.calendar import DAY as A_DAY
 from onstudy.values.calendar import When
 from onstudy.values.interval import Interval
 
@@ -201,7 +202,7 @@ def with_ends(record: Record) -> Facts:
     """The facts, with each open period ended that something newer says to be over, as `end_superseded` ends it."""
     facts, bases = record.facts, record.bases
     base, moments = facts.base.copy(), {}
-    places = np.flatnonzero(_may_end(record)[facts.patient] & _concerned(record)[record.kind])
+    places = np.flatnonzero((_may_end(record)[facts.patient] & _concerned(record)[record.kind]) | _seen_again(record))
     for own in _by_patient(record, places):
         for fact in end_superseded([_dated(record, place) for place in own], record.catalogue):
             if fact.opened is not None:
@@ -213,6 +214,29 @@ def with_ends(record: Record) -> Facts:
     end = facts.end.writable
     put(end, np.array(list(moments), np.int64), from_whens(list(moments.values())))
     return replace(facts, base=base, end=end)
+
+
+def _seen_again(record: Record) -> Flags:
+    """Periods of one kind that began on one day, where one is open and another ends or takes the place of the older."""
+    facts, catalogue = record.facts, record.catalogue
+    entries = [catalogue.kinds.get(name) for name in record.kinds]
+    periods = np.array([entry is not None and entry.extent == PERIOD for entry in entries], bool)[record.kind]
+    of_lines = np.array([entry is not None and bool(entry.supersedes) for entry in entries], bool)[record.kind]
+    found = np.zeros(len(record.kind), bool)
+    places = np.flatnonzero(periods & ~record.flags("negative") & (facts.start.low != NO_INSTANT))
+    if not len(places):
+        return found
+    going = _open_ended(record)[places]
+    keys = (facts.start.low[places] // A_DAY, record.kind[places], facts.patient[places])
+    order = np.lexsort(keys)
+    new = np.ones(len(order), bool)
+    new[1:] = np.any([key[order][1:] != key[order][:-1] for key in keys], axis=0)
+    episode = np.empty(len(order), np.intp)
+    episode[order] = np.cumsum(new) - 1
+    open_ones = np.bincount(episode, going)
+    others = np.bincount(episode, ~going | of_lines[places])
+    found[places] = ((open_ones > 0) & (others > 0) & (np.bincount(episode) > 1))[episode]
+    return found
 
 
 def _concerned(record: Record) -> Flags:
@@ -228,13 +252,18 @@ def _concerned(record: Record) -> Flags:
     return np.array([name in names for name in record.kinds], bool)
 
 
+def _open_ended(record: Record) -> Flags:
+    """Which facts have no last day."""
+    end = record.facts.end
+    return record.flags("ongoing") | ~end.stated | (end.high == NO_INSTANT)
+
+
 def _may_end(record: Record) -> Flags:
     """Patients with a period that is open, and something that may end it; or with a state, and its "no"."""
     facts, catalogue = record.facts, record.catalogue
-    negative, ongoing = record.flags("negative"), record.flags("ongoing")
+    negative = record.flags("negative")
     periods = [name in catalogue.kinds and catalogue.kinds[name].extent == PERIOD for name in record.kinds]
-    open_ended = ongoing | ~facts.end.stated | (facts.end.high == NO_INSTANT)
-    open_ones = np.array(periods, bool)[record.kind] & ~negative & open_ended
+    open_ones = np.array(periods, bool)[record.kind] & ~negative & _open_ended(record)
     found = np.zeros(record.patients, bool)
     for name in record.kinds:
         entry = catalogue.kinds.get(name)

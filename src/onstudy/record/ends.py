@@ -15,8 +15,10 @@ from itertools import accumulate
 from math import inf
 
 from onstudy.record.catalogue import DAY as ON_THE_DAY
-from onstudy.record.catalogue import NONE, PERIOD, STATE, Catalogue
+from onstudy.record.catalogue import NONE, STATE, Catalogue
 from onstudy.record.patient import Fact
+from onstudy.record.said import charted, first_day, is_open, last_day, said_open, speaks
+from onstudy.record.seen_again import end_seen_again
 from onstudy.values.calendar import DAY, When, on_day
 from onstudy.values.interval import Interval
 
@@ -27,7 +29,8 @@ def end_superseded(facts: Sequence[Fact], catalogue: Catalogue) -> list[Fact]:
     Where a record only may be newer, the period only may be over: its end has no upper bound.
     """
     facts = _without_outdated([undoubted(fact) for fact in facts], catalogue)
-    open_ones = [fact for fact in facts if _open(fact, catalogue)]
+    facts = end_seen_again(facts, catalogue)
+    open_ones = [fact for fact in facts if is_open(fact, catalogue)]
     if not open_ones:
         return facts
     enders: _Enders = {}
@@ -69,33 +72,26 @@ _Enders = dict[str, _Ender]
 _Key = tuple[str, str]
 
 
-def _open(fact: Fact, catalogue: Catalogue) -> bool:
-    kind = catalogue.kinds.get(fact.kind)
-    if kind is None or fact.negative or kind.extent != PERIOD:
-        return False
-    return fact.ongoing or fact.end is None or fact.end.span.high is None
-
-
 class _Line:
     """The records of one line, each of which ends the one before it, laid out to find the next by search."""
 
     def __init__(self, facts: Sequence[Fact]) -> None:
-        by_start = sorted(facts, key=lambda fact: _first(fact.start))
+        by_start = sorted(facts, key=lambda fact: first_day(fact.start))
         self._ids = {fact.id for fact in facts}
-        self._starts = [_first(fact.start) for fact in by_start]
-        self._ends = sorted(_last(fact.start) for fact in facts)
-        self._begun = [(_last(fact.start), fact.start.day is None) for fact in by_start]
+        self._starts = [first_day(fact.start) for fact in by_start]
+        self._ends = sorted(last_day(fact.start) for fact in facts)
+        self._begun = [(last_day(fact.start), fact.start.day is None) for fact in by_start]
         self._next = list(accumulate(reversed(self._begun), min))[::-1]
-        self._said = [_speaks(fact) for fact in by_start]
+        self._said = [speaks(fact) for fact in by_start]
 
     def next_after(self, fact: Fact) -> tuple[_Ender | None, bool]:
         """The day by which the next record has begun, and whether it is that very day (None where none follows); and
         whether one before it may follow, since nobody knows which of the two was stated later.
         """
-        place = bisect_right(self._starts, _last(fact.start))
+        place = bisect_right(self._starts, last_day(fact.start))
         if place == len(self._starts) or self._next[place][0] == inf:
             return None, False
-        stated = _stated(fact, unended=True)
+        stated = said_open(fact, unended=True)
         (day, inexact), doubt = (self._next[place], False) if stated is None else self._next_said(place, *stated)
         return (None if day == inf else (int(day), not inexact)), doubt
 
@@ -113,8 +109,8 @@ class _Line:
 
     def may_follow(self, fact: Fact) -> bool:
         """Whether another record may, but need not, be newer."""
-        possible = bisect_right(self._starts, _last(fact.start)) - bisect_right(self._ends, _first(fact.start))
-        itself = fact.id in self._ids and _last(fact.start) > _first(fact.start)
+        possible = bisect_right(self._starts, last_day(fact.start)) - bisect_right(self._ends, first_day(fact.start))
+        itself = fact.id in self._ids and last_day(fact.start) > first_day(fact.start)
         return possible > itself
 
 
@@ -135,7 +131,7 @@ def _said_at_present(facts: Sequence[Fact], catalogue: Catalogue) -> dict[_Prese
             if isinstance(codes, frozenset) and not fact.negative:
                 by_start = found.setdefault((fact.kind, name), {}).setdefault(codes, {})
                 for begun in {None, fact.start.day}:
-                    by_start.setdefault(begun, []).append(_speaks(fact))
+                    by_start.setdefault(begun, []).append(speaks(fact))
     return {
         key: {codes: {begun: _Days(days) for begun, days in own.items()} for codes, own in sayings.items()}
         for key, sayings in found.items()
@@ -170,7 +166,7 @@ def _changed(fact: Fact, said: Mapping[_Present, _Sayings], catalogue: Catalogue
 
     By the day of the newer record it was over if both began on one day, and so are of one disease; else it only may be.
     """
-    stated = _stated(fact)
+    stated = said_open(fact)
     if stated is None:
         return fact
     over: list[float] = []
@@ -201,7 +197,7 @@ def _without_outdated(facts: list[Fact], catalogue: Catalogue) -> list[Fact]:
         kind = catalogue.kinds.get(fact.kind)
         if kind is None or kind.extent != STATE or kind.value != NONE or fact.negative:
             continue
-        if fact.certain and fact.lacks is None and _charted(fact) is not None:
+        if fact.certain and fact.lacks is None and charted(fact) is not None:
             begun[fact.kind].append(fact)
     return [_before(fact, begun, catalogue) if fact.negative else fact for fact in facts] if begun else facts
 
@@ -210,18 +206,20 @@ def _before(no: Fact, begun: Mapping[str, Sequence[Fact]], catalogue: Catalogue)
     """A "no" that may hold no longer than to the day before the earliest of what newer records say began by then."""
     if no.end is None or no.end.days.high is None or no.kind not in catalogue.families:
         return no
-    _, last = _charted(no) or (0, _last(no.end))
+    _, last = charted(no) or (0, last_day(no.end))
     newer = [
         fact.start
         for name in catalogue.families[no.kind]
         for fact in begun.get(name, ())
-        if (_charted(fact) or (0, 0))[0] > last and _concerns(no.narrowed, fact) and _first(fact.start) <= _last(no.end)
+        if (charted(fact) or (0, 0))[0] > last
+        and _concerns(no.narrowed, fact)
+        and first_day(fact.start) <= last_day(no.end)
     ]
     if not newer:
         return no
     lows = [start.span.low for start in newer]
     low = None if None in lows else min(low for low in lows if low is not None) - DAY
-    end = When(Interval(low, (int(_last(no.end)) + 1) * DAY, high_open=True))
+    end = When(Interval(low, (int(last_day(no.end)) + 1) * DAY, high_open=True))
     return replace(no, end=end, opened=no.opened or (no.end, no.ongoing))
 
 
@@ -272,45 +270,11 @@ def _first_after(days: Sequence[int], fact: Fact) -> tuple[_Ender | None, bool]:
     """The first of the days on which an open period had certainly begun before, later than it was stated to go on, so
     that it is over by then; and whether one before it is as likely to be the later statement as not.
     """
-    begun = bisect_right(days, _last(fact.start))
-    first, last = _charted(fact) or (-inf, -inf)
+    begun = bisect_right(days, last_day(fact.start))
+    first, last = charted(fact) or (-inf, -inf)
     place = max(begun, bisect_right(days, last))
     doubt = max(begun, bisect_left(days, first)) < place
     return ((days[place], False) if place < len(days) else None), doubt
-
-
-def _stated(fact: Fact, unended: bool = False) -> tuple[float, float] | None:
-    """The first and the last day on which a period may have been stated to go on; None where no day is recorded.
-    `unended`: also of one of which it is only not said that it is over.
-    """
-    if not (fact.ongoing or unended) or fact.recorded is None or not fact.recorded.known:
-        return None
-    return _first(fact.recorded), _last(fact.recorded)
-
-
-def _charted(fact: Fact) -> tuple[float, float] | None:
-    """The first and the last day on which a record may have been made; what goes on without a day does when asked."""
-    return _stated(fact, unended=True) or ((inf, inf) if fact.ongoing else None)
-
-
-def _speaks(fact: Fact) -> tuple[float, float]:
-    """The first and the last day a record may speak of: the day it was recorded, else by the time of asking while it
-    goes on, else its own.
-    """
-    if fact.recorded is not None and fact.recorded.known:
-        return _first(fact.recorded), _last(fact.recorded)
-    if fact.ongoing:
-        return inf, inf
-    end = fact.start if fact.end is None else fact.end
-    return max(_first(fact.start), _first(end)), _last(end)
-
-
-def _first(when: When) -> float:
-    return -inf if when.days.low is None else when.days.low
-
-
-def _last(when: When) -> float:
-    return inf if when.days.high is None else when.days.high
 
 
 def _note(enders: _Enders, fact: Fact, ender: _Ender | None) -> None:
