@@ -420,6 +420,41 @@ def test_a_no_of_a_state_that_a_newer_record_contradicts(tmp_path: Path) -> None
     check(stored(tmp_path / "store"), expected)
 
 
+def test_one_episode_recorded_again(tmp_path: Path) -> None:
+    """Active in one record, over in a later or an earlier one, or of another beginning; a toxicity graded anew."""
+    active = "from: 2025-06-01, active: yes, recorded: 2025-07-01"
+    pairs = [
+        ("gvhd", active, f"from: 2025-06-0{day}, to: 2025-06-20, recorded: {said}", day == 1 and said > "2025-07")
+        for day in (1, 2)
+        for said in ("2025-06-25", "2026-01-05")
+    ]
+    pairs.append(("gvhd", "from: 2025-06-01T08:00, active: yes", "from: 2025-06-01T09:00, to: 2025-06-20", False))
+    graded = "from: 2025-06-01, term: nausea, grade: {}, active: yes, recorded: 2025-0{}-01"
+    pairs += [("toxicity", graded.format(3, 7), graded.format(grade, 8), grade != 3) for grade in (1, 3)]
+    for number, (kind, old, new, _) in enumerate(pairs):
+        facts = "".join(f"\n  - {{kind: {kind}, {fact}}}" for fact in (old, new))
+        (patient,) = read_patients("one.yaml", f"patient: p{number}\nborn: 1990-01-01\nfacts:{facts}\n".encode())
+        (tmp_path / "bundles").mkdir(exist_ok=True)
+        (tmp_path / "bundles" / f"{number}.json").write_text(json.dumps(to_bundle(patient)))
+    built(tmp_path / "bundles", tmp_path / "store")
+    expected = [patient for path in sorted((tmp_path / "bundles").iterdir()) for patient in read_patients(path)]
+    assert [any(fact.opened for fact in one.facts) for one in expected] == [ended for *_, ended in pairs]
+    check(stored(tmp_path / "store"), expected)
+
+
+def test_a_state_that_goes_on_without_a_day_of_record(tmp_path: Path) -> None:
+    folder = tmp_path / "bundles"
+    folder.mkdir()
+    for number, active in enumerate(("", ", active: yes")):
+        facts = f"{{kind: pregnancy, on: 2026-02-20{active}}}, {{kind: pregnancy, value: no, recorded: 2026-03-01}}"
+        (patient,) = read_patients("one.yaml", f"patient: p{number}\nborn: 1990-01-01\nfacts: [{facts}]".encode())
+        (folder / f"{number}.json").write_text(json.dumps(to_bundle(patient)))
+    built(folder, tmp_path / "store")
+    expected = [patient for path in sorted(folder.iterdir()) for patient in read_patients(path)]
+    assert [any(fact.opened for fact in one.facts) for one in expected] == [False, True]
+    check(stored(tmp_path / "store"), expected)
+
+
 def test_what_is_said_of_a_person_twice(tmp_path: Path) -> None:
     """Each a man by the record; of every other one a fact says woman, of another one a date of birth differs."""
     folder = tmp_path / "bundles"

@@ -255,7 +255,7 @@ def _concerned(record: Record) -> Flags:
 def _open_ended(record: Record) -> Flags:
     """Which facts have no last day."""
     end = record.facts.end
-    return record.flags("ongoing") | ~end.stated | (end.high == NO_INSTANT)
+    return np.asarray(record.flags("ongoing") | ~end.stated | (end.high == NO_INSTANT), bool)
 
 
 def _may_end(record: Record) -> Flags:

@@ -216,10 +216,10 @@ class _Writer:
             if not fact.start.known:
                 return dated("effectiveDateTime", fact.end) if fact.end is not None else {}
             return period("effectivePeriod", fact.start, fact.end)
-        if kind.extent in (MOMENT, STATE) or fact.start == fact.end:
-            return dated("effectiveDateTime", fact.start)
         if fact.ongoing:
             self.extensions.append({"url": ONGOING, "valueBoolean": True})
+        if kind.extent in (MOMENT, STATE) or fact.start == fact.end:
+            return dated("effectiveDateTime", fact.start)
         return period("effectivePeriod", fact.start, None if unsaid_end(fact.start, fact.end) else fact.end)
 
     def component(self, part: Fact) -> Json:
@@ -246,7 +246,7 @@ class _Writer:
         verified = "confirmed" if fact.certain else "provisional"
         resource: Json = {"resourceType": "Condition"}
         ended = fact.end is not None and not unsaid_end(fact.start, fact.end)
-        if kind.extent == PERIOD and (fact.ongoing or ended):
+        if fact.ongoing or (kind.extent == PERIOD and ended):
             resource["clinicalStatus"] = _concept(CONDITION_CLINICAL, "active" if fact.ongoing else "resolved")
         if fact.ongoing and not fact.start.known and fact.recorded is None:
             self.extensions.append({"url": ONGOING, "valueBoolean": True})

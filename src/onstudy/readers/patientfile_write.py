@@ -99,7 +99,9 @@ def _dates(fact: Fact, catalogue: Catalogue) -> _Entry:
             entry["to" if fact.start.known else "on"] = write_when(fact.end)
         return entry
     if catalogue.kinds[fact.kind].extent != PERIOD:
-        return {"on": write_when(fact.start)} if fact.start.known else {}
+        if fact.start.known:
+            entry["on"] = write_when(fact.start)
+        return {**entry, "active": "yes"} if fact.ongoing else entry
     if fact.start == fact.end and fact.start.known:
         return {"on": write_when(fact.start)}
     if fact.start.known:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from onstudy.readers.dates import over, spanning, starting, until
-from onstudy.record.catalogue import MOMENT, STATE, Kind
+from onstudy.record.catalogue import MOMENT, NONE, STATE, Kind
 from onstudy.record.patient import Fact
 from onstudy.values.calendar import UNDATED, When
 
@@ -38,7 +38,7 @@ def place(kind: Kind, times: Times) -> Placed:
     """Where a positive fact of the kind lies in time."""
     first = times.on or times.start
     if kind.extent == STATE:
-        return Placed(first or times.recorded or UNDATED)
+        return Placed(first or times.recorded or UNDATED, ongoing=bool(times.going) and kind.value == NONE)
     start = first or until(times.recorded)
     if kind.extent == MOMENT:
         return Placed(start)

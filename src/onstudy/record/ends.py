@@ -213,7 +213,7 @@ def _before(no: Fact, begun: Mapping[str, Sequence[Fact]], catalogue: Catalogue)
         for fact in begun.get(name, ())
         if (charted(fact) or (0, 0))[0] > last
         and _concerns(no.narrowed, fact)
-        and first_day(fact.start) <= last_day(no.end)
+        and first_day(fact.start) <= last_day(no.end) <= _lasts_to(fact, catalogue)
     ]
     if not newer:
         return no
@@ -221,6 +221,12 @@ def _before(no: Fact, begun: Mapping[str, Sequence[Fact]], catalogue: Catalogue)
     low = None if None in lows else min(low for low in lows if low is not None) - DAY
     end = When(Interval(low, (int(last_day(no.end)) + 1) * DAY, high_open=True))
     return replace(no, end=end, opened=no.opened or (no.end, no.ongoing))
+
+
+def _lasts_to(fact: Fact, catalogue: Catalogue) -> float:
+    """The last day on which a state may still hold that nobody ended."""
+    most = catalogue.kinds[fact.kind].lasts_at_most
+    return inf if most is None else last_day(fact.start) + most
 
 
 def _lines(facts: Sequence[Fact], catalogue: Catalogue) -> dict[_Key, _Line]:

@@ -85,7 +85,7 @@ def _same(fact: Fact, other: Fact, catalogue: Catalogue) -> Truth:
 
 
 def _alike(fact: Fact, other: Fact, name: str, catalogue: Catalogue) -> Truth:
-    """Whether two records say the same of one attribute; a word that only one has (which medicine) may tell them apart."""
+    """Whether two records say the same of one attribute; a word that only one has, which drug, may tell them apart."""
     if name not in fact.attributes or name not in other.attributes:
         attribute = catalogue.attribute(fact.kind, name)
         return UNKNOWN if attribute is None or attribute.type == "code" else TRUE
