@@ -431,6 +431,9 @@ def test_one_episode_recorded_again(tmp_path: Path) -> None:
     pairs.append(("gvhd", "from: 2025-06-01T08:00, active: yes", "from: 2025-06-01T09:00, to: 2025-06-20", False))
     graded = "from: 2025-06-01, term: nausea, grade: {}, active: yes, recorded: 2025-0{}-01"
     pairs += [("toxicity", graded.format(3, 7), graded.format(grade, 8), grade != 3) for grade in (1, 3)]
+    pairs += [
+        ("angina", active, f"value: no, from: 2025-{start}-01, to: 2026-01-01", start == "09") for start in ("06", "09")
+    ]
     for number, (kind, old, new, _) in enumerate(pairs):
         facts = "".join(f"\n  - {{kind: {kind}, {fact}}}" for fact in (old, new))
         (patient,) = read_patients("one.yaml", f"patient: p{number}\nborn: 1990-01-01\nfacts:{facts}\n".encode())

@@ -323,8 +323,8 @@ def test_an_open_period_is_ended_by_what_is_newer(newer: str, end: str | None) -
 @pytest.mark.parametrize(
     ("newer", "end"),
     [
-        ("kind: toxicity, value: no, recorded: 2026-03-10", "2026-02-01..2026-03-09"),
-        ("kind: toxicity, term: nausea, value: no, recorded: 2026-03-10", "2026-02-01..2026-03-09"),
+        ("kind: toxicity, value: no, recorded: 2026-03-10", "2026-03-05..2026-03-09"),
+        ("kind: toxicity, term: nausea, value: no, recorded: 2026-03-10", "2026-03-05..2026-03-09"),
         ("kind: toxicity, value: no, on: 2026-03-04", None),
         ("kind: toxicity, value: no, on: 2026-03-05", "from 2026-02-01"),
         ("kind: toxicity, term: nausea, grade: 1, on: 2026-03-04", None),

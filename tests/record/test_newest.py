@@ -117,9 +117,13 @@ def ended_by_looking(fact: Fact, facts: list[Fact]) -> tuple[When | None, bool]:
                 perhaps.append(other.start.days.low)
     day, inexact = min(ends, default=(inf, False))
     doubtful = doubtful or any(low <= day for low in perhaps)
+    stated = fact.recorded.days.low if fact.ongoing and fact.recorded is not None else None
+    bounds = [fact.start.span.low, None if stated is None else stated * DAY]
+    low = max((bound for bound in bounds if bound is not None), default=None)  # it went on at least to there
     if ends:
         if inexact or doubtful:
-            return When(Interval(fact.start.span.low, int(day) * DAY, high_open=True)), False
+            newer_word = doubtful or (low is not None and low >= day * DAY)
+            return When(Interval(fact.start.span.low if newer_word else low, int(day) * DAY, high_open=True)), False
         return When(Interval((int(day) - 1) * DAY, int(day) * DAY, high_open=True)), False
     return (When(Interval(fact.start.span.low, None)), False) if doubtful else (fact.end, fact.ongoing)
 

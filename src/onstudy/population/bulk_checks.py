@@ -202,7 +202,9 @@ def with_ends(record: Record) -> Facts:
     """The facts, with each open period ended that something newer says to be over, as `end_superseded` ends it."""
     facts, bases = record.facts, record.bases
     base, moments = facts.base.copy(), {}
-    places = np.flatnonzero((_may_end(record)[facts.patient] & _concerned(record)[record.kind]) | _seen_again(record))
+    denying = _denying(record)
+    mine = _may_end(record, denying)[facts.patient] & _concerned(record, denying)[record.kind]
+    places = np.flatnonzero(mine | _seen_again(record))
     for own in _by_patient(record, places):
         for fact in end_superseded([_dated(record, place) for place in own], record.catalogue):
             if fact.opened is not None:
@@ -239,11 +241,21 @@ def _seen_again(record: Record) -> Flags:
     return found
 
 
-def _concerned(record: Record) -> Flags:
+def _denying(record: Record) -> Flags:
+    """Each "no" that ends what began before: of kinds whose "no" speaks of its day, or from a stated day on."""
+    on_the_day = [
+        name in record.catalogue.kinds and record.catalogue.kinds[name].negative == DAY for name in record.kinds
+    ]
+    since = record.facts.start.stated & (record.facts.start.low != NO_INSTANT)
+    return np.asarray(record.flags("negative") & (np.array(on_the_day, bool)[record.kind] | since), bool)
+
+
+def _concerned(record: Record, denying: Flags) -> Flags:
     """The kinds that end others or that may be ended."""
     names: set[str] = set()
+    denied = set(np.unique(record.kind[denying]).tolist())
     for kind in record.catalogue:
-        if kind.negative == DAY:
+        if kind.name in record.kinds and record.kinds.index(kind.name) in denied:
             names |= record.catalogue.families[kind.name]
         if kind.supersedes or kind.name in record.catalogue.present:
             names.add(kind.name)
@@ -258,7 +270,7 @@ def _open_ended(record: Record) -> Flags:
     return np.asarray(record.flags("ongoing") | ~end.stated | (end.high == NO_INSTANT), bool)
 
 
-def _may_end(record: Record) -> Flags:
+def _may_end(record: Record, denying: Flags) -> Flags:
     """Patients with a period that is open, and something that may end it; or with a state, and its "no"."""
     facts, catalogue = record.facts, record.catalogue
     negative = record.flags("negative")
@@ -271,12 +283,12 @@ def _may_end(record: Record) -> Flags:
         if entry is not None and entry.extent == STATE:
             family = np.array([one in catalogue.families[name] for one in record.kinds], bool)[record.kind]
             found |= record.having(record.of(name) & negative) & record.having(family & ~negative)
-        if entry is None or not (restated or entry.negative == DAY):
+        if entry is None:
             continue
         mine = record.of(name)
-        if entry.negative == DAY:
+        if (no := mine & denying).any():
             family = np.array([one in catalogue.families[name] for one in record.kinds], bool)[record.kind]
-            found |= record.having(mine & negative) & record.having(family & open_ones)
+            found |= record.having(no) & record.having(family & open_ones)
         if restated:
             many = np.bincount(facts.patient[mine & ~negative], minlength=record.patients) > 1
             found |= many & record.having(mine & open_ones)

@@ -58,7 +58,7 @@ def end_superseded(facts: Sequence[Fact], catalogue: Catalogue) -> list[Fact]:
 
 def _closed(fact: Fact, ender: tuple[int, bool] | None, doubtful: bool) -> Fact:
     if ender is not None:
-        return _ended(fact, (ender[0], ender[1] and not doubtful))
+        return _ended(fact, *ender, doubtful)
     if not doubtful:
         return fact
     opened = fact.opened or (fact.end, fact.ongoing)
@@ -177,9 +177,8 @@ def _changed(fact: Fact, said: Mapping[_Present, _Sayings], catalogue: Catalogue
                 over += _over_by(by_start, fact.start.day, stated[1])
     if not over:
         return fact
-    bounds = [bound for bound in (fact.start.span.low, stated[0] * DAY) if bound is not None and bound > -inf]
     last = min(over)
-    span = Interval(max(bounds, default=None), None if last == inf else int(last) * DAY, high_open=last < inf)
+    span = Interval(_went_on(fact), None if last == inf else int(last) * DAY, high_open=last < inf)
     return replace(fact, end=When(span), ongoing=False, opened=fact.opened or (fact.end, fact.ongoing))
 
 
@@ -254,13 +253,18 @@ _Narrowed = tuple[str, frozenset[str]] | None
 
 
 def _denials(facts: Sequence[Fact], catalogue: Catalogue) -> dict[tuple[str, _Narrowed], list[int]]:
-    """The days on which there was nothing, by what was denied; of kinds whose "no" speaks of its day."""
+    """The days from which on there was nothing, by what was denied: where one is stated; of kinds whose "no" speaks of
+    its day, else that day.
+    """
     days: dict[tuple[str, _Narrowed], list[int]] = defaultdict(list)
     for fact in facts:
-        if not fact.negative or fact.end is None or fact.end.day is None:
+        if not fact.negative or fact.kind not in catalogue.kinds or fact.end is None or fact.end.day is None:
             continue
-        if fact.kind in catalogue.kinds and catalogue.kinds[fact.kind].negative == ON_THE_DAY:
-            days[fact.kind, fact.narrowed].append(fact.end.day)
+        day = fact.start.day
+        if day is None and catalogue.kinds[fact.kind].negative == ON_THE_DAY:
+            day = fact.end.day
+        if day is not None:
+            days[fact.kind, fact.narrowed].append(day)
     return {denied: sorted(found) for denied, found in days.items()}
 
 
@@ -289,10 +293,9 @@ def _note(enders: _Enders, fact: Fact, ender: _Ender | None) -> None:
         enders[fact.id] = ender
 
 
-def _ended(fact: Fact, ender: tuple[int, bool]) -> Fact:
-    """The period, over by the day before; on that very day where the next record takes its place."""
-    day, exact = ender
-    end = on_day(day - 1) if exact else _not_after(fact.start, day - 1)
+def _ended(fact: Fact, day: int, exact: bool, doubtful: bool) -> Fact:
+    """The period, over by the day before; on that very day where the next record surely takes its place."""
+    end = on_day(day - 1) if exact and not doubtful else _not_after(fact, day - 1, doubtful)
     return replace(fact, end=end, ongoing=False, opened=fact.opened or (fact.end, fact.ongoing))
 
 
@@ -310,5 +313,15 @@ def undoubted(fact: Fact) -> Fact:
     return reopened(fact) if doubtful else fact
 
 
-def _not_after(start: When, day: int) -> When:
-    return When(Interval(start.span.low, (day + 1) * DAY, high_open=True), start.offset)
+def _not_after(fact: Fact, day: int, doubtful: bool) -> When:
+    """Some day up to a last one, from when it was said to go on; unless that is in doubt, or the newer word is another."""
+    low = _went_on(fact)
+    denied = doubtful or (low is not None and low >= (day + 1) * DAY)
+    return When(Interval(fact.start.span.low if denied else low, (day + 1) * DAY, high_open=True), fact.start.offset)
+
+
+def _went_on(fact: Fact) -> int | None:
+    """The first moment at which a period may have ended: of the day on which it was stated to go on, or its start."""
+    stated = said_open(fact)
+    bounds = [fact.start.span.low, None if stated is None or stated[0] == -inf else int(stated[0]) * DAY]
+    return max((int(bound) for bound in bounds if bound is not None), default=None)
