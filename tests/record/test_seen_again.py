@@ -49,6 +49,7 @@ def end(kind: str, old: str, *others: str) -> tuple[str | None, bool]:
         ("active: yes, recorded: 2026-01-05", None),
         ("recorded: 2026-01-05", None),
         ("to: 2025-12-01, recorded: 2026-01-05, suspected: yes", None),
+        ("to: 2025-12-01, recorded: 2026-01-05, status: pending", None),
     ],
 )
 def test_the_later_record_tells_the_end(newer: str, expected: str | None) -> None:
@@ -116,6 +117,20 @@ def test_what_says_the_same_of_what_it_was(old: str, newer: str, expected: str |
 def test_a_toxicity_graded_anew(newer: str, expected: str | None) -> None:
     found = end("toxicity", f"{ACTIVE}, term: nausea, grade: 3", f"{FROM}, {newer}")
     assert found == (expected, expected is None)
+
+
+def test_gradings_of_which_nobody_knows_which_is_newer_or_whether_they_are_of_one() -> None:
+    graded = f"{FROM}, term: {{}}, grade: {{}}, active: yes, recorded: 2025-08-01"
+    assert (
+        end("toxicity", f"{FROM}, term: nausea, grade: 3, id: old", graded.format("nausea", 1))[0] == "from 2025-06-01"
+    )
+    assert end("toxicity", f"{ACTIVE}, term: other, grade: 3", graded.format("other", 1)) == (None, True)
+
+
+def test_a_newer_grade_that_had_begun_before_the_older_was_charted() -> None:
+    old = "from: 2026-01-01, active: yes, recorded: 2026-03-10, id: old, term: nausea, grade: 3"
+    newer = "from: 2026-02, active: yes, recorded: 2026-03-12, term: nausea, grade: 1"
+    assert end("toxicity", old, newer) == ("2026-01-01..2026-02-27", False)
 
 
 def test_what_is_ended_so_stays_so_when_it_is_put_together_again() -> None:

@@ -314,7 +314,7 @@ def undoubted(fact: Fact) -> Fact:
 
 
 def _not_after(fact: Fact, day: int, doubtful: bool) -> When:
-    """Some day up to a last one, from when it was said to go on; unless that is in doubt, or the newer word is another."""
+    """Some day up to a last one, from when it was said to go on, unless that is in doubt or denied since."""
     low = _went_on(fact)
     denied = doubtful or (low is not None and low >= (day + 1) * DAY)
     return When(Interval(fact.start.span.low if denied else low, (day + 1) * DAY, high_open=True), fact.start.offset)

@@ -55,7 +55,7 @@ def _ended(fact: Fact, beside: Sequence[Fact], catalogue: Catalogue) -> Fact:
     sure: list[Fact] = []
     doubt = False
     for other in beside:
-        if other is fact or other.opened is not None or not other.certain or other.lacks is not None:
+        if other is fact or not other.certain or other.lacks is not None:
             continue
         truth = min(_same(fact, other, catalogue), _over(fact, other, catalogue))
         if truth is TRUE:
