@@ -84,7 +84,7 @@ from onstudy.values.calendar import show
             concept(SNOMED, "77386006"),
             {"clinicalStatus": ACTIVE, "onsetDateTime": "2026-01"},
             "pregnancy",
-            ("2026-01", None, False),
+            ("2026-01", None, True),
         ),
     ],
 )
