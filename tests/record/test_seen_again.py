@@ -33,8 +33,8 @@ def end(kind: str, old: str, *others: str) -> tuple[str | None, bool]:
         ("to: 2025-12, recorded: 2026-01-05", "2025-12"),
         ("to: 2025-12-01", "2025-12-01"),
         ("active: no, recorded: 2026-01-05", "2025-07-01..2026-01-05"),
-        # The newer word is that it had ended before the older one was charted.
-        ("to: 2025-06-20, recorded: 2026-01-05", "2025-06-20"),
+        # Over before the day on which it was said to go on: they contradict each other, or are two.
+        ("to: 2025-06-20, recorded: 2026-01-05", "from 2025-07-01"),
         # Of two that say so, the newer one; both where it is not known which that is.
         ("to: 2025-12-01, recorded: 2026-01-05 + to: 2025-11-01, recorded: 2025-12-05", "2025-12-01"),
         ("to: 2025-12-01, recorded: 2026-01-05 + to: 2025-11-01, recorded: 2026-01-05", "2025-11-01..2025-12-01"),

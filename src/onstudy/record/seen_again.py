@@ -109,8 +109,9 @@ def _in_place_of(fact: Fact, other: Fact, catalogue: Catalogue) -> bool:
 def _over(fact: Fact, other: Fact, catalogue: Catalogue) -> Truth:
     """Whether another record of the episode was made later and says that the period, as it was described, is over.
 
-    Of one day, only one that says so of no later day contradicts it. A period of which no day says that it went on is
-    ended by any record that knows its end.
+    Of one day, only one that says so of no later day contradicts it; so does a later one that says so of a day before
+    the one on which it was said to go on. A period of which no day says that it went on is ended by any record that
+    knows its end.
     """
     ends = not is_open(other, catalogue)
     if not ends and not (_in_place_of(fact, other, catalogue) and other.attributes != fact.attributes):
@@ -119,8 +120,9 @@ def _over(fact: Fact, other: Fact, catalogue: Catalogue) -> Truth:
     if said is None:
         return TRUE if ends else FALSE
     first, last = speaks(other)
+    before = ends and other.end is not None and last_day(other.end) < said[0]
     if first > said[1]:
-        return TRUE
+        return UNKNOWN if before and fact.ongoing else TRUE
     contradicts = ends and other.end is not None and last_day(other.end) <= said[1]
     return UNKNOWN if contradicts and last >= said[0] else FALSE
 
@@ -138,7 +140,7 @@ def _end_by(fact: Fact, other: Fact, catalogue: Catalogue) -> When:
         return _some_day(fact, min(speaks(other)[1], inf if other.end is None else last_day(other.end)))
     assert other.end is not None
     stated = said_open(fact)
-    if stated is None or stated[0] <= first_day(other.end) or stated[0] > last_day(other.end):
+    if stated is None or stated[0] <= first_day(other.end):
         return other.end
     return When(replace(other.end.span, low=int(stated[0]) * DAY, low_open=False), other.end.offset)
 
