@@ -546,7 +546,8 @@ def test_what_a_result_says_and_which_one_is_lacking(rule: str, said: str) -> No
     ("example", "criterion", "said"),
     [
         ("C2-03-b2", "C2-03", "what is recorded does not count (1 2025-01-02 is not"),
-        ("S1-04-e", "C1-02", "what is recorded does not count (negative 2026-03-02)"),
+        ("S1-04-e", "C1-02", "what is recorded does not count (negative 2026-03-02 is not"),
+        ("S1-04-i", "C1-02", "what is recorded does not count (negative 2026-03-02 is not"),
     ],
 )
 def test_what_is_recorded_and_does_not_count_is_said_with_its_value_and_day(
