@@ -582,8 +582,8 @@ def an_assumed_absence_settles_results_too(patch: Patch) -> None:
 def days_are_counted_per_record(patch: Patch) -> None:
     whole = counting.length
 
-    def broken(of: e.CountOf, matches: list[Match], of_patient: Records) -> Interval:
-        return point(len(matches)) if of is e.CountOf.DAYS else whole(of, matches, of_patient)
+    def broken(of: e.CountOf, matches: list[Match], of_patient: Records, until: Interval) -> Interval:
+        return point(len(matches)) if of is e.CountOf.DAYS else whole(of, matches, of_patient, until)
 
     patch.setattr(cases, "length", broken)
 
@@ -592,8 +592,8 @@ def days_are_counted_per_record(patch: Patch) -> None:
 def a_duration_is_its_span(patch: Patch) -> None:
     whole = counting.length
 
-    def broken(of: e.CountOf, matches: list[Match], of_patient: Records) -> Interval:
-        found = whole(of, matches, of_patient)
+    def broken(of: e.CountOf, matches: list[Match], of_patient: Records, until: Interval) -> Interval:
+        found = whole(of, matches, of_patient, until)
         return Interval(found.high, found.high)
 
     patch.setattr(cases, "length", broken)
@@ -603,11 +603,39 @@ def a_duration_is_its_span(patch: Patch) -> None:
 def every_day_of_a_period_is_certain(patch: Patch) -> None:
     whole = counting._certain_days
 
-    def broken(facts: Iterable[Fact], of_patient: Records) -> int:
+    def broken(facts: Iterable[Fact], of_patient: Records, until: Interval) -> int:
         daily = {"frequency": frozenset({"daily"})}
-        return whole([replace(fact, attributes={**fact.attributes, **daily}) for fact in facts], of_patient)
+        return whole([replace(fact, attributes={**fact.attributes, **daily}) for fact in facts], of_patient, until)
 
     patch.setattr(counting, "_certain_days", broken)
+
+
+@fault
+def days_are_counted_to_registration_whatever_the_window(patch: Patch) -> None:
+    patch.setattr(Cases, "_last_day", lambda self, wanted: self.records.index_days)
+
+
+@fault
+def days_before_an_anchor_are_counted_to_its_first_possible_day(patch: Patch) -> None:
+    whole = Cases._last_day
+
+    def broken(self: Cases, wanted: e.Records) -> Interval:
+        low = whole(self, wanted).low
+        return interval.ANYTHING if low is None else point(low)
+
+    patch.setattr(Cases, "_last_day", broken)
+
+
+@fault
+def the_day_of_an_anchor_lies_before_it(patch: Patch) -> None:
+    whole = Cases._last_day
+
+    def broken(self: Cases, wanted: e.Records) -> Interval:
+        back = wanted.lookback
+        one = point(1 if back is not None and back.relation is e.Relation.BEFORE else 0)
+        return interval.add(whole(self, wanted), one)
+
+    patch.setattr(Cases, "_last_day", broken)
 
 
 # States ---------------------------------------------------------------------------------------------------

@@ -353,6 +353,22 @@ def a_daily_treatment_lies_on_its_first_and_last_day(patch: Patch) -> None:
 
 
 @fault
+def every_count_of_days_ends_with_registration(patch: Patch) -> None:
+    patch.setattr(values, "_last_day", lambda records, frame, ask: None)
+
+
+@fault
+def days_are_counted_to_the_last_that_an_anchor_may_be(patch: Patch) -> None:
+    whole = counting._last_days
+
+    def broken(match: Any, until: Any) -> Any:
+        last = whole(match, until)[1]
+        return last, last
+
+    patch.setattr(counting, "_last_days", broken)
+
+
+@fault
 def silence_leaves_a_count_as_it_is(patch: Patch) -> None:
     whole = Answers.open
     patch.setattr(

@@ -120,6 +120,17 @@ class Lookback:
         if self.anchor.type != DATE_TYPE:
             raise RuleError(f"a window is counted from a date, not from {self.anchor.type}")
 
+    @property
+    def counts_to(self) -> tuple[str, int] | None:
+        """Up to which anchor of the trial days are counted, and how many days before it the last one lies.
+
+        None where they are counted up to registration, as without a window.
+        """
+        before = {Relation.BEFORE: 1, Relation.WITHIN_BEFORE: 0}
+        if isinstance(self.anchor, Anchor) and self.relation in before:
+            return self.anchor.name, before[self.relation]
+        return None
+
 
 @dataclass(frozen=True, slots=True)
 class Records:

@@ -224,7 +224,7 @@ class Cases:
         if node.of is CountOf.RECORDS:
             span = Interval(sum(m.truth is TRUE for m in matches), len(matches))
         else:
-            span = length(node.of, matches, self.records)
+            span = length(node.of, matches, self.records, self._last_day(node.records))
         if open_end.truth is UNKNOWN:
             span = Interval(span.low, None)
         unknown = [match for match in matches if match.truth is UNKNOWN]
@@ -238,6 +238,15 @@ class Cases:
         certain_first = sorted(matches, key=lambda match: match.truth, reverse=True)
         counted = [Case(span, match.fact, reasons, asks) for match in certain_first]
         return counted or [Case(span, None, reasons, asks)]
+
+    def _last_day(self, records: e.Records) -> Interval:
+        """The days of which one is the last to count: the index date, or what the window before an anchor says."""
+        to = None if records.lookback is None else records.lookback.counts_to
+        if to is None:
+            return self.records.index_days
+        name, before = to
+        when = self.anchors.get(name)
+        return ANYTHING if when is None else iv.subtract(when.days, point(before))
 
     def _arithmetic(self, node: e.Arithmetic, subject: Subject | None) -> list[Case]:
         sides = [self.of(node.left, subject), self.of(node.right, subject)]

@@ -15,33 +15,39 @@ from onstudy.values.interval import Interval, point
 from onstudy.values.truth import TRUE
 
 
-def length(of: CountOf, matches: list[Match], records: Records) -> Interval:
-    """Days from those that are certain to those that are possible (distinct) or to the span (duration)."""
-    certain = _certain_days([match.fact for match in matches if match.truth is TRUE], records)
-    spans = [(match.fact, *_possible_days(match.fact, records)) for match in matches]
-    if any(first is None for _, first, _ in spans):
+def length(of: CountOf, matches: list[Match], records: Records, until: Interval) -> Interval:
+    """Days from those that are certain to those that are possible (distinct) or to the span (duration).
+
+    `until` are the days of which one is the last that is counted.
+    """
+    certain = _certain_days([match.fact for match in matches if match.truth is TRUE], records, until)
+    spans = [(match.fact, *_possible_days(match.fact, records, until)) for match in matches]
+    if any(first is None or last is None for _, first, last in spans):
         return Interval(certain, None)
-    begun = [(fact, first, last) for fact, first, last in spans if first is not None and first <= last]
+    begun = [(fact, first, last) for fact, first, last in spans if first is not None and last is not None]
+    begun = [(fact, first, last) for fact, first, last in begun if first <= last]
     if not begun:
         return point(0)
     span = max(last for _, _, last in begun) - min(first for _, first, _ in begun) + 1
     if of is CountOf.DURATION:
         return Interval(certain, span)
-    possible = sum(_most_days(fact, records) for fact, _, _ in begun)
+    possible = sum(_most_days(fact, records, first, last) for fact, first, last in begun)
     return Interval(certain, max(certain, min(possible, span)))
 
 
-def _certain_days(facts: Iterable[Fact], records: Records) -> int:
-    """On how many distinct days, up to the index date, something was certainly given.
+def _certain_days(facts: Iterable[Fact], records: Records, until: Interval) -> int:
+    """On how many distinct days, up to the last that is counted, something was certainly given.
 
     The days that are known, and the fewest further ones that put a day into every stretch in which one surely lies.
     """
     known: set[int] = set()
     somewhere: list[tuple[float, int]] = []
+    if until.low is None:
+        return 0
     for fact in facts:
-        known.update(_daily(fact, records))
+        known.update(_daily(fact, records, int(until.low)))
         for bounds in _ends(fact, records):
-            if bounds.high is None or bounds.high > records.index:
+            if bounds.high is None or bounds.high > until.low:
                 continue
             if bounds.low == bounds.high:
                 known.add(int(bounds.high))
@@ -61,28 +67,26 @@ def _ends(fact: Fact, records: Records) -> tuple[Interval, ...]:
     return (begun,) if fact.ongoing else (begun, records.end_of(fact).days)
 
 
-def _daily(fact: Fact, records: Records) -> range:
-    """The days between begin and end of what was given daily."""
+def _daily(fact: Fact, records: Records, until: int) -> range:
+    """The days between begin and end of what was given daily; what is ongoing goes on to the index date at least."""
     first = fact.start.days.high
     last = records.index if fact.ongoing else records.end_of(fact).days.low
     if fact.attributes.get("frequency") != frozenset({"daily"}) or first is None or last is None:
         return range(0)
-    return range(int(first), min(int(last), records.index) + 1)
+    return range(int(first), min(int(last), until) + 1)
 
 
-def _possible_days(fact: Fact, records: Records) -> tuple[int | None, int]:
-    """The first and last day a fact may cover, up to the index date."""
+def _possible_days(fact: Fact, records: Records, until: Interval) -> tuple[int | None, int | None]:
+    """The first and last day a fact may cover, up to the last that is counted."""
     first = fact.start.days.low
-    last = records.end_of(fact).days.high
-    until = records.index if last is None else min(int(last), records.index)
-    return (None if first is None else int(first)), until
+    ends = [int(bound) for bound in (records.end_of(fact).days.high, until.high) if bound is not None]
+    return (None if first is None else int(first)), min(ends, default=None)
 
 
-def _most_days(fact: Fact, records: Records) -> int:
+def _most_days(fact: Fact, records: Records, first: int, last: int) -> int:
     """On how many days at most a fact can lie: one for a moment, all its days for a period."""
     if fact.end is None and not fact.ongoing and records.catalogue.kinds[fact.kind].extent == MOMENT:
         return 1
     if fact.end is not None and fact.end == fact.start and fact.start.day is not None:
         return 1
-    first, last = _possible_days(fact, records)
-    return last - (first if first is not None else last) + 1
+    return last - first + 1

@@ -91,10 +91,10 @@ def windows(
 
 def critical_days(rule: TruthExpr, view: View, anchors: Anchors, first: int, until: int) -> set[int]:
     """Every day after `first`, up to `until`, on which the answer to a rule could differ from the day before."""
-    works = _clockwork(_ById(rule))
-    if any(_still_running(fact, first) for kind in works.lengths for fact in view.facts(kind)):
+    works, distances = _clockwork(_ById(rule)), _distances(anchors, first)
+    counted_to = first + min(distances) - 1  # the earliest day up to which days are counted
+    if any(_still_running(fact, counted_to) for kind in works.lengths for fact in view.facts(kind)):
         return set(range(first + 1, until + 1))
-    distances = _distances(anchors, first)
     most = (view.catalogue.kinds[kind].lasts_at_most for kind in works.kinds)
     durations = (*works.durations, *(Duration(days, Unit.DAYS) for days in most if days is not None))
     steps: set[int] = set()
@@ -159,12 +159,12 @@ def _birthdays(view: View, first: int, until: int, ahead: int) -> Iterable[int]:
             yield from (turned + beside for beside in _BESIDE)
 
 
-def _still_running(fact: Fact, first: int) -> bool:
-    """Whether a fact may cover days after the index date, so that its length grows day by day."""
+def _still_running(fact: Fact, counted_to: int) -> bool:
+    """Whether a fact may cover days after the last one that is counted, so that its length grows day by day."""
     if fact.ongoing:
         return True
     last = (fact.end or fact.start).days.high
-    return last is None or int(last) > first
+    return last is None or int(last) > counted_to
 
 
 def moved(anchors: Anchors, day: int) -> dict[str, When | None]:

@@ -158,11 +158,11 @@ class Turns:
             self._mark(turns, place, np.asarray(born + np.floor(years * 365.2425), np.int32), _BESIDE_MONTH_ENDS)
 
     def _running(self, wanted: Rows, table: ShardTable) -> Rows:
-        """The places of patients of whom a fact goes on, or may end after the first day."""
+        """The places of patients of whom a fact goes on, or may end after the earliest day up to which days count."""
         place = wanted[table.get("patient")]
         last, start = table.get("end.day"), table.get("start.day")
         ended = np.where(last != NO_DAY, last, start)
-        runs = table.get("ongoing") | (ended == NO_DAY) | (ended > self.first)
+        runs = table.get("ongoing") | (ended == NO_DAY) | (ended > self.first + min(self.away) - 1)
         found: Rows = place[runs & (place >= 0)]
         return found
 

@@ -24,8 +24,11 @@ Stretches = tuple[Index, Array, Array]
 _NO_STRETCHES: Stretches = (np.empty(0, np.intp), np.empty(0, np.int64), np.empty(0, np.int64))
 
 
-def counted(of: CountOf, matches: Sequence[Matches], rows: int) -> tuple[Array, Array]:
-    """For each row the least and the most there are (float64; NaN is no bound), by what is recorded."""
+def counted(of: CountOf, matches: Sequence[Matches], rows: int, until: Moments | None = None) -> tuple[Array, Array]:
+    """For each row the least and the most there are (float64; NaN is no bound), by what is recorded.
+
+    Days are counted up to that of each row in `until` (None: the index date).
+    """
     possible = [some(match, np.flatnonzero(match.truth != FALSE)) for match in matches]
     if of is CountOf.RECORDS:
         least, most = np.zeros(rows), np.zeros(rows)
@@ -33,13 +36,13 @@ def counted(of: CountOf, matches: Sequence[Matches], rows: int) -> tuple[Array, 
             least += counts_at(rows, match.at[match.truth == TRUE])
             most += counts_at(rows, match.at)
         return least, most
-    return _length(of, possible, rows)
+    return _length(of, possible, rows, until)
 
 
-def _length(of: CountOf, matches: Sequence[Matches], rows: int) -> tuple[Array, Array]:
-    certain = _certain_days(matches, rows)
-    at, first, last, most = _possible_days(matches)
-    endless = counts_at(rows, at[first <= -FAR]) > 0
+def _length(of: CountOf, matches: Sequence[Matches], rows: int, until: Moments | None) -> tuple[Array, Array]:
+    certain = _certain_days(matches, rows, until)
+    at, first, last, most = _possible_days(matches, until)
+    endless = counts_at(rows, at[(first <= -FAR) | (last >= FAR)]) > 0
     begun = np.flatnonzero((first <= last) & ~endless[at])
     at, first, last, most = at[begun], first[begun], last[begun], most[begun]
     none = counts_at(rows, at) == 0
@@ -53,14 +56,25 @@ def _length(of: CountOf, matches: Sequence[Matches], rows: int) -> tuple[Array, 
     return low, np.where(endless, np.nan, np.where(none, 0.0, high))
 
 
-def _possible_days(matches: Sequence[Matches]) -> tuple[Index, Array, Array, Array]:
-    """Of every match its row, the first and last day it may cover up to the index date, and on how many it can lie."""
+def _last_days(match: Matches, until: Moments | None) -> tuple[Array, Array]:
+    """For each match the earliest and the latest day that may be the last to count."""
+    size = match.records.frame.rows
+    if until is None:
+        index = whole(match.records.subjects.index.first, size).astype(np.int64)
+        return index, index
+    mine = until.take(match.at)
+    low, high = np.where(mine.known, mine.first, -FAR), np.where(mine.known, mine.last, FAR)
+    return whole(low, size).astype(np.int64), whole(high, size).astype(np.int64)
+
+
+def _possible_days(matches: Sequence[Matches], until: Moments | None) -> tuple[Index, Array, Array, Array]:
+    """Of every match its row, the first and last day it may cover up to the last to count, on how many it can lie."""
     ats: list[Array] = [np.empty(0, np.intp)]
     columns: list[list[Array]] = [[np.empty(0, np.int64)] for _ in range(3)]
     for match in matches:
         size, subjects = match.records.frame.rows, match.records.subjects
         first = whole(subjects.start.first, size).astype(np.int64)
-        last = np.minimum(whole(subjects.end.last, size), subjects.index.first).astype(np.int64)
+        last = np.minimum(whole(subjects.end.last, size).astype(np.int64), _last_days(match, until)[1])
         days = np.where(_one_day(subjects, size), 1, np.where(first <= -FAR, 1, last - first + 1))
         ats.append(match.at)
         for column, values in zip(columns, (first, last, days), strict=True):
@@ -102,8 +116,8 @@ def _offset(offset: Array | None) -> Array:
 # Days that are certain ------------------------------------------------------------------------------------
 
 
-def _certain_days(matches: Sequence[Matches], rows: int) -> Array:
-    """On how many distinct days of each row, up to the index date, something was certainly given.
+def _certain_days(matches: Sequence[Matches], rows: int, to: Moments | None) -> Array:
+    """On how many distinct days of each row, up to the last to count, something was certainly given.
 
     The days that are known, and the fewest further ones that put a day into every stretch in which one surely lies.
     """
@@ -111,22 +125,22 @@ def _certain_days(matches: Sequence[Matches], rows: int) -> Array:
     somewhere: list[Stretches] = [_NO_STRETCHES]
     for match in matches:
         sure = some(match, np.flatnonzero(match.truth == TRUE))
-        _sort_stretches(sure, known, somewhere)
+        _sort_stretches(sure, known, somewhere, _last_days(sure, to)[0])
     days = Covered(_joined(known))
     return days.counted(rows) + _fewest(days.missing(_joined(somewhere)), rows)
 
 
-def _sort_stretches(match: Matches, known: list[Stretches], somewhere: list[Stretches]) -> None:
+def _sort_stretches(match: Matches, known: list[Stretches], somewhere: list[Stretches], to: Array) -> None:
     """All days of what was given daily; of the first and the last day, whether they are known or lie somewhere."""
     size, subjects = match.records.frame.rows, match.records.subjects
     index = whole(subjects.index.first, size).astype(np.int64)
     places = subjects.places
     ongoing = whole(places.get("ongoing"), size) if places.has("ongoing") else np.zeros(size, np.bool_)
     start, end = _day_bounds(subjects.start, size), _day_bounds(subjects.end, size)
-    until = np.minimum(np.where(ongoing, index, end[0]), index)
+    until = np.minimum(np.where(ongoing, index, end[0]), to)
     known.append(_taken(match.at, _daily(subjects, size) & (start[1] <= until), start[1], until))
     for (first, last), there in ((start, np.ones(size, np.bool_)), (end, ~ongoing)):
-        there = there & (last <= index)
+        there = there & (last <= to)
         known.append(_taken(match.at, there & (first == last), first, last))
         somewhere.append(_taken(match.at, there & (first < last), first, last))
 

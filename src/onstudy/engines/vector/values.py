@@ -9,7 +9,7 @@ import numpy as np
 
 from onstudy.criteria import expr as e
 from onstudy.criteria.expr import TruthExpr, ValueExpr
-from onstudy.engines.vector import fields, numbers
+from onstudy.engines.vector import fields, numbers, relations
 from onstudy.engines.vector.arrays import UNKNOWN, Truths, whole
 from onstudy.engines.vector.calendar import completed_years
 from onstudy.engines.vector.cases import Cases, Part, one
@@ -21,6 +21,7 @@ from onstudy.engines.vector.moments import Moments
 from onstudy.engines.vector.numbers import Numbers
 from onstudy.engines.vector.picking import Picked
 from onstudy.engines.vector.queries import Evaluator
+from onstudy.values.calendar import Duration, Unit
 
 
 class Asked(Evaluator, Protocol):
@@ -79,10 +80,23 @@ def _field(node: e.Field, frame: Frame, ask: Asked) -> Cases:
 def _count(node: e.Count, frame: Frame, ask: Asked) -> Cases:
     what = f"counted, {node.of.value}"
     low, high = ask.once(
-        frame, what, node.records, lambda: counted(node.of, ask.matches(node.records, frame), frame.rows)
+        frame,
+        what,
+        node.records,
+        lambda: counted(node.of, ask.matches(node.records, frame), frame.rows, _last_day(node.records, frame, ask)),
     )
     open_end = whole(ask.open(node.records, None, frame), frame.rows) == UNKNOWN
     return one(frame.rows, Numbers(low, np.where(open_end, np.nan, high)))
+
+
+def _last_day(records: e.Records, frame: Frame, ask: Asked) -> Moments | None:
+    """The last day to count for each row, where a window before an anchor says it; None for the index date."""
+    to = None if records.lookback is None else records.lookback.counts_to
+    if records.lookback is None or to is None:
+        return None
+    anchor = ask.cases(records.lookback.anchor, frame).single
+    assert isinstance(anchor, Moments)
+    return relations.moved(anchor, Duration(to[1], Unit.DAYS), -1).without(~anchor.known)
 
 
 def _arithmetic(node: e.Arithmetic, frame: Frame, ask: Asked) -> Cases:
