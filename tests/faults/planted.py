@@ -611,6 +611,11 @@ def every_day_of_a_period_is_certain(patch: Patch) -> None:
 
 
 @fault
+def what_is_given_once_lies_on_the_ends_of_its_period(patch: Patch) -> None:
+    patch.setattr(counting, "ONCE", frozenset({"never"}))
+
+
+@fault
 def days_are_counted_to_registration_whatever_the_window(patch: Patch) -> None:
     patch.setattr(Cases, "_last_day", lambda self, wanted: self.records.index_days)
 

@@ -349,7 +349,12 @@ def a_day_counts_for_each_record(patch: Patch) -> None:
 
 @fault
 def a_daily_treatment_lies_on_its_first_and_last_day(patch: Patch) -> None:
-    patch.setattr(counting, "_daily", lambda subjects, size: np.zeros(size, np.bool_))
+    patch.setattr(counting, "DAILY", frozenset({"never"}))
+
+
+@fault
+def what_is_given_once_lies_on_its_first_and_last_day(patch: Patch) -> None:
+    patch.setattr(counting, "ONCE", frozenset({"never"}))
 
 
 @fault

@@ -239,6 +239,8 @@ def state_attribute(tape: Tape, entry: Entry, _index: date, _rules: Sequence[Tru
         return False
     name = tape.one_of(*lacking)
     words = [w for w in (*shape.attributes.get(name, ()), *shape.components.get(name, ())) if isinstance(w, str)]
+    if "on" not in one:  # its first and last day are days of treatment: "once" would say otherwise
+        words = [word for word in words if word != "once"]
     return _state(tape, entry, one, name, tuple(words))
 
 

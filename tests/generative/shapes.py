@@ -125,7 +125,7 @@ SHAPES: Mapping[str, Shape] = {
                 ),
                 "route": ("intrathecal", "oral"),
                 "intent": ("ALL", "gvhd"),
-                "frequency": ("daily", "weekly"),
+                "frequency": ("daily", "weekly", "once"),
                 "course_ia_day_1": YES_NO,
             },
             inside=(

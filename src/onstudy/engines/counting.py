@@ -10,9 +10,11 @@ from onstudy.criteria.expr import CountOf
 from onstudy.engines.candidates import Match
 from onstudy.engines.records import Records
 from onstudy.record.catalogue import MOMENT
-from onstudy.record.patient import Fact
+from onstudy.record.patient import Fact, Value
 from onstudy.values.interval import Interval, point
 from onstudy.values.truth import TRUE
+
+DAILY, ONCE = frozenset({"daily"}), frozenset({"once"})
 
 
 def length(of: CountOf, matches: list[Match], records: Records, until: Interval) -> Interval:
@@ -29,9 +31,9 @@ def length(of: CountOf, matches: list[Match], records: Records, until: Interval)
     if not begun:
         return point(0)
     span = max(last for _, _, last in begun) - min(first for _, first, _ in begun) + 1
-    if of is CountOf.DURATION:
-        return Interval(certain, span)
     possible = sum(_most_days(fact, records, first, last) for fact, first, last in begun)
+    if of is CountOf.DURATION and len(begun) > 1:
+        return Interval(certain, span)
     return Interval(certain, max(certain, min(possible, span)))
 
 
@@ -62,8 +64,13 @@ def _certain_days(facts: Iterable[Fact], records: Records, until: Interval) -> i
 
 
 def _ends(fact: Fact, records: Records) -> tuple[Interval, ...]:
-    """The days on which a fact may have begun and ended; what is ongoing has not ended."""
+    """The days on which a fact may have begun and ended; what is ongoing has not ended.
+
+    What was given once has one day, some day from its beginning to its end.
+    """
     begun = fact.start.days
+    if _stated(fact) == ONCE:
+        return (Interval(begun.low, None if fact.ongoing else records.end_of(fact).days.high),)
     return (begun,) if fact.ongoing else (begun, records.end_of(fact).days)
 
 
@@ -71,9 +78,14 @@ def _daily(fact: Fact, records: Records, until: int) -> range:
     """The days between begin and end of what was given daily; what is ongoing goes on to the index date at least."""
     first = fact.start.days.high
     last = records.index if fact.ongoing else records.end_of(fact).days.low
-    if fact.attributes.get("frequency") != frozenset({"daily"}) or first is None or last is None:
+    if _stated(fact) != DAILY or first is None or last is None:
         return range(0)
     return range(int(first), min(int(last), until) + 1)
+
+
+def _stated(fact: Fact) -> Value:
+    """How often within its period it was given, where that is stated."""
+    return fact.attributes.get("frequency")
 
 
 def _possible_days(fact: Fact, records: Records, until: Interval) -> tuple[int | None, int | None]:
@@ -84,7 +96,9 @@ def _possible_days(fact: Fact, records: Records, until: Interval) -> tuple[int |
 
 
 def _most_days(fact: Fact, records: Records, first: int, last: int) -> int:
-    """On how many days at most a fact can lie: one for a moment, all its days for a period."""
+    """On how many days at most a fact can lie: one for a moment or what was given once, all its days for a period."""
+    if _stated(fact) == ONCE:
+        return 1
     if fact.end is None and not fact.ongoing and records.catalogue.kinds[fact.kind].extent == MOMENT:
         return 1
     if fact.end is not None and fact.end == fact.start and fact.start.day is not None:

@@ -17,7 +17,7 @@ from onstudy.engines.vector.queries import Matches
 from onstudy.engines.vector.subjects import Recorded
 from onstudy.record.shard import NO_OFFSET
 
-DAILY = frozenset({"daily"})
+DAILY, ONCE = frozenset({"daily"}), frozenset({"once"})
 
 #: Of each stretch its row, its first and its last day.
 Stretches = tuple[Index, Array, Array]
@@ -47,11 +47,10 @@ def _length(of: CountOf, matches: Sequence[Matches], rows: int, until: Moments |
     at, first, last, most = at[begun], first[begun], last[begun], most[begun]
     none = counts_at(rows, at) == 0
     span = largest_at(at, last, rows, 0) + largest_at(at, -first, rows, 0) + 1
+    total = np.bincount(at, weights=most, minlength=rows)
+    high = np.maximum(certain, np.minimum(total, span))
     if of is CountOf.DURATION:
-        high = span.astype(np.float64)
-    else:
-        total = np.bincount(at, weights=most, minlength=rows)
-        high = np.maximum(certain, np.minimum(total, span))
+        high = np.where(counts_at(rows, at) > 1, span.astype(np.float64), high)
     low = np.where(none & ~endless, 0, certain).astype(np.float64)
     return low, np.where(endless, np.nan, np.where(none, 0.0, high))
 
@@ -75,7 +74,8 @@ def _possible_days(matches: Sequence[Matches], until: Moments | None) -> tuple[I
         size, subjects = match.records.frame.rows, match.records.subjects
         first = whole(subjects.start.first, size).astype(np.int64)
         last = np.minimum(whole(subjects.end.last, size).astype(np.int64), _last_days(match, until)[1])
-        days = np.where(_one_day(subjects, size), 1, np.where(first <= -FAR, 1, last - first + 1))
+        single = _one_day(subjects, size) | _given(subjects, size, ONCE)
+        days = np.where(single, 1, np.where(first <= -FAR, 1, last - first + 1))
         ats.append(match.at)
         for column, values in zip(columns, (first, last, days), strict=True):
             column.append(values)
@@ -131,15 +131,19 @@ def _certain_days(matches: Sequence[Matches], rows: int, to: Moments | None) -> 
 
 
 def _sort_stretches(match: Matches, known: list[Stretches], somewhere: list[Stretches], to: Array) -> None:
-    """All days of what was given daily; of the first and the last day, whether they are known or lie somewhere."""
+    """All days of what was given daily; of the first and the last day, whether they are known or lie somewhere.
+
+    What was given once has one day, some day from the first to the last.
+    """
     size, subjects = match.records.frame.rows, match.records.subjects
     index = whole(subjects.index.first, size).astype(np.int64)
     places = subjects.places
     ongoing = whole(places.get("ongoing"), size) if places.has("ongoing") else np.zeros(size, np.bool_)
     start, end = _day_bounds(subjects.start, size), _day_bounds(subjects.end, size)
     until = np.minimum(np.where(ongoing, index, end[0]), to)
-    known.append(_taken(match.at, _daily(subjects, size) & (start[1] <= until), start[1], until))
-    for (first, last), there in ((start, np.ones(size, np.bool_)), (end, ~ongoing)):
+    known.append(_taken(match.at, _given(subjects, size, DAILY) & (start[1] <= until), start[1], until))
+    once = _given(subjects, size, ONCE)
+    for (first, last), there in ((start, ~once), (end, ~ongoing & ~once), ((start[0], end[1]), once)):
         there = there & (last <= to)
         known.append(_taken(match.at, there & (first == last), first, last))
         somewhere.append(_taken(match.at, there & (first < last), first, last))
@@ -158,10 +162,11 @@ def _joined(parts: Sequence[Stretches]) -> Stretches:
     return at, first, last
 
 
-def _daily(subjects: Recorded, size: int) -> Array:
+def _given(subjects: Recorded, size: int, often: frozenset[str]) -> Array:
+    """What is stated to have been given so often."""
     frequency = slot(subjects.places, "a.frequency", "code")
     assert isinstance(frequency, Codes)
-    return whole(frequency.look_up(np.array([word == DAILY for word in frequency.words] + [False])), size)
+    return whole(frequency.look_up(np.array([word == often for word in frequency.words] + [False])), size)
 
 
 class Covered:
