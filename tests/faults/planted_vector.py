@@ -358,6 +358,14 @@ def what_is_given_once_lies_on_its_first_and_last_day(patch: Patch) -> None:
 
 
 @fault
+def a_month_may_lie_after_the_day_it_was_recorded(patch: Patch) -> None:
+    whole = Recorded._bounded
+    patch.setattr(
+        Recorded, "_bounded", lambda self, found, unbounded, vague: whole(self, found, unbounded, vague & False)
+    )
+
+
+@fault
 def every_count_of_days_ends_with_registration(patch: Patch) -> None:
     patch.setattr(values, "_last_day", lambda records, frame, ask: None)
 

@@ -8,7 +8,7 @@ from datetime import date
 
 from onstudy.errors import OnstudyError, Problem
 from onstudy.record.assemble import SEX, make_patient
-from onstudy.record.catalogue import STATE, Catalogue
+from onstudy.record.catalogue import MOMENT, STATE, Catalogue
 from onstudy.record.ends import reopened
 from onstudy.record.impossible import OLDEST, too_old
 from onstudy.record.patient import Fact, Patient
@@ -102,7 +102,8 @@ def prepared(
     """The record for one index date, its problems, and the default limits that were used, by kind.
 
     A date without an upper bound ends with the day it was recorded, else with the index date: a record
-    speaks of what has been. Facts that are dated later and are not states or plans are shown.
+    speaks of what has been. So does one that is not known to the day, of what happens at one moment. Facts that
+    are dated later and are not states or plans are shown.
     """
     for name in default_limits:
         if name not in catalogue.kinds:
@@ -111,13 +112,13 @@ def prepared(
     born, wrong = _possible_age(patient.born, on)
     facts, problems, used = [], [*patient.problems, *wrong], dict[str, float]()
     for fact in patient.facts:
-        ready = _bounded(fact, today)
+        kind = catalogue.kinds.get(fact.kind)  # None: a code nobody mapped
+        ready = _bounded(fact, today, kind is not None and kind.extent == MOMENT)
         if ready.uln is None and ready.kind in default_limits and isinstance(ready.value, Interval):
             used[ready.kind] = float(default_limits[ready.kind])
             ready = replace(ready, uln=point(used[ready.kind]))
         facts.append(ready)
         low = ready.start.days.low
-        kind = catalogue.kinds.get(ready.kind)  # None: a code nobody mapped
         state = kind is not None and kind.extent == STATE
         if low is not None and int(low) > today and not state and not ready.computed:
             what = f"{ready.kind} is dated {ready.start}, after the registration date"
@@ -125,13 +126,14 @@ def prepared(
     return replace(patient, born=born, facts=tuple(facts)), tuple(problems), dict(sorted(used.items()))
 
 
-def _bounded(fact: Fact, today: int) -> Fact:
+def _bounded(fact: Fact, today: int, moment: bool) -> Fact:
     if fact.negative:
         said = (fact.end is not None and fact.end.known) or fact.recorded is not None
         return fact if said else replace(fact, end=on_day(today))
-    if fact.start.span.high is not None:
-        return fact
     recorded = fact.recorded.days.high if fact.recorded is not None else None
+    days = fact.start.days
+    if days.high is not None and not (moment and recorded is not None and days.low != days.high > recorded):
+        return fact
     last = today if recorded is None else int(recorded)
     low = fact.start.span.low
     if low is not None and int(low) >= (last + 1) * DAY:

@@ -94,16 +94,21 @@ class Recorded(Subjects):
 
     @cached_property
     def start(self) -> Moments:
-        """A start without an upper bound ends with the day it was recorded, else with the index date."""
+        """A start without an upper bound ends with the day it was recorded, else with the index date.
+
+        So does one that is not known to the day, of what happens at one moment, where that day lies before its end.
+        """
         found = self.places.moment("start", required=True)
         if self.plain:
             return found
         unbounded = found.last >= FAR
-        return self._bounded(found, unbounded) if unbounded.any() else found
+        vague = (found.first < found.last) & self.moments_only
+        return self._bounded(found, unbounded, vague) if (unbounded | vague).any() else found
 
-    def _bounded(self, found: Moments, unbounded: Mask) -> Moments:
+    def _bounded(self, found: Moments, unbounded: Mask, vague: Mask) -> Moments:
         recorded = self.places.moment("recorded")
         said = recorded.known & (recorded.last < FAR)
+        unbounded = unbounded | (vague & said & (recorded.last < found.last))
         until = np.where(said, recorded.last, self.setting.prepared.take(self.pair).first).astype(np.int32)
         changed = unbounded & (found.first <= until)
         last = np.where(changed, until, found.last)
