@@ -387,6 +387,47 @@ def test_what_no_person_can_have(tmp_path: Path) -> None:
     assert [who.born.known for who in expected] == [True, True, True, True, False, False, True]
 
 
+#: What goes into a computed value, of which the first has one bound, is beyond one, or is not known.
+BOUNDED = {
+    "absolute_lymphoblast_count": [
+        f'{{kind: blood_count, on: 2026-03-15, wbc: 25000 /uL, lymphoblasts: "{share} %"}}'
+        for share in ("<40", ">40", "<=40", ">=0", "<150", "40")
+    ],
+    "creatinine_clearance": [
+        f'{{kind: creatinine, on: 2026-03-15, value: "{value} mg/dL"}}, '
+        f'{{kind: body_weight, on: 2026-03-0{day}, value: "{weight} kg"}}'
+        for value, weight in (("<1.0", "70"), (">2.0", "70"), ("<=0.01", "70"), ("1.0", "<40"), ("<1.0", ">100"))
+        for day in (1, 2)
+    ],
+    "qtcf": [
+        f"{{kind: ecg, on: 2026-03-14, {tracing}}}"
+        for tracing in (
+            'qt: "<400 ms", rate: 60 /min',
+            'qt: 420 ms, rr: "<600 ms"',
+            'qt: 400 ms, rr: 1000 ms, rate: "<70 /min"',
+            'qt: 400 ms, rr: "<1000 ms", rate: "<70 /min"',
+            'qt: 400 ms, rr: 1000 ms, rate: ">100 /min"',
+            'qt: "<400 ms", rr: 1000 ms, rate: 90 /min',
+        )
+    ],
+}
+
+
+@pytest.mark.parametrize(("kind", "unknown"), [(name, int(name == "qtcf") * 2) for name in BOUNDED])
+def test_what_is_computed_of_a_result_with_one_bound(kind: str, unknown: int, tmp_path: Path) -> None:
+    folder = tmp_path / "bundles"
+    folder.mkdir()
+    for number, facts in enumerate(BOUNDED[kind]):
+        text = f"patient: p{number}\nborn: 1956-01-01\nsex: male\nfacts: [{facts}]"
+        (patient,) = read_patients("one.yaml", text.encode())
+        (folder / f"{number}.json").write_text(json.dumps(to_bundle(patient)))
+    built(folder, tmp_path / "store")
+    expected = [patient for path in sorted(folder.glob("*.json")) for patient in read_patients(path)]
+    values = [fact.value for patient in expected for fact in patient.facts if fact.kind == kind and fact.computed]
+    assert (len(values), values.count(None)) == (len(BOUNDED[kind]), unknown)
+    check(stored(tmp_path / "store"), expected)
+
+
 def test_what_nobody_of_a_sex_has(tmp_path: Path) -> None:
     """Pregnancies, tests and menses of men and women."""
     folder = tmp_path / "bundles"

@@ -567,6 +567,8 @@ def test_of_several_that_do_not_count_the_newest_is_said() -> None:
 def test_numbers_of_one_and_moments_without_a_bound_are_told_in_words() -> None:
     assert in_words("at least 1 days before 21 days or 1 months") == "at least 1 day before 21 days or 1 month"
     assert range_text(Interval(39.4444444444, 40.0)) == "39.4444 to 40"
+    assert range_text(Interval(0.0, 10_000.0, high_open=True)) == "0 to below 10000"
+    assert range_text(Interval(68.0555556, 500.0, low_open=True)) == "above 68.0556 to 500"
     assert range_text(Interval(1234567.0, 1234567.0)) == "1234567"
 
 

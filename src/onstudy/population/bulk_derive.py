@@ -36,7 +36,7 @@ from onstudy.population.bulk_moments import Moments, joined, none
 from onstudy.population.bulk_rows import Ints
 from onstudy.population.bulk_texts import texts_of
 from onstudy.record.catalogue import AGE, SEX_FACTOR, Catalogue, Derivation, Kind
-from onstudy.record.derived import IMPRECISE, NO_RECORD, SEX_FACTORS, derive, shown_value
+from onstudy.record.derived import IMPRECISE, NO_RECORD, SEX_FACTORS, derive, shown_value, with_plausible
 from onstudy.record.formula import parse_formula
 from onstudy.record.patient import Fact
 from onstudy.record.shard import HIGH_OPEN, LOW_OPEN, NO_DAY, NO_OFFSET
@@ -166,7 +166,7 @@ class _Completion:
         usual = exact & good | ~_is_none(lacks)  # of results that may not be of one sample nothing is worked out
         results = _Results(values, lacks)
         for place in np.flatnonzero(~usual).tolist():
-            spans = {one: _span(known, int(at[some[place]])) for one, at in places.items()}
+            spans = {one: _span(known, int(at[some[place]]), self.catalogue) for one, at in places.items()}
             results.put(place, *_worked_out(rule.formula, spans))
         again = len([one for one in kind.derive if one.of == rule.of]) > 1
         self.odd.append(known.facts.patient[wholes[some[~usual]]] if again else np.zeros(0, np.int64))
@@ -282,9 +282,12 @@ def _worked_out(formula: str, inputs: Mapping[str, Interval | str]) -> tuple[Int
     return (value, None) if value.known else (None, IMPRECISE)
 
 
-def _span(known: Known, place: int) -> Interval | str:
-    """The value of a fact, or why there is none."""
-    return span_at(known.facts.value, place) or known.bases.facts[int(known.facts.base[place])].lacks or IMPRECISE
+def _span(known: Known, place: int, catalogue: Catalogue) -> Interval | str:
+    """The value of a fact as it goes into a formula, or why there is none."""
+    value = span_at(known.facts.value, place)
+    if value is not None:
+        return with_plausible(value, catalogue.kinds[known.kinds[known.kind[place]]])
+    return known.bases.facts[int(known.facts.base[place])].lacks or IMPRECISE
 
 
 # Beside results -----------------------------------------------------------------------------------------------
@@ -309,7 +312,7 @@ def _beside(known: Known, kind: Kind, rule: Derivation, catalogue: Catalogue) ->
     for row in np.flatnonzero(unusual).tolist():
         spans: dict[str, Interval | str] = {name: point(float(number[row])) for name, (number, _) in numbers.items()}
         spans |= {AGE: inputs.age(row)} if inputs.aged[row] else {}
-        results.put(row, *_worked_out(rule.formula, spans | {rule.of: _span(known, int(on[row]))}))
+        results.put(row, *_worked_out(rule.formula, spans | {rule.of: _span(known, int(on[row]), catalogue)}))
     odd = np.unique(facts.patient[on[inputs.odd | (day == NO_DAY)]])
     kept = np.flatnonzero(~np.isin(facts.patient[on], odd))
     made = results.resting(known, on, kind, inputs.later).take(kept)

@@ -1,7 +1,8 @@
 """Facts that follow from others by the formulas of the catalogue, each dated by the sample it rests on.
 
 A reported value is never replaced by a computed one. Where an input is known to exist but its value is not,
-the derived value is unknown for the same reason: an older one must not speak in its place.
+the derived value is unknown for the same reason: an older one must not speak in its place. Of an input that has
+one bound ("<1.0 mg/dL") the other is what is possible for its kind, and the derived value lies between bounds too.
 """
 
 from __future__ import annotations
@@ -17,18 +18,20 @@ from onstudy.record.newest import Results
 from onstudy.record.patient import Fact
 from onstudy.values.calendar import When, age
 from onstudy.values.interval import Interval, Op, compare, hull, multiply, point
-from onstudy.values.truth import FALSE, TRUE
+from onstudy.values.truth import FALSE, TRUE, UNKNOWN, Truth
 
 #: Cockcroft and Gault: the clearance of a woman is 0.85 of a man's.
 SEX_FACTORS = {"male": 1.0, "female": 0.85}
 NO_RECORD, IMPRECISE, IMPRECISE_DATE, CONFLICT = "no_record", "imprecise_value", "imprecise_date", "conflict"
 #: What two formulas give for one sample may differ by this part of it: rates and intervals are rounded.
 AGREEMENT = 0.02
+_ABOUT = Interval(1 - AGREEMENT, 1 + AGREEMENT)
 
 
 _formula = lru_cache(parse_formula)
 _Rules = list[tuple[Kind, Derivation]]
 _Samples = dict[tuple[str, When], list[Fact]]
+_Worked = tuple[Formula, Mapping[str, "_Input"]]  # a formula, and what went into it
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +65,24 @@ def derive(facts: list[Fact], catalogue: Catalogue, born: When) -> list[Fact]:
         for fact in facts
     ]
     for kind, rule in singles:
-        found.extend(_beside(kind, rule, found, born))
+        found.extend(_beside(kind, rule, found, born, catalogue))
     return found
+
+
+def with_plausible(value: Interval, kind: Kind) -> Interval:
+    """The value of a result, in the unit of its kind, with the bound it lacks: the end of what is possible.
+
+    For what is computed from it, which is then bounded on both sides. A value of which nothing is known gets no
+    bounds, and one that lies outside what is possible stays as it is.
+    """
+    if kind.plausible is None or not value.known:
+        return value
+    low, high = kind.plausible
+    if value.low is None and value.high is not None and (low, value.high_open) < (value.high, True):
+        return Interval(float(low), value.high, False, value.high_open)
+    if value.high is None and value.low is not None and (value.low, value.low_open) < (high, True):
+        return Interval(value.low, float(high), value.low_open, False)
+    return value
 
 
 # From the components of one sample ----------------------------------------------------------------------
@@ -84,37 +103,69 @@ def _gives(rule: Derivation, parts: Mapping[str, Fact], mixed: Mapping[str, Fact
 
 def _completed(whole: Fact, rules: Iterable[tuple[Kind, Derivation]], catalogue: Catalogue) -> Fact:
     names = {component: name for name, component in catalogue.kinds[whole.kind].components.items()}
+    worked: dict[str, _Worked] = {}
     for kind, rule in rules:
         name = names.get(kind.name)
         before = whole.parts.get(name) if name is not None else None
         if name is None or (before is not None and not before.computed):
             continue
         formula = _formula(rule.formula)
-        inputs = {part: _of_fact(whole.parts.get(part)) for part in formula.names}
+        inputs = {part: _of_fact(whole.parts.get(part), catalogue) for part in formula.names}
         part = _derived(kind, whole, formula, inputs)
-        if part is not None and before is not None:
-            part = _agreed(before, part)
-        if part is not None:
-            whole = replace(whole, parts={**whole.parts, name: part})
+        if part is None:
+            continue
+        if before is not None and name in worked:
+            part = _agreed(before, part, worked[name], (formula, inputs), kind.unit)
+        worked.setdefault(name, (formula, inputs))
+        whole = replace(whole, parts={**whole.parts, name: part})
     return whole
 
 
-def _agreed(first: Fact, second: Fact) -> Fact:
-    """Of what two formulas give the one that has a value, else the first; where they contradict each other, neither."""
+def _agreed(first: Fact, second: Fact, one: _Worked, other: _Worked, unit: str) -> Fact:
+    """Of what two formulas give the one that has a value, else the first; where they contradict each other, neither.
+
+    Of values between bounds the first, no wider than the second lets it be.
+    """
     if not isinstance(first.value, Interval) or not isinstance(second.value, Interval):
         return second if first.value is None and second.value is not None else first
-    most, least = (multiply(second.value, point(1 + margin)) for margin in (AGREEMENT, -AGREEMENT))
-    agree = min(compare(Op.LE, first.value, most), compare(Op.GE, first.value, least))
+    agree = _agree(one, other)
     if agree is TRUE:
         return first
-    return replace(first, value=None, shown="", lacks=CONFLICT if agree is FALSE else IMPRECISE)
+    value = None if agree is FALSE else _common(first.value, multiply(second.value, _ABOUT))
+    if value is None:
+        return replace(first, value=None, shown="", lacks=CONFLICT)
+    return replace(first, value=value, shown=shown_value(value, unit))
 
 
-def _of_fact(fact: Fact | None) -> _Input:
+def _agree(one: _Worked, other: _Worked) -> Truth:
+    """Whether two formulas give about the same of one sample: an input of both is one and the same number in both."""
+    (first, inputs), (second, others) = one, other
+    known = {name: entry.value for name, entry in {**inputs, **others}.items()}
+    shared = first.names & second.names
+    found = set()
+    for bound in ("low", "high"):
+        ends = {name: None if (value := known[name]) is None else getattr(value, bound) for name in shared}
+        at = known | {name: point(end) for name, end in ends.items() if end is not None}
+        most, least = (multiply(second.evaluate(at), point(1 + margin)) for margin in (AGREEMENT, -AGREEMENT))
+        value = first.evaluate(at)
+        found.add(min(compare(Op.LE, value, most), compare(Op.GE, value, least)))
+    return found.pop() if len(found) == 1 else UNKNOWN
+
+
+def _common(one: Interval, other: Interval) -> Interval | None:
+    """The values that lie in both; None where there are none."""
+    low, low_open = max((-inf if part.low is None else part.low, part.low_open) for part in (one, other))
+    high, closed = min((inf if part.high is None else part.high, not part.high_open) for part in (one, other))
+    if low > high or (low == high and (low_open or not closed)):
+        return None
+    return Interval(None if low == -inf else low, None if high == inf else high, low_open, not closed)
+
+
+def _of_fact(fact: Fact | None, catalogue: Catalogue) -> _Input:
     if fact is None:
         return _Input()
     if isinstance(fact.value, Interval):
-        return _Input(fact.value)
+        return _Input(with_plausible(fact.value, catalogue.kinds[fact.kind]))
     return _Input(None, fact.lacks or IMPRECISE)
 
 
@@ -145,16 +196,18 @@ def _derived(kind: Kind, of: Fact, formula: Formula, inputs: Mapping[str, _Input
 def shown_value(value: Interval, unit: str) -> str:
     """A value that was worked out, as it is shown."""
     low, high = ("" if bound is None else f"{bound:.6g}" for bound in (value.low, value.high))
-    return f"{low if low == high else f'{low}..{high}'} {unit}".strip()
+    if low != high:
+        low = f"{'>' if value.low_open else ''}{low}..{'<' if value.high_open else ''}{high}"
+    return f"{low} {unit}".strip()
 
 
 # Beside a result, with the newest of other kinds ------------------------------------------------------------
 
 
-def _beside(kind: Kind, rule: Derivation, facts: list[Fact], born: When) -> list[Fact]:
+def _beside(kind: Kind, rule: Derivation, facts: list[Fact], born: When, catalogue: Catalogue) -> list[Fact]:
     formula = _formula(rule.formula)
     reported = {fact.start.day for fact in facts if fact.kind == kind.name and not fact.negative}
-    inputs = _Inputs(rule, facts, born)
+    inputs = _Inputs(rule, facts, born, catalogue)
     found: list[Fact] = []
     for of in facts:
         if of.kind != rule.of or of.negative or (of.start.day is not None and of.start.day in reported):
@@ -168,8 +221,8 @@ def _beside(kind: Kind, rule: Derivation, facts: list[Fact], born: When) -> list
 class _Inputs:
     """What a formula takes beside the result it rests on: the newest of other kinds, and what the patient is."""
 
-    def __init__(self, rule: Derivation, facts: list[Fact], born: When) -> None:
-        self._rule, self._born = rule, born
+    def __init__(self, rule: Derivation, facts: list[Fact], born: When, catalogue: Catalogue) -> None:
+        self._rule, self._born, self._catalogue = rule, born, catalogue
         self._sex_factor = _sex_factor(facts)
         by_kind: dict[str, list[Fact]] = {name: [] for name in rule.inputs.values()}
         for fact in facts:
@@ -181,7 +234,7 @@ class _Inputs:
     def of(self, name: str, of: Fact) -> _Input:
         """The input of a name for a result."""
         if name == self._rule.of:
-            return _of_fact(of)
+            return _of_fact(of, self._catalogue)
         if name == AGE:
             years = age(self._born.days, of.start.days)
             return _Input(years) if years.known else _Input(None, IMPRECISE_DATE if self._born.known else NO_RECORD)
@@ -189,7 +242,8 @@ class _Inputs:
             return self._sex_factor
         key = name, of.start.days
         if key not in self._known:
-            self._known[key] = _hull(self._results[name].newest(of.start), of.start)
+            kind = self._catalogue.kinds[self._rule.inputs[name]]
+            self._known[key] = _hull(self._results[name].newest(of.start), of.start, kind)
         return self._known[key]
 
 
@@ -199,8 +253,8 @@ def _sex_factor(facts: list[Fact]) -> _Input:
     return _Input(hull([point(factor) for factor in factors])) if factors else _Input(None, NO_RECORD)
 
 
-def _hull(candidates: list[Fact], at: When) -> _Input:
-    """The value of results of which each may be the one: their hull, unknown where one of them is."""
+def _hull(candidates: list[Fact], at: When, kind: Kind) -> _Input:
+    """The value of results of a kind of which each may be the one: their hull, unknown where one of them is."""
     if not candidates:
         return _Input(None, NO_RECORD)
     after = [fact.start.span for fact in candidates if compare(Op.GT, fact.start.days, at.days) is TRUE]
@@ -208,7 +262,8 @@ def _hull(candidates: list[Fact], at: When) -> _Input:
     lacking = sorted(fact.lacks or IMPRECISE for fact in candidates if not isinstance(fact.value, Interval))
     if lacking:
         return _Input(None, lacking[0], later)
-    return _Input(hull([fact.value for fact in candidates if isinstance(fact.value, Interval)]), None, later)
+    value = hull([fact.value for fact in candidates if isinstance(fact.value, Interval)])
+    return _Input(with_plausible(value, kind), None, later)
 
 
 def _since(start: When, inputs: Iterable[_Input]) -> When:

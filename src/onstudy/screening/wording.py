@@ -296,4 +296,5 @@ def range_text(value: Interval) -> str:
         return "not known" if high is None else f"{'below' if value.high_open else 'at most'} {plain(float(high))}"
     if high is None:
         return f"{'above' if value.low_open else 'at least'} {plain(float(low))}"
-    return f"{plain(float(low))} to {plain(float(high))}"
+    first, last = "above " * value.low_open, "below " * value.high_open
+    return f"{first}{plain(float(low))} to {last}{plain(float(high))}"
