@@ -526,6 +526,29 @@ def a_narrowed_no_is_a_full_one(patch: Patch) -> None:
 
 
 @fault
+def what_a_narrowed_no_leaves_is_forgotten(patch: Patch) -> None:
+    patch.setattr(View, "_left", lambda self, fact, name, codes: fact.attributes.get(name))
+
+
+@fault
+def a_narrowed_no_leaves_what_it_names_of_codes_that_are_stated(patch: Patch) -> None:
+    whole = View._open
+    patch.setattr(
+        View, "_open", lambda self, fact, name: frozenset() if name in fact.attributes else whole(self, fact, name)
+    )
+
+
+@fault
+def a_narrowed_no_of_any_day_takes_away_codes(patch: Patch) -> None:
+    patch.setattr(View, "_covers", lambda self, denial, fact: True)
+
+
+@fault
+def codes_that_are_all_denied_contradict_nothing(patch: Patch) -> None:
+    patch.setattr(View, "_none_left", lambda self, fact: False)
+
+
+@fault
 def a_no_ends_on_its_day(patch: Patch) -> None:
     patch.setattr(View, "_newer", lambda self, denial, kind: "ends")
 

@@ -443,7 +443,22 @@ def a_record_made_later_contradicts_all_the_same(patch: Patch) -> None:
 
 @fault
 def what_negatives_leave_of_a_detail_is_forgotten(patch: Patch) -> None:
-    patch.setattr(fields, "remaining_codes", lambda subjects, name, silent: None)
+    patch.setattr(fields, "remaining", lambda subjects, name, values, silent: None)
+
+
+@fault
+def what_negatives_leave_of_several_codes_is_forgotten(patch: Patch) -> None:
+    patch.setattr(codes.Codes, "several", property(lambda self: np.zeros(1, np.bool_)))
+
+
+@fault
+def details_that_are_all_denied_contradict_nothing(patch: Patch) -> None:
+    _everywhere(patch, "none_left", lambda subjects, name: np.zeros(1, np.bool_))
+
+
+@fault
+def what_may_be_denied_altogether_is_narrowed(patch: Patch) -> None:
+    _cached(patch, Facing, "may_speak", lambda self: self.covers)
 
 
 @fault

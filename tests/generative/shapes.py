@@ -154,7 +154,7 @@ SHAPES: Mapping[str, Shape] = {
         Shape("gvhd", extent="period"),
         Shape(
             "hematopoietic_transplant",
-            attributes={"type": ("allogeneic", "autologous")},
+            attributes={"type": ("allogeneic", "autologous", ["allogeneic", "autologous"])},
             inside=("type is allogeneic", "type is not allogeneic"),
             of=("type|is allogeneic",),
         ),

@@ -77,6 +77,13 @@ facts:
 - {{kind: toxicity, term: nausea, grade: 3, from: {}, active: yes}}
 - {{kind: toxicity, term: nausea, grade: 1, from: 2026-01-15, active: yes}}
 """
+_ONE_OF_TWO = """facts:
+- {{kind: hematopoietic_transplant, on: 2026-03-05{}}}
+- {{kind: hematopoietic_transplant, type: allogeneic, value: no, recorded: 2026-03-14}}
+- {{kind: hematopoietic_transplant, type: autologous, value: no, recorded: {}}}
+"""
+_BOTH = ", type: [allogeneic, autologous]"
+_ALLOGENEIC = "any hematopoietic_transplant where (type is allogeneic)"
 _GRADES = "every toxicity at registration has (grade <= 1)"
 _DAYS = "days of treatment <= 1 day"
 
@@ -115,6 +122,8 @@ _DAYS = "days of treatment <= 1 day"
             "complete: [treatment]\nfacts: [{kind: treatment, from: 2026-02-02, to: 2026-02-20, frequency: daily}]",
             _DAYS,
         ),
+        (_ONE_OF_TWO.format("", "2026-03"), _ONE_OF_TWO.format("", "2026-03-10"), _ALLOGENEIC),
+        (_ONE_OF_TWO.format(_BOTH, "2026-03"), _ONE_OF_TWO.format(_BOTH, "2026-03-10"), _ALLOGENEIC),
     ],
 )
 def test_completions_that_once_unsettled_an_answer(before: str, after: str, rule: str) -> None:

@@ -7,7 +7,7 @@ could lie; where no region is left, none is zero.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
@@ -184,18 +184,28 @@ class View:
         """Whether a negative recorded no earlier denies, or may deny, this very fact."""
         found = self._conflicting.get(fact.id)
         if found is None:
-            found = any(self._denies(denial, fact) for denial in self.denials(fact.kind))
+            found = any(self._denies(denial, fact) for denial in self.denials(fact.kind)) or self._none_left(fact)
             self._conflicting[fact.id] = found
         return found
 
     def _denies(self, denial: Fact, fact: Fact) -> bool:
-        if not self._concerns(denial, fact) or _recorded_later(fact, denial) is TRUE:
+        return self._concerns(denial, fact) and self._may_speak(denial, fact)
+
+    def _may_speak(self, denial: Fact, fact: Fact) -> bool:
+        """Whether a negative, not surely recorded earlier, speaks or may speak of the days of a fact."""
+        if _recorded_later(fact, denial) is TRUE:
             return False
         said = _said(denial)
         if compare(LE, fact.start.days, said) is FALSE:
             return False
         begun = self._begun(denial, said)
         return begun == ANYTHING or compare(GE, self._ended(fact), begun) is not FALSE
+
+    def _none_left(self, fact: Fact) -> bool:
+        """Whether narrowed negatives deny, or may deny, every code that an attribute of a fact may have."""
+        names = {denial.narrowed[0] for denial in self.denials(fact.kind) if denial.narrowed is not None}
+        found = ((name, self._open(fact, name)) for name in names)
+        return any(codes and codes <= self._denied(fact, name, self._may_speak) for name, codes in found)
 
     def _ended(self, fact: Fact) -> Interval:
         """The days on which a fact may have ended."""
@@ -232,22 +242,42 @@ class View:
         return not isinstance(value, frozenset) or bool(value & codes)
 
     def attribute(self, subject: Subject, name: str) -> Value:
-        """An attribute as recorded, or what silence means; of an unseen record only what is excluded."""
+        """An attribute as recorded, or what silence means; of an unseen record only what is excluded.
+
+        Of several codes that are stated, and of all where none is, those that a narrowed negative surely denies go.
+        """
         fact = subject.fact
         value = fact.attributes.get(name)
+        if not subject.unseen and self.partial(fact.kind) and (codes := self._open(fact, name)):
+            return self._left(fact, name, codes)
         if value is not None or subject.unseen or name in fact.attributes:
             return value
-        said = self.silence(fact.kind, name)
-        return said if said is not None else self._left(fact, name)
+        return self.silence(fact.kind, name)
 
-    def _left(self, fact: Fact, name: str) -> Value:
-        """What an attribute that is not stated may still be: not what a narrowed negative surely denies of the fact."""
-        denied = [
+    def _open(self, fact: Fact, name: str) -> frozenset[str]:
+        """The codes of which an attribute has one, nobody said which; none where it is stated or of another type."""
+        value = fact.attributes.get(name)
+        if value is not None:
+            return value if isinstance(value, frozenset) and len(value) > 1 else frozenset()
+        if name in fact.attributes or self.silence(fact.kind, name) is not None:
+            return frozenset()
+        return self._universe(fact.kind, name)
+
+    def _left(self, fact: Fact, name: str, codes: frozenset[str]) -> Value:
+        """Those that narrowed negatives do not surely deny; all of them where each is or may be denied."""
+        sure = self._denied(fact, name, self._covers)
+        if not codes & sure or codes <= self._denied(fact, name, self._may_speak):
+            return fact.attributes.get(name)
+        return codes - sure
+
+    def _denied(self, fact: Fact, name: str, speaks: Callable[[Fact, Fact], bool]) -> frozenset[str]:
+        """The codes of an attribute that the narrowed negatives that speak of a fact deny."""
+        found = [
             denial.narrowed[1]
             for denial in self.denials(fact.kind)
-            if denial.narrowed is not None and denial.narrowed[0] == name and self._covers(denial, fact)
+            if denial.narrowed is not None and denial.narrowed[0] == name and speaks(denial, fact)
         ]
-        return self._universe(fact.kind, name).difference(*denied) if denied else None
+        return frozenset().union(*found)
 
     def _covers(self, denial: Fact, fact: Fact) -> bool:
         """Whether a negative, recorded no earlier, surely speaks of the days of a fact."""

@@ -29,6 +29,16 @@ class Codes:
         """Where there is a value."""
         return self.index >= 0
 
+    @property
+    def several(self) -> Mask:
+        """Where the value may be one of several codes."""
+        return self.look_up(np.array([len(word) > 1 for word in self.words] + [False], np.bool_))
+
+    @property
+    def emptied(self) -> Mask:
+        """Where there is a value and no code is left for it."""
+        return self.look_up(np.array([not word for word in self.words] + [False], np.bool_))
+
     def take(self, rows: Array) -> Codes:
         """Some of them; one that stands for all still does."""
         return self if len(self) == 1 else Codes(self.index.take(rows), self.words)

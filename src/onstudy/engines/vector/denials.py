@@ -6,6 +6,7 @@ Each recorded "no" is looked at beside each record of the same patient: one row 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -221,23 +222,44 @@ def universe(catalogue: Catalogue, kind: str, name: str) -> Word:
     return values.universe if values is not None else YES_NO
 
 
-def remaining_codes(subjects: Recorded, name: str, silent: Mask) -> Codes | None:
-    """What an attribute that is not stated may still be: not what narrowed negatives surely deny of the record."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Remaining:
+    """What an attribute may still be: `left` where narrowed negatives deny some of its codes, not all (else no value).
+
+    `none`: records of which they deny, or may deny, every code.
+    """
+
+    left: Codes
+    none: Mask
+
+
+def remaining(subjects: Recorded, name: str, values: Codes, silent: Mask) -> Remaining | None:
+    """What an attribute may be that is not stated (`silent`), or of which several codes are; None where all of it."""
     sides = facing(subjects)
     if sides is None or not sides.denials.narrowed.any():
         return None
-    asked = whole(silent, len(subjects))[sides.record]
-    rows = np.flatnonzero(asked & sides.concerned & whole(sides.denials.narrowed_by(name), len(sides)) & sides.covers)
-    if not len(rows):
+    size = len(subjects)
+    asked = whole(silent | values.several, size)[sides.record]
+    mine = asked & sides.concerned & whole(sides.denials.narrowed_by(name), len(sides))
+    if not (mine & sides.may_speak).any():
         return None
-    denied = sides.denials.places.codes("narrowed.code")
-    record = sides.record[rows]
     places = subjects.places
-    kinds = np.zeros(len(subjects), np.int64) if places.piece is None else places.piece.astype(np.int64)
+    kinds = np.zeros(size, np.int64) if places.piece is None else places.piece.astype(np.int64)
     everything = [universe(subjects.family.catalogue, kind, name) for kind in places.kinds]
-    words, state = without(everything, kinds, record, denied.words, denied.index[rows])
-    touched = any_at(len(subjects), record)
-    return Codes(np.where(touched, state, NONE), tuple(words))
+    words = [*everything, *values.words]
+    begin = np.where(whole(silent, size), kinds, len(everything) + whole(values.index, size))
+    sure, possible = mine & sides.covers, mine & sides.may_speak
+    left = _less(words, begin, sides, sure)
+    none = (left if (sure == possible).all() else _less(words, begin, sides, possible)).emptied
+    return Remaining(Codes(np.where(none, NONE, left.index), left.words), none)
+
+
+def _less(words: Sequence[Word], begin: Array, sides: Facing, chosen: Mask) -> Codes:
+    """The sets of codes less those that the negatives chosen deny; no value where they deny none."""
+    rows = np.flatnonzero(chosen)
+    denied = sides.denials.places.codes("narrowed.code")
+    found, state = without(words, begin, sides.record[rows], denied.words, denied.index[rows])
+    return Codes(np.where(any_at(len(begin), sides.record[rows]), state, NONE), tuple(found))
 
 
 def without(

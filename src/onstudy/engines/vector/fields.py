@@ -12,7 +12,7 @@ from onstudy.engines.vector import codes, moments, numbers
 from onstudy.engines.vector.arrays import Mask, whole
 from onstudy.engines.vector.calendar import FAR
 from onstudy.engines.vector.codes import Codes, Word
-from onstudy.engines.vector.denials import remaining_codes
+from onstudy.engines.vector.denials import Remaining, remaining
 from onstudy.engines.vector.moments import UNBOUNDED, Moments
 from onstudy.engines.vector.numbers import Numbers
 from onstudy.engines.vector.places import Places
@@ -140,23 +140,44 @@ def component(places: Places, name: str, base: str, family: Family) -> Read:
 
 def attribute(subjects: Recorded, name: str, base: str) -> Values:
     """An attribute as recorded, or what silence means; at last what the negatives of it leave."""
-    places, catalogue = subjects.places, subjects.family.catalogue
-    values = slot(places, f"a.{name}", base)
-    if isinstance(values, Moments) and (wrong := unusable(subjects, name, values)).any():
-        values = values.without(wrong)
-    silent = unsaid(places, f"a.{name}")
-    if not silent.any():
-        return values
-    for kind in places.kinds:
-        meant = said_by_silence(catalogue, kind, name)
-        if meant is not None:
-            rows = silent & places.among([kind])
-            values, silent = _filled(values, rows, meant), silent & ~rows
-    if isinstance(values, Codes) and not subjects.plain and silent.any():
-        values = _with_what_is_left(values, subjects, name, silent)
-    if isinstance(values, Moments):
+    places = subjects.places
+    told = slot(places, f"a.{name}", base)
+    if isinstance(told, Moments) and (wrong := unusable(subjects, name, told)).any():
+        told = told.without(wrong)
+    values, silent = _with_silence(told, subjects, name)
+    if isinstance(values, Codes) and isinstance(told, Codes) and not subjects.plain:
+        values = _with_what_is_left(values, subjects, name, told, silent)
+    if isinstance(values, Moments) and silent.any():
         values = _with_not_yet(values, subjects, name, silent)
     return values
+
+
+def _with_silence(values: Values, subjects: Recorded, name: str) -> tuple[Values, Mask]:
+    """The values with what silence means, and where it means nothing."""
+    silent = unsaid(subjects.places, f"a.{name}")
+    for kind in subjects.places.kinds if silent.any() else ():
+        meant = said_by_silence(subjects.family.catalogue, kind, name)
+        if meant is not None:
+            rows = silent & subjects.places.among([kind])
+            values, silent = _filled(values, rows, meant), silent & ~rows
+    return values, silent
+
+
+def none_left(subjects: Recorded, name: str) -> Mask:
+    """Records of which narrowed negatives deny, or may deny, every code that an attribute may have."""
+    told = slot(subjects.places, f"a.{name}", "code")
+    assert isinstance(told, Codes)
+    found = _remaining(subjects, name, told, _with_silence(told, subjects, name)[1])
+    return np.zeros(1, np.bool_) if found is None else found.none
+
+
+def _remaining(subjects: Recorded, name: str, told: Codes, silent: Mask) -> Remaining | None:
+    """What negatives leave of what is not stated, or not to the one code; worked out once."""
+    key = ("remaining", name)
+    if key not in subjects.memo:
+        subjects.memo[key] = remaining(subjects, name, told, silent) if silent.any() or told.several.any() else None
+    found: Remaining | None = subjects.memo[key]
+    return found
 
 
 def unusable(subjects: Recorded, name: str, values: Moments) -> Mask:
@@ -239,12 +260,12 @@ def _filled(values: Values, rows: Mask, meant: Word | float) -> Values:
     return values
 
 
-def _with_what_is_left(values: Codes, subjects: Recorded, name: str, silent: Mask) -> Codes:
-    left = remaining_codes(subjects, name, silent)
-    if left is None:
+def _with_what_is_left(values: Codes, subjects: Recorded, name: str, told: Codes, silent: Mask) -> Codes:
+    """The values less what negatives deny of those that are not stated, or not to the one code."""
+    found = _remaining(subjects, name, told, silent)
+    if found is None or not found.left.stated.any():
         return values
-    size = len(left)
-    rows = left.stated
-    both = codes.concat([left, values], [size, size])
+    size = len(found.left)
+    both = codes.concat([found.left, values], [size, size])
     places = np.arange(size)
-    return both.take(np.where(rows, places, places + size))
+    return both.take(np.where(found.left.stated, places, places + size))

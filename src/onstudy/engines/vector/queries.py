@@ -30,7 +30,7 @@ from onstudy.engines.vector.arrays import (
 )
 from onstudy.engines.vector.cases import Cases
 from onstudy.engines.vector.denials import facing
-from onstudy.engines.vector.fields import attribute
+from onstudy.engines.vector.fields import attribute, none_left
 from onstudy.engines.vector.frames import Frame, Records
 from onstudy.engines.vector.moments import Moments
 from onstudy.engines.vector.regions import imagined, nothing_said
@@ -166,7 +166,10 @@ def conflicting(part: Records) -> Mask:
     names = sides.denials.names() if sides.denials.narrowed.any() else []
     said = {name: attribute(part.subjects, name, "code") for name in names}
     concerns = sides.among_denied(said, whole_word=True, unknown=False)  # type: ignore[arg-type]
-    return any_at(part.frame.rows, sides.record[sides.concerned & concerns & sides.may_speak])
+    found = any_at(part.frame.rows, sides.record[sides.concerned & concerns & sides.may_speak])
+    for name in names:
+        found |= none_left(part.subjects, name)
+    return found
 
 
 def another_member(part: Records) -> Mask:
