@@ -20,7 +20,7 @@ from onstudy.engines.records import Records
 from onstudy.engines.timing import relate
 from onstudy.engines.view import REGISTRATION, Anchors, Subject, View
 from onstudy.record.catalogue import STATE, Kind
-from onstudy.record.patient import Value
+from onstudy.record.patient import Fact, Value
 from onstudy.values import interval as iv
 from onstudy.values.calendar import When
 from onstudy.values.interval import Interval, Op, compare, point
@@ -301,7 +301,10 @@ class Memory:
         possible = self.records.newest_said(kind)
         if not possible:
             return _none(node, NOTHING_OPEN if node.closed else self.records.unseen(node.records, None, subject))
-        truths = [self._says(match, node.records, kind) for match in possible]
+        overtaken = [self.records.overtaken(match.fact, kind) for match in possible]
+        truths = [
+            self._says(match, node.records, kind, newer) for match, newer in zip(possible, overtaken, strict=True)
+        ]
         nothing = not any(match.truth is TRUE for match in possible)
         truth = agreed([match.truth for match in truths] + ([UNKNOWN] if nothing else []))
         if truth is not UNKNOWN:
@@ -313,13 +316,19 @@ class Memory:
         asks = asks_of(truths) or tuple(
             self.records.ask(kind.name, reason, about=match.fact.id) for match in possible for reason in sorted(reasons)
         )
-        return Finding(node, truth, reasons, tuple(m.fact for m in possible), asks=asks)
+        passed = next((newer for newer in overtaken if newer is not None), None)
+        return Finding(node, truth, reasons, tuple(m.fact for m in possible), asks=asks, passed=passed)
 
-    def _says(self, match: Match, records: e.Records, kind: Kind) -> Match:
-        fact = match.fact
-        if fact.negative:
-            return Match(fact, FALSE)
-        return self.records.examined(fact, TRUE if self.records.lasts(fact, kind) is TRUE else UNKNOWN, records, kind)
+    def _says(self, match: Match, records: e.Records, kind: Kind, newer: Fact | None) -> Match:
+        """What a statement of a state says; nothing, where it has not seen a record it would have to judge."""
+        fact, said = match.fact, Match(match.fact, FALSE)
+        if not fact.negative:
+            holds = TRUE if self.records.lasts(fact, kind) is TRUE else UNKNOWN
+            said = self.records.examined(fact, holds, records, kind)
+        if newer is None or (said.truth is FALSE and not fact.negative):
+            return said
+        asks = (*asks_of([said]), self.records.ask(kind.name, Reason.STALE))
+        return Match(fact, UNKNOWN, said.reasons | {Reason.STALE}, asks)
 
     def _has(self, node: e.Has, subject: Subject | None) -> Finding:
         possible, lacking = self.records.picked(node.pick, subject)

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import partial
+from math import inf
 from typing import Protocol
 
 from onstudy.criteria import expr as e
 from onstudy.criteria.expr import Relation, TruthExpr, ValueExpr, Which
 from onstudy.criteria.finding import Ask, AskClass, Finding, Reason
+from onstudy.criteria.judged import judged_by
 from onstudy.engines.candidates import NONE, NOTHING_OPEN, Case, Match, Open, Reasons, asks_of, distinct
 from onstudy.engines.denials import carrying
 from onstudy.engines.timing import outermost, overlaps, stated
 from onstudy.engines.view import Subject, View
-from onstudy.record.catalogue import MOMENT, STATE, Kind
+from onstudy.record.catalogue import MOMENT, NO, STATE, YES, Kind
 from onstudy.record.patient import Fact
 from onstudy.values.calendar import DAY, When
 from onstudy.values.interval import GE, GT, LE, Interval, add, compare, point
@@ -212,6 +214,31 @@ class Records:
         said = [Match(fact, self.until_index(fact)) for fact in facts]
         possible = outermost([match for match in said if match.truth is not FALSE], newest=True)
         return possible if any(self.lasts(match.fact, kind) is not FALSE for match in possible) else []
+
+    def overtaken(self, fact: Fact, kind: Kind) -> Fact | None:
+        """The newest record that a judgement would have to judge and has not seen, or may not have seen.
+
+        It saw what began no later than its day, or than the first day on which it may have been given; without such a
+        day, than the last.
+        """
+        if not kind.judges or (YES, NO)[fact.negative] == kind.stays:
+            return None
+        given = stated(fact).days
+        seen = given.low if given.low is not None else given.high
+        if seen is None:
+            return None
+        judged = [match.fact for part in judged_by(kind.name, self.catalogue) for match in self.matches(part, None)]
+        newest = max(judged, key=lambda other: (self._may_be_as_late_as(other), other.id), default=None)
+        return newest if newest is not None and self._may_be_as_late_as(newest) > seen else None
+
+    def _may_be_as_late_as(self, fact: Fact) -> float:
+        """The last day up to the index date on which a fact may have begun. Of one without a first such day only its
+        day of record tells that it is late: without that nothing does.
+        """
+        days = fact.start.days
+        if days.low is None and fact.recorded is None:
+            return -inf
+        return self.index if days.high is None else min(days.high, self.index)
 
     # What nobody recorded -------------------------------------------------------------------------------------
 

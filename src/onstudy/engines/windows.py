@@ -96,9 +96,11 @@ def critical_days(rule: TruthExpr, view: View, anchors: Anchors, first: int, unt
     if any(_still_running(fact, counted_to) for kind in works.lengths for fact in view.facts(kind)):
         return set(range(first + 1, until + 1))
     most = (view.catalogue.kinds[kind].lasts_at_most for kind in works.kinds)
+    judges = (judged for kind in works.kinds for judged in view.catalogue.kinds[kind].judges)
+    judged = {name for other in judges for name in view.catalogue.lineage[other.kind]}
     durations = (*works.durations, *(Duration(days, Unit.DAYS) for days in most if days is not None))
     steps: set[int] = set()
-    for day in _endpoints(works.kinds, view):
+    for day in _endpoints(works.kinds | judged, view):
         if day is None:
             continue
         steps.update(day + beside for beside in _BESIDE)

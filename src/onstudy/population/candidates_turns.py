@@ -49,6 +49,7 @@ def clockwork(rule: TruthExpr, catalogue: Catalogue) -> Clockwork:
     days = [int(node.value) for node in nodes if isinstance(node, e.Number) and node.unit == e.DAYS]
     counts = [node for node in nodes if isinstance(node, e.Count) and node.of is not e.CountOf.RECORDS]
     kinds = _all_of((node.kind for node in nodes if isinstance(node, e.Records)), catalogue)
+    kinds |= _all_of((judged.kind for name in kinds for judged in catalogue.kinds[name].judges), catalogue)
     days += [most for name in sorted(kinds) if (most := catalogue.kinds[name].lasts_at_most) is not None]
     return Clockwork(
         kinds=kinds,

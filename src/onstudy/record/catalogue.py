@@ -191,6 +191,24 @@ class Derivation:
     source: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Records that an attestation judges: of a kind, with codes of the value or of attributes where that narrows it.
+
+    Written as "nyha_class with value=III", "treatment with agent=corticosteroid and intent=cml".
+    """
+
+    kind: str
+    codes: tuple[tuple[str, str], ...] = ()
+
+    @staticmethod
+    def of(text: str) -> Judged:
+        """What is written, taken apart; that the names mean something is checked elsewhere."""
+        kind, _, narrowed = text.partition(" with ")
+        pairs = (pair.partition("=") for pair in narrowed.split(" and ") if pair)
+        return Judged(kind.strip(), tuple((name.strip(), code.strip()) for name, _, code in pairs))
+
+
 @dataclass(frozen=True)
 class Kind:
     """One sort of fact; the meaning of each field is in docs/kinds.md."""
@@ -218,6 +236,8 @@ class Kind:
     silence: str | None = None  # for components: the value where a composite lacks it; None is unknown
     planned: bool = False  # it is planned or under way, and no longer so once it is done
     lasts_at_most: int | None = None  # days after which a state that nobody ended is surely over
+    speaks_of: tuple[str, ...] = ()  # whose records it judges; it has not seen those that began after it
+    stays: str = ""  # the answer (yes or no) that no further record takes back
     supersedes: str = ""  # a newer record with the same value of this attribute ends the earlier one
     plausible: tuple[float, float] | None = None
     of_sex: str = ""  # recorded, or positive, of nobody of another sex
@@ -237,6 +257,11 @@ class Kind:
     def measured(self) -> bool:
         """Whether records of the kind carry a value of their own."""
         return self.value != NONE
+
+    @cached_property
+    def judges(self) -> tuple[Judged, ...]:
+        """What `speaks_of` names, taken apart."""
+        return tuple(Judged.of(text) for text in self.speaks_of)
 
 
 @dataclass(frozen=True)

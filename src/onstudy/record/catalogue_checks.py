@@ -20,6 +20,7 @@ from onstudy.record.catalogue import (
     EXTENTS,
     NEGATIVES,
     NEVER,
+    NO,
     NONE,
     ORDERED,
     PERIOD,
@@ -30,6 +31,7 @@ from onstudy.record.catalogue import (
     STATE,
     TOPICS,
     VALUE_TYPES,
+    YES,
     Attribute,
     Catalogue,
     CodeUse,
@@ -105,6 +107,7 @@ def _kind(kind: Kind, catalogue: Catalogue) -> Iterator[Problem]:
     yield from _groups(kind, catalogue, where)
     yield from _silence_of_kind(kind, catalogue, where)
     yield from _policies(kind, catalogue, where)
+    yield from _judgement(kind, catalogue, where)
     for attribute in kind.attributes.values():
         yield from _attribute(attribute, kind, catalogue, f"{where}.attributes.{attribute.name}")
     yield from _composite(kind, catalogue, where)
@@ -220,6 +223,31 @@ def _policies(kind: Kind, catalogue: Catalogue, where: str) -> Iterator[Problem]
         yield Problem(f"names no attribute of {kind.name}", f"{where}.supersedes")
     if not kind.question.strip():
         yield Problem("every kind has a question", f"{where}.question")
+
+
+def _judgement(kind: Kind, catalogue: Catalogue, where: str) -> Iterator[Problem]:
+    """Whose records an attestation judges: kinds there are, narrowed by codes of theirs."""
+    if kind.speaks_of and (not kind.attested or kind.extent != STATE):
+        yield Problem("only an attestation, which is a state, judges records", f"{where}.speaks_of")
+    if kind.stays and not kind.speaks_of:
+        yield Problem("holds only for a kind that speaks of others", f"{where}.stays")
+    yield from check_names([kind.stays] if kind.stays else [], (YES, NO), "answer", f"{where}.stays")
+    for judged in kind.judges:
+        yield from check_names([judged.kind], catalogue.kinds, "kind", f"{where}.speaks_of")
+        if judged.kind == kind.name:
+            yield Problem("an attestation does not judge itself", f"{where}.speaks_of")
+        for name, code in judged.codes if judged.kind in catalogue.kinds else ():
+            yield from _told_by(name, code, catalogue.kinds[judged.kind], catalogue, f"{where}.speaks_of")
+
+
+def _told_by(name: str, code: str, kind: Kind, catalogue: Catalogue, where: str) -> Iterator[Problem]:
+    """A code of the value of a kind, or of one of its attributes."""
+    if name != "value":
+        yield from _ruled_out(f"{name}={code}", kind, catalogue, where)
+    elif kind.value not in (CODE, ORDERED):
+        yield Problem(f"{kind.name} has no value that is a code", where)
+    else:
+        yield from _value_of(code, kind.value, kind.values, catalogue, where)
 
 
 def _attribute(attribute: Attribute, kind: Kind, catalogue: Catalogue, where: str) -> Iterator[Problem]:

@@ -212,6 +212,8 @@ def _kind(name: str, entry: Entry, systems: Mapping[str, str]) -> Kind:
         silence=entry.optional("silence"),
         planned=entry.flag("planned"),
         lasts_at_most=_days(entry, "lasts_at_most"),
+        speaks_of=entry.texts("speaks_of"),
+        stays=entry.text("stays"),
         supersedes=entry.text("supersedes"),
         plausible=entry.pair("plausible"),
         of_sex=entry.text("of_sex"),

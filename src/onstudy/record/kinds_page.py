@@ -14,6 +14,7 @@ from onstudy.record.catalogue import (
     DATE,
     DAY,
     MOMENT,
+    NO,
     NONE,
     ORDERED,
     PERIOD,
@@ -21,10 +22,12 @@ from onstudy.record.catalogue import (
     SEX_FACTOR,
     STATE,
     TOPICS,
+    YES,
     Attribute,
     Catalogue,
     CodeUse,
     Derivation,
+    Judged,
     Kind,
     ValueSet,
     load_catalogue,
@@ -113,6 +116,7 @@ def _facets(kind: Kind, catalogue: Catalogue) -> Iterator[tuple[str, str]]:
     yield "Time", _TIMES[kind.extent]
     yield "Planned", "a procedure in preparation or in progress is it, one that is done is not" if kind.planned else ""
     yield "Lasts", f"at most {kind.lasts_at_most} days; then it is as if not recorded" if kind.lasts_at_most else ""
+    yield "Judges", _judges(kind)
     yield "No", _no(kind)
     yield "No record", "may be assumed absent until confirmed" if kind.assumable else "nothing is known"
     yield "Comes from", _source(kind)
@@ -199,6 +203,20 @@ def _measured_in(kind: Kind) -> str:
 
 def _part_of(kind: Kind, catalogue: Catalogue) -> list[str]:
     return [catalogue.composites[kind.name][0]] if kind.name in catalogue.composites else []
+
+
+def _judges(kind: Kind) -> str:
+    """Whose records an attestation judges, and which answer a further one takes back."""
+    if not kind.judges:
+        return ""
+    named = ", ".join(_judged(judged) for judged in kind.judges)
+    back = {"": "", YES: "; a “yes” stays all the same", NO: "; a “no” stays all the same"}[kind.stays]
+    return f"{named}; one that began after it was not seen, and leaves it unknown{back}"
+
+
+def _judged(judged: Judged) -> str:
+    codes = " and ".join(f"{name} `{code}`" for name, code in judged.codes)
+    return f"[`{judged.kind}`](#{judged.kind})" + (f" with {codes}" if codes else "")
 
 
 def _no(kind: Kind) -> str:

@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from onstudy.criteria import expr as e
+from onstudy.criteria.judged import judged_by
 from onstudy.engines.vector import moments, relations
-from onstudy.engines.vector.arrays import ALL_TRUE, FALSE, TRUE, UNKNOWN, Index, Mask, Truths, any_at, whole
+from onstudy.engines.vector.arrays import (
+    ALL_TRUE,
+    FALSE,
+    TRUE,
+    UNKNOWN,
+    Index,
+    Mask,
+    Truths,
+    any_at,
+    largest_at,
+    whole,
+)
+from onstudy.engines.vector.calendar import FAR
 from onstudy.engines.vector.denials import Denials
 from onstudy.engines.vector.frames import Frame, Records
 from onstudy.engines.vector.moments import Moments
@@ -17,7 +31,7 @@ from onstudy.engines.vector.picking import outermost
 from onstudy.engines.vector.places import Places
 from onstudy.engines.vector.queries import Evaluator, examined, until_index
 from onstudy.engines.vector.subjects import Recorded
-from onstudy.record.catalogue import Kind
+from onstudy.record.catalogue import NO, YES, Kind
 from onstudy.values.calendar import Duration, Unit
 
 
@@ -29,6 +43,7 @@ class Statements:
     made: Truths
     says: Truths
     lasts: Truths  # whether it may still hold, though nobody ended it
+    overtaken: Mask  # it has not, or may not have, seen a record it would have to judge: it says nothing
     when: Moments
     places: Places
     records: Records | None = None  # None: they say no
@@ -40,6 +55,7 @@ class Statements:
             self.made[rows],
             self.says[rows],
             self.lasts[rows],
+            self.overtaken[rows],
             self.when.take(rows),
             self.places.take(rows),
             self.records,
@@ -62,12 +78,76 @@ def newest(node: e.Any, kind: Kind, frame: Frame, ask: Evaluator) -> list[tuple[
     if kind.lasts_at_most is not None:  # what is surely over by itself is as if it were not recorded
         standing = np.concatenate([part.lasts for part in sets]) != FALSE
         kept &= any_at(frame.rows, at[kept & standing])[at]
+    if kind.judges and kept.any():
+        sets = _judged(sets, at, np.split(kept, np.cumsum(sizes)[:-1]), kind, frame, ask)
     found = []
     for part, mine in zip(sets, np.split(kept, np.cumsum(sizes)[:-1]), strict=True):
         rows = np.flatnonzero(mine)
         if len(rows):
             found.append((part.take(rows), rows))
     return found
+
+
+# What an attestation judges ---------------------------------------------------------------------------------
+
+
+def _judged(
+    sets: Sequence[Statements], at: Index, kept: Sequence[Mask], kind: Kind, frame: Frame, ask: Evaluator
+) -> list[Statements]:
+    """The statements, of which those that have not seen a record they would have to judge say nothing.
+
+    Only the records of the rows that have such statements are looked at.
+    """
+    telling = [part if _may_be_taken_back(part, kind) else None for part in sets]
+    rows = np.unique(np.concatenate([at[:0], *(p.at[k] for p, k in zip(telling, kept, strict=True) if p is not None)]))
+    if not len(rows):
+        return list(sets)
+    begun = np.full(frame.rows, -FAR, np.int32)
+    begun[rows] = _latest_starts(kind, frame.take(rows), ask)
+    return [
+        part if told is None else _taken_back(part, begun[part.at]) for part, told in zip(sets, telling, strict=True)
+    ]
+
+
+def _may_be_taken_back(part: Statements, kind: Kind) -> bool:
+    return kind.stays != (NO if part.records is None else YES)
+
+
+def _taken_back(part: Statements, begun: NDArray[np.int32]) -> Statements:
+    """A judgement saw what began no later than its day, or the first on which it may have been given, else the last."""
+    size = len(part.at)
+    first, last = whole(part.when.first, size), whole(part.when.last, size)
+    seen = np.where(first > -FAR, first, last)
+    overtaken = begun > seen
+    if part.records is not None:
+        overtaken &= part.says != FALSE
+    return replace(part, overtaken=overtaken, says=np.where(overtaken, UNKNOWN, part.says))
+
+
+def _latest_starts(kind: Kind, frame: Frame, ask: Evaluator) -> NDArray[np.int32]:
+    """The last day up to the index date on which a record that is judged may have begun; `-FAR` where there is none."""
+    found = np.full(frame.rows, -FAR, np.int32)
+    for judged in judged_by(kind.name, frame.setting.catalogue):
+        for match in ask.matches(frame.setting.forest.shared(judged), frame):
+            days = _may_be_as_late_as(match.records.subjects, match.records.frame.rows)
+            some = np.flatnonzero(match.truth != FALSE)
+            found = np.maximum(found, largest_at(match.at[some], days[some], frame.rows, -FAR))
+    return found
+
+
+def _may_be_as_late_as(subjects: Recorded, rows: int) -> NDArray[np.int32]:
+    """The last day up to the index date on which each may have begun. Of one without a first such day only its day of
+    record tells that it is late: without that nothing does.
+    """
+    days = np.minimum(whole(subjects.start.last, rows), whole(subjects.index.first, rows))
+    open_ended = whole(subjects.start.first, rows) <= -FAR
+    if not open_ended.any():
+        return days
+    told = ~open_ended | whole(subjects.places.moment("recorded").known, rows)
+    return np.where(told, days, np.int32(-FAR))
+
+
+# Statements -----------------------------------------------------------------------------------------------
 
 
 def _said(part: Records, node: e.Any, kind: Kind, ask: Evaluator) -> Statements:
@@ -77,7 +157,8 @@ def _said(part: Records, node: e.Any, kind: Kind, ask: Evaluator) -> Statements:
     made = whole(np.where(own, until_index(subjects.start, subjects.index), FALSE), rows)
     lasts = whole(_lasts(subjects, kind), rows)
     says = examined(part, np.where(lasts == TRUE, TRUE, UNKNOWN), node.records, kind, ask)
-    return Statements(part.at, made, says, lasts, subjects.start, subjects.places, part)
+    never = np.zeros(rows, np.bool_)
+    return Statements(part.at, made, says, lasts, never, subjects.start, subjects.places, part)
 
 
 def _lasts(subjects: Recorded, kind: Kind) -> Truths:
@@ -98,7 +179,8 @@ def _denied(kind: Kind, frame: Frame) -> Statements | None:
     places, pair = negatives.take(rows), frame.to_pairs(at)
     when = Denials(places, frame.setting, pair).statement
     made = whole(until_index(when, frame.setting.index.take(pair)), len(at))
-    return Statements(at, made, np.full(len(at), FALSE), np.full(len(at), TRUE), when, places)
+    size = len(at)
+    return Statements(at, made, np.full(size, FALSE), np.full(size, TRUE), np.zeros(size, np.bool_), when, places)
 
 
 def sure(found: Sequence[tuple[Statements, Index]], rows: int) -> tuple[Mask, Mask]:

@@ -30,7 +30,7 @@ from onstudy.engines.vector.frames import Frame, Setting
 from onstudy.engines.vector.judging import against_limit
 from onstudy.engines.vector.moments import Moments
 from onstudy.engines.vector.numbers import Numbers
-from onstudy.engines.vector.states import newest, sure
+from onstudy.engines.vector.states import Statements, newest, sure
 from onstudy.engines.vector.truths import Answers
 from onstudy.engines.vector.why_records import of_lacking, of_matches, of_open, of_record
 from onstudy.engines.vector.why_values import of_value
@@ -196,6 +196,9 @@ class Whys:
         conflict = because(unknown & (found.reasons == 0), Reason.CONFLICT, ask)
         return union([found.only(found.reasons > 0), conflict], frame.rows).only(unknown)
 
+    def _attest_anew(self, kind: Kind, part: Statements) -> Causes:
+        return because(part.overtaken, Reason.STALE, self.book.of_kind(kind.name, Reason.STALE))
+
     def _state(self, node: e.Any, kind: Kind, frame: Frame) -> Causes:
         statements = newest(node, kind, frame, self.answers)
         some, certain = sure(statements, frame.rows)
@@ -204,6 +207,8 @@ class Whys:
         own = []
         for part, rows in statements:
             own.append((part.at, part.places.kinds, pieces(part.places)))
+            if part.overtaken.any():
+                parts.append(self._attest_anew(kind, part).onto(part.at, frame.rows))
             if part.records is not None:
                 size = part.records.frame.rows
                 says = any_at(size, rows[part.says == UNKNOWN])
