@@ -679,6 +679,55 @@ def a_state_holds_for_good(patch: Patch) -> None:
 
 
 @fault
+def a_judgement_holds_for_what_it_never_saw(patch: Patch) -> None:
+    patch.setattr(Records, "overtaken", lambda self, fact, kind: None)
+
+
+@fault
+def a_judgement_has_not_seen_what_was_there_that_day(patch: Patch) -> None:
+    whole = records._seen_until
+    patch.setattr(records, "_seen_until", lambda judgement: whole(judgement) - 1)
+
+
+@fault
+def a_judgement_is_as_late_as_it_may_be(patch: Patch) -> None:
+    def broken(judgement: Fact) -> float:
+        last = timing.stated(judgement).days.high
+        return float("inf") if last is None else last
+
+    patch.setattr(records, "_seen_until", broken)
+
+
+@fault
+def a_judgement_is_taken_back_by_what_may_yet_come(patch: Patch) -> None:
+    def broken(self: Records, fact: Fact) -> float:
+        last = fact.start.days.high
+        return float("inf") if last is None else last
+
+    patch.setattr(Records, "_may_be_as_late_as", broken)
+
+
+@fault
+def a_record_without_a_day_is_news_to_every_judgement(patch: Patch) -> None:
+    patch.setattr(Records, "_may_be_as_late_as", lambda self, fact: self.index)
+
+
+@fault
+def no_answer_of_a_judgement_stays(patch: Patch) -> None:
+    whole = Records.overtaken
+    patch.setattr(Records, "overtaken", lambda self, fact, kind: whole(self, fact, replace(kind, stays="")))
+
+
+@fault
+def a_judgement_speaks_of_every_record_of_a_kind(patch: Patch) -> None:
+    patch.setattr(
+        records,
+        "judged_by",
+        lambda kind, catalogue: [e.Records(judged.kind) for judged in catalogue.kinds[kind].judges],
+    )
+
+
+@fault
 def a_no_to_a_state_is_dated_by_its_beginning(patch: Patch) -> None:
     patch.setattr(timing, "stated", lambda fact: fact.start)
 

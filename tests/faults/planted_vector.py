@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from onstudy.criteria.expr import Anchor
+from onstudy.criteria.expr import Anchor, Records
 from onstudy.criteria.finding import Reason
 from onstudy.engines.vector import (
     arrays,
@@ -330,6 +330,51 @@ def a_state_is_what_was_said_first(patch: Patch) -> None:
 @fault
 def a_state_is_never_denied(patch: Patch) -> None:
     patch.setattr(states, "_denied", lambda kind, frame: None)
+
+
+@fault
+def a_judgement_holds_for_what_it_never_saw(patch: Patch) -> None:
+    patch.setattr(states, "_judged", lambda sets, *more: list(sets))
+
+
+@fault
+def a_judgement_has_not_seen_what_was_there_that_day(patch: Patch) -> None:
+    whole = states._seen_until
+    patch.setattr(states, "_seen_until", lambda part: whole(part) - 1)
+
+
+@fault
+def a_judgement_is_as_late_as_it_may_be(patch: Patch) -> None:
+    patch.setattr(states, "_seen_until", lambda part: part.when.last)
+
+
+@fault
+def a_judgement_is_taken_back_by_what_may_yet_come(patch: Patch) -> None:
+    patch.setattr(states, "_may_be_as_late_as", lambda subjects, rows: arrays.whole(subjects.start.last, rows))
+
+
+@fault
+def a_record_without_a_day_is_news_to_every_judgement(patch: Patch) -> None:
+    patch.setattr(states, "_may_be_as_late_as", lambda subjects, rows: arrays.whole(subjects.index.first, rows))
+
+
+@fault
+def no_answer_of_a_judgement_stays(patch: Patch) -> None:
+    patch.setattr(states, "_may_be_taken_back", lambda part, kind: True)
+
+
+@fault
+def a_judgement_speaks_of_every_record_of_a_kind(patch: Patch) -> None:
+    patch.setattr(
+        states,
+        "judged_by",
+        lambda kind, catalogue: [Records(judged.kind) for judged in catalogue.kinds[kind].judges],
+    )
+
+
+@fault
+def nobody_is_asked_to_judge_anew(patch: Patch) -> None:
+    patch.setattr(why.Whys, "_attest_anew", lambda self, kind, part: causes.none(len(part.at)))
 
 
 # Counting ---------------------------------------------------------------------------------------------------------

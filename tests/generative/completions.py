@@ -2,6 +2,9 @@
 
 A date or a value is narrowed inside its bounds, a pending result gets its value, a missing attribute or limit is
 stated, a kind is declared complete, a kind of which nothing is recorded gets its first record.
+
+A record that a judgement on record would have to judge is no completion but news: the judgement has not seen it. Nor is
+the first day of a judgement, or of what it judges: until it is known, nothing says that the judgement came too early.
 """
 
 from __future__ import annotations
@@ -90,6 +93,8 @@ def narrow_date(tape: Tape, entry: Entry, index: date, _rules: Sequence[TruthExp
         return False
     key = tape.one_of(*keys)
     when = read_when(str(one[key]))
+    if key in ("on", "from") and when.span.low is None and _day_is_news(one, entry):
+        return False
     if key in ("on", "from") and when.span.high is None:
         when = _bounded(when, one, index)
     narrower = _within(tape, when)
@@ -106,6 +111,8 @@ def supply_date(tape: Tape, entry: Entry, index: date, _rules: Sequence[TruthExp
         ended_by_another = shape.kind in ("toxicity", "gvhd") and len(_facts(entry)) > 1
         return not ended_by_another and _supply_end(tape, one, index)
     if "on" in one or "from" in one or (shape.extent == "state" and "recorded" in one):
+        return False
+    if _day_is_news(one, entry):
         return False
     day = _within(tape, _bounded(UNDATED, one, index))
     return day is not None and _set_date(one, "on", day)
@@ -298,13 +305,26 @@ def answer_unrecorded(tape: Tape, entry: Entry, index: date, rules: Sequence[Tru
 
 def _open_to(shape: Shape, entry: Entry, rules: Sequence[TruthExpr], catalogue: Catalogue) -> bool:
     related = _related(shape.kind, catalogue)
-    if any(one["kind"] in related for one in _facts(entry)):
+    if any(one["kind"] in related for one in _facts(entry)) or _judged(shape.kind, entry, catalogue):
         return False
     covered = {str(cover["kind"]) for cover in cast(list[Entry], entry.get("complete", []))}
     if covered & {*related, "all"}:
         return False
     closed = {n.records.kind for rule in rules for n in e.walk(rule) if isinstance(n, e.Any) and n.closed}
     return not closed & related
+
+
+def _judged(kind: str, entry: Entry, catalogue: Catalogue) -> bool:
+    """Whether an attestation on record judges records of a kind, or of one that they may be of."""
+    judges = [judged for one in _facts(entry) for judged in catalogue.kinds[str(one["kind"])].judges]
+    return any(kind in _related(judged.kind, catalogue) for judged in judges)
+
+
+def _day_is_news(one: dict[str, object], entry: Entry) -> bool:
+    """Whether its first possible day would tell that a judgement came too early, of which nothing else tells."""
+    catalogue = load_catalogue()
+    kind = str(one["kind"])
+    return bool(catalogue.kinds[kind].judges) or ("recorded" not in one and _judged(kind, entry, catalogue))
 
 
 def _related(kind: str, catalogue: Catalogue) -> frozenset[str]:

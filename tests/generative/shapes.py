@@ -124,7 +124,7 @@ SHAPES: Mapping[str, Shape] = {
                     "other",
                 ),
                 "route": ("intrathecal", "oral"),
-                "intent": ("ALL", "gvhd"),
+                "intent": ("ALL", "gvhd", "physiologic_replacement"),
                 "frequency": ("daily", "weekly", "once"),
                 "course_ia_day_1": YES_NO,
             },
@@ -182,6 +182,11 @@ SHAPES: Mapping[str, Shape] = {
         Shape("pregnancy", extent="state"),
         Shape("pacemaker", extent="state"),
         Shape("hypercvad_ineligible", extent="state"),
+        # Judgements of other kinds: of any record, of those with a value, of those with attributes, of a group.
+        Shape("csf_pleocytosis_is_cns1", extent="state"),
+        Shape("past_hbsag_is_hbv", extent="state"),
+        Shape("steroid_replacement_reviewed", extent="state"),
+        Shape("neurologic_disorder_reviewed", extent="state"),
     )
 }
 
@@ -200,6 +205,10 @@ FAMILIES: tuple[tuple[str, ...], ...] = (
     ("other_malignancy",),
     ("menses", "hysterectomy"),
     ("pregnancy", "pacemaker", "hypercvad_ineligible"),
+    ("csf_examination", "csf_pleocytosis_is_cns1"),
+    ("hbsag", "past_hbsag_is_hbv"),
+    ("treatment", "steroid_replacement_reviewed"),
+    ("neurologic_disorder", "seizure", "neurologic_disorder_reviewed"),
 )
 
 DURATIONS = ("7 days", "28 days", "6 weeks", "4 months", "6 months", "2 years", "24 hours")

@@ -218,15 +218,11 @@ class Records:
     def overtaken(self, fact: Fact, kind: Kind) -> Fact | None:
         """The newest record that a judgement would have to judge and has not seen, or may not have seen.
 
-        It saw what began no later than its day, or than the first day on which it may have been given; without such a
-        day, than the last.
+        It saw what began no later than its day, or than the first day on which it may have been given.
         """
         if not kind.judges or (YES, NO)[fact.negative] == kind.stays:
             return None
-        given = stated(fact).days
-        seen = given.low if given.low is not None else given.high
-        if seen is None:
-            return None
+        seen = _seen_until(fact)
         judged = [match.fact for part in judged_by(kind.name, self.catalogue) for match in self.matches(part, None)]
         newest = max(judged, key=lambda other: (self._may_be_as_late_as(other), other.id), default=None)
         return newest if newest is not None and self._may_be_as_late_as(newest) > seen else None
@@ -327,3 +323,12 @@ class Records:
         """A result is never assumed: it is to do where the study brings it about, else missing."""
         cls = AskClass.TO_DO if self.catalogue.kinds[kind].by_study else AskClass.MISSING
         return Ask(kind, cls, reason, name, about)
+
+
+def _seen_until(judgement: Fact) -> float:
+    """The first day on which it may have been given; without such a day, that of its record, else the last."""
+    given, recorded = stated(judgement).days, judgement.recorded
+    if given.low is not None:
+        return given.low
+    last = inf if given.high is None else given.high
+    return last if recorded is None or recorded.days.low is None else min(recorded.days.low, last)

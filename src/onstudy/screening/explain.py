@@ -28,6 +28,7 @@ from onstudy.screening.wording import (
     stated,
     subject,
     terms,
+    when_text,
 )
 from onstudy.values.calendar import When, show
 from onstudy.values.interval import Interval, Op, compare, point
@@ -239,7 +240,7 @@ def _about_records(finding: Finding, records: e.Records, catalogue: Catalogue) -
         about = (part.about for part in finding.parts if part.truth is TRUE)
         held = [fact for fact in about if fact is not None and fact not in facts]
         fine = _satisfying(finding, held, records.kind, catalogue) if every else ""
-        why = _unknown(finding, listed, others=bool(facts or held))
+        why = _overtaken(finding, catalogue) or _unknown(finding, listed, others=bool(facts or held))
         return f"{name}: {why}" + (f"; {fine}" if fine else "")
     if not listed:
         return _none(finding, name, catalogue)
@@ -266,6 +267,16 @@ def _made_so(part: Finding | None, catalogue: Catalogue) -> str:
     said = (sentence(leaf, catalogue) for leaf in (() if part is None else telling_leaves(part, True)))
     tails = dict.fromkeys(tail for text in said if (tail := text.partition(": ")[2]))
     return f" ({'; '.join(tails)})" if tails else ""
+
+
+def _overtaken(finding: Finding, catalogue: Catalogue) -> str:
+    """Of a judgement, that it was given before something it would have to judge; "" where that is not the cause."""
+    if finding.passed is None or not finding.evidence:
+        return ""
+    given = " or ".join(dict.fromkeys(when_text(fact).removeprefix("on ") for fact in finding.evidence))
+    rest = phrases(finding.reasons - {Reason.STALE})
+    said = f"the judgement of {given} may not have seen {fact_text(finding.passed, catalogue)}"
+    return f"{said}, {rest}" if rest else said
 
 
 def _unknown(finding: Finding, listed: str, others: bool) -> str:

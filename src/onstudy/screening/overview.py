@@ -24,7 +24,7 @@ from onstudy.screening.screen import (
 )  # fmt: skip
 from onstudy.screening.timeline import VERDICT_WORDS
 from onstudy.screening.unread import beside_absences, sentence
-from onstudy.screening.wording import fact_text, label, phrases
+from onstudy.screening.wording import fact_text, label, of_kind, phrases
 from onstudy.values.calendar import show_day
 
 _REASONS_SHOWN, _UNKNOWN_SHOWN, _ABOUT_SHOWN, _UNREAD_SHOWN = 6, 12, 3, 12
@@ -211,7 +211,7 @@ def _task(kind: str, cohorts: tuple[str, ...], questions: list[Question], s: Scr
     at = anchors(s.trial)
     facts = {fact.id: fact for fact in s.patient.facts}
     others = any(others_on_record(one, s.patient, s.catalogue) for one in questions)
-    why = phrases(map(Reason, _each(one.reasons for one in questions)), others)
+    why = phrases(map(Reason, _each(one.reasons for one in questions)), others, instead=of_kind(kind, s.catalogue))
     fields = ", ".join(field.replace("_", " ") for field in _each(one.fields for one in questions))
     about = [facts[name] for name in _each(one.about for one in questions) if name in facts]
     return Task(

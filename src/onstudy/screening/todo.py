@@ -27,7 +27,7 @@ from onstudy.record.unusable import before_itself, over_and_going_on, present_st
 from onstudy.screening.missing import Question, others_on_record
 from onstudy.screening.screen import CohortResult, Opening, Screening
 from onstudy.screening.unread import sentence
-from onstudy.screening.wording import fact_text, phrases
+from onstudy.screening.wording import fact_text, of_kind, phrases
 from onstudy.values.calendar import show_day
 from onstudy.values.interval import Interval
 
@@ -120,7 +120,8 @@ def _merged(one: Question, other: Question) -> Question:
 
 
 def _header(title: str, question: Question, blank: _Blank) -> list[str]:
-    why = phrases(map(Reason, question.reasons), others=bool(blank.on_record(question)))
+    others, instead = bool(blank.on_record(question)), of_kind(question.kind, blank.catalogue)
+    why = phrases(map(Reason, question.reasons), others, instead=instead)
     return [f"  # {', '.join(question.criteria)}, {title}: {why}.", f"  # {question.ask}"]
 
 

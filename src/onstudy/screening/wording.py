@@ -34,6 +34,9 @@ PHRASES: Mapping[Reason, str] = {
 #: In place of "not recorded", where something of the kind is.
 NOTHING_ELSE = "whether there was another is not recorded"
 
+#: In place of "older than the window allows", of an attestation.
+_GIVEN_BEFORE = "what was stated may not have seen a record that it would have to judge"
+
 _ONE = re.compile(r"(?<![\d.,])1 (hour|day|week|month|year)s\b")
 _NAMING = ("agent", "type", "term")  # attributes that say which record it is, so that their name need not be said
 _TIMELESS = ("sex", "born")  # said of a person once; the day adds nothing
@@ -62,6 +65,12 @@ def phrases(
     if named or unused:
         said[Reason.NOT_STATED] = ", ".join([*([f"{named} not stated"] if named else []), *unused])
     return ", ".join(said[reason] for reason in sorted(reasons))
+
+
+def of_kind(kind: str, catalogue: Catalogue) -> Mapping[Reason, str]:
+    """The causes that are called otherwise where they are of this kind."""
+    entry = catalogue.kinds.get(kind)
+    return {Reason.STALE: _GIVEN_BEFORE} if entry is not None and entry.judges else {}
 
 
 # Kinds and facts ------------------------------------------------------------------------------------------

@@ -114,14 +114,23 @@ def _may_be_taken_back(part: Statements, kind: Kind) -> bool:
 
 
 def _taken_back(part: Statements, begun: NDArray[np.int32]) -> Statements:
-    """A judgement saw what began no later than its day, or the first on which it may have been given, else the last."""
-    size = len(part.at)
-    first, last = whole(part.when.first, size), whole(part.when.last, size)
-    seen = np.where(first > -FAR, first, last)
-    overtaken = begun > seen
+    """The statements, of which one says nothing that may not have seen what had begun by then (`begun`)."""
+    overtaken = begun > _seen_until(part)
     if part.records is not None:
         overtaken &= part.says != FALSE
     return replace(part, overtaken=overtaken, says=np.where(overtaken, UNKNOWN, part.says))
+
+
+def _seen_until(part: Statements) -> NDArray[np.int32]:
+    """The first day on which each may have been given; without such a day, that of its record, else the last."""
+    size = len(part.at)
+    first, last = whole(part.when.first, size), whole(part.when.last, size)
+    open_ended = first <= -FAR
+    if not open_ended.any():
+        return first
+    recorded = part.places.moment("recorded")
+    said = whole(recorded.known & (recorded.first > -FAR), size)
+    return np.where(~open_ended, first, np.where(said, np.minimum(recorded.first, last), last)).astype(np.int32)
 
 
 def _latest_starts(kind: Kind, frame: Frame, ask: Evaluator) -> NDArray[np.int32]:
