@@ -194,21 +194,17 @@ SHAPES: Mapping[str, Shape] = {
 FAMILIES: tuple[tuple[str, ...], ...] = (
     ("bilirubin_total",),
     ("hiv_viral_load", "hiv_infection"),
-    ("hbsag",),
+    ("hbsag", "past_hbsag_is_hbv"),
     ("bcr_abl1",),
     ("ecog",),
-    ("csf_examination",),
-    ("neurologic_disorder", "seizure", "brain_injury"),
-    ("treatment",),
+    ("csf_examination", "csf_pleocytosis_is_cns1"),
+    ("neurologic_disorder", "seizure", "brain_injury", "neurologic_disorder_reviewed"),
+    ("treatment", "steroid_replacement_reviewed"),
     ("toxicity",),
     ("gvhd", "hematopoietic_transplant"),
     ("other_malignancy",),
     ("menses", "hysterectomy"),
     ("pregnancy", "pacemaker", "hypercvad_ineligible"),
-    ("csf_examination", "csf_pleocytosis_is_cns1"),
-    ("hbsag", "past_hbsag_is_hbv"),
-    ("treatment", "steroid_replacement_reviewed"),
-    ("neurologic_disorder", "seizure", "neurologic_disorder_reviewed"),
 )
 
 DURATIONS = ("7 days", "28 days", "6 weeks", "4 months", "6 months", "2 years", "24 hours")
