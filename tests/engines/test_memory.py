@@ -207,3 +207,70 @@ def test_many_narrowed_negatives_stay_few_possibilities() -> None:
     )
     view = View(patient(f"facts:\n{said}- {{kind: treatment, on: 2026-03-12}}\n"), load_catalogue())
     assert len(view.unseen("treatment")[0]) <= 10
+
+
+# What a judgement has seen ------------------------------------------------------------------------------
+
+
+LATER_LIVER = "{kind: fatty_liver, from: 2026-03-12}"
+
+
+def judged(said: str, *others: str) -> Finding:
+    facts = [f"{{kind: fatty_liver_is_not_chronic_liver_disease, {said}}}", *others]
+    return ask(f"facts: [{', '.join(facts)}]", "fatty_liver_is_not_chronic_liver_disease")
+
+
+def test_a_judgement_that_has_not_seen_a_record_is_asked_for_anew_and_the_record_is_told() -> None:
+    finding = judged("on: 2026-03-10", "{id: seen, kind: fatty_liver, from: 2020-01-01}", LATER_LIVER)
+    assert (finding.truth, set(finding.reasons)) == (UNKNOWN, {Reason.STALE})
+    kind = "fatty_liver_is_not_chronic_liver_disease"
+    assert asked(finding) == [(kind, AskClass.MISSING, Reason.STALE, "", "")]
+    assert [fact.kind for fact in finding.evidence] == [kind]
+    assert finding.passed is not None
+    assert str(finding.passed.start) == "2026-03-12"
+
+
+@pytest.mark.parametrize(
+    ("said", "other", "truth"),
+    [
+        ("on: 2026-03-12", LATER_LIVER, TRUE),  # of the same day
+        ("on: 2026-03-11T23:59", LATER_LIVER, UNKNOWN),
+        ("on: 2026-03-12T08:00", "{kind: fatty_liver, from: 2026-03-12T18:00}", TRUE),
+        ("on: 2026-03-10", "{kind: fatty_liver, from: 2026-03-01, recorded: 2026-03-12}", TRUE),  # charted again
+        ("on: 2026-03-10", "{kind: fatty_liver, recorded: 2026-03-12}", UNKNOWN),  # by its record alone
+        ("on: 2026-03-10", "{kind: fatty_liver, recorded: 2026-03-10}", TRUE),
+        ("on: 2026-03-10", "{kind: fatty_liver, from: 2026-03-12, suspected: yes}", UNKNOWN),
+        ("on: 2026-03-10", "{kind: fatty_liver, value: no, recorded: 2026-03-12}", TRUE),  # nothing to judge
+        ("on: 2026-03-10", "{kind: fatty_liver, from: 2026-03-17}", TRUE),  # yet to come
+        ("on: 2026-03-16", "{kind: fatty_liver, from: 2026-03-16..2026-03-18}", TRUE),
+        ("on: 2026-03-15", "{kind: fatty_liver, from: 2026-03-15..2026-03-18}", UNKNOWN),
+        ("on: 2026-03-10", "{kind: fatty_liver}", TRUE),  # nothing is known of its day
+        ("recorded: 2026-03-10", LATER_LIVER, UNKNOWN),
+        ("recorded: 2026-03-12", LATER_LIVER, TRUE),
+        ("value: yes", LATER_LIVER, TRUE),  # nothing is known of its own
+        ("value: no, recorded: 2026-03-10", LATER_LIVER, FALSE),  # that one was no such thing stays so
+        ("value: no", LATER_LIVER, FALSE),
+    ],
+)
+def test_a_judgement_has_seen_what_had_begun_by_its_day(said: str, other: str, truth: object) -> None:
+    assert judged(said, other).truth is truth
+
+
+@pytest.mark.parametrize("assumed", [frozenset[str](), ALL])
+def test_declaring_a_judgement_complete_does_not_renew_it(assumed: frozenset[str]) -> None:
+    record = (
+        "complete: [bilirubin_raised_by_leukemia]\nfacts:\n- {kind: bilirubin_raised_by_leukemia, on: 2026-03-01}\n"
+        "- {kind: bilirubin_total, on: 2026-03-10, value: 2 mg/dL, uln: 1.2 mg/dL}"
+    )
+    for rule in ("any", "no", "known"):
+        finding = ask(record, f"{rule} bilirubin_raised_by_leukemia", assumed=assumed)
+        assert (finding.truth, set(finding.reasons)) == (UNKNOWN, {Reason.STALE})
+
+
+def test_what_joining_the_study_brings_about_is_to_do() -> None:
+    record = (
+        "facts:\n- {kind: uncontrolled_infection, value: no, recorded: 2026-03-01}\n"
+        "- {kind: severe_infection, from: 2026-03-10}"
+    )
+    finding = ask(record, "no uncontrolled_infection")
+    assert asked(finding) == [("uncontrolled_infection", AskClass.TO_DO, Reason.STALE, "", "")]

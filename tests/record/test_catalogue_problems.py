@@ -72,6 +72,21 @@ value = "none"
 parents = ["disease"]
 codes = [["icd10cm", "I21.-", "V"]]
 question = "Was there one?"
+[kind.harmless]
+label = "Judged as harmless"
+topic = "disease"
+value = "none"
+extent = "state"
+attested = true
+speaks_of = ["disease with agent=steroid and proven=yes", "severity with value=high"]
+question = "Is it harmless?"
+[kind.unharmed]
+label = "Unharmed"
+topic = "disease"
+value = "none"
+extent = "state"
+attested = true
+question = "Is it"
 [kind.panel]
 label = "Panel"
 topic = "laboratory"
@@ -92,6 +107,10 @@ source = "arithmetic"
 """
 
 
+#: What the judgement of the small catalogue judges.
+SPEAKS = 'speaks_of = ["disease with agent=steroid and proven=yes", "severity with value=high"]'
+
+
 def read_text(tmp_path: Path, text: str) -> Catalogue:
     path = tmp_path / "small.toml"
     path.write_text(text, encoding="utf-8")
@@ -101,6 +120,8 @@ def read_text(tmp_path: Path, text: str) -> Catalogue:
 def test_a_small_catalogue_is_read(tmp_path: Path) -> None:
     small = read_text(tmp_path, SMALL)
     assert small.kinds["creatinine"].unit == "umol/L"
+    judged = (("disease", (("agent", "steroid"), ("proven", "yes"))), ("severity", (("value", "high"),)))
+    assert tuple((one.kind, one.codes) for one in small.kinds["harmless"].judges) == judged
     assert small.value_sets["agent"].members["prednisone"].label == "prednisone"
     assert [use.status for use in small.kinds["creatinine"].codes] == ["V", "own"]
 
@@ -188,6 +209,27 @@ def test_a_small_catalogue_is_read(tmp_path: Path) -> None:
         ('silence = "yes"', 'contradicts = ["maybe with agent=steroid"]', "there is no yes_no named 'maybe'"),
         ('silence = "yes"', 'contradicts = ["yes with agent=steriod"]', "there is no agent named 'steriod'"),
         ('silence = "yes"', 'contradicts = ["yes"]', "'' is no attribute of"),
+        (
+            'question = "Which?"',
+            'question = "Which?"\nspeaks_of = ["disease"]',
+            "only an attestation, which is a state",
+        ),
+        ('question = "Is it"', 'question = "Is it"\nstays = "yes"', "kind.unharmed.stays: holds only for a kind that"),
+        (
+            SPEAKS,
+            'speaks_of = ["desease"]',
+            "kind.harmless.speaks_of: there is no kind 'desease'; did you mean disease",
+        ),
+        (SPEAKS, 'speaks_of = ["harmless"]', "kind.harmless.speaks_of: an attestation does not judge itself"),
+        (SPEAKS, 'speaks_of = ["disease with agnt=steroid"]', "kind.harmless.speaks_of: 'agnt' is no attribute of"),
+        (SPEAKS, 'speaks_of = ["disease with agent=steriod"]', "there is no agent named 'steriod'"),
+        (SPEAKS, 'speaks_of = ["severity with value=lw"]', "there is no grade named 'lw'"),
+        (
+            SPEAKS,
+            'speaks_of = ["disease with value=low"]',
+            "'value' is no attribute of disease that has codes, nor its value",
+        ),
+        (SPEAKS, f'{SPEAKS}\nstays = "perhaps"', "kind.harmless.stays: there is no answer 'perhaps'"),
         (
             'components = {cr = "creatinine"}',
             'components = {cr = "kreatinin"}',

@@ -95,6 +95,15 @@ def test_a_component_nobody_stated_is_said_to_be_so() -> None:
     assert said.endswith(": flow not stated, taken as not done")
 
 
+def test_a_judgement_that_came_too_early_is_told_with_what_it_has_not_seen() -> None:
+    record = (
+        "facts:\n- {kind: uncontrolled_infection, value: no, recorded: 2026-03-01}\n"
+        "- {kind: severe_infection, on: 2026-03-10}"
+    )
+    said = because(ask(record, "no uncontrolled_infection"), CATALOGUE)
+    assert said == ("Uncontrolled infection: the judgement of 2026-03-01 may not have seen Severe infection 2026-03-10")
+
+
 # How near ------------------------------------------------------------------------------------------------
 
 

@@ -242,12 +242,13 @@ def _judgement(kind: Kind, catalogue: Catalogue, where: str) -> Iterator[Problem
 
 def _told_by(name: str, code: str, kind: Kind, catalogue: Catalogue, where: str) -> Iterator[Problem]:
     """A code of the value of a kind, or of one of its attributes."""
-    if name != "value":
-        yield from _ruled_out(f"{name}={code}", kind, catalogue, where)
-    elif kind.value not in (CODE, ORDERED):
-        yield Problem(f"{kind.name} has no value that is a code", where)
+    attribute = _attributes_of(kind, catalogue).get(name)
+    told_by = kind if name == "value" else attribute
+    type_ = kind.value if name == "value" else attribute.type if attribute is not None else ""
+    if told_by is None or type_ not in (CODE, ORDERED, BOOLEAN):
+        yield Problem(f"{name!r} is no attribute of {kind.name} that has codes, nor its value", where)
     else:
-        yield from _value_of(code, kind.value, kind.values, catalogue, where)
+        yield from _value_of(code, type_, told_by.values, catalogue, where)
 
 
 def _attribute(attribute: Attribute, kind: Kind, catalogue: Catalogue, where: str) -> Iterator[Problem]:
