@@ -102,8 +102,7 @@ def _judged(
     rows = np.unique(np.concatenate([at[:0], *(p.at[k] for p, k in zip(telling, kept, strict=True) if p is not None)]))
     if not len(rows):
         return list(sets)
-    begun = np.full(frame.rows, -FAR, np.int32)
-    begun[rows] = _latest_starts(kind, frame.take(rows), ask)
+    begun = _latest_starts(kind, frame, rows, ask)
     return [
         part if told is None else _taken_back(part, begun[part.at]) for part, told in zip(sets, telling, strict=True)
     ]
@@ -133,14 +132,17 @@ def _seen_until(part: Statements) -> NDArray[np.int32]:
     return np.where(~open_ended, first, np.where(said, np.minimum(recorded.first, last), last)).astype(np.int32)
 
 
-def _latest_starts(kind: Kind, frame: Frame, ask: Evaluator) -> NDArray[np.int32]:
-    """The last day up to the index date on which a record that is judged may have begun; `-FAR` where there is none."""
+def _latest_starts(kind: Kind, frame: Frame, rows: Index, ask: Evaluator) -> NDArray[np.int32]:
+    """Of some rows the last day up to the index date on which a record that is judged may have begun, else `-FAR`."""
     found = np.full(frame.rows, -FAR, np.int32)
     for judged in judged_by(kind.name, frame.setting.catalogue):
-        for match in ask.matches(frame.setting.forest.shared(judged), frame):
+        has_any = frame.setting.family(judged.kind).records.has_rows
+        some = frame.take(rows[has_any[frame.patient[rows]]])
+        for match in ask.matches(frame.setting.forest.shared(judged), some) if some.rows else ():
             days = _may_be_as_late_as(match.records.subjects, match.records.frame.rows)
-            some = np.flatnonzero(match.truth != FALSE)
-            found = np.maximum(found, largest_at(match.at[some], days[some], frame.rows, -FAR))
+            among = np.flatnonzero(match.truth != FALSE)
+            latest = largest_at(match.at[among], days[among], some.rows, -FAR)
+            found[some.at] = np.maximum(found[some.at], latest)
     return found
 
 
