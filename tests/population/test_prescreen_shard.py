@@ -143,6 +143,17 @@ def test_no_answer_turns_on_a_day_that_is_not_collected(setting: Setting) -> Non
     assert seen > 50
 
 
+def test_a_judgement_turns_on_the_day_of_what_it_will_not_have_seen() -> None:
+    """No infection out of control, said on 2026-03-14; one that is dated 2026-03-20 is of another kind than asked."""
+    patient = changed("B1", facts=[{"kind": "severe_infection", "from": "2026-03-20"}])
+    question = question_of(USUAL, trial())
+    row = np.zeros(1, np.int32)
+    turns = Turns(shard_of([patient], CATALOGUE), row, CATALOGUE, question.index, question.horizon, (0,))
+    (rule,) = (rule for criterion, rule in asked_rows(trial()) if criterion.id == "S1-31")
+    assert 4 in turns.of(rule, row)[1]
+    compared([patient], question, "vector")
+
+
 def test_what_is_to_do_pushes_nobody_down() -> None:
     """The same patient with therapy not planned yet waits for a plan, and is possible from the same day on."""
     given = {"kind": "treatment", "agent": "hydroxyurea", "from": "2026-03-08", "to": "2026-03-10", "intent": "ALL"}
