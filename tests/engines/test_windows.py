@@ -55,6 +55,25 @@ def test_a_pregnancy_that_nobody_ended_is_over_by_itself() -> None:
     assert found == [("2026-03-16", "2026-05-12", FALSE), ("2026-05-13", "2026-09-01", UNKNOWN)]
 
 
+def test_a_record_of_a_group_may_be_one_of_the_member_asked_for_from_its_day_on() -> None:
+    record = "facts: [{kind: neurologic_disorder, from: 2026-03-20}]"
+    found = stretches(record, "known seizure", date(2026, 3, 16), date(2026, 4, 1))
+    assert found == [("2026-03-16", "2026-03-19", FALSE), ("2026-03-20", "2026-04-01", UNKNOWN)]
+
+
+def test_a_judgement_has_not_seen_what_begins_after_registration() -> None:
+    record = (
+        "facts: [{kind: neurologic_disorder_reviewed, on: 2026-03-10}, {kind: seizure, on: 2026-03-20},"
+        " {kind: neurologic_disorder_reviewed, on: 2026-03-25}]"
+    )
+    found = stretches(record, "neurologic_disorder_reviewed", date(2026, 3, 16), date(2026, 4, 1))
+    assert found == [
+        ("2026-03-16", "2026-03-19", TRUE),
+        ("2026-03-20", "2026-03-24", UNKNOWN),
+        ("2026-03-25", "2026-04-01", TRUE),
+    ]
+
+
 def test_one_stretch_where_nothing_changes() -> None:
     found = stretches(
         "facts: [{kind: ecog, on: 2026-03-01, value: 1}]", "latest ecog <= 2", date(2026, 3, 16), date(2027, 3, 16)

@@ -93,11 +93,11 @@ def critical_days(rule: TruthExpr, view: View, anchors: Anchors, first: int, unt
     """Every day after `first`, up to `until`, on which the answer to a rule could differ from the day before."""
     works, distances = _clockwork(_ById(rule)), _distances(anchors, first)
     counted_to = first + min(distances) - 1  # the earliest day up to which days are counted
-    if any(_still_running(fact, counted_to) for kind in works.lengths for fact in view.facts(kind)):
+    running = (fact for kind in works.lengths for fact in (*view.facts(kind), *view.unspecified(kind)))
+    if any(_still_running(fact, counted_to) for fact in running):
         return set(range(first + 1, until + 1))
     most = (view.catalogue.kinds[kind].lasts_at_most for kind in works.kinds)
-    judges = (judged for kind in works.kinds for judged in view.catalogue.kinds[kind].judges)
-    judged = {name for other in judges for name in view.catalogue.lineage[other.kind]}
+    judged = {other.kind for kind in works.kinds for other in view.catalogue.kinds[kind].judges}
     durations = (*works.durations, *(Duration(days, Unit.DAYS) for days in most if days is not None))
     steps: set[int] = set()
     for day in _endpoints(works.kinds | judged, view):
@@ -123,7 +123,7 @@ def _distances(anchors: Anchors, first: int) -> set[int]:
 def _endpoints(kinds: Iterable[str], view: View) -> set[int | None]:
     found: set[int | None] = set()
     for kind in kinds:
-        for fact in (*view.facts(kind), *view.denials(kind)):
+        for fact in (*view.facts(kind), *view.unspecified(kind), *view.denials(kind)):
             found.update(_days_of(fact))
     for cover in view.patient.coverage:
         found.update((cover.first, cover.last))
