@@ -195,7 +195,7 @@ class Derivation:
 class Judged:
     """Records that an attestation judges: of a kind, with codes of the value or of attributes where that narrows it.
 
-    Written as "nyha_class with value=III", "treatment with agent=corticosteroid and intent=cml".
+    Written as "nyha_class with value=III", "treatment with agent=bcr_abl1_tki and intent=cml".
     """
 
     kind: str
