@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -17,11 +17,15 @@ from pathlib import Path
 import pyarrow as pa
 
 from onstudy.errors import InvalidFile, OnstudyError
+from onstudy.population.build_identified import BY_IDENTIFIER
+from onstudy.population.build_identified import waiting as rows_waiting
 from onstudy.population.build_report import Report, add_left, report_of
-from onstudy.population.build_sources import Part, Source, refuse
+from onstudy.population.build_sources import Part, Source, Task, refuse
 from onstudy.population.build_work import (
+    ABOUT_NOBODY,
     BUILDING,
     ROWS,
+    Finding,
     Given,
     Putting,
     Read,
@@ -60,6 +64,8 @@ _SMALL = 8 << 20
 _FEW = 4_000
 #: Told how far a build has come: what it does, how much of it is done, and how much there is.
 Watch = Callable[[str, int, int], None]
+#: Files of rows, in order, and the numbers of the shards they have rows of.
+Places = Mapping[str, frozenset[int]]
 
 
 @cache
@@ -114,6 +120,7 @@ class _Build:
     watch: Watch
     old: Manifest | None = None
     made: Report = field(default_factory=Report)
+    identified: str = ""  # a hash of the rows whose patient is named by an identifier, and of whom they mean
 
     def __post_init__(self) -> None:
         self.old = read_manifest(self.store)
@@ -156,7 +163,8 @@ class _Build:
             if not people:
                 raise refuse(self._named(), "holds no patient, so there is nobody to store")
             alone = next(one.first for one in read.values() if one.people) if people == 1 else None
-            shards = self._put(hands, given.shard_count, list(read), alone)
+            places, waited = self._identified(hands, read, given.shard_count)
+            shards = self._put(hands, given.shard_count, places, waited, alone)
         if not shards:  # what could only be read as a whole was nobody's
             raise refuse(self._named(), "holds no patient, so there is nobody to store")
         return self._settle(shards, read, given.shard_count, alone)
@@ -208,8 +216,7 @@ class _Build:
         for part in self.parts:
             if kept[part.digest] is None:
                 self.made.parts_read += 1
-                said = {"files": counts[part.digest], "shards": shard_count, "version": version()}
-                write_whole(self.rows / f"{part.digest}.json", json.dumps(said).encode())
+                self._write_files(part.digest, counts[part.digest], shard_count)
         many = {digest: sum(name.startswith(digest) for name in found) for digest in kept}
         return {name: found[name] for digest, count in many.items() for name in _names(digest, count)}
 
@@ -240,6 +247,10 @@ class _Build:
             return None
         return {name: one for name, one in found.items() if one is not None}
 
+    def _write_files(self, digest: str, files: int, shard_count: int) -> None:
+        said = {"files": files, "shards": shard_count, "version": version()}
+        write_whole(self.rows / f"{digest}.json", json.dumps(said).encode())
+
     def _files(self, digest: str, shard_count: int) -> int | None:
         """How many files of rows a part was read into; None where it was not, by this program for so many shards."""
         try:
@@ -249,11 +260,39 @@ class _Build:
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
+    def _identified(self, hands: Workers, read: dict[str, Read], shard_count: int) -> tuple[Places, frozenset[str]]:
+        """The files and the shards they have rows of, with files of rows whose patient is named by an identifier.
+
+        Each of these, which are also told by themselves, stands behind the one in which its rows have waited.
+        """
+        places = {name: frozenset(shards_in(self.rows / name)) for name in read}
+        waiting = rows_waiting(self.rows, places)
+        if waiting is None:
+            return places, frozenset()
+        pieces = (Finding(task, waiting.systems) for task in self._with_people(read))
+        found = waiting.found([table for _, table in hands.each(pieces)])
+        self.identified = found.digest
+        files = _names(found.digest, len(waiting.files))
+        if self._files(found.digest, shard_count) is None:
+            found.write(files, shard_count)
+            self._write_files(found.digest, len(files), shard_count)
+        self.made.left.update(found.left())
+        after = dict(zip(waiting.files, files, strict=True))
+        ordered = [name for one in places for name in (one, after.get(one)) if name is not None]
+        return {name: places.get(name) or frozenset(shards_in(self.rows / name)) for name in ordered}, frozenset(files)
+
+    def _with_people(self, read: dict[str, Read]) -> Iterator[Task]:
+        """The pieces that hold a Patient resource."""
+        for part in self.parts:
+            if any(one.people for name, one in read.items() if name.startswith(part.digest)):
+                yield from (task for task in self.source.tasks(part) if read[_file(part.digest, task.number)].people)
+
     # Putting together -----------------------------------------------------------------------------------------
 
-    def _put(self, hands: Workers, shard_count: int, files: Sequence[str], alone: str | None) -> list[ShardInfo]:
+    def _put(
+        self, hands: Workers, shard_count: int, places: Places, waited: frozenset[str], alone: str | None
+    ) -> list[ShardInfo]:
         """Put every shard together of which something changed; the shards of the store as it will be."""
-        places = {name: frozenset(shards_in(self.rows / name)) for name in files}
         changed = self._changed(alone)
         numbers = {number for some in places.values() for number in some if number >= 0}
         old = {} if self.old is None or changed is None else {shard.number: shard for shard in self.old.shards}
@@ -268,8 +307,8 @@ class _Build:
                 shards[number] = old[number]
                 self._unchanged(old[number])
                 continue
-            of_it = tuple(name for name in files if places[name] & {number, -1})
-            pieces.append(Putting(number, of_it, key, changed, old.get(number), alone))
+            of_it = tuple(name for name in places if places[name] & {number, ABOUT_NOBODY, BY_IDENTIFIER})
+            pieces.append(Putting(number, of_it, waited, key, changed, old.get(number), alone))
         self._put_pieces(hands, pieces, shards)
         return [shards[number] for number in sorted(shards)]
 
@@ -320,8 +359,9 @@ class _Build:
         if not all((self.store / SHARDS / f"{shard.file}.json").is_file() for shard in old.shards):
             return None
         before, now = {one.digest for one in old.sources}, {part.digest for part in self.parts}
+        before, now = before | {str(old.beside.get("identified", ""))}, now | {self.identified}
         found: list[str] = []
-        for digest in sorted(before ^ now):
+        for digest in sorted((before ^ now) - {""}):
             count = self._files(digest, old.shard_count)
             files = _names(digest, count or 0)
             if count is None or not all((self.rows / name).is_file() for name in files):
@@ -334,11 +374,11 @@ class _Build:
         if changed is None:
             return numbers
         found = {number for name in changed for number in shards_in(self.rows / name)}
-        return numbers if -1 in found else found
+        return numbers if ABOUT_NOBODY in found else found
 
     def _key(self, shard_count: int, changed: tuple[str, ...] | None, alone: str | None) -> str:
         """A hash of all that the shards of this build are made of."""
-        digests = [part.digest for part in self.parts]
+        digests = [*(part.digest for part in self.parts), self.identified]
         base = None if changed is None or self.old is None else self.old.digest
         said = json.dumps([FORMAT, version(), self.catalogue, self.source.sort, shard_count, digests, base, alone])
         return hashlib.blake2b(said.encode(), digest_size=16).hexdigest()
@@ -365,7 +405,12 @@ class _Build:
             self.sources,
             None if self.mapping is None else digest_of(self.mapping),
             data_date(shards),
-            {"version": version(), "alone": alone is not None, "report": digest_of(self.store / REPORT)},
+            {
+                "version": version(),
+                "alone": alone is not None,
+                "report": digest_of(self.store / REPORT),
+                **({"identified": self.identified} if self.identified else {}),
+            },
         )
         StoreWriter(self.store).commit(manifest)
         self._clear()
@@ -373,7 +418,7 @@ class _Build:
 
     def _clear(self) -> None:
         """Remove what no build will need again."""
-        digests = {part.digest for part in self.parts}
+        digests = {*(part.digest for part in self.parts), self.identified} - {""}
         for path in self.rows.iterdir():
             if path.name.partition(".")[0].partition("-")[0] not in digests:
                 remove(path)

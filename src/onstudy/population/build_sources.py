@@ -24,6 +24,7 @@ import pyarrow as pa
 from onstudy.errors import InvalidFile, Problem
 from onstudy.population.bulk_fhir import BUNDLE, DAMAGED, Intake, Tally, blocks
 from onstudy.population.bulk_fhir_reading import ClusterReader, Record, read_whole
+from onstudy.population.bulk_identified import identified_in
 from onstudy.readers.reading import clip
 from onstudy.readers.source import LARGEST, decode, json_fault
 from onstudy.record.catalogue import Catalogue
@@ -86,6 +87,10 @@ class Source(Protocol):
 
     def rows(self, task: Task, catalogue: Catalogue) -> tuple[pa.Table, Tally]:
         """The rows of a piece (see `bulk_rows`); asked for in a worker. Raises `OnstudyError` if it cannot be read."""
+        ...
+
+    def identified(self, task: Task, systems: frozenset[str]) -> pa.Table:
+        """Who has identifiers of some systems, among the patients of a piece (see `bulk_identified`)."""
         ...
 
     def reader(self, catalogue: Catalogue) -> ClusterReader:
@@ -153,13 +158,16 @@ class FhirSource:
         intake = Intake()
         if task.part.sort == DOCUMENT:
             _take_document(intake, _bytes_of(task).removeprefix(_BOM), task.part.name)
-        elif task.length > 2 * BLOCK:  # a line that is very long: it is left out without being held in memory
-            for data, first in _long_lines(task, intake.tally):
-                intake.lines(data, task.first + first - 1)
         else:
-            data = _bytes_of(task)
-            intake.lines(data.removeprefix(_BOM) if task.number == 0 else data, task.first)
+            for data, first in _lines(task, intake.tally):
+                intake.lines(data, first)
         return intake.rows()
+
+    def identified(self, task: Task, systems: frozenset[str]) -> pa.Table:
+        """The identifiers of the Patient resources in some lines, or in a document."""
+        if task.part.sort == DOCUMENT:
+            return identified_in([_bytes_of(task)], systems)
+        return identified_in((line for data, _ in _lines(task, Tally()) for line in data.split(b"\n")), systems)
 
     def reader(self, catalogue: Catalogue) -> ClusterReader:
         """The readers of resources."""
@@ -262,6 +270,16 @@ def _bytes_of(task: Task) -> bytes:
     if len(data) > LARGEST:
         raise refuse(name, "unpacks to more than 1 GiB; export it as NDJSON")
     return data
+
+
+def _lines(task: Task, tally: Tally) -> Iterator[tuple[bytes, int]]:
+    """The lines of a piece, with the number of the first."""
+    if task.length > 2 * BLOCK:  # a line that is very long: it is left out without being held in memory
+        for data, first in _long_lines(task, tally):
+            yield data, task.first + first - 1
+    else:
+        data = _bytes_of(task)
+        yield data.removeprefix(_BOM) if task.number == 0 else data, task.first
 
 
 def _long_lines(task: Task, tally: Tally) -> Iterator[tuple[bytes, int]]:

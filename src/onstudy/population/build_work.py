@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,17 +11,18 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from onstudy.errors import OnstudyError
-from onstudy.population.build_report import STRANGER, Left, latest_day, left_in
+from onstudy.population.build_identified import at_its_place, places_of
+from onstudy.population.build_report import Left, latest_day, left_in
 from onstudy.population.build_sources import Source, Task
+from onstudy.population.build_strangers import add_strangers, are_people
 from onstudy.population.bulk_assemble import Assembler, Ways
-from onstudy.population.bulk_fhir import NOBODY, PATIENT, SHARED, Tally
-from onstudy.population.bulk_rows import Ints, hashed, join_rows, read_rows, write_rows
+from onstudy.population.bulk_fhir import NOBODY, SHARED, Tally
+from onstudy.population.bulk_rows import Ints, column_of, join_rows, read_rows, write_rows
 from onstudy.population.bulk_tables import merged
 from onstudy.population.bulk_walk import type_of_shape
-from onstudy.population.store import SHARDS, ShardInfo, StoreWriter, catalogue_digest, shard_numbers
+from onstudy.population.store import SHARDS, ShardInfo, StoreWriter, catalogue_digest
 from onstudy.population.store_files import write_whole
 from onstudy.population.store_shard import StoredShard
 from onstudy.record.catalogue import Catalogue, load_catalogue
@@ -57,8 +57,16 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
+class Finding:
+    """Find who has identifiers of some systems, among the Patient resources of a piece."""
+
+    task: Task
+    systems: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Putting:
-    """Put a shard together of the rows in `files`.
+    """Put a shard together of the rows in `files`; those of `waited` belong into the file that stands before them.
 
     `changed` are files of rows, old and new, that name the patients who changed; None is everybody. `alone` is the
     one patient there is in the whole source: what is about nobody is about that one.
@@ -66,6 +74,7 @@ class Putting:
 
     number: int
     files: tuple[str, ...]
+    waited: frozenset[str]
     key: str
     changed: tuple[str, ...] | None = None
     old: ShardInfo | None = None
@@ -109,15 +118,17 @@ class _Worker:
         self.rows, self.shards = given.store / ROWS, given.store / SHARDS
         self._assembler: Assembler | None = None
 
-    def work(self, piece: Reading | Putting) -> Read | Put:
+    def work(self, piece: Reading | Finding | Putting) -> Read | pa.Table | Put:
         """Do one piece of work."""
+        if isinstance(piece, Finding):
+            return self.given.source.identified(piece.task, piece.systems)
         return self._read(piece) if isinstance(piece, Reading) else self._put(piece)
 
     # Reading ------------------------------------------------------------------------------------------------
 
     def _read(self, piece: Reading) -> Read:
         table, tally = self.given.source.rows(piece.task, self.catalogue)
-        shards = hashed(_column(table, "patient"), self.given.shard_count, shard_numbers)
+        shards = places_of(table, self.given.shard_count)
         read = _read_of(table, tally)
         write_rows(self.rows / piece.file, table, shards, _said(read, self.given))
         return read
@@ -125,7 +136,7 @@ class _Worker:
     # Putting together ---------------------------------------------------------------------------------------
 
     def _put(self, piece: Putting) -> Put:
-        rows = [table for name in piece.files if (table := read_rows(self.rows / name, piece.number)) is not None]
+        rows = self._rows(piece)
         shared = [_shared(table, piece.alone) for table in self._about_nobody(piece.files)]
         changed = self._changed(piece)
         old = None if changed is None or piece.old is None else self._old(piece.old)
@@ -140,13 +151,21 @@ class _Worker:
             built = assembled.shard.patients.rows
             shard = _replaced(old, self._ids(piece, changed), assembled.shard)
         left = left_in(shard)
-        _add_strangers(rows, left)
+        add_strangers(rows, left)
         info = None
         if shard.patients.rows:
             info = StoreWriter(self.given.store).add(piece.number, shard, latest_day(shard))
             _write_left(self.shards / f"{info.file}.json", left)
         _write_done(self.given.store / BUILDING / piece.key / f"{piece.number:05d}.json", info, built)
         return Put(info, built, assembled.ways)
+
+    def _rows(self, piece: Putting) -> list[pa.Table]:
+        """The rows of a shard, file by file."""
+        found: list[pa.Table | None] = []
+        for name in piece.files:
+            table = read_rows(self.rows / name, piece.number)
+            found.append(at_its_place(found.pop(), table) if name in piece.waited else table)
+        return [table for table in found if table is not None]
 
     def _assembled(self, tables: Sequence[pa.Table]) -> Any:
         if self._assembler is None:
@@ -163,7 +182,7 @@ class _Worker:
         if piece.changed is None or self._about_nobody(piece.changed):
             return None
         tables = [read_rows(self.rows / name, piece.number) for name in piece.changed]
-        keys = [_column(table, "patient") for table in tables if table is not None]
+        keys = [column_of(table, "patient") for table in tables if table is not None]
         return pc.unique(pa.concat_arrays(keys)) if keys else pa.array([], pa.string())
 
     def _old(self, info: ShardInfo) -> Shard:
@@ -178,13 +197,6 @@ class _Worker:
                 for names in _of(table, changed).column("names").to_pylist():
                     found.update(names or ())
         return found
-
-
-def _column(table: pa.Table, name: str) -> pa.Array:
-    column = table.column(name)
-    if column.num_chunks == 0:
-        return pa.nulls(0, column.type)
-    return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks)
 
 
 _NO_ROWS = pa.table(
@@ -209,51 +221,9 @@ def _shared(table: pa.Table, alone: str | None) -> pa.Table:
 
 
 def _is_shared(table: pa.Table) -> Any:
-    shape = _column(table, "shape")
+    shape = column_of(table, "shape")
     shared = [type_of_shape(one) in SHARED for one in shape.dictionary.to_pylist()]
     return np.array([*shared, False], bool)[shape.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
-
-
-def _add_strangers(tables: Sequence[pa.Table], left: Left) -> None:
-    """Count the rows that are about somebody of whom there is no Patient resource."""
-    known = [_column(table, "patient").filter(pa.array(_are_people(table))) for table in tables]
-    everybody = pa.concat_arrays(known) if known else pa.array([], pa.string())
-    patients = pa.chunked_array([chunk for table in tables for chunk in table.column("patient").chunks], pa.string())
-    strange = pc.invert(pc.is_in(patients, value_set=everybody))
-    if not pc.any(strange).as_py():
-        return
-    for table, some in zip(tables, _cut(strange, tables), strict=True):
-        for kind, many in _types_of(table.filter(some)).items():
-            left[STRANGER, kind] += many
-
-
-def _are_people(table: pa.Table) -> NDArray[np.bool_]:
-    """Which rows are, or hold, a Patient resource."""
-    shape = _column(table, "shape")
-    people = [type_of_shape(one) == PATIENT for one in shape.dictionary.to_pylist()]
-    number = shape.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    found = np.array([*people, True], bool)[number]
-    if "types" in table.column_names:
-        found &= _column(table, "types").is_null().to_numpy(zero_copy_only=False)
-    return np.asarray(found)
-
-
-def _types_of(table: pa.Table) -> Counter[str]:
-    """How many resources of each type rows are, those of a record that is kept whole one by one."""
-    found: Counter[str] = Counter()
-    for said in _column(table, "shape").drop_null().value_counts().to_pylist():
-        found[type_of_shape(said["values"])] += said["counts"]
-    if "types" in table.column_names:
-        found.update(kind for types in table.column("types").drop_null().to_pylist() for kind in types.split())
-    return found
-
-
-def _cut(column: pa.ChunkedArray, tables: Sequence[pa.Table]) -> Iterator[pa.Array]:
-    """A column over the rows of all tables, as one for each of them."""
-    start = 0
-    for table in tables:
-        yield column.slice(start, table.num_rows).combine_chunks()
-        start += table.num_rows
 
 
 def _replaced(old: Shard, gone: set[str], new: Shard) -> Shard:
@@ -277,16 +247,18 @@ def _replaced(old: Shard, gone: set[str], new: Shard) -> Shard:
 
 def _read_of(table: pa.Table, tally: Tally) -> Read:
     """What there is to say of the rows of a piece."""
-    shape = _column(table, "shape")
+    shape = column_of(table, "shape")
     types = [type_of_shape(one) for one in shape.dictionary.to_pylist()]
     number = shape.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    patient = _column(table, "patient")
+    patient = column_of(table, "patient")
     about_nobody = patient.is_null().to_numpy(zero_copy_only=False)
+    if "named" in table.column_names:
+        about_nobody &= column_of(table, "named").is_null().to_numpy(zero_copy_only=False)
     counts = np.bincount(number[about_nobody] + 1, minlength=len(types) + 1)
     for kind, many in zip(["unknown", *types], counts.tolist(), strict=True):
         if many and kind not in SHARED:
             tally.left[NOBODY, kind] += many
-    some = np.flatnonzero(_are_people(table) & ~about_nobody)
+    some = np.flatnonzero(are_people(table) & patient.is_valid().to_numpy(zero_copy_only=False))
     keys = pc.unique(patient.take(pa.array(some))) if len(some) else pa.array([], pa.string())
     return Read(tally, len(keys), keys[0].as_py() if len(keys) else None)
 

@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -183,15 +184,19 @@ class _Table:
     def _record(self, row: int) -> Record:
         seq = self.rows.table.column("seq")[row].as_py()
         place = f"line {seq}" if seq > 0 else ""
-        if self.rows.shape[row] < 0:
-            return Record(place, payload=self.rows.table.column("payload")[row].as_py())
         patient = int(self.rows.patient[row])
+        subject = self.rows.keys[patient] if patient >= 0 else ""
+        if self.rows.shape[row] < 0:
+            payload, named = (self._optional(name, row) for name in ("payload", "named"))
+            return Record(place, subject=subject, payload=payload or b"", named=named or "")
         names, dates, numbers = (
             slots.texts(row) for slots in (self.contents.names, self.contents.dates, self.contents.numbers)
         )
         links, members = (slots_of(self.rows.table, sort).texts(row) for sort in (LINKS, MEMBERS))
-        subject = self.rows.keys[patient] if patient >= 0 else ""
         return Record(place, self.rows.shapes[self.rows.shape[row]], subject, names, dates, numbers, links, members)
+
+    def _optional(self, column: str, row: int) -> Any:
+        return self.rows.table.column(column)[row].as_py() if column in self.rows.table.column_names else None
 
     def _shared(self, rows: Sequence[int]) -> list[int]:
         """The resources about nobody that some rows refer to."""

@@ -30,11 +30,12 @@ from onstudy.population.bulk_elements import (
     decoded,
     encoded,
 )
+from onstudy.population.bulk_identified import Identified
 from onstudy.population.bulk_lines import Layouts, One
 from onstudy.population.bulk_rows import Builder, Ints, join_rows, settled
 from onstudy.population.bulk_walk import UPDATED, Taking, counted, walk
-from onstudy.readers.fhir import ADMINISTRATIVE, BIRTH_SEX, READ
-from onstudy.readers.fhir_json import is_id, items, obj, references, resource_type, text
+from onstudy.readers.fhir import ADMINISTRATIVE, BIRTH_SEX, READ, identifier_pair, named_by
+from onstudy.readers.fhir_json import is_id, items, references, resource_type, text
 from onstudy.readers.fhir_own import FACT_ID, FHIR_BASE, PATIENT_ID
 from onstudy.readers.source import decode
 
@@ -155,6 +156,7 @@ class Intake:
         if key == _ELSE:
             self.tally.left[NO_PATIENT, kind] += 1
             return
+        key = self._followed(key)
         if name is UNSET or not is_id(name):
             self.builder.whole(key, number, line, None if kind == PATIENT else (kind,))
             return
@@ -166,6 +168,13 @@ class Intake:
             self._hand.results = []
         self.builder.add(key, number, encoded(resource), stamp)
 
+    def _followed(self, key: str | Identified | None) -> str | None:
+        """The key of the next row; of somebody named by an identifier it is found later, by what is noted here."""
+        if isinstance(key, Identified):
+            self.builder.named[len(self.builder)] = key.text
+            return None
+        return key
+
     def _pass(self, resource: Resource, kind: str, line: bytes, number: int) -> None:
         """A resource that is not read: what it is about is noted, so that the patient's record can say so."""
         self.tally.read[kind] += 1
@@ -175,13 +184,12 @@ class Intake:
         if any(one == PATIENT or one in READ for one in kinds):
             self._odd(line, number)
             return
-        key = None
+        about = _subject(resource)
         for one in kinds:
             if one and one not in ADMINISTRATIVE:
-                key = key or _subject(resource)
                 self.tally.left[NOT_READ, one] += 1
-                if key:
-                    self.builder.add(key, number, b'{"resourceType":"%b"}' % one.encode())
+                if about:
+                    self.builder.add(self._followed(about), number, b'{"resourceType":"%b"}' % one.encode())
 
     # What is not as it should be ------------------------------------------------------------------------------
 
@@ -201,16 +209,19 @@ class Intake:
             self.tally.left[NO_TYPE, ""] += 1
             return
         self.tally.read.update(resource_type(one) for one in found)
-        keys = {key: None for one in found if (key := _key_of(one))}
-        named = any(_key_of(one) == _ELSE for one in found)
-        if resource_type(node) == BUNDLE or isinstance(node, list):
-            own = [text(one, "id") for one in found if resource_type(one) == PATIENT]
-            keys = dict.fromkeys(own) or keys
-        people = any(resource_type(one) == PATIENT for one in found)
+        abouts = [_key_of(one) for one in found]
+        people = [one for one in found if resource_type(one) == PATIENT]
+        keys: dict[str | Identified, None] = {key: None for key in abouts if key}
+        named = any(key == _ELSE for key in abouts)
+        if (resource_type(node) == BUNDLE or isinstance(node, list)) and people:
+            here = {Identified.of(identifier_pair(one)) for who in people for one in items(who, "identifier")}
+            others = [key for key in keys if isinstance(key, Identified) and key not in here]
+            keys = dict.fromkeys([*(text(one, "id") for one in people), *others])
         for key in keys:
-            types = (resource_type(one) for one in found if _key_of(one) == key)
-            about = (kind for kind in types if kind not in ADMINISTRATIVE)
-            self.builder.whole(key, number, data, None if people else about)
+            types = (resource_type(one) for one, about in zip(found, abouts, strict=True) if about == key)
+            of_it = [kind for kind in types if kind not in ADMINISTRATIVE]
+            whole = people and not isinstance(key, Identified)
+            self.builder.whole(self._followed(key), number, data, None if whole else of_it)
         for kind in map(resource_type, found):
             if kind not in ADMINISTRATIVE and (kind not in READ or not keys):
                 self.tally.left[(NO_PATIENT if named else NOBODY) if kind in READ else NOT_READ, kind] += 1
@@ -274,12 +285,12 @@ def _stamp(meta: Meta) -> str | None:
 # Whom a resource is about ---------------------------------------------------------------------------------
 
 
-#: In place of a patient's id: something else, or somebody by an identifier.
+#: In place of a patient's id: something else.
 _ELSE = ""
 
 
-def _subject(resource: Resource) -> str | None:
-    """The id of the patient a resource names; its reference is replaced by a mark.
+def _subject(resource: Resource) -> str | Identified | None:
+    """The patient a resource names, by id or identifier; the reference, given or not, is replaced by a mark.
 
     None where it names nobody: then it is about the only patient, where there is only one. `_ELSE` where it names
     something else: then it is about no patient (`readers/fhir.py`, `_subject`).
@@ -289,13 +300,18 @@ def _subject(resource: Resource) -> str | None:
             continue
         if about.reference is not UNSET and about.reference.strip():
             key = patient_named(about.reference)
-            about.reference = MARK
-            about.display = UNSET
-            about.type = about.identifier = about.coding = about.text = NOTHING
+            _mark(about)
             return _ELSE if key is None else key
-        if about.identifier and text(_json(about.identifier), "value"):
-            return _ELSE
+        identifier = _json(about.identifier) if about.identifier else {}
+        if text(identifier, "value"):
+            _mark(about)
+            return Identified.of(identifier_pair(identifier))
     return None
+
+
+def _mark(about: Reference) -> None:
+    about.reference, about.display = MARK, UNSET
+    about.type = about.identifier = about.coding = about.text = NOTHING
 
 
 def _json(raw: Raw) -> Any:
@@ -320,15 +336,16 @@ def patients_named(references: pa.Array) -> pa.Array:
     return pa.array([patient_named(one) for one in references.to_pylist()], pa.string())
 
 
-def _key_of(node: Any) -> str | None:
+def _key_of(node: Any) -> str | Identified | None:
     """The patient that a decoded resource is or names; None and `_ELSE` as of `_subject`."""
     if resource_type(node) == PATIENT:
         return text(node, "id") or None
+    pair = named_by(node)
+    if pair is not None:
+        return Identified.of(pair)
     for key in ("subject", "patient", "beneficiary"):
         for reference in references(node, key):
             return patient_named(reference) or _ELSE
-        if text(obj(obj(node, key), "identifier"), "value"):
-            return _ELSE
     return None
 
 
@@ -432,7 +449,7 @@ def _one(line: bytes) -> One | None:
     intake = Intake()
     intake.line(line, 0)
     into, tally = intake.builder, intake.tally
-    if len(into) != 1 or into.payload or into.members:
+    if len(into) != 1 or into.payload or into.members or into.named:
         return None
     (shape,), (patient,), (stamp,) = into.shapes, into.patient, into.stamp
     names, dates, links = (tuple(some) for some in (into.names, into.dates, into.links))

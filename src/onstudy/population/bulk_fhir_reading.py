@@ -8,13 +8,14 @@ the medication or diagnosis it refers to. It is the same for all resources that 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
 from onstudy.population.bulk_elements import MARK, decoded, encoded
 from onstudy.population.bulk_forms import Person, Probe, Read
+from onstudy.population.bulk_identified import identify
 from onstudy.population.bulk_walk import Counting, Putting, counted, type_of_shape, walk
 from onstudy.readers import fhir
 from onstudy.readers.fhir_chart import Chart
@@ -59,6 +60,7 @@ class Record:
     links: tuple[str, ...] = ()
     members: tuple[str, ...] = ()
     payload: bytes = b""
+    named: str = ""  # of a payload: the identifier by which it names the subject
 
 
 def put_back(record: Record) -> bytes:
@@ -245,12 +247,14 @@ class _Watched(dict[str, Any]):
     __hash__ = None
 
 
-def read_whole(records: Iterable[Record], catalogue: Catalogue) -> list[tuple[str, Patient]]:
+def read_whole(records: Sequence[Record], catalogue: Catalogue) -> list[tuple[str, Patient]]:
     """The patients of resources that are read together, as the reader of files reads them, each with its key."""
     source = Source()
     for record in records:
         data = record.payload or put_back(record)
         source.take(decode(data.decode("utf-8-sig")), record.place)
+    for patient, named in dict.fromkeys((record.subject, record.named) for record in records if record.named):
+        identify(source.entries, patient, named)
     found = fhir.patients_of(source, catalogue)
     people = [entry for entry in source.entries if entry.type == PATIENT]
     own = [entry.id for entry in people if entry.container is None] or [entry.id for entry in people]

@@ -14,6 +14,7 @@ A record is its shape, which many share, and the texts in its slots. Rows travel
 `payload`  binary                                     a record that is read as a whole, with all of its patient's
 `types`    string                                     of a payload without a Patient resource: what it holds instead
 `stamp`    string                                     when it was changed last, and its version
+`named`    string                                     the identifier by which it names its patient, as JSON
 =========  =========================================  ======================================================
 
 All but the first three may be left out.
@@ -47,8 +48,9 @@ TYPES: Mapping[str, pa.DataType] = {
     "payload": pa.binary(),
     "types": pa.string(),
     "stamp": pa.string(),
+    "named": pa.string(),
 }
-_OPTIONAL = frozenset({"payload", "types", "stamp"})
+_OPTIONAL = frozenset({"payload", "types", "stamp", "named"})
 #: Where the file of rows says which of its batches belong to which shard.
 _PLACES, _SAID = b"onstudy:shards", b"onstudy:said"
 
@@ -122,6 +124,7 @@ class Builder:
         self.members: dict[int, list[str]] = {}
         self.payload: dict[int, bytes] = {}
         self.types: dict[int, str] = {}
+        self.named: dict[int, str] = {}
 
     def __len__(self) -> int:
         return len(self.seq)
@@ -168,6 +171,8 @@ class Builder:
         if self.payload:
             columns["payload"] = pa.array([self.payload.get(row) for row in range(len(self))], pa.binary())
             columns["types"] = pa.array([self.types.get(row) for row in range(len(self))], pa.string())
+        if self.named:
+            columns["named"] = pa.array([self.named.get(row) for row in range(len(self))], pa.string())
         return pa.table(columns)
 
 
@@ -201,6 +206,14 @@ def _as_they_occur(shape: pa.DictionaryArray) -> pa.DictionaryArray:
     place[met] = np.arange(len(met))
     found = place[index]
     return pa.DictionaryArray.from_arrays(pa.array(found, mask=found < 0), shape.dictionary.take(pa.array(met)))
+
+
+def column_of(table: pa.Table, name: str) -> pa.Array:
+    """A column of rows in one piece."""
+    column = table.column(name)
+    if column.num_chunks == 0:
+        return pa.nulls(0, column.type)
+    return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks)
 
 
 # Files of rows --------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from onstudy.errors import Problem
 from onstudy.population.build_sources import DOCUMENT, Part, Task, digest_of_texts, hashed, refuse
 from onstudy.population.bulk_fhir import Tally
 from onstudy.population.bulk_fhir_reading import ClusterReader, Record
+from onstudy.population.bulk_identified import identified_in
 from onstudy.population.bulk_rows import Builder
 from onstudy.readers.csvfile import Row, patient_of_rows, statements_of
 from onstudy.readers.patientfile import Located, patient_from, written_patients
@@ -59,6 +60,10 @@ class StatementSource:
         builder, tally = Builder(lambda _: (0, 0, 0, 0)), Tally()
         _READ[self.sort](content, builder, tally, catalogue)
         return builder.table(), tally
+
+    def identified(self, task: Task, systems: frozenset[str]) -> pa.Table:
+        """Nobody: statements name patients by their ids."""
+        return identified_in((), systems)
 
     def reader(self, catalogue: Catalogue) -> ClusterReader:
         """Statements are not taken apart, so nothing is read one by one."""

@@ -146,12 +146,7 @@ def _assign(source: Source, index: Index, people: dict[int, _Person], twice: fro
             elif entry.container is None:
                 source.problems.append(Problem("a resource of this type is not read", entry.where))
         elif person is None:
-            named = (one for key in ("subject", "patient") for one in references(entry.resource, key))
-            several = any(one.rpartition("/")[2] in twice for one in named)
-            what = (
-                "several patients have the id of its subject" if several else "its subject is no patient of this source"
-            )
-            source.problems.append(Problem(f"{what}: not used", entry.where))
+            source.problems.append(Problem(f"{_why_nobody(entry, identified, twice)}: not used", entry.where))
         else:
             person.resources.append(entry)
 
@@ -160,13 +155,36 @@ def _by_identifier(people: Iterable[_Person]) -> _Identified:
     """The patients by their identifiers, which are pairs of system and value."""
     found: _Identified = {}
     for person in people:
-        for pair in dict.fromkeys(map(_pair, items(person.entry.resource, "identifier"))):
+        for pair in dict.fromkeys(map(identifier_pair, items(person.entry.resource, "identifier"))):
             found.setdefault(pair, []).append(person)
     return found
 
 
-def _pair(identifier: Json) -> tuple[str, str]:
+def identifier_pair(identifier: Json) -> tuple[str, str]:
+    """System and value of an identifier, by which it is told from others."""
     return text(identifier, "system"), text(identifier, "value")
+
+
+def named_by(resource: Json) -> tuple[str, str] | None:
+    """The identifier by which a resource names its subject; None where it names it by reference or not at all."""
+    for key in ("subject", "patient", "beneficiary"):
+        if references(resource, key):
+            return None
+        identifier = obj(obj(resource, key), "identifier")
+        if text(identifier, "value"):
+            return identifier_pair(identifier)
+    return None
+
+
+def _why_nobody(entry: Entry, identified: _Identified, twice: frozenset[str]) -> str:
+    """Why a resource is about none of the patients of a source."""
+    named = (one for key in ("subject", "patient") for one in references(entry.resource, key))
+    if any(one.rpartition("/")[2] in twice for one in named):
+        return "several patients have the id of its subject"
+    pair = named_by(entry.resource)
+    if pair is not None and len(identified.get(pair, [])) > 1:
+        return "several patients have the identifier of its subject"
+    return "its subject is no patient of this source"
 
 
 def _subject(entry: Entry, index: Index, people: dict[int, _Person], identified: _Identified) -> _Person | None:
@@ -174,14 +192,14 @@ def _subject(entry: Entry, index: Index, people: dict[int, _Person], identified:
     about = entry
     while not _names_subject(about) and about.container is not None:
         about = about.container
+    pair = named_by(about.resource)
+    if pair is not None:
+        named = identified.get(pair, [])
+        return named[0] if len(named) == 1 else None
     for key in ("subject", "patient", "beneficiary"):
         for reference in references(about.resource, key):
             target = index.find(reference, about)
             return people.get(id(target)) if target is not None else None
-        identifier = obj(obj(about.resource, key), "identifier")
-        if text(identifier, "value"):
-            named = identified.get(_pair(identifier), [])
-            return named[0] if len(named) == 1 else None
     return next(iter(people.values())) if len(people) == 1 else None
 
 
