@@ -205,6 +205,23 @@ def test_a_stranger_s_record_without_an_id_is_counted_and_makes_nobody_of_the_st
     assert values(tmp_path / "store", "p1") == [point(1.5)]
 
 
+def test_strangers_are_counted_also_where_nobody_who_is_known_shares_a_shard_with_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of four shards two are empty of patients; a build that is repeated for another file counts them again."""
+    monkeypatch.setattr("onstudy.population.build.shards_for", lambda *_: 4)
+    strangers = [f"s{number}" for number in range(12)]
+    assert {shard_number(name, 4) for name in strangers} == {0, 1, 2, 3}
+    results = [lab(f"o{name}", name) for name in strangers]
+    source, store = write(tmp_path / "in", a=[person("p1"), person("p2")], b=results), tmp_path / "store"
+    counted = {("resources about a patient of whom there is no Patient resource", "Observation"): 12}
+    assert built(source, store).left == counted
+    assert len(Store.open(store).shards) < 3
+    assert +built(source, store).left == counted
+    write(source, more=[lab("o1", "p1")])
+    assert built(source, store).left == counted
+
+
 def without_id(resource: Resource) -> Resource:
     return {key: value for key, value in resource.items() if key != "id"}
 

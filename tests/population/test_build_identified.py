@@ -187,9 +187,9 @@ def test_generated_patients_some_of_whose_records_name_them_so(tmp_path: Path) -
         resources.append(one)
     random.shuffle(resources)
     third = len(resources) // 3
-    parts = {"a": resources[:third], "b": resources[third : 2 * third], "c": resources[2 * third :]}
-    built(export(tmp_path / "in", **parts), tmp_path / "store")
+    files = {"a": resources[:third], "b": resources[third : 2 * third], "c": resources[2 * third :]}
+    built(export(tmp_path / "in", **files), tmp_path / "store")
     check(tmp_path / "store", resources)
     build(find(str(tmp_path / "in"), tmp_path / "two"), tmp_path / "two", workers=2)
-    one, two = (Store.open(tmp_path / name).manifest for name in ("store", "two"))
-    assert (one.digest, one.beside) == (two.digest, two.beside)
+    first, second = (Store.open(tmp_path / name).manifest for name in ("store", "two"))
+    assert (first.digest, first.beside) == (second.digest, second.beside)

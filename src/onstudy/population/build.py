@@ -27,11 +27,13 @@ from onstudy.population.build_work import (
     ROWS,
     Finding,
     Given,
+    Put,
     Putting,
     Read,
     Reading,
     begin,
     catalogue_of,
+    read_done,
     read_left,
     read_said,
 )
@@ -318,36 +320,33 @@ class _Build:
             done = self._done(piece)
             if done is None:
                 waiting.append(piece)
-            elif done[0] is not None:
-                shards[piece.number] = done[0]
-                self._note(done[0], done[1])
+            else:
+                self._take(piece.number, done, shards)
         finished = len(pieces) - len(waiting)
         self.watch("putting together", finished, len(pieces))
         for piece, put in hands.each(waiting):
             finished += 1
             self.watch("putting together", finished, len(pieces))
-            self.made.ways.update(put.ways)
-            if put.info is not None:
-                shards[piece.number] = put.info
-                self._note(put.info, put.built)
+            self._take(piece.number, put, shards)
 
-    def _note(self, info: ShardInfo, built: int) -> None:
-        self.made.patients_built += built
-        self._unchanged(info)
+    def _take(self, number: int, put: Put, shards: dict[int, ShardInfo]) -> None:
+        self.made.ways.update(put.ways)
+        if put.info is None:
+            add_left(self.made.left, put.left)
+        else:
+            shards[number] = put.info
+            self.made.patients_built += put.built
+            self._unchanged(put.info)
 
     def _unchanged(self, info: ShardInfo) -> None:
         add_left(self.made.left, read_left(self.store / SHARDS / f"{info.file}.json"))
 
-    def _done(self, piece: Putting) -> tuple[ShardInfo | None, int] | None:
+    def _done(self, piece: Putting) -> Put | None:
         """What a build that was cut short made of a shard; None where it had not come so far."""
-        path = self.store / BUILDING / piece.key / f"{piece.number:05d}.json"
-        if not path.is_file():
-            return None
-        said = json.loads(path.read_bytes())
-        info = None if said["info"] is None else ShardInfo(**said["info"])
-        if info is not None and not (self.store / SHARDS / f"{info.file}.json").is_file():
-            return None
-        return info, int(said["built"])
+        put = read_done(self.store / BUILDING / piece.key / f"{piece.number:05d}.json")
+        if put is not None and put.info is not None:
+            return put if (self.store / SHARDS / f"{put.info.file}.json").is_file() else None
+        return put
 
     def _changed(self, alone: str | None) -> tuple[str, ...] | None:
         """The files of rows, old and new, of all parts that changed; None where everything has to be made anew."""

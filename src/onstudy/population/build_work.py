@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -90,13 +90,18 @@ class Read:
     first: str | None  # a patient
 
 
+#: Reason, item and count of what could not be used.
+LeftOut = tuple[str, str, int]
+
+
 @dataclass(frozen=True, slots=True)
 class Put:
     """What came of putting a shard together."""
 
     info: ShardInfo | None  # None: nobody lies in it
     built: int
-    ways: Ways
+    left: list[LeftOut]  # where nobody lies in it: elsewhere it is kept beside the shard
+    ways: Ways = field(default_factory=Ways)
 
 
 def begin(given: Given) -> Callable[[Any], Any]:
@@ -152,12 +157,13 @@ class _Worker:
             shard = _replaced(old, self._ids(piece, changed), assembled.shard)
         left = left_in(shard)
         add_strangers(rows, left)
-        info = None
+        put = Put(None, built, _listed(left), assembled.ways)
         if shard.patients.rows:
             info = StoreWriter(self.given.store).add(piece.number, shard, latest_day(shard))
-            _write_left(self.shards / f"{info.file}.json", left)
-        _write_done(self.given.store / BUILDING / piece.key / f"{piece.number:05d}.json", info, built)
-        return Put(info, built, assembled.ways)
+            _write_left(self.shards / f"{info.file}.json", put.left)
+            put = Put(info, built, [], assembled.ways)
+        _write_done(self.given.store / BUILDING / piece.key / f"{piece.number:05d}.json", put)
+        return put
 
     def _rows(self, piece: Putting) -> list[pa.Table]:
         """The rows of a shard, file by file."""
@@ -280,16 +286,32 @@ def read_said(said: bytes, shard_count: int, version: str) -> Read | None:
     return Read(tally, raw["people"], raw["first"])
 
 
-def _write_left(path: Path, left: Left) -> None:
-    listed = [[reason, item, many] for (reason, item), many in sorted(left.items())]
-    write_whole(path, json.dumps(listed, ensure_ascii=False).encode())
+def _listed(left: Left) -> list[LeftOut]:
+    return [(reason, item, many) for (reason, item), many in sorted(left.items())]
 
 
-def read_left(path: Path) -> list[tuple[str, str, int]]:
+def _write_left(path: Path, left: Sequence[LeftOut]) -> None:
+    write_whole(path, json.dumps(left, ensure_ascii=False).encode())
+
+
+def read_left(path: Path) -> list[LeftOut]:
     """What of the records of a shard could not be used, as it was kept beside the shard."""
-    return [(str(reason), str(item), int(many)) for reason, item, many in json.loads(path.read_bytes())]
+    return _left_of(json.loads(path.read_bytes()))
 
 
-def _write_done(path: Path, info: ShardInfo | None, built: int) -> None:
-    said = {"info": None if info is None else asdict(info), "built": built}
+def _left_of(raw: Iterable[Sequence[Any]]) -> list[LeftOut]:
+    return [(str(reason), str(item), int(many)) for reason, item, many in raw]
+
+
+def _write_done(path: Path, put: Put) -> None:
+    said = {"info": None if put.info is None else asdict(put.info), "built": put.built, "left": put.left}
     write_whole(path, json.dumps(said, ensure_ascii=False).encode())
+
+
+def read_done(path: Path) -> Put | None:
+    """What came of putting a shard together, as it was kept; None where nothing was."""
+    if not path.is_file():
+        return None
+    said = json.loads(path.read_bytes())
+    info = None if said["info"] is None else ShardInfo(**said["info"])
+    return Put(info, int(said["built"]), _left_of(said["left"]))
