@@ -18,18 +18,16 @@ from onstudy.errors import Problem
 from onstudy.population.bulk_checks import Record, checked, with_ends
 from onstudy.population.bulk_classes import Contents, factorised
 from onstudy.population.bulk_derive import SEX, Known, derived
+from onstudy.population.bulk_expand import Expanded, expand
 from onstudy.population.bulk_extra import extra_of
 from onstudy.population.bulk_facts import (
     Bases,
     Components,
-    Expanded,
     Facts,
     component_names,
-    expand,
     from_facts,
     join_components,
     join_facts,
-    no_numbers,
 )
 from onstudy.population.bulk_forms import CONSTANT, FactForm, Form, MomentForm, Pattern
 from onstudy.population.bulk_groups import composed
@@ -40,6 +38,7 @@ from onstudy.population.bulk_person import sorted_coverage
 from onstudy.population.bulk_problems import Said, problems_table
 from onstudy.population.bulk_related import Clusters
 from onstudy.population.bulk_rows import Ints
+from onstudy.population.bulk_spans import no_numbers
 from onstudy.population.bulk_tables import merged, tables_of, text_of
 from onstudy.population.bulk_texts import same_text
 from onstudy.readers.timing import Times

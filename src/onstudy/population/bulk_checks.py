@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from onstudy.population.bulk_facts import Bases, Components, Facts, Flags, component_names, fact_at, put
+from onstudy.population.bulk_facts import Bases, Components, Facts, component_names, fact_at
 from onstudy.population.bulk_impossible import NEAR, possible_bounds
-from onstudy.population.bulk_moments import from_whens
+from onstudy.population.bulk_moments import from_whens, put
+from onstudy.population.bulk_numbers import Flags
 from onstudy.population.bulk_problems import Said
 from onstudy.population.bulk_rows import Ints
 from onstudy.record.catalogue import DAY, PERIOD, STATE, Catalogue

@@ -16,24 +16,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from onstudy.population.bulk_facts import (
-    Bases,
-    Components,
-    Facts,
-    Flags,
-    Floats,
-    Numbers,
-    component_names,
-    fact_at,
-    from_facts,
-    from_intervals,
-    join_facts,
-    no_numbers,
-    put,
-    span_at,
-)
-from onstudy.population.bulk_moments import Moments, joined, none
+from onstudy.population.bulk_facts import Bases, Components, Facts, component_names, fact_at, from_facts, join_facts
+from onstudy.population.bulk_moments import Moments, joined, none, put
+from onstudy.population.bulk_numbers import Flags, Floats
 from onstudy.population.bulk_rows import Ints
+from onstudy.population.bulk_spans import Numbers, from_intervals, no_numbers, span_at
 from onstudy.population.bulk_texts import texts_of
 from onstudy.record.catalogue import AGE, SEX_FACTOR, Catalogue, Derivation, Kind
 from onstudy.record.derived import IMPRECISE, NO_RECORD, SEX_FACTORS, derive, shown_value, with_plausible

@@ -15,10 +15,12 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from onstudy.population.bulk_classes import factorised
-from onstudy.population.bulk_facts import Bases, Components, Facts, Flags, component_names, no_numbers
+from onstudy.population.bulk_facts import Bases, Components, Facts, component_names
 from onstudy.population.bulk_moments import INSTANT, INSTANT_OFFSET, Moments, kept, none
+from onstudy.population.bulk_numbers import Flags
 from onstudy.population.bulk_order import in_order
 from onstudy.population.bulk_rows import Ints
+from onstudy.population.bulk_spans import no_numbers
 from onstudy.population.bulk_texts import same_text, texts_of
 from onstudy.record.catalogue import Catalogue
 from onstudy.record.patient import Fact

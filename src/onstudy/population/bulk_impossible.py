@@ -10,9 +10,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from onstudy.population.bulk_facts import Bases, Facts, Flags, Numbers
+from onstudy.population.bulk_facts import Bases, Facts
 from onstudy.population.bulk_moments import Moments
+from onstudy.population.bulk_numbers import Flags
 from onstudy.population.bulk_rows import Ints
+from onstudy.population.bulk_spans import Numbers
 from onstudy.record.catalogue import Catalogue
 from onstudy.record.impossible import OLDEST
 from onstudy.record.shard import NO_DAY

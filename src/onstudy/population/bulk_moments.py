@@ -7,7 +7,7 @@ test holds the two together. Instants are microseconds of wall clock since day 0
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -345,3 +345,9 @@ def spanning(start: Moments, end: Moments) -> Moments:
         pick(alone.offset, offset).astype(np.int16),
         start.stated,
     )
+
+
+def put(into: Moments, rows: Rows, moments: Moments) -> None:
+    """Set some moments."""
+    for one in fields(Moments):
+        getattr(into, one.name)[rows] = getattr(moments, one.name)

@@ -9,10 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from onstudy.population.bulk_facts import Bases, Components, Facts, from_intervals
+from onstudy.population.bulk_facts import Bases, Components, Facts
 from onstudy.population.bulk_moments import from_whens
 from onstudy.population.bulk_order import in_order
 from onstudy.population.bulk_rows import Ints
+from onstudy.population.bulk_spans import from_intervals
 from onstudy.population.bulk_texts import Texts
 from onstudy.population.store_shard import DIFFERENT, Words, arrow_text
 from onstudy.record.patient import Fact

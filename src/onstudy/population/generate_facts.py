@@ -15,9 +15,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from onstudy.errors import Problem
-from onstudy.population.bulk_facts import Bases, Facts, Numbers, from_intervals, join_facts
+from onstudy.population.bulk_facts import Bases, Facts, join_facts
 from onstudy.population.bulk_moments import Moments, none, starting, until
 from onstudy.population.bulk_rows import Ints
+from onstudy.population.bulk_spans import Numbers, from_intervals
 from onstudy.population.bulk_texts import Texts, same_text
 from onstudy.population.generate_block import Block, counted, fact_id
 from onstudy.population.generate_rows import MINUTE, MONTH, OFFSET_MINUTES, OPEN, UNSAID, YEAR, Dates, Rows, Saying

@@ -17,21 +17,13 @@ from onstudy.errors import Problem
 from onstudy.population.bulk_arrays import coverage_table
 from onstudy.population.bulk_checks import Record, checked, with_ends
 from onstudy.population.bulk_derive import Known, derived
-from onstudy.population.bulk_facts import (
-    Bases,
-    Components,
-    Facts,
-    Numbers,
-    component_names,
-    join_components,
-    join_facts,
-    no_numbers,
-)
+from onstudy.population.bulk_facts import Bases, Components, Facts, component_names, join_components, join_facts
 from onstudy.population.bulk_groups import composed
 from onstudy.population.bulk_moments import Moments, from_whens, none
 from onstudy.population.bulk_person import sorted_coverage
 from onstudy.population.bulk_problems import Said, problems_table
 from onstudy.population.bulk_rows import Ints
+from onstudy.population.bulk_spans import Numbers, no_numbers
 from onstudy.population.bulk_tables import merged, tables_of, text_of
 from onstudy.population.bulk_texts import same_text, texts_of
 from onstudy.population.generate_block import Block, coverage_of, coverage_said

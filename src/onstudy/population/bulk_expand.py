@@ -1,0 +1,206 @@
+"""The facts of many rows: the facts of the form each has, with what stands in the slots of the row put in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from onstudy.population.bulk_classes import Contents
+from onstudy.population.bulk_facts import Bases, Components, Facts
+from onstudy.population.bulk_filling import Filling
+from onstudy.population.bulk_forms import (
+    AT,
+    CONSTANT,
+    SPANNING,
+    STARTING,
+    UNTIL,
+    FactForm,
+    Form,
+    MomentForm,
+    NumberForm,
+)
+from onstudy.population.bulk_match import Matched
+from onstudy.population.bulk_moments import Moments, from_whens, none, put, spanning, starting, until
+from onstudy.population.bulk_numbers import rounded_all
+from onstudy.population.bulk_rows import Ints
+from onstudy.population.bulk_spans import Numbers, from_intervals, no_numbers
+from onstudy.record.shard import HIGH_OPEN, LOW_OPEN
+from onstudy.values.calendar import When
+from onstudy.values.interval import Interval
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """One fact of a form: components stand after their whole, `whole` places before."""
+
+    form: FactForm
+    number: int
+    whole: int = 0
+    name: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Expanded:
+    """The facts of some rows, the row of each, and which are components of which."""
+
+    facts: Facts
+    row: Ints
+    parts: Components
+    #: Forms whose facts arrays cannot hold, by number: the patients of their rows are put together one by one.
+    unfit: frozenset[int]
+
+
+def expand(
+    rows: Ints, patient: Ints, matched: Matched, contents: Contents, related: Mapping[int, tuple[int, ...]],
+    out: Mapping[int, tuple[str, ...]], bases: Bases, names: Sequence[str] = (),
+) -> Expanded:  # fmt: skip
+    """The facts of rows that have a form, in the order of the rows; `names` are those of components."""
+    return _Expansion(matched, contents, related, out, bases).expand(rows, patient, names)
+
+
+class _Expansion:
+    """Puts the contents of rows into the forms they have."""
+
+    def __init__(
+        self,
+        matched: Matched,
+        contents: Contents,
+        related: Mapping[int, tuple[int, ...]],
+        out: Mapping[int, tuple[str, ...]],
+        bases: Bases,
+    ) -> None:
+        self.contents, self.related, self.out, self.matched = contents, related, out, matched
+        self.entries: list[_Entry] = []
+        self.first: list[int] = []
+        unfit = set()
+        for number, form in enumerate(matched.forms):
+            self.first.append(len(self.entries))
+            self.entries += _entries(form, number)
+            if any(not _fits(entry.form) for entry in self.entries[self.first[-1] :]):
+                unfit.add(number)
+        self.unfit = frozenset(unfit)
+        self.bases = np.array([bases.place(entry.form.base) for entry in self.entries], np.int64)
+
+    def expand(self, rows: Ints, patient: Ints, names: Sequence[str]) -> Expanded:
+        """The facts of some rows."""
+        counts = np.diff([*self.first, len(self.entries)]).astype(np.int64)
+        form = self.matched.form[rows]
+        many = counts[form]
+        row = np.repeat(rows, many)
+        within = np.arange(len(row)) - np.repeat(np.cumsum(many) - many, many)
+        entry = np.asarray(self.first, np.int64)[np.repeat(form, many)] + within
+        whole = np.array([one.whole for one in self.entries], np.int64)[entry] if len(entry) else within
+        parts = np.flatnonzero(whole)
+        layouts = [self.matched.names[one.number] for one in self.entries]
+        texts = Filling(self.contents, self.related, self.out, layouts, row, entry)
+        ids = texts.column([one.form.id for one in self.entries])
+        value, uln, lln = (
+            self._numbers(row, entry, [(getattr(one.form, name), getattr(one.form.base, name)) for one in self.entries])
+            for name in ("value", "uln", "lln")
+        )
+        facts = Facts(
+            patient[row],
+            self.bases[entry] if len(entry) else entry,
+            self._moments(row, entry, [one.form.start for one in self.entries]),
+            self._moments(row, entry, [one.form.end for one in self.entries]),
+            self._moments(row, entry, [one.form.recorded for one in self.entries]),
+            value,
+            uln,
+            lln,
+            ids,
+            texts.column([one.form.source for one in self.entries]),
+            texts.column([one.form.shown for one in self.entries]),
+            texts.column([one.form.sample for one in self.entries]),
+        )
+        places = {name: place for place, name in enumerate(names)}
+        named = np.array([places.get(one.name, -1) for one in self.entries], np.int64)
+        of_parts = named[entry[parts]] if len(parts) else parts
+        return Expanded(facts, row, Components(parts - whole[parts], parts, of_parts), self.unfit)
+
+    # Moments ------------------------------------------------------------------------------------------------
+
+    def _moments(self, row: Ints, entry: Ints, forms: Sequence[MomentForm | None]) -> Moments:
+        ways = [_NO_MOMENT if form is None else form for form in forms]
+        constants = [form.when if form.how == CONSTANT else None for form in ways]
+        how = np.array([_HOW[form.how] for form in ways], np.int8)[entry] if ways else np.zeros(0, np.int8)
+        first = np.array([form.first for form in ways], np.int64)
+        second = np.array([form.second for form in ways], np.int64)
+        if len(how) and (how == _HOW[AT]).all():
+            return self._dates(row, first[entry]).compact
+        if all(form == _NO_MOMENT for form in ways):
+            return none(len(row))
+        found = none(len(row)).writable
+        for name, number in _HOW.items():
+            some = np.flatnonzero(how == number)
+            if not len(some):
+                continue
+            if name == CONSTANT:
+                put(found, some, from_whens(constants).take(entry[some]))
+                continue
+            dates = self._dates(row[some], first[entry[some]])
+            if name == SPANNING:
+                dates = spanning(dates, self._dates(row[some], second[entry[some]]))
+            elif name != AT:
+                dates = until(dates) if name == UNTIL else starting(dates)
+            put(found, some, dates)
+        return found.compact
+
+    def _dates(self, row: Ints, slot: Ints) -> Moments:
+        return self.contents.moments.take(self.contents.dates.start[row] + slot * self.contents.dates.step)
+
+    # Numbers ------------------------------------------------------------------------------------------------
+
+    def _numbers(self, row: Ints, entry: Ints, forms: Sequence[tuple[NumberForm | None, object]]) -> Numbers:
+        spans = [fixed if isinstance(fixed, Interval) else None for _, fixed in forms]
+        if all(form is None and span is None for (form, _), span in zip(forms, spans, strict=True)):
+            return no_numbers(len(row))
+        found = from_intervals(spans).take(entry)
+        slots = np.array([-1 if form is None else form.slot for form, _ in forms], np.int64)
+        some = np.flatnonzero(slots[entry] >= 0) if len(entry) else entry
+        if not len(some):
+            return found.compact
+        numbers = self.contents.numbers
+        values = self.contents.values[numbers.start[row[some]] + slots[entry[some]] * numbers.step]
+        factors = np.array([1.0 if form is None or form.factor is None else form.factor for form, _ in forms])
+        converted = np.flatnonzero(
+            np.array([form is not None and form.factor is not None for form, _ in forms])[entry[some]]
+        )
+        values[converted] = rounded_all(values[converted] * factors[entry[some[converted]]])
+        low, high, flags = (
+            np.array([_bound(form, name) for form, _ in forms])[entry[some]] for name in ("low", "high", "flags")
+        )
+        found.low[some] = np.where(low, values, np.nan)
+        found.high[some] = np.where(high, values, np.nan)
+        found.flags[some] = flags
+        return found.compact
+
+
+_HOW = {AT: 0, UNTIL: 1, STARTING: 2, SPANNING: 3, CONSTANT: 4}
+_NO_MOMENT = MomentForm(CONSTANT)
+
+
+def _bound(form: NumberForm | None, name: str) -> int:
+    if form is None:
+        return 0
+    return LOW_OPEN * form.low_open + HIGH_OPEN * form.high_open if name == "flags" else int(getattr(form, name))
+
+
+def _entries(form: Form, number: int) -> Iterator[_Entry]:
+    for fact in form.facts:
+        yield _Entry(fact, number)
+        for place, (name, part) in enumerate(fact.parts.items(), start=1):
+            yield _Entry(part, number, place, name)
+
+
+def _fits(form: FactForm) -> bool:
+    """Whether arrays hold all the fact says: no values but codes and numbers, parts of the usual sort."""
+    if isinstance(form.base.value, When) or form.base.opened is not None or form.base.computed:
+        return False
+    for name, part in form.parts.items():
+        own = (*form.id, f".{name}") if not isinstance(form.id[-1], str) else (*form.id[:-1], f"{form.id[-1]}.{name}")
+        same = (part.start, part.sample, part.base.certain) == (form.start, form.sample, form.base.certain)
+        if part.id != own or not same or part.parts:
+            return False
+    return True
