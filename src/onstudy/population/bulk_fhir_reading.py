@@ -20,6 +20,7 @@ from onstudy.population.bulk_walk import Counting, Putting, counted, type_of_sha
 from onstudy.readers import fhir
 from onstudy.readers.fhir_chart import Chart
 from onstudy.readers.fhir_entries import Entry, Index, Source
+from onstudy.readers.fhir_json import Json
 from onstudy.readers.fhir_meaning import Vocabulary
 from onstudy.readers.fhir_range import Ranges
 from onstudy.readers.fhir_specimen import Specimens
@@ -83,6 +84,7 @@ class ClusterReader:
         self.catalogue = catalogue
         self.vocabulary = Vocabulary(catalogue)
         self._counts: dict[bytes, Counting] = {}
+        self._resources: dict[bytes, Json] = {}
 
     def counts(self, shape: bytes) -> Counting:
         """How many slots of each sort a shape has."""
@@ -90,6 +92,13 @@ class ClusterReader:
         if found is None:
             found = self._counts[shape] = counted(shape)
         return found
+
+    def resource(self, cluster: Cluster) -> Json:
+        """The first resource, with marks in its slots."""
+        shape = cluster[0].shape
+        if shape not in self._resources:
+            self._resources[shape] = decode(shape.decode())
+        return self._resources[shape]
 
     def names(self, cluster: Cluster) -> list[tuple[int, int]]:
         """For each name of the cluster's probes: whose it is, and which of its names; -1 is one that leads nowhere."""

@@ -23,8 +23,9 @@ from onstudy.values.interval import Interval
 class Probe:
     """What stands in the slots of one record: names (its own first), dates and numbers, as texts.
 
-    `born` is the patient's date of birth, which no slot holds: what depends on it has no form. Nor does one hold `sex`:
-    what depends on it has a form for each, "" being that it is not known.
+    `born` is the patient's date of birth, which no slot holds: what depends on it has a form only for those who lie to
+    the date alike, as they do to `births` when the dates are varied. Nor does a slot hold `sex`: what depends on it has
+    a form for each, "" being that it is not known.
     """
 
     names: tuple[str, ...]
@@ -32,6 +33,7 @@ class Probe:
     numbers: tuple[str, ...] = ()
     born: When = UNDATED
     sex: str = ""
+    births: tuple[When, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,7 +120,7 @@ def _constant_person(person: Person) -> PersonForm:
     return PersonForm((person.id,), MomentForm(CONSTANT, when=person.born), person.sex, covered)
 
 
-_YEARS = (0, 28, -28)  # the calendar of a year comes again after 28, from 1901 to 2099
+YEARS = (0, 28, -28)  # the calendar of a year comes again after 28, from 1901 to 2099
 _BORN = (UNDATED, parse_when("1931-03-07"), parse_when("1978"))
 _SEX = ("", "male", "female")
 _FRACTIONS = (("13.718287", "2.64575", "0.5772"), ("-13.718287", "-2.64575", "-0.5772"))
@@ -132,26 +132,28 @@ def _variations(example: Probe, pinned: frozenset[int]) -> list[Probe] | None:
     """Three records like the example; None where its dates cannot be moved by whole calendars."""
     ranks = {name: place for place, name in enumerate(sorted(set(example.names)))}
     probes = []
-    for turn, years in enumerate(_YEARS):
+    for turn, years in enumerate(YEARS):
         names = tuple(f"{'QzKw'[: turn + 2]}{ranks[name]}x{turn}{ranks[name]}v" for name in example.names)
-        dates = [_moved(date, years) for date in example.dates]
+        dates = [moved(date, years) for date in example.dates]
         if any(date is None for date in dates):
             return None
         numbers = tuple(
             text if slot in pinned else _like(text, turn, slot) for slot, text in enumerate(example.numbers)
         )
-        moved = tuple(date for date in dates if date is not None)
-        probes.append(Probe(names, moved, numbers, _BORN[turn], example.sex or _SEX[turn]))
+        own = tuple(date for date in dates if date is not None)
+        born = (example.births or _BORN)[turn]
+        probes.append(Probe(names, own, numbers, born, example.sex or _SEX[turn]))
     return probes
 
 
-def _moved(date: str, years: int) -> str | None:
+def moved(date: str, years: int) -> str | None:
+    """A date so many years later; None where there is none that can be read."""
     try:
-        moved = f"{int(date[:4]) + years:04d}{date[4:]}"
-        parse_when(moved)
+        other = f"{int(date[:4]) + years:04d}{date[4:]}"
+        parse_when(other)
     except (ValueError, DateError):
         return None
-    return moved
+    return other
 
 
 def _like(text: str, turn: int, slot: int) -> str:

@@ -8,14 +8,17 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from onstudy.population.bulk_ages import Lies, births_like, lying
 from onstudy.population.bulk_book import Book
 from onstudy.population.bulk_classes import Classes, Contents, factorised
 from onstudy.population.bulk_fhir_reading import Cluster, ClusterReader
-from onstudy.population.bulk_forms import Form, Probe
+from onstudy.population.bulk_forms import CONSTANT, Form, Probe
+from onstudy.population.bulk_moments import Moments
 from onstudy.population.bulk_numbers import IRREGULAR
 from onstudy.population.bulk_order import in_order
 from onstudy.population.bulk_related import Clusters
 from onstudy.population.bulk_rows import Ints
+from onstudy.readers.fhir_range import for_ages
 from onstudy.values.calendar import UNDATED, When
 
 #: A row without a form: its patient is read as a whole.
@@ -93,8 +96,37 @@ class Matcher:
                 form = self.book.form(exact, cluster, probe, odd=self._odd(first), own=self._own(first))
             if form is not None:
                 self.found.form[some] = self.found.add(form, self._layout(cluster))
+            elif for_ages(self.reader.resource(cluster)):
+                self._by_age(some, cluster, exact, sex)
             else:
                 self._by_numbers(some, cluster, key)
+
+    def _by_age(self, rows: Sequence[int], cluster: Cluster, key: Hashable, sex: str) -> None:
+        """Rows of one sex, of which something follows from how old the patient was: see `bulk_ages`."""
+        resource, groups = self.reader.resource(cluster), dict[Lies | None, list[int]]()
+        births = [self.about(int(self.patient[row]))[0] for row in rows]
+        for row, lies in zip(rows, lying(resource, births, self._dates(rows)), strict=True):
+            groups.setdefault(lies, []).append(row)
+        for lies, some in groups.items():
+            first, exact, form = some[0], (key, lies), None
+            if lies is not None and self.book.worth(exact, len(some)):
+                example = replace(self.probe(first), born=self.about(int(self.patient[first]))[0], sex=sex)
+                example = replace(example, births=births_like(resource, example, lies))
+                if example.births:
+                    form = self.book.form(exact, cluster, example, odd=self._odd(first), own=self._own(first))
+            if form is not None and _moves(form):
+                self.found.form[some] = self.found.add(form, self._layout(cluster))
+            else:
+                self._by_numbers(some, cluster, exact)
+
+    def _dates(self, rows: Sequence[int]) -> list[Moments]:
+        """The dates of rows of one class and of those they are read with: all first ones, all second ones, ..."""
+        dates, found = self.contents.dates, []
+        for own in zip(*map(self._rows, rows), strict=True):
+            start = dates.start[np.array(own, np.int64)]
+            places = [start + slot * dates.step for slot in range(int(dates.count[own[0]]))]
+            found += [self.contents.moments.take(one) for one in places]
+        return found
 
     def _by_numbers(self, rows: Sequence[int], cluster: Cluster, key: Hashable) -> None:
         """Rows whose numbers, or words in their place, are more than amounts: those with the same ones are alike."""
@@ -151,3 +183,8 @@ class Matcher:
 
     def _layout(self, cluster: Cluster) -> tuple[tuple[int, int], ...]:
         return tuple(self.reader.names(cluster))
+
+
+def _moves(form: Form) -> bool:
+    """Whether the facts of a form are dated by slots of their records: then these tell how old the patient was."""
+    return bool(form.facts) and all(fact.start.how != CONSTANT for fact in form.facts)

@@ -5,6 +5,7 @@ A laboratory states the same range with each result of a kind, so each range is 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from onstudy.readers.fhir_age import OLDEST, after, unit_of_age
@@ -77,11 +78,37 @@ def of_age(parts: list[Json], born: When, on: When) -> tuple[list[Json], str]:
 
 def _for_others(age: Json, birth: Interval, day: Interval) -> bool:
     """Whether an age from low to high is certainly not the age on a day."""
+    first, beyond = _turning(age, birth)
+    assert day.low is not None and day.high is not None
+    return (first is not None and day.high < first) or (beyond is not None and day.low >= beyond)
+
+
+def _turning(age: Json, birth: Interval) -> tuple[int | None, int | None]:
+    """The first day on which a patient may be of an age, and the first on which that is over for certain."""
     low, high = (_years_old(obj(age, side)) for side in ("low", "high"))
-    assert birth.low is not None and birth.high is not None and day.low is not None and day.high is not None
-    if low is not None and day.high < reached(int(birth.low), low):
-        return True
-    return high is not None and day.low >= reached(int(birth.high), after(high))
+    assert birth.low is not None and birth.high is not None
+    first = None if low is None else reached(int(birth.low), low)
+    return first, None if high is None else reached(int(birth.high), after(high))
+
+
+def for_ages(resource: Json) -> bool:
+    """Whether a result, or a component of it, has ranges for ages."""
+    return next(_ages(resource), None) is not None
+
+
+def turning_days(resource: Json, born: When) -> tuple[int, ...] | None:
+    """The days on which ranges of a result begin or cease to be for others; None where a birth is not that exact.
+
+    What `of_age` gives on a day follows from which of them its first and its last side reach.
+    """
+    if born.days.low is None or born.days.high is None:
+        return None
+    return tuple(day for age in _ages(resource) for day in _turning(age, born.days) if day is not None)
+
+
+def _ages(resource: Json) -> Iterator[Json]:
+    for node in (resource, *items(resource, "component")):
+        yield from (age for part in items(node, "referenceRange") if (age := obj(part, "age")))
 
 
 def _years_old(quantity: Json) -> Duration | None:
