@@ -428,6 +428,36 @@ def test_what_is_computed_of_a_result_with_one_bound(kind: str, unknown: int, tm
     check(stored(tmp_path / "store"), expected)
 
 
+def test_results_and_limits_that_cannot_be_are_told_of_without_reading_the_whole_patient_again(tmp_path: Path) -> None:
+    """Values and limits below zero, limits crossed and of zero, in two units; one twice, one inside a panel."""
+    wrong: list[tuple[float, dict[str, float]]] = [
+        (-1, {}), (0, {}), (900, {}), (1, {"high": 0}), (1, {"high": -1}), (1, {"low": -1, "high": 2}),
+        (1, {"low": 3, "high": 2}), (-2, {"low": 3, "high": 2}), (1, {"low": 0, "high": 2}), (1, {"low": 2, "high": 2}),
+    ]  # fmt: skip
+    resources: list[Resource] = []
+    for number in range(60):
+        value, sides = wrong[number % len(wrong)]
+        unit = ("mg/dL", "umol/L")[number // len(wrong) % 2]
+        limits = {side: {"value": end, "unit": unit} for side, end in sides.items()}
+        result = {
+            **_looked_at(number)[4], "status": "final", "referenceRange": [limits] if limits else [],
+            "code": {"coding": [{"system": "http://loinc.org", "code": "1975-2"}]},
+            "valueQuantity": {"value": value + number % 3 / 8, "unit": unit},
+        }  # fmt: skip
+        resources += [_looked_at(number)[0], result, _looked_at(number)[1]]
+        resources += [{**result, "id": f"again{number}"}] * (number % 7 == 0)
+        panel = {key: result[key] for key in ("code", "valueQuantity", "referenceRange")}
+        if number % 20 == 0:
+            coded = {"coding": [{"system": "http://loinc.org", "code": "24325-3"}]}
+            bare = {key: one for key, one in result.items() if key not in panel}
+            resources.append({**bare, "id": f"part{number}", "code": coded, "component": [panel]})
+    report = built(spread(resources, tmp_path / "export", 1), tmp_path / "store")
+    assert report.ways["by rows"] <= 3, "but for those with a panel"
+    expected = list(read_patients("all.ndjson", ndjson(resources)))
+    assert len({problem.what for patient in expected for problem in patient.problems}) >= 5
+    check(stored(tmp_path / "store"), expected)
+
+
 def test_what_nobody_of_a_sex_has(tmp_path: Path) -> None:
     """Pregnancies, tests and menses of men and women."""
     folder = tmp_path / "bundles"

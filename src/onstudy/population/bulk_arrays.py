@@ -31,7 +31,7 @@ from onstudy.population.bulk_facts import (
 )
 from onstudy.population.bulk_forms import CONSTANT, FactForm, Form, MomentForm, Pattern
 from onstudy.population.bulk_groups import composed
-from onstudy.population.bulk_impossible import impossible
+from onstudy.population.bulk_impossible import Possible, Stated, possible
 from onstudy.population.bulk_match import Matched
 from onstudy.population.bulk_moments import Moments, from_whens, joined, none
 from onstudy.population.bulk_person import sorted_coverage
@@ -153,9 +153,10 @@ class _Assembly:
         drugs = self._drugs()
         sexes = self._sexes(people)
         facts = join_facts([read.facts, drugs.facts, sexes])
-        self.odd.append(self._impossible(facts, people.facts.start))
-        record = self._assembled(facts, read.parts, people.facts.start)
-        said = self._said(people, drugs.problems, record)
+        told = self._possible(facts, read.parts, people.facts.start)
+        self.odd.append(told.odd)
+        record = self._assembled(told.facts, read.parts, people.facts.start)
+        said = self._said(people, [*drugs.problems, *told.problems], record)
         odd = np.unique(np.concatenate(self.odd))
         return Fast(given, self.bases, people, record, said, self._covered(), odd)
 
@@ -170,10 +171,11 @@ class _Assembly:
         names = component_names(given.catalogue)
         return expand(rows, given.patient, matched, given.contents, clusters.related, clusters.out, self.bases, names)
 
-    def _impossible(self, facts: Facts, born: Moments) -> Ints:
+    def _possible(self, facts: Facts, parts: Components, born: Moments) -> Possible:
         kinds = _kinds(self.given.catalogue, self.bases)
         birth = _by_patient(born, self._whose_birth, self.given.patients)
-        return impossible(facts, _kinds_of(facts, self.bases, kinds), kinds, birth, self.bases, self.given.catalogue)
+        known = Stated(facts, _kinds_of(facts, self.bases, kinds), kinds, parts, birth)
+        return possible(known, self.bases, self.given.catalogue)
 
     # Persons ------------------------------------------------------------------------------------------------
 
@@ -266,8 +268,8 @@ class _Assembly:
 
     # Problems -----------------------------------------------------------------------------------------------------
 
-    def _said(self, people: Expanded, drugs: Sequence[tuple[int, Problem]], record: Record) -> list[Said]:
-        """All that is wrong, sort by sort in the order in which a patient's problems stand."""
+    def _said(self, people: Expanded, single: Sequence[tuple[int, Problem]], record: Record) -> list[Said]:
+        """All that is wrong, sort by sort in the order in which a patient's problems stand; `single` one by one."""
         given = self.given
         own = self._expanded(given.people, _as_problems)
         others = self._expanded(given.rows, _as_problems)
@@ -277,7 +279,7 @@ class _Assembly:
             Said.of_facts(others.facts, self.bases),
             Said.shared(shared.facts),
             Said.unread(*self._unread()),
-            Said.of_problems(drugs),
+            Said.of_problems(single),
             checked(record),
         ]
 

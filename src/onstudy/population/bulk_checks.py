@@ -167,10 +167,15 @@ def _sexes(record: Record, found: _Found) -> None:
 
 def _of_another_sex(record: Record, found: _Found) -> None:
     """What nobody of one sex has, beside the sex of the patient."""
-    sex, kinds = record.of("sex"), record.catalogue.kinds
-    some = np.array([name in kinds and bool(kinds[name].of_sex) for name in record.kinds], bool)[record.kind]
-    both = record.having(sex) & record.having(some)
-    for own in _by_patient(record, np.flatnonzero((sex | some) & both[record.facts.patient])):
+    kinds = record.catalogue.kinds
+    whose = [kinds[name].of_sex if name in kinds else "" for name in record.kinds]
+    concerned, sex = np.zeros(len(record.kind), bool), record.of("sex")
+    for one in sorted({name for name in whose if name}):
+        of_it = np.array([name == one for name in whose], bool)[record.kind]
+        others = [isinstance(base.value, frozenset) and one not in base.value for base in record.bases.facts]
+        both = record.having(of_it) & record.having(sex & np.array(others, bool)[record.facts.base])
+        concerned |= (sex | of_it) & both[record.facts.patient]
+    for own in _by_patient(record, np.flatnonzero(concerned)):
         _look(record, own[0], [_dated(record, place) for place in own], found)
 
 

@@ -1,43 +1,98 @@
-"""Patients whose records hold what cannot be so: they are put together one by one, by `record/impossible.py`.
+"""What cannot be so in the records of many patients: `record/impossible.py`, run on the few facts that it may be about.
 
-Who is named here may be more than those; whoever is left out is surely none of them.
+Where it is about a component, or about what lies before a birth, the patient is told, to be put together one by one.
+More facts and patients may be looked at than those; whatever is left out is surely none of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from onstudy.population.bulk_facts import Bases, Facts
+from onstudy.errors import Problem
+from onstudy.population.bulk_facts import Bases, Components, Facts, fact_at
 from onstudy.population.bulk_moments import Moments
 from onstudy.population.bulk_numbers import Flags
 from onstudy.population.bulk_rows import Ints
 from onstudy.population.bulk_spans import Numbers
 from onstudy.record.catalogue import Catalogue
-from onstudy.record.impossible import OLDEST
+from onstudy.record.impossible import OLDEST, without_impossible
 from onstudy.record.shard import NO_DAY
 
 #: So near to a bound a value is looked at one by one.
 NEAR = 1e-6
 
 
-def impossible(
-    facts: Facts, kind: NDArray[np.int32], kinds: Sequence[str], born: Moments, bases: Bases, catalogue: Catalogue
-) -> Ints:
-    """The patients with a number that may be impossible, something before their birth, or nothing after it, or with
-    more years behind them than people live.
+@dataclass(frozen=True, eq=False)
+class Possible:
+    """The facts without what is impossible, what it was, and the patients who are put together one by one."""
 
-    `facts` are those that were read, `kind` the place of each one's kind in `kinds`, `born` that of each patient.
+    facts: Facts
+    problems: list[tuple[int, Problem]]
+    odd: Ints
+
+
+def possible(read: Stated, bases: Bases, catalogue: Catalogue) -> Possible:
+    """The facts that were read, with nothing impossible in them.
+
+    Odd are patients with something before their birth, or nothing after it, with more years behind them than people
+    live, or with a component that may be impossible.
     """
+    facts = read.facts
     wrong = _below_zero(facts.value) | _below_zero(facts.lln) | (_below_zero(facts.uln) | _is_zero(facts.uln))
-    wrong |= _crossed(facts.uln, facts.lln) | _outside(facts.value, kind, kinds, catalogue)
-    first, newest = _days_of_life(facts, kind, kinds, bases, len(born))
-    birth, _ = born.days
+    wrong |= _crossed(facts.uln, facts.lln) | _outside(facts.value, read.kind, read.kinds, catalogue)
+    first, newest = _days_of_life(facts, read.kind, read.kinds, bases, len(read.born))
+    birth, _ = read.born.days
     dated = (birth != NO_DAY) & (newest != NO_DAY)
     strange = (birth != NO_DAY) & (first < birth) | dated & ((birth > newest) | (newest - birth > OLDEST * 365))
-    return np.union1d(facts.patient[wrong], np.flatnonzero(strange))
+    inner = np.zeros(len(facts), bool)
+    inner[read.parts.wholes] = inner[read.parts.parts] = True
+    odd = np.union1d(facts.patient[wrong & inner], np.flatnonzero(strange))
+    changed, problems = _changed(facts, np.flatnonzero(wrong & ~inner), bases, catalogue)
+    return Possible(changed, problems, odd)
+
+
+_NUMBERS = ("value", "uln", "lln")
+
+
+def _changed(facts: Facts, places: Ints, bases: Bases, catalogue: Catalogue) -> tuple[Facts, list[tuple[int, Problem]]]:
+    """The facts with those at some places as `without_impossible` leaves them."""
+    problems: list[tuple[int, Problem]] = []
+    gone: dict[str, list[int]] = {name: [] for name in _NUMBERS}
+    base = facts.base.copy() if len(places) else facts.base
+    for place in places.tolist():
+        (left,), wrong = without_impossible([fact_at(facts, bases, place)], catalogue)
+        problems += [(int(facts.patient[place]), one) for one in wrong]
+        lacking = [name for name in _NUMBERS if wrong and getattr(left, name) is None]
+        for name in lacking:
+            gone[name].append(place)
+        if wrong:
+            same = bases.facts[int(base[place])]
+            none: dict[str, Any] = dict.fromkeys(lacking)
+            base[place] = bases.place(replace(same, lacks=left.lacks, **none))
+    numbers: dict[str, Any] = {name: _without(getattr(facts, name), some) for name, some in gone.items() if some}
+    return replace(facts, base=base, **numbers) if problems else facts, problems
+
+
+def _without(numbers: Numbers, places: Sequence[int]) -> Numbers:
+    left = numbers.writable
+    left.low[places], left.high[places], left.flags[places] = np.nan, np.nan, 0
+    return left
+
+
+@dataclass(frozen=True, eq=False)
+class Stated:
+    """Facts that were read, the place of the kind of each in `kinds`, their components, and each patient's birth."""
+
+    facts: Facts
+    kind: NDArray[np.int32]
+    kinds: Sequence[str]
+    parts: Components
+    born: Moments
 
 
 def _outside(number: Numbers, kind: NDArray[np.int32], kinds: Sequence[str], catalogue: Catalogue) -> Flags:
