@@ -130,8 +130,11 @@ class _Rows:
         low, high = (_only(part, _there(number)) for part in (low, high))
         coding = Coding(len(concept))
         for column in self._shared(concept, source, called, words, number, is_read):
-            coding.add(column)
-        coding.add(pa.array(number_of))
+            if isinstance(column, np.ndarray):
+                coding.number(column)
+            else:
+                coding.add(column)
+        coding.number(number_of)
         for flags in (going, _there(start), _there(end), _there(number), _there(low), _there(high)):
             coding.flag(flags)
         index, keys = coding.distinct()
@@ -140,7 +143,7 @@ class _Rows:
 
     def _shared(
         self, concept: Ints, source: Ints, called: pa.Array, words: pa.Array, number: pa.Array, is_read: Flags
-    ) -> list[pa.Array]:
+    ) -> list[pa.Array | Ints]:
         """The columns of a key up to `status`; what a result says is left out where nothing is read of it."""
         columns = self.columns
         value, unit = wholes(self._column(columns.value)), wholes(self._column(columns.unit))
@@ -149,17 +152,17 @@ class _Rows:
         spoken = _only(self._words(words), is_read & ~_there(number) & (value == 0))
         operator = wholes(self._column(columns.operator))
         return [
-            pa.array(concept),
-            pa.array(source),
+            concept,
+            source,
             called,
-            pa.array(meant),
-            pa.array(np.where(is_read, operator, 0)),
-            pa.array(np.where(is_read | (meant != 0), value, 0)),
+            meant,
+            np.where(is_read, operator, 0),
+            np.where(is_read | (meant != 0), value, 0),
             spoken,
-            pa.array(np.where(is_read, unit, 0)),
+            np.where(is_read, unit, 0),
             written,
-            pa.array(wholes(self._column(columns.route))),
-            pa.array(wholes(self._column(columns.status))),
+            wholes(self._column(columns.route)),
+            wholes(self._column(columns.status)),
         ]
 
     def _words(self, instead: pa.Array) -> pa.Array:
