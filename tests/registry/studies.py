@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from onstudy.registry.importing import Report, import_records
-from onstudy.registry.sources import Found
+from onstudy.registry.lines import Found
 from onstudy.registry.store import Store, in_memory
 
 

@@ -17,7 +17,7 @@ from tests.registry.test_importing import contents, counted
 from onstudy.errors import OnstudyError, Problem
 from onstudy.registry import importing, packing
 from onstudy.registry.importing import Report, import_paths, import_records
-from onstudy.registry.sources import Found
+from onstudy.registry.lines import Found
 from onstudy.registry.store import Store, in_memory, open_to_write
 
 

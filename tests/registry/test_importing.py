@@ -20,7 +20,7 @@ from onstudy.errors import OnstudyError
 from onstudy.registry import shipped
 from onstudy.registry.digest import digest_of
 from onstudy.registry.importing import import_paths, import_records
-from onstudy.registry.sources import Found
+from onstudy.registry.lines import Found
 from onstudy.registry.store import Store, facet_values, in_memory, open_to_read, open_to_write
 
 
@@ -273,7 +273,7 @@ def test_a_killed_import_leaves_the_old_state(tmp_path: Path) -> None:
     os.mkfifo(pipe)
     program = (
         "import sys; from pathlib import Path; from onstudy.registry.store import open_to_write;"
-        "from onstudy.registry.importing import import_records; from onstudy.registry.sources import Found;"
+        "from onstudy.registry.importing import import_records; from onstudy.registry.lines import Found;"
         "lines = open(sys.argv[2], 'rb');"
         "import_records(open_to_write(Path(sys.argv[1])), (Found('x', line) for line in lines))"
     )

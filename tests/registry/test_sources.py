@@ -12,9 +12,10 @@ import pytest
 from tests.registry.studies import raw, study
 
 from onstudy.errors import OnstudyError, Problem
-from onstudy.registry import sources
+from onstudy.registry import lines, sources
 from onstudy.registry.importing import import_paths
-from onstudy.registry.sources import Found, Sources, Unreadable
+from onstudy.registry.lines import Found, Stretch
+from onstudy.registry.sources import Sources, Unreadable
 from onstudy.registry.store import in_memory
 
 ONE, TWO, THREE = (raw(study(number)) for number in (1, 2, 3))
@@ -26,6 +27,7 @@ def read(*paths: Path) -> tuple[list[str], list[Problem]]:
     found: list[str] = []
     problems = []
     for one in Sources(list(paths)):
+        assert not isinstance(one, Stretch)
         if isinstance(one, Found):
             found.append(json.loads(bytes(one.raw))["protocolSection"]["identificationModule"]["nctId"][-1])
         else:
@@ -180,6 +182,7 @@ def test_a_list_of_one_study_a_line_stays_one_document(tmp_path: Path) -> None:
 
 
 def test_a_line_that_is_too_long_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lines, "LARGEST_RECORD", 5000)
     monkeypatch.setattr(sources, "LARGEST_RECORD", 5000)
     found, problems = read(_plain(tmp_path / "a.jsonl", ONE + b"\n" + ONE + b" " * 20_000 + b"\n" + TWO + b"\n"))
     assert found == ["1", "2"]

@@ -1,12 +1,14 @@
 """Records made ready in other processes, in order, while this one writes: parsing and packing cost more than storing.
 
-A helper process is a Python of its own that reads records from its standard input until that ends, so it never
-outlives the process that started it. What goes to and fro are records and `Ready`, as MessagePack.
+A helper process is a Python of its own that is told of records by its standard input until that ends, so it never
+outlives the process that started it. What goes to and fro are records, or where they lie in a file, and `Ready`, as
+MessagePack.
 """
 
 from __future__ import annotations
 
 import gc
+import os
 import signal
 import subprocess
 import sys
@@ -21,9 +23,9 @@ import msgspec
 
 from onstudy.errors import OnstudyError, Problem
 from onstudy.registry.digest import DIGEST, Same
+from onstudy.registry.lines import File, Found, Lying, Stretch
 from onstudy.registry.packing import pack, pack_of_many
 from onstudy.registry.ready import Maker, Met, NoRecord, Ready
-from onstudy.registry.sources import Found
 
 _T = TypeVar("_T")
 #: Bytes and things handed over at once, few enough to stay in a cache; batches under way for each helper.
@@ -36,30 +38,56 @@ _SELDOM = 500_000
 class Made(NamedTuple):
     """A record, what was made of it, and what its numbers stand for."""
 
-    found: Found
+    found: Found | Lying
     ready: Ready | Same | NoRecord
     met: Met
 
 
-_requests = msgspec.msgpack.Decoder(list[tuple[str, int]])  # where each record is, and how many bytes it has
-_answers = msgspec.msgpack.Decoder(list[Ready | Same | NoRecord])
+class _Texts(msgspec.Struct, array_like=True, tag=True, gc=False):
+    """Records that come next, one after the other: where each was, and how many bytes it has."""
+
+    sizes: list[tuple[str, int]]
 
 
-def ready_here(records: Iterable[Found | Problem], known: Collection[bytes]) -> Generator[Made | Problem]:
+class _Odd(msgspec.Struct, array_like=True, tag=True, gc=False):
+    """What stands in a line and is no study, and why."""
+
+    why: str
+
+
+class _Answer(msgspec.Struct, array_like=True, gc=False):
+    """What was made of the records of a batch; of those of a stretch also where each lies.
+
+    That is its place as it is told, its first byte and how many there are; where these are none, `texts` has it.
+    `wrong` is why a stretch cannot be read.
+    """
+
+    made: list[Ready | Same | NoRecord | _Odd]
+    lying: list[tuple[str, int, int]] = []
+    texts: dict[int, bytes] = {}
+    wrong: str = ""
+
+
+_requests = msgspec.msgpack.Decoder(_Texts | Stretch)
+_answers = msgspec.msgpack.Decoder(_Answer)
+
+
+def ready_here(records: Iterable[Found | Problem | Stretch], known: Collection[bytes]) -> Generator[Made | Problem]:
     """Each record made ready by this process; those with one of the `known` digests are the same as before."""
     maker, met = Maker(pack, known), Met()
     for one in records:
+        assert not isinstance(one, Stretch), "stretches are for other processes"
         yield one if isinstance(one, Problem) else _made(one, maker.make(one.raw, one.where), met)
 
 
-def _made(found: Found, ready: Ready | Same | NoRecord, met: Met) -> Made:
+def _made(found: Found | Lying, ready: Ready | Same | NoRecord, met: Met) -> Made:
     if isinstance(ready, Ready):
         met.add(ready)
     return Made(found, ready, met)
 
 
 def ready_beside(
-    records: Iterable[Found | Problem], known: Collection[bytes], helpers: int
+    records: Iterable[Found | Problem | Stretch], known: Collection[bytes], helpers: int
 ) -> Generator[Made | Problem]:
     """The same, made ready by helper processes. Raises `OnstudyError` where one cannot be had or ends early."""
     running: list[_Helper] = []
@@ -67,10 +95,10 @@ def ready_beside(
         running += (_Helper() for _ in range(helpers))
         for helper in running:
             helper.tell(known)
-        waiting: deque[tuple[list[Found | Problem], _Helper]] = deque()
+        waiting: deque[tuple[_Batch, _Helper]] = deque()
         for number, batch in enumerate(_batches(records)):
             helper = running[number % helpers]
-            helper.send([one for one in batch if isinstance(one, Found)])
+            helper.send(batch)
             waiting.append((batch, helper))
             if len(waiting) >= _UNDER_WAY * helpers:
                 yield from _taken(*waiting.popleft())
@@ -80,23 +108,42 @@ def ready_beside(
             helper.end()
 
 
-def _batches(records: Iterable[Found | Problem]) -> Iterator[list[Found | Problem]]:
+_Batch = list[Found | Problem] | Stretch
+
+
+def _batches(records: Iterable[Found | Problem | Stretch]) -> Iterator[_Batch]:
     batch: list[Found | Problem] = []
     size = 0
     for one in records:
-        batch.append(one)
-        size += memoryview(one.raw).nbytes if isinstance(one, Found) else 0
-        if size >= _BATCH_BYTES or len(batch) >= _BATCH:
+        if not isinstance(one, Stretch):
+            batch.append(one)
+            size += memoryview(one.raw).nbytes if isinstance(one, Found) else 0
+        if batch and (size >= _BATCH_BYTES or len(batch) >= _BATCH or isinstance(one, Stretch)):
             yield batch
             batch, size = [], 0
+        if isinstance(one, Stretch):
+            yield one
     if batch:
         yield batch
 
 
-def _taken(batch: list[Found | Problem], helper: _Helper) -> Iterator[Made | Problem]:
-    made = iter(helper.take())
-    for one in batch:
-        yield one if isinstance(one, Problem) else _made(one, next(made), helper.met)
+def _taken(batch: _Batch, helper: _Helper) -> Iterator[Made | Problem]:
+    answer = helper.take()
+    if isinstance(batch, Stretch):
+        return _of_stretch(batch.file, answer, helper.met)
+    made = iter(answer.made)
+    return (one if isinstance(one, Problem) else _made(one, next(made), helper.met) for one in batch)  # type: ignore[arg-type]
+
+
+def _of_stretch(file: File, answer: _Answer, met: Met) -> Iterator[Made | Problem]:
+    if answer.wrong:
+        raise OnstudyError(answer.wrong)
+    for number, (made, (where, start, size)) in enumerate(zip(answer.made, answer.lying, strict=True)):
+        if isinstance(made, _Odd):
+            yield Problem(made.why, where)
+        else:
+            found = Lying(where, file, start, size) if size else Found(where, answer.texts[number])
+            yield _made(found, made, met)
 
 
 class _Helper:
@@ -106,8 +153,10 @@ class _Helper:
         self.met = Met()
         program = f"import sys; sys.path[:] = {sys.path!r}; from onstudy.registry.beside import work; work()"
         command = [sys.executable, "-c", program]
+        alone = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}  # numpy comes with what packs; its threads would only wait
+        pipe = subprocess.PIPE
         try:
-            self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, pipesize=_PIPE)
+            self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, pipesize=_PIPE, env=alone)
         except OSError as error:
             raise OnstudyError(f"a helper process of the import cannot be started: {error.strerror}") from None
 
@@ -115,17 +164,21 @@ class _Helper:
         """The first thing it is given: the digests that are known."""
         self._give(b"".join(known))
 
-    def send(self, batch: list[Found]) -> None:
-        texts = [memoryview(one.raw) for one in batch]
-        sizes = [(one.where, text.nbytes) for one, text in zip(batch, texts, strict=True)]
-        self._give(msgspec.msgpack.encode(sizes))
+    def send(self, batch: _Batch) -> None:
+        if isinstance(batch, Stretch):
+            self._give(msgspec.msgpack.encode(batch))
+            return
+        found = [one for one in batch if isinstance(one, Found)]
+        texts = [memoryview(one.raw) for one in found]
+        sizes = [(one.where, text.nbytes) for one, text in zip(found, texts, strict=True)]
+        self._give(msgspec.msgpack.encode(_Texts(sizes)))
         self._give(*texts)
 
     def _give(self, *parts: bytes | memoryview) -> None:
         assert self._process.stdin is not None
         self._watched(lambda pipe: _put(pipe, *parts), self._process.stdin)
 
-    def take(self) -> list[Ready | Same | NoRecord]:
+    def take(self) -> _Answer:
         assert self._process.stdout is not None
         data = self._watched(_get, self._process.stdout)
         if data is None:
@@ -178,18 +231,54 @@ def work() -> None:
     if known is None:
         return
     digests = {known[at : at + DIGEST] for at in range(0, len(known), DIGEST)}
-    out, maker = sys.stdout.buffer, Maker(pack_of_many, digests)
-    while (request := batches.get()) is not None and (texts := batches.get()) is not None:
-        made = [maker.make(raw, where) for raw, where in _each(request, texts)]
-        _put(out, msgspec.msgpack.encode(made))
+    out, maker, files = sys.stdout.buffer, Maker(pack_of_many, digests), _Files()
+    while (told := batches.get()) is not None:
+        request = _requests.decode(told)
+        if isinstance(request, Stretch):
+            answer = _read(request, files, maker)
+        elif (texts := batches.get()) is not None:
+            answer = _Answer([maker.make(raw, where) for raw, where in _each(request, texts)])
+        else:
+            return
+        _put(out, msgspec.msgpack.encode(answer))
 
 
-def _each(request: bytes, texts: bytes) -> Iterator[tuple[bytes, str]]:
+def _each(request: _Texts, texts: bytes) -> Iterator[tuple[bytes, str]]:
     """Each record of a batch and where it is, copied out when it is its turn."""
     start = 0
-    for where, size in _requests.decode(request):
+    for where, size in request.sizes:
         yield texts[start : start + size], where
         start += size
+
+
+class _Files:
+    """The file that was read last, kept open for the next stretch of it."""
+
+    def __init__(self) -> None:
+        self._file: File | None = None
+        self._stream: IO[bytes] | None = None
+
+    def of(self, file: File) -> IO[bytes]:
+        """A file, open. Raises `OnstudyError` where it is another than it was."""
+        if self._stream is None or file != self._file:
+            if self._stream is not None:
+                self._stream.close()
+            self._file, self._stream = file, file.open()
+        return self._stream
+
+
+def _read(stretch: Stretch, files: _Files, maker: Maker) -> _Answer:
+    """The records of a stretch, made ready."""
+    answer = _Answer([], [], {})
+    try:
+        for one, start, size in stretch.records(files.of(stretch.file)):
+            answer.made.append(_Odd(one.what) if isinstance(one, Problem) else maker.make(one.raw, one.where))
+            answer.lying.append((one.where, start, size))
+            if isinstance(one, Found) and not size:
+                answer.texts[len(answer.made) - 1] = bytes(one.raw)
+    except OnstudyError as error:
+        return _Answer([], wrong=str(error))
+    return answer
 
 
 def _read_ahead(pipe: IO[bytes], batches: SimpleQueue[bytes | None]) -> None:

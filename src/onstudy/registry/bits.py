@@ -57,7 +57,12 @@ def load(data: bytes) -> int:
 
 def dump_ids(ids: Iterable[int], size: str = "I") -> bytes:
     """Few ids in the order given, four bytes each; two with size "H"."""
-    return _little(array(size, ids)).tobytes()
+    return dump_array(array(size, ids))
+
+
+def dump_array(ids: array[int]) -> bytes:
+    """Ids as they are stored."""
+    return _little(ids[:]).tobytes() if _BIG else ids.tobytes()
 
 
 def load_ids(data: bytes, size: str = "I") -> array[int]:

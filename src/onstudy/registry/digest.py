@@ -5,14 +5,14 @@ A record whose checksum is known is not read any further; of two that differ onl
 
 from __future__ import annotations
 
-from hashlib import blake2b
+from hashlib import sha256
 
 import msgspec
 
 from onstudy.registry.plain import one_line
 from onstudy.registry.record import WORD
 
-#: Bytes of a digest.
+#: Bytes of a digest, of SHA-256: processors have instructions for it.
 DIGEST = 16
 _VERSION_KEY = b'"versionHolder"'
 _SPACE = b" \t\n\r\x0b\x0c"
@@ -22,15 +22,23 @@ def digest_of(raw: bytes | msgspec.Raw) -> bytes:
     """A checksum of a record's JSON but for the date of the data."""
     text = bytes(raw)
     begin, end = _inner(text)
-    start = text.rfind(_VERSION_KEY)
+    start = _last(text, _VERSION_KEY)
     first = text.find(b'"', start + len(_VERSION_KEY)) + 1 if start >= 0 else 0
     last = text.find(b'"', first) if first else -1
     whole = memoryview(text)
     if last < 0:
-        return blake2b(whole[begin:end], digest_size=DIGEST).digest()
-    found = blake2b(whole[begin:first], digest_size=DIGEST)
+        return sha256(whole[begin:end], usedforsecurity=False).digest()[:DIGEST]
+    found = sha256(whole[begin:first], usedforsecurity=False)
     found.update(whole[last:end])
-    return found.digest()
+    return found.digest()[:DIGEST]
+
+
+def _last(text: bytes, key: bytes) -> int:
+    """Where a key stands last, below zero where it does not; looking from the front is several times as fast."""
+    found = at = text.find(key)
+    while (at := text.find(key, at + 1)) > 0 <= found:
+        found = at
+    return found
 
 
 def _inner(text: bytes) -> tuple[int, int]:

@@ -22,9 +22,10 @@ from onstudy.errors import Problem
 from onstudy.registry import shipped
 from onstudy.registry.beside import Made, ready_beside, ready_here
 from onstudy.registry.digest import Same
+from onstudy.registry.lines import Found, Stretch
 from onstudy.registry.packing import unpack
 from onstudy.registry.ready import NoRecord, Ready
-from onstudy.registry.sources import Found, Sources
+from onstudy.registry.sources import Sources
 from onstudy.registry.store import COMPILED, REGISTRY, SHIPPED, Store, row_of, said, say
 from onstudy.registry.v2 import decode_any
 from onstudy.registry.writing import Writer
@@ -76,21 +77,23 @@ def import_paths(store: Store, paths: Iterable[Path], progress: Progress | None 
     """
     sources = Sources(list(paths))
 
-    def each() -> Iterator[Found | Problem]:
-        for one in sources:
-            if progress:
-                progress(sources.done, sources.size)
-            yield one
-
-    helpers = min(os.cpu_count() or 1, _HELPERS)
-    pays = helpers > 1 and sources.size >= _LARGE and bool(sys.executable)
-    return import_records(store, each(), helpers if pays else 0)
+    pays = (os.cpu_count() or 1) > 1 and sources.size >= _LARGE and bool(sys.executable)
+    sources.stretches = pays
+    helpers = min(os.cpu_count() or 1, _HELPERS) if pays else 0
+    return import_records(store, _watched(sources, progress), helpers)
 
 
-def import_records(store: Store, records: Iterable[Found | Problem], helpers: int = 0) -> Report:
+def _watched(sources: Sources, progress: Progress | None) -> Iterator[Found | Problem | Stretch]:
+    for one in sources:
+        if progress:
+            progress(sources.done, sources.size)
+        yield one
+
+
+def import_records(store: Store, records: Iterable[Found | Problem | Stretch], helpers: int = 0) -> Report:
     """Take in records from anywhere; the trials that ship are put in first where they are not there yet.
 
-    With `helpers` the records are read and packed by so many processes, and written by this one.
+    With `helpers` the records are read and packed by so many processes, and written by this one; stretches need them.
     """
     with store.transaction() as db:
         writer = Writer(db)
@@ -115,7 +118,7 @@ def _take(db: Connection, writer: Writer, made: Iterable[Made | Problem], report
             report.skip(Problem(one.ready.why, one.found.where))
         elif isinstance(one.ready, Same):
             if not _is_here(db, one.ready, report):
-                _take(db, writer, ready_here([one.found], ()), report, origin)
+                _take(db, writer, ready_here([Found(one.found.where, one.found.raw)], ()), report, origin)
         else:
             _take_one(db, writer, one, one.ready, report, COMPILED if one.ready.compiled else origin)
 

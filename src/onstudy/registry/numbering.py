@@ -5,7 +5,9 @@ A trial with a thousand sites travels as a thousand small numbers, and each plac
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Hashable, Sequence
+from operator import itemgetter
 from typing import Generic, TypeVar
 
 from onstudy.registry import bits
@@ -47,12 +49,19 @@ class Stored(Generic[_T]):
         self._things += things
         self._numbers += [0] * len(things)
 
-    def numbers(self, packed: bytes, number: Callable[[_T], int]) -> list[int]:
+    def numbers(self, packed: bytes, number: Callable[[_T], int]) -> array[int]:
         """The numbers in the store for packed given ones; `number` finds one from 1 for a thing without."""
         given = bits.load_ids(packed)
-        found = [*map(self._numbers.__getitem__, given)]
+        if not given:
+            return array("I")
+        found = _chosen(self._numbers, given)
         if 0 in found:
             for one in given:
                 self._numbers[one] = self._numbers[one] or number(self._things[one])
-            found = [*map(self._numbers.__getitem__, given)]
-        return found
+            found = _chosen(self._numbers, given)
+        return array("I", found)
+
+
+def _chosen(numbers: Sequence[int], given: array[int]) -> tuple[int, ...]:
+    """The numbers at given places; millions are asked for, and `itemgetter` is the fastest."""
+    return itemgetter(*given)(numbers) if len(given) > 1 else (numbers[given[0]],)

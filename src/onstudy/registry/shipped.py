@@ -12,7 +12,7 @@ from functools import cache
 from hashlib import blake2b
 from pathlib import Path
 
-from onstudy.registry.sources import Found
+from onstudy.registry.lines import Found
 
 DATA = Path(__file__).parent / "data"
 TRIALS = DATA / "trials.jsonl.gz"

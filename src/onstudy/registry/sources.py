@@ -8,6 +8,7 @@ to its end is an error; inside a folder or a zip it is skipped with the reason.
 from __future__ import annotations
 
 import gzip
+import os
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -18,14 +19,13 @@ from typing import IO
 import msgspec
 
 from onstudy.errors import OnstudyError, Problem
+from onstudy.registry.lines import LARGEST_RECORD, STUDY, Found, Stream, Stretch, in_stretches, of_lines, studies
 from onstudy.registry.plain import one_line
 
-#: Bytes of one document that is no JSON lines, and of one record: beyond these a file is no set of trials.
-LARGEST_DOCUMENT, LARGEST_RECORD = 1 << 29, 1 << 26
+#: Bytes of one document that is no JSON lines: beyond these a file is no set of trials.
+LARGEST_DOCUMENT = 1 << 29
 _BUFFER = 1 << 20
 _SUFFIXES = (".json", ".jsonl", ".ndjson", ".gz", ".zip")
-#: How the line of a study begins; which members come first differs by whoever wrote it.
-_STUDY = (b'{"protocolSection":', b'{"derivedSection":')
 #: What is said to be readable where a file is something else.
 _READABLE = "studies of ClinicalTrials.gov API v2: JSON or JSON lines, plain, .gz or .zip"
 _OTHER_FILES = (
@@ -38,22 +38,15 @@ _OTHER_FILES = (
 _BROKEN = (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError)
 
 
-_Stream = IO[bytes] | gzip.GzipFile
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """One study's JSON and where it was."""
-
-    where: str
-    raw: bytes | msgspec.Raw
-
-
 @dataclass(slots=True)
 class Sources:
-    """All records of some paths. `done` of `size` bytes have been read, for whoever shows progress."""
+    """All records of some paths. `done` of `size` bytes have been read, for whoever shows progress.
+
+    `stretches` says whether files of JSON lines are given as stretches, for other processes to read.
+    """
 
     paths: Sequence[Path]
+    stretches: bool = False
     files: list[tuple[Path, bool]] = field(init=False)  # and whether the user named it
     size: int = field(init=False)
     done: int = 0
@@ -70,16 +63,18 @@ class Sources:
             raise OnstudyError("\n".join(wrong))
         self.size = sum(path.stat().st_size for path, _ in self.files)
 
-    def __iter__(self) -> Iterator[Found | Problem]:
-        """Each record, and a `Problem` for each thing that is none.
+    def __iter__(self) -> Iterator[Found | Problem | Stretch]:
+        """Each record or stretch of them, and a `Problem` for each thing that is none.
 
         Raises `OnstudyError` for a file the user named that cannot be read to its end or holds no trials.
         """
         before = 0
         for path, named in self.files:
+            size = 0
             try:
                 with path.open("rb", buffering=_BUFFER) as file:
-                    for one in _contents(file, str(path)):
+                    size = os.fstat(file.fileno()).st_size
+                    for one in _contents(file, str(path), self.stretches):
                         self.done = before + file.tell()
                         yield one
             except Unreadable as error:
@@ -90,7 +85,7 @@ class Sources:
                 if named:
                     raise Unreadable(f"cannot be read: {error.strerror or 'damaged'}", str(path)) from None
                 yield Problem(f"cannot be read: {error.strerror or 'damaged'}", str(path))
-            before += path.stat().st_size
+            before += size
             self.done = before
 
 
@@ -115,7 +110,7 @@ def _files(path: Path) -> list[tuple[Path, bool]]:
     return [(path, True)]
 
 
-def _contents(file: IO[bytes], name: str) -> Iterator[Found | Problem]:
+def _contents(file: IO[bytes], name: str, stretches: bool) -> Iterator[Found | Problem | Stretch]:
     start = file.read(4)
     file.seek(0)
     try:
@@ -125,12 +120,12 @@ def _contents(file: IO[bytes], name: str) -> Iterator[Found | Problem]:
             with gzip.GzipFile(fileobj=file) as unpacked:
                 yield from _records(unpacked, name)
         else:
-            yield from _records(file, name)
+            yield from _records(file, name, file if stretches else None)
     except _BROKEN as error:
         raise Unreadable(f"is damaged or cut off ({type(error).__name__}); get it again", name) from None
 
 
-def _members(file: IO[bytes], name: str) -> Iterator[Found | Problem]:
+def _members(file: IO[bytes], name: str) -> Iterator[Found | Problem | Stretch]:
     with zipfile.ZipFile(file) as archive:
         members = [one for one in archive.infolist() if one.filename.lower().endswith(_SUFFIXES[:4])]
         if not members:
@@ -149,8 +144,8 @@ def _members(file: IO[bytes], name: str) -> Iterator[Found | Problem]:
                 yield Problem(f"is damaged ({type(error).__name__})", place)
 
 
-def _records(stream: _Stream, name: str) -> Iterator[Found | Problem]:
-    """The records of one text, which is one document or has one on each line."""
+def _records(stream: Stream, name: str, file: IO[bytes] | None = None) -> Iterator[Found | Problem | Stretch]:
+    """The records of one text, which is one document or has one on each line; those of a `file` in stretches."""
     first, before = _next_line(stream, LARGEST_DOCUMENT)
     first = first.removeprefix(b"\xef\xbb\xbf")
     if not first.strip():
@@ -160,14 +155,15 @@ def _records(stream: _Stream, name: str) -> Iterator[Found | Problem]:
         raise Unreadable("is empty", name)
     second, between = _next_line(stream, LARGEST_RECORD)
     if second and (_is_whole(first) or _is_cut_study(first, second)):
-        yield from _lines([b""] * before + [first] + [b""] * between, second, stream, name)
+        lines = [b""] * before + [first] + [b""] * between
+        yield from of_lines(lines, second, stream, name) if file is None else in_stretches(lines, second, file, name)
     elif first.lstrip()[:1] in (b"{", b"[") or _is_whole(first):
         yield from _document(first + second, stream, name)
     else:
         raise Unreadable(f"is {_looks_like(first)}; readable are {_READABLE}", name)
 
 
-def _next_line(stream: _Stream, most: int) -> tuple[bytes, int]:
+def _next_line(stream: Stream, most: int) -> tuple[bytes, int]:
     """The next line that is not blank, empty at the end, and how many blank ones stood before it."""
     blank = 0
     while (line := stream.readline(most)) and not line.strip():
@@ -177,7 +173,7 @@ def _next_line(stream: _Stream, most: int) -> tuple[bytes, int]:
 
 def _is_cut_study(first: bytes, second: bytes) -> bool:
     """Whether these are lines of one study each, though the first is broken: no list or page goes on so."""
-    return second.startswith(_STUDY) and first.lstrip()[:1] != b"[" and not first.rstrip().endswith((b"[", b",", b":"))
+    return second.startswith(STUDY) and first.lstrip()[:1] != b"[" and not first.rstrip().endswith((b"[", b",", b":"))
 
 
 def _looks_like(text: bytes) -> str:
@@ -194,77 +190,11 @@ def _is_whole(text: bytes) -> bool:
     return True
 
 
-def _document(start: bytes, stream: _Stream, name: str) -> Iterator[Found | Problem]:
+def _document(start: bytes, stream: Stream, name: str) -> Iterator[Found | Problem]:
     text = start + stream.read(max(0, LARGEST_DOCUMENT + 1 - len(start)))
     if len(text) > LARGEST_DOCUMENT:
         raise Unreadable("is one JSON document of more than 512 MiB; give JSON lines or the registry's zip", name)
-    found = list(_studies(text, name))
+    found = list(studies(text, name))
     if len(found) == 1 and isinstance(found[0], Problem):
         raise Unreadable(found[0].what, name)
     yield from found
-
-
-def _lines(before: list[bytes], second: bytes, stream: _Stream, name: str) -> Iterator[Found | Problem]:
-    """One record a line; `before` are the lines up to the `second` that is not blank."""
-    for number, line in enumerate(_each_line(before, second, stream), start=1):
-        place = f"{name}:{number}"
-        if line is None:
-            yield Problem(f"is longer than {LARGEST_RECORD >> 20} MiB", place)
-        elif line.startswith(_STUDY):
-            yield Found(place, line)  # whether it is whole is seen when it is read
-        elif line.strip():
-            yield from _studies(line, place)
-
-
-def _each_line(before: list[bytes], line: bytes, stream: _Stream) -> Iterator[bytes | None]:
-    """Each line, None for one that is too long; its rest is passed over."""
-    yield from before
-    while line:
-        if len(line) >= LARGEST_RECORD and not line.endswith(b"\n"):
-            while line and not line.endswith(b"\n"):
-                line = stream.readline(LARGEST_RECORD)
-            yield None
-        else:
-            yield line
-        line = stream.readline(LARGEST_RECORD)
-
-
-class _Page(msgspec.Struct):
-    """Either a study or a page of studies, by what it has."""
-
-    studies: msgspec.Raw = msgspec.Raw()
-    protocolSection: msgspec.Raw = msgspec.Raw()
-
-
-_page = msgspec.json.Decoder(_Page)
-_list = msgspec.json.Decoder(list[msgspec.Raw])
-
-
-def _studies(text: bytes, where: str) -> Iterator[Found | Problem]:
-    """The studies of one JSON document."""
-    try:
-        if text.lstrip()[:1] == b"[":
-            yield from _numbered(_list.decode(text), where)
-            return
-        page = _page.decode(text)
-        if bytes(page.protocolSection):
-            yield Found(where, text)
-        elif bytes(page.studies):
-            yield from _numbered(_list.decode(page.studies), f"{where} studies")
-        else:
-            yield Problem("is neither a study of ClinicalTrials.gov API v2 nor a page of them", where)
-    except msgspec.ValidationError:
-        yield Problem("is neither a study of ClinicalTrials.gov API v2 nor a list of them", where)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        yield Problem("is not whole JSON", where)
-    except RecursionError:
-        yield Problem("is nested too deeply", where)
-
-
-def _numbered(studies: list[msgspec.Raw], where: str) -> Iterator[Found | Problem]:
-    for number, study in enumerate(studies):
-        place = f"{where}[{number}]"
-        if len(bytes(study)) > LARGEST_RECORD:
-            yield Problem(f"is longer than {LARGEST_RECORD >> 20} MiB", place)
-        else:
-            yield Found(place, study)

@@ -22,12 +22,14 @@ from onstudy.registry.kept import Kept
 from onstudy.registry.packing import unpack
 
 #: "onst" as SQLite's application id, and the version of the tables.
-APPLICATION, VERSION = 0x6F6E7374, 4
+APPLICATION, VERSION = 0x6F6E7374, 5
 #: Where a trial comes from: the registry itself; example data that ships; put together from several sources.
 REGISTRY, SHIPPED, COMPILED = "registry", "shipped", "compiled"
 
 #: Bytes of a page: a packed record has six thousand, which leave much of a small page empty, and each page costs calls.
 _PAGE = 32768
+#: Bytes of words that are gathered before they are written as one piece of the index; pieces are merged, which costs.
+_HASH = 1 << 25
 #: Facets and sets of trials by word that are kept for the next search, each some kilobytes; and lists of scores.
 _MOST, _FEW = 400, 48
 _T = TypeVar("_T")
@@ -264,6 +266,7 @@ def open_to_write(path: Path) -> Store:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")
         db.execute("PRAGMA cache_size = -131072")
+        db.execute("PRAGMA secure_delete = OFF")  # all is public
     except (OSError, sqlite3.Error) as error:
         raise OnstudyError(f"{path}: cannot be opened as a registry: {error}") from None
     return Store(db, str(path))
@@ -277,6 +280,7 @@ def _make(db: sqlite3.Connection) -> None:
     for statement in SCHEMA.split(";\n"):
         if statement.strip():
             db.execute(statement)
+    db.execute("INSERT INTO words (words, rank) VALUES ('hashsize', ?)", (_HASH,))
     db.execute(f"PRAGMA application_id = {APPLICATION}")
     db.execute(f"PRAGMA user_version = {VERSION}")
 

@@ -7,24 +7,16 @@ and put into those it is in now; nothing else is touched.
 from __future__ import annotations
 
 import sqlite3
-from collections import defaultdict
-from collections.abc import Iterable
-from typing import NamedTuple
+from array import array
 
 from onstudy.registry import bits
+from onstudy.registry.gathered import Gathered
 from onstudy.registry.ready import Facet, Met, Place, Ready
 from onstudy.registry.store import said, say
 
+_NONE = array("I")
 #: Trials kept in mind before sets and places are written; bounds memory, not the transaction.
 FULL = 50_000
-
-
-class _Member(NamedTuple):
-    """What one trial belongs to: sets, the places it lists, those of them where somebody may be enrolled."""
-
-    facets: list[int]
-    listed: list[int]
-    hopes: list[int]
 
 
 class Writer:
@@ -34,11 +26,17 @@ class Writer:
         self._db = db
         self._places: dict[Place, int] = {}
         self._facets: dict[Facet, int] = {}
-        self._pending: dict[int, _Member] = {}
-        self._before: dict[int, set[int]] = {}  # changed trials: the places they were at
+        self._begin()
         self._next = 1 + (db.execute("SELECT max(id) FROM study").fetchone()[0] or 0)
         self._next_place = 1 + (db.execute("SELECT max(id) FROM place").fetchone()[0] or 0)
         self._sites = int(said(db, "sites") or 0)
+
+    def _begin(self) -> None:
+        """Nothing is kept in mind."""
+        self._pending: set[int] = set()
+        self._before: dict[int, set[int]] = {}  # changed trials: the places they were at
+        # Of the trials of this import: sets, the places they list, those of them where somebody may be enrolled.
+        self._in, self._listed, self._hopes = Gathered(), Gathered(), Gathered()
 
     def put(self, one: Ready, met: Met, origin: str, old_id: int | None) -> None:
         """Write one trial, whose places are in `met`; `old_id` is its number if it is in the store already."""
@@ -51,7 +49,7 @@ class Writer:
         execute = self._db.execute
         execute(
             "INSERT INTO study VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-            (id, one.nct_id, one.digest, origin, *one.row, bits.dump_ids(at), one.statuses, one.names),
+            (id, one.nct_id, one.digest, origin, *one.row, bits.dump_array(at), one.statuses, one.names),
         )
         execute("INSERT INTO original VALUES (?, ?)", (id, one.packed))
         execute(
@@ -60,11 +58,10 @@ class Writer:
             (id, *one.words),
         )
         self._sites += len(at)
-        self._pending[id] = _Member(
-            met.facets.numbers(one.facets, self._facet),
-            met.places.numbers(one.listed, self._place),
-            met.places.numbers(one.hopes, self._place),
-        )
+        self._pending.add(id)
+        self._in.put(id, met.facets.numbers(one.facets, self._facet))
+        self._listed.put(id, met.places.numbers(one.listed, self._place))
+        self._hopes.put(id, met.places.numbers(one.hopes, self._place))
         if len(self._pending) >= FULL:
             self._write_sets()
 
@@ -74,7 +71,9 @@ class Writer:
         if id not in self._before and id not in self._pending:
             self._before[id] = set(places)
         elif id in self._pending:
-            del self._pending[id]
+            self._pending.remove(id)
+            for gathered in (self._in, self._listed, self._hopes):
+                gathered.take_back(id)
         self._sites -= len(places)
         for table, column in (("study", "id"), ("original", "id"), ("words", "rowid")):
             self._db.execute(f"DELETE FROM {table} WHERE {column} = ?", (id,))
@@ -110,15 +109,14 @@ class Writer:
     def _write_sets(self) -> None:
         self._write_facets()
         self._write_places()
-        self._pending.clear()
-        self._before.clear()
+        self._begin()
 
     def _write_facets(self) -> None:
-        added = _turned((id, member.facets) for id, member in self._pending.items())
+        added = self._in.turned()
         gone = bits.of(self._before, self._next)
         touched = {facet: added[number] for facet, number in self._facets.items() if number in added}
         if gone:
-            touched = {(name, value): [] for name, value in self._db.execute("SELECT name, value FROM facet")} | touched
+            touched = dict.fromkeys(self._db.execute("SELECT name, value FROM facet"), _NONE) | touched
         for (name, value), ids in sorted(touched.items()):
             row = self._db.execute("SELECT bits FROM facet WHERE name = ? AND value = ?", (name, value)).fetchone()
             old = bits.load(row[0]) & ~gone if row else 0
@@ -129,23 +127,14 @@ class Writer:
                 self._db.execute("DELETE FROM facet WHERE name = ? AND value = ?", (name, value))
 
     def _write_places(self) -> None:
-        listed = _turned((id, member.listed) for id, member in self._pending.items())
-        hopes = _turned((id, member.hopes) for id, member in self._pending.items())
+        listed, hopes = self._listed.turned(), self._hopes.turned()
         for place in sorted({*listed, *(place for places in self._before.values() for place in places)}):
             row = self._db.execute("SELECT listed, hopeful FROM place WHERE id = ?", (place,)).fetchone()
-            both = [
-                bits.dump_ids(
-                    sorted({id for id in bits.load_ids(old) if id not in self._before} | set(new.get(place, ())))
-                )
-                for old, new in zip(row, (listed, hopes), strict=True)
-            ]
+            both = [self._joined(old, new.get(place, _NONE)) for old, new in zip(row, (listed, hopes), strict=True)]
             self._db.execute("UPDATE place SET listed = ?, hopeful = ? WHERE id = ?", (*both, place))
 
-
-def _turned(members: Iterable[tuple[int, list[int]]]) -> dict[int, list[int]]:
-    """For each thing the trials that have it, out of the things each trial has."""
-    found: defaultdict[int, list[int]] = defaultdict(list)
-    for id, things in members:
-        for thing in things:
-            found[thing].append(id)
-    return found
+    def _joined(self, old: bytes, new: array[int]) -> bytes:
+        """The trials of a place: those that were there and did not change, and those of this import."""
+        if not old:
+            return bits.dump_array(new)
+        return bits.dump_ids(sorted({id for id in bits.load_ids(old) if id not in self._before}.union(new)))
