@@ -10,6 +10,7 @@ import pytest
 
 from onstudy.registry import bits
 from onstudy.registry.geography import Origin, miles
+from onstudy.registry.laid import lay_measured, lay_points
 from onstudy.registry.reach import Atlas, Reach
 from onstudy.registry.sitelist import Sites, dump_names, dump_statuses, load_sites
 from onstudy.registry.store import Store, in_memory
@@ -26,6 +27,7 @@ def stocked(points: list[tuple[float | None, float | None]]) -> Store:
         "INSERT INTO place (id, city, state, country, lat, lon) VALUES (?, ?, '', '', ?, ?)",
         [(number, f"city {number}", *point) for number, point in enumerate(points, 1)],
     )
+    lay_points(store.db)
     return store
 
 
@@ -62,14 +64,13 @@ def test_sites_nobody_can_place_are_all_as_far() -> None:
 
 
 def test_a_store_without_places_has_no_distances() -> None:
-    assert Atlas(in_memory().db).squares(HOME).tolist() == [inf]
+    assert Atlas(in_memory().db).squares(HOME).tolist() == []
 
 
 def measured(store: Store, lists: dict[int, set[int]], hopes: dict[int, set[int]]) -> Atlas:
-    """The atlas of a store whose places list these trials, and those of them where somebody may be enrolled."""
-    for place, trials in lists.items():
-        told = bits.dump_ids(sorted(trials)), bits.dump_ids(sorted(hopes.get(place, ())))
-        store.db.execute("UPDATE place SET listed = ?, hopeful = ? WHERE id = ?", (*told, place))
+    """The atlas of a store whose trials list these places, and those of them where somebody may be enrolled."""
+    there = {trial: array("I", sorted(hopes.get(trial) or places)) for trial, places in lists.items()}
+    lay_measured(store.db, sorted(there.items()))
     return Atlas(store.db)
 
 
@@ -80,7 +81,7 @@ def test_trials_are_in_the_order_of_their_nearest_place_however_many_are_asked_f
     hoped = {trial: {place for place in places if chance.random() < 0.4} for trial, places in listed.items()}
     rank = array("I", chance.sample(range(150), 150))
     store = stocked(list(points))
-    atlas = measured(store, _turned(listed), _turned(hoped))
+    atlas = measured(store, listed, hoped)
 
     def far(trial: int) -> float:
         return min(miles(HOME.lat, HOME.lon, *points[place - 1]) for place in hoped[trial] or listed[trial])
@@ -93,12 +94,8 @@ def test_trials_are_in_the_order_of_their_nearest_place_however_many_are_asked_f
         assert len(found) >= min(need, 90)
 
 
-def _turned(at: dict[int, set[int]]) -> dict[int, set[int]]:
-    return {place: {trial for trial, places in at.items() if place in places} for place in range(1, 41)}
-
-
 def test_no_trial_is_nearest_of_none() -> None:
-    atlas = measured(stocked([(40.7, -74.0)]), {1: {3}}, {})
+    atlas = measured(stocked([(40.7, -74.0)]), {3: {1}}, {})
     assert Reach(atlas, HOME).nearest_first(0, 20, array("I", [0] * 4)) == []
 
 

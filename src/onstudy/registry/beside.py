@@ -8,7 +8,6 @@ MessagePack.
 from __future__ import annotations
 
 import gc
-import os
 import signal
 import subprocess
 import sys
@@ -31,6 +30,11 @@ _T = TypeVar("_T")
 #: Bytes and things handed over at once, few enough to stay in a cache; batches under way for each helper.
 _BATCH_BYTES, _BATCH, _UNDER_WAY = 1 << 18, 64, 8
 _PIPE = 1 << 20
+#: What a helper runs. What packs loads numpy, whose threads would only wait, and take time from the others to do so.
+_PROGRAM = (
+    "import os, sys; os.environ['OPENBLAS_NUM_THREADS'] = '1'; sys.path[:] = {path!r};"
+    " from onstudy.registry.beside import work; work()"
+)
 #: Things made between two searches for garbage in a helper: a batch makes ten thousands, and leaves none.
 _SELDOM = 500_000
 
@@ -151,12 +155,9 @@ class _Helper:
 
     def __init__(self) -> None:
         self.met = Met()
-        program = f"import sys; sys.path[:] = {sys.path!r}; from onstudy.registry.beside import work; work()"
-        command = [sys.executable, "-c", program]
-        alone = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}  # numpy comes with what packs; its threads would only wait
-        pipe = subprocess.PIPE
+        command, pipe = [sys.executable, "-c", _PROGRAM.format(path=sys.path)], subprocess.PIPE
         try:
-            self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, pipesize=_PIPE, env=alone)
+            self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, pipesize=_PIPE)
         except OSError as error:
             raise OnstudyError(f"a helper process of the import cannot be started: {error.strerror}") from None
 

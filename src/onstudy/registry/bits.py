@@ -8,7 +8,9 @@ from __future__ import annotations
 import sys
 from array import array
 from collections.abc import Iterable, Iterator
+from typing import Any, TypeVar
 
+_T = TypeVar("_T", int, float)
 _BIG = sys.byteorder == "big"
 
 
@@ -60,9 +62,16 @@ def dump_ids(ids: Iterable[int], size: str = "I") -> bytes:
     return dump_array(array(size, ids))
 
 
-def dump_array(ids: array[int]) -> bytes:
-    """Ids as they are stored."""
+def dump_array(ids: array[Any]) -> bytes:
+    """Ids, or other numbers, as they are stored."""
     return _little(ids[:]).tobytes() if _BIG else ids.tobytes()
+
+
+def load_floats(data: bytes) -> array[float]:
+    """Numbers as they were stored."""
+    found = array("d")
+    found.frombytes(data)
+    return _little(found)
 
 
 def load_ids(data: bytes, size: str = "I") -> array[int]:
@@ -72,7 +81,7 @@ def load_ids(data: bytes, size: str = "I") -> array[int]:
     return _little(found)
 
 
-def _little(ids: array[int]) -> array[int]:
+def _little(ids: array[_T]) -> array[_T]:
     """The same ids in the byte order of the store: its files may be carried to another machine."""
     if _BIG:
         ids.byteswap()

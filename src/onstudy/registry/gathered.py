@@ -6,9 +6,6 @@ from array import array
 from collections import defaultdict
 from collections.abc import Iterator
 
-#: Memberships from which on loading numpy (a tenth of a second) pays.
-_MANY = 200_000
-
 
 class Gathered:
     """Trials with the things each of them has, sets or places, by number; a trial that changes is put in again."""
@@ -32,6 +29,9 @@ class Gathered:
         if row is not None:
             self._trials[row] = 0
 
+    def __len__(self) -> int:
+        return len(self._rows)
+
     def __iter__(self) -> Iterator[tuple[int, array[int]]]:
         """Each trial with its things, in the order of their numbers."""
         for trial, row in sorted(self._rows.items()):
@@ -39,25 +39,8 @@ class Gathered:
 
     def turned(self) -> dict[int, array[int]]:
         """For each thing the trials that have it, in order."""
-        if len(self._things) < _MANY:
-            found: defaultdict[int, array[int]] = defaultdict(lambda: array("I"))
-            for trial, things in self:
-                for thing in things:
-                    found[thing].append(trial)
-            return found
-        return self._turned_many()
-
-    def _turned_many(self) -> dict[int, array[int]]:
-        import numpy as np
-
-        ends = np.frombuffer(self._ends, np.uint64)
-        trials = np.repeat(np.frombuffer(self._trials, np.uint32), np.diff(ends, prepend=np.uint64(0)).astype(np.intp))
-        pairs = np.frombuffer(self._things, np.uint32).astype(np.uint64) << np.uint64(32) | trials
-        pairs = np.sort(pairs[trials > 0])
-        things, starts = np.unique(pairs >> np.uint64(32), return_index=True)
-        data = memoryview((pairs & np.uint64(0xFFFFFFFF)).astype(np.uint32).tobytes()).cast("I")
-        cuts = [*starts.tolist(), len(data)]
-        return {
-            thing: array("I", data[start:end])
-            for thing, start, end in zip(things.tolist(), cuts, cuts[1:], strict=False)
-        }
+        found: defaultdict[int, array[int]] = defaultdict(lambda: array("I"))
+        for trial, things in self:
+            for thing in things:
+                found[thing].append(trial)
+        return found

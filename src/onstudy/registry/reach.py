@@ -13,7 +13,9 @@ from math import inf, sin, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
+from onstudy.registry import bits
 from onstudy.registry.geography import EARTH, FARTHEST, Origin, miles
+from onstudy.registry.laid import ENDS, LAT, LON, MEASURED, laid
 from onstudy.registry.sitelist import Sites
 
 _Numbers = NDArray[np.float64]
@@ -26,17 +28,12 @@ class Atlas:
     """Where the places of one state of a store lie, by their numbers, and which trials are measured to which."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
-        rows = db.execute("SELECT id, lat, lon, listed, hopeful FROM place").fetchall()
-        ids = np.array([row[0] for row in rows], np.uint32)
-        self.lat = array("d", [inf]) * (int(ids.max(initial=0)) + 1)  # infinite where nobody knows
-        self.lon = self.lat[:]
-        for id, lat, lon, *_ in rows:
-            if lat is not None:
-                self.lat[id], self.lon[id] = lat, lon
+        self.lat, self.lon = bits.load_floats(laid(db, LAT)), bits.load_floats(laid(db, LON))
         known = np.isfinite(self.lat)
         self._points = np.full((3, len(known)), inf)
         self._points[:, known] = _points(np.array(self.lat)[known], np.array(self.lon)[known])
-        self.places, self.ends = _by_trial(ids, [row[3] for row in rows], [row[4] for row in rows])
+        self.places: _Ids = np.frombuffer(laid(db, MEASURED), "<u4")
+        self.ends = np.frombuffer(laid(db, ENDS), "<u4").astype(np.intp)
 
     def squares(self, origin: Origin) -> _Numbers:
         """The square of the straight line from an origin to each place, on the unit sphere; infinite if unknown."""
@@ -49,31 +46,6 @@ def _points(lat: _Numbers, lon: _Numbers) -> _Numbers:
     """Points in degrees as x, y, z on the unit sphere."""
     lat, lon = np.radians(lat), np.radians(lon)
     return np.stack((np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)))
-
-
-def _by_trial(ids: _Ids, listed: list[bytes], hopeful: list[bytes]) -> tuple[_Ids, NDArray[np.intp]]:
-    """The places each trial is measured to, one trial after the other; and where in them those of each trial end.
-
-    That is where somebody may be enrolled, else wherever it has a site; of either only what has coordinates.
-    """
-    (trials, places), (hoping, hopes) = _by_place(ids, listed), _by_place(ids, hopeful)
-    without = np.ones(int(trials.max(initial=0)) + 1, np.bool_)
-    without[hoping] = False
-    rest = without[trials]
-    pairs = np.concatenate((_pairs(hoping, hopes), _pairs(trials[rest], places[rest])))
-    pairs.sort()
-    counts = np.bincount((pairs >> 32).astype(np.intp), minlength=len(without))
-    return (pairs & 0xFFFFFFFF).astype(np.uint32), np.cumsum(counts)
-
-
-def _by_place(ids: _Ids, packed: list[bytes]) -> tuple[_Ids, _Ids]:
-    """The trials of all places in one row, and beside each its place."""
-    return np.frombuffer(b"".join(packed), "<u4"), np.repeat(ids, [len(trials) // 4 for trials in packed])
-
-
-def _pairs(trials: _Ids, places: _Ids) -> NDArray[np.uint64]:
-    """Two numbers as one, to be sorted by the first."""
-    return trials.astype(np.uint64) << np.uint64(32) | places
 
 
 class Reach:

@@ -11,7 +11,6 @@ from array import array
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from threading import RLock
 from typing import Any, NamedTuple, TypeVar
@@ -19,6 +18,7 @@ from typing import Any, NamedTuple, TypeVar
 from onstudy.errors import OnstudyError
 from onstudy.registry import bits
 from onstudy.registry.kept import Kept
+from onstudy.registry.laid import NEWEST, RANK, laid
 from onstudy.registry.packing import unpack
 
 #: "onst" as SQLite's application id, and the version of the tables.
@@ -69,6 +69,7 @@ CREATE TABLE place (
     UNIQUE (city, state, country, lat, lon)
 );
 CREATE VIRTUAL TABLE place_box USING rtree (id, south, north, west, east);
+CREATE TABLE laid (name TEXT PRIMARY KEY, data BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE facet (name TEXT NOT NULL, value TEXT NOT NULL, bits BLOB NOT NULL, PRIMARY KEY (name, value)) WITHOUT ROWID;
 """  # noqa: E501
 
@@ -294,7 +295,8 @@ def _check(db: sqlite3.Connection, path: Path) -> None:
     if application != APPLICATION:
         raise OnstudyError(f"{path}: is a database, but no registry of onstudy; name another file with --registry")
     raise OnstudyError(
-        f"{path}: is a registry of version {version}, this onstudy reads {VERSION}; import into a new file"
+        f"{path}: is a registry of version {version}, and this onstudy reads version {VERSION}; move it away, or name"
+        " another file with --registry, and import again"
     )
 
 
@@ -304,8 +306,4 @@ def row_of(db: sqlite3.Connection, nct_id: str) -> Any:
 
 
 def _newest(db: sqlite3.Connection) -> Newest:
-    order = array("I", chain.from_iterable(db.execute("SELECT id FROM study ORDER BY updated DESC, nct_id")))
-    rank = array("I", bytes(4 * (max(order, default=0) + 1)))
-    for place, id in enumerate(order):
-        rank[id] = place
-    return Newest(order, rank)
+    return Newest(bits.load_ids(laid(db, NEWEST)), bits.load_ids(laid(db, RANK)))

@@ -11,6 +11,7 @@ from array import array
 
 from onstudy.registry import bits
 from onstudy.registry.gathered import Gathered
+from onstudy.registry.laid import lay_measured, lay_newest, lay_points
 from onstudy.registry.ready import Facet, Met, Place, Ready
 from onstudy.registry.store import said, say
 
@@ -27,6 +28,7 @@ class Writer:
         self._places: dict[Place, int] = {}
         self._facets: dict[Facet, int] = {}
         self._begin()
+        self._measured = Gathered()  # of all trials of this import, the places each is measured to (`laid.py`)
         self._next = 1 + (db.execute("SELECT max(id) FROM study").fetchone()[0] or 0)
         self._next_place = 1 + (db.execute("SELECT max(id) FROM place").fetchone()[0] or 0)
         self._sites = int(said(db, "sites") or 0)
@@ -60,8 +62,10 @@ class Writer:
         self._sites += len(at)
         self._pending.add(id)
         self._in.put(id, met.facets.numbers(one.facets, self._facet))
-        self._listed.put(id, met.places.numbers(one.listed, self._place))
-        self._hopes.put(id, met.places.numbers(one.hopes, self._place))
+        listed, hopes = met.places.numbers(one.listed, self._place), met.places.numbers(one.hopes, self._place)
+        self._listed.put(id, listed)
+        self._hopes.put(id, hopes)
+        self._measured.put(id, array("I", sorted(hopes or listed)))
         if len(self._pending) >= FULL:
             self._write_sets()
 
@@ -74,6 +78,7 @@ class Writer:
             self._pending.remove(id)
             for gathered in (self._in, self._listed, self._hopes):
                 gathered.take_back(id)
+        self._measured.take_back(id)
         self._sites -= len(places)
         for table, column in (("study", "id"), ("original", "id"), ("words", "rowid")):
             self._db.execute(f"DELETE FROM {table} WHERE {column} = ?", (id,))
@@ -104,6 +109,10 @@ class Writer:
     def finish(self) -> None:
         """Write what is still kept in mind; the store is whole afterwards."""
         self._write_sets()
+        if self._measured:
+            lay_newest(self._db)
+            lay_points(self._db)
+            lay_measured(self._db, self._measured)
         say(self._db, "sites", str(self._sites))
 
     def _write_sets(self) -> None:
