@@ -1,7 +1,7 @@
-"""The JSON of records, packed: with zlib, which is always there, or with Zstandard where there are many.
+"""The JSON of records, packed: with zlib, which is always there, or with LZ4 where there are many.
 
-Zstandard packs three times as fast and somewhat smaller; loading it takes longer than packing a hundred records, so
-only the helper processes of a large import do. Either kind can be unpacked, whichever way it came in.
+LZ4 packs and unpacks five times as fast, and a third larger; loading it takes longer than packing a hundred
+records, so only the helper processes of a large import do. Either kind can be unpacked, whichever way it came in.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 
-#: What begins a text packed with Zstandard, before its length in four bytes; zlib's begin otherwise.
-_ZSTD = b"Z"
+#: What begins a text packed with LZ4, before its length in four bytes; zlib's begin otherwise.
+_LZ4 = b"L"
 
 
 def pack(raw: bytes | msgspec.Raw) -> bytes:
@@ -23,12 +23,12 @@ def pack(raw: bytes | msgspec.Raw) -> bytes:
 
 def pack_of_many(raw: bytes | msgspec.Raw) -> bytes:
     """The same, for whoever has hundreds."""
-    return _ZSTD + len(bytes(raw)).to_bytes(4, "little") + bytes(_codec().compress(raw, asbytes=True))
+    return _LZ4 + memoryview(raw).nbytes.to_bytes(4, "little") + bytes(_codec().compress(raw, asbytes=True))
 
 
 def unpack(packed: bytes) -> bytes:
     """A record's JSON as it was published."""
-    if packed[:1] != _ZSTD:
+    if packed[:1] != _LZ4:
         return zlib.decompress(packed)
     return bytes(_codec().decompress(packed[5:], int.from_bytes(packed[1:5], "little"), asbytes=True))
 
@@ -37,4 +37,4 @@ def unpack(packed: bytes) -> bytes:
 def _codec() -> Any:
     import pyarrow
 
-    return pyarrow.Codec("zstd", compression_level=1)
+    return pyarrow.Codec("lz4_raw")
