@@ -11,23 +11,19 @@ class Gathered:
     """Trials with the things each of them has, sets or places, by number; a trial that changes is put in again."""
 
     def __init__(self) -> None:
-        self._trials = array("I")  # 0 for what was taken back
         self._ends = array("Q")
         self._things = array("I")
         self._rows: dict[int, int] = {}
 
     def put(self, trial: int, things: array[int]) -> None:
         """What a trial has, which nothing is known of yet."""
-        self._rows[trial] = len(self._trials)
-        self._trials.append(trial)
+        self._rows[trial] = len(self._ends)
         self._things.extend(things)
         self._ends.append(len(self._things))
 
     def take_back(self, trial: int) -> None:
         """Forget what a trial has."""
-        row = self._rows.pop(trial, None)
-        if row is not None:
-            self._trials[row] = 0
+        self._rows.pop(trial, None)
 
     def __len__(self) -> int:
         return len(self._rows)
