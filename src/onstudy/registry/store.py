@@ -29,7 +29,7 @@ REGISTRY, SHIPPED, COMPILED = "registry", "shipped", "compiled"
 #: Bytes of a page: a packed record has six thousand, which leave much of a small page empty, and each page costs calls.
 _PAGE = 32768
 #: Bytes of words that are gathered before they are written as one piece of the index; pieces are merged, which costs.
-_HASH = 1 << 25
+_HASH = 1 << 22
 #: Facets and sets of trials by word that are kept for the next search, each some kilobytes; and lists of scores.
 _MOST, _FEW = 400, 48
 _T = TypeVar("_T")
