@@ -192,7 +192,7 @@ class View:
         return self._concerns(denial, fact) and self._may_speak(denial, fact)
 
     def _may_speak(self, denial: Fact, fact: Fact) -> bool:
-        """Whether a negative, not surely recorded earlier, speaks or may speak of the days of a fact."""
+        """Whether a negative speaks, or may speak, of the days of a fact, and was not surely recorded before it."""
         if _recorded_later(fact, denial) is TRUE:
             return False
         said = _said(denial)
