@@ -102,8 +102,8 @@ def prepared(
     """The record for one index date, its problems, and the default limits that were used, by kind.
 
     A date without an upper bound ends with the day it was recorded, else with the index date: a record
-    speaks of what has been. So does one that is not known to the day, of what happens at one moment. Facts that
-    are dated later and are not states or plans are shown.
+    speaks of what has been. So does one that is not known to the day, of what happens at one moment; what is
+    computed of several records lies between them. Facts that are dated later and are not states or plans are shown.
     """
     for name in default_limits:
         if name not in catalogue.kinds:
@@ -113,7 +113,7 @@ def prepared(
     facts, problems, used = [], [*patient.problems, *wrong], dict[str, float]()
     for fact in patient.facts:
         kind = catalogue.kinds.get(fact.kind)  # None: a code nobody mapped
-        ready = _bounded(fact, today, kind is not None and kind.extent == MOMENT)
+        ready = _bounded(fact, today, kind is not None and kind.extent == MOMENT and not fact.computed)
         if ready.uln is None and ready.kind in default_limits and isinstance(ready.value, Interval):
             used[ready.kind] = float(default_limits[ready.kind])
             ready = replace(ready, uln=point(used[ready.kind]))

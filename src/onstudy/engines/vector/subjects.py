@@ -96,13 +96,16 @@ class Recorded(Subjects):
     def start(self) -> Moments:
         """A start without an upper bound ends with the day it was recorded, else with the index date.
 
-        So does one that is not known to the day, of what happens at one moment, where that day lies before its end.
+        So does one that is not known to the day, of what happens at one moment, where that day lies before its end;
+        what is computed of several records lies between them.
         """
         found = self.places.moment("start", required=True)
         if self.plain:
             return found
         unbounded = found.last >= FAR
         vague = (found.first < found.last) & self.moments_only
+        if self.places.has("computed"):
+            vague = vague & ~self.places.get("computed")
         return self._bounded(found, unbounded, vague) if (unbounded | vague).any() else found
 
     def _bounded(self, found: Moments, unbounded: Mask, vague: Mask) -> Moments:
