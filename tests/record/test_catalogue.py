@@ -87,6 +87,7 @@ def test_what_a_person_must_judge_and_what_is_measured_is_never_assumed(catalogu
 
 def test_only_the_study_brings_about_its_own_steps_specimens_and_attestations(catalogue: Catalogue) -> None:
     assert {kind.name for kind in catalogue if kind.by_study} == {
+        "allowed_therapy_limit",
         "pre_registration",
         "mrd_marrow_submission",
         "mrd_blood_submission",
