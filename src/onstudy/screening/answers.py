@@ -9,14 +9,15 @@ from dataclasses import replace
 from onstudy.errors import OnstudyError, Problem, nearest
 from onstudy.readers.reading import without_contradictions
 from onstudy.readers.timing import unsaid_end
-from onstudy.record.assemble import SEX, make_patient
+from onstudy.record.assemble import SEX, make_patient, renamed, stated
 from onstudy.record.catalogue import STATE, Catalogue
 from onstudy.record.checks import check
 from onstudy.record.ends import reopened
 from onstudy.record.patient import Fact, Patient, Value
+from onstudy.record.samples import explode
 from onstudy.record.unusable import before_itself, present_states
+from onstudy.screening.narrowing import apart, narrower, narrows
 from onstudy.screening.prepare import without_sex
-from onstudy.values.calendar import When
 from onstudy.values.interval import Op, compare
 from onstudy.values.truth import TRUE
 
@@ -41,32 +42,27 @@ def with_added(patient: Patient, more: Patient, source: str, catalogue: Catalogu
     found_again = set(check(patient.facts, catalogue, patient.born))
     problems = [*[one for one in patient.problems if one not in found_again], *more.problems]
     added: list[Fact] = []
-    for given in more.facts:
-        if given.computed or given.kind == SEX:
+    for given in stated(more, catalogue):
+        if given.kind == SEX:
             continue
-        fact = given if given.id in known else _told_apart(given)
+        fact = given if given.id in known else _toldapart(given)
         before = known.get(fact.id)
         if before is not None and before.kind == fact.kind and not _otherwise_since(before, fact, catalogue):
-            now = _now(before, fact, catalogue)
-            problems += _contradictions(now, fact, catalogue)
-            whole = _completed(now, fact)
-            attributes, said = without_contradictions(whole.kind, whole.attributes, catalogue)
-            known[fact.id] = replace(whole, attributes=attributes) if said else whole
-            problems += [Problem(what, fact.source, fact_kept=True) for what in said]
+            problems += _complete(before, fact, known, catalogue)
             continue
         if before is not None and before.kind == fact.kind:
             fact = _again(before, fact)
         else:
             problems += _lost(given, known)
-        fact = fact if before is None else replace(fact, id=f"{source} {fact.id}")
+        fact = fact if before is None else renamed(fact, f"{source} {fact.id}")
         problems += _denied(fact, known, catalogue)
         known[fact.id] = fact
-        added.append(fact)
+        added += explode([fact])
     problems += _still_open(added, known)
     problems += _other_person(patient, more, source)
     return make_patient(
         patient.id,
-        patient.born if patient.born.known else more.born,
+        more.born if narrows(more.born, patient.born) else patient.born,
         sex,
         known.values(),
         (*patient.coverage, *more.coverage),
@@ -75,14 +71,14 @@ def with_added(patient: Patient, more: Patient, source: str, catalogue: Catalogu
     )
 
 
-def _told_apart(fact: Fact) -> Fact:
+def _toldapart(fact: Fact) -> Fact:
     """A fact that was given no id carries its place in its file, which the record has as well. The name of the file is
     no part of it: a later answer finds the fact by its id, whatever the file is called then.
     """
     if not _UNNAMED.match(fact.id):
         return fact
     sample = fact.sample if fact.sample is None or not _UNNAMED.match(fact.sample) else f"{_ADDED} {fact.sample}"
-    parts = {name: _told_apart(part) for name, part in fact.parts.items()}
+    parts = {name: _toldapart(part) for name, part in fact.parts.items()}
     return replace(fact, id=f"{_ADDED} {fact.id}", sample=sample, parts=parts)
 
 
@@ -103,6 +99,37 @@ def _lost(given: Fact, known: Mapping[str, Fact]) -> Iterator[Problem]:
 # What completes a fact -----------------------------------------------------------------------------------
 
 
+def _complete(before: Fact, more: Fact, known: dict[str, Fact], catalogue: Catalogue) -> list[Problem]:
+    """Completes a fact of `known`, and each component that the answer states; returns what does not go together."""
+    now = _now(before, more, catalogue)
+    problems = list(_contradictions(now, more, catalogue))
+    whole = _completed(now, more)
+    attributes, said = without_contradictions(whole.kind, whole.attributes, catalogue)
+    known[before.id] = replace(whole, attributes=attributes) if said else whole
+    problems += [Problem(what, more.source, fact_kept=True) for what in said]
+    for name, part in more.parts.items():
+        held = before.parts.get(name)
+        beside = known.get(f"{before.id}.{name}") or (known.get(held.id) if held is not None else None)
+        if beside is not None:
+            problems += _complete(beside, replace(part, start=beside.start), known, catalogue)
+        else:
+            joined = _component(before, name, part)
+            known[joined.id] = joined
+    return problems
+
+
+def _component(whole: Fact, name: str, part: Fact) -> Fact:
+    """A component that a composite lacked, where `restated` and `group` find it: of its day and sample.
+
+    One made of results that share a sample or a moment takes it up beside them. Of results that have no more than a
+    day in common it is not known which of them it was taken with.
+    """
+    shared = whole.sample is not None or whole.start.span.exact or whole.lacks is not None
+    own = any(held.id == f"{whole.id}.{other}" for other, held in whole.parts.items()) or not whole.parts
+    beside = f"{_ADDED} " if shared and not own else ""
+    return replace(part, id=f"{beside}{whole.id}.{name}", start=whole.start, sample=whole.sample)
+
+
 def _later(before: Fact, more: Fact) -> bool:
     """Whether an answer is certainly of a later day than what it completes."""
     if before.recorded is None or more.recorded is None:
@@ -115,13 +142,13 @@ def _otherwise_since(before: Fact, more: Fact, catalogue: Catalogue) -> bool:
     if more.negative or not _later(before, more):
         return False
     names = catalogue.present.get(before.kind, ())
-    return any(_apart(before.attributes.get(name), more.attributes.get(name)) for name in names)
+    return any(apart(before.attributes.get(name), more.attributes.get(name)) for name in names)
 
 
 def _again(before: Fact, more: Fact) -> Fact:
     """The same disease, as an answer of a later day has it."""
     before = reopened(before)
-    start = more.start if _narrows(more.start, before.start) else before.start
+    start = more.start if narrows(more.start, before.start) else before.start
     end = None if unsaid_end(more.start, more.end) else more.end
     return replace(more, start=start, end=end, ongoing=more.ongoing or (before.ongoing and end is None))
 
@@ -151,9 +178,9 @@ def _completed(before: Fact, more: Fact) -> Fact:
         begun = before.start if before.start.known else more.start  # it denies this one, and nothing before it
         return replace(more, start=begun, source=source) if _undecided(before) else before
     affirmed = more.shown == "yes"
-    unset = before.value is None and more.value is not None
+    unset = more.value is not None and (before.value is None or narrower(more.value, before.value))
     said = None if unsaid_end(more.start, more.end) else more.end
-    ends = said is not None and (before.end is None or before.ongoing or _narrows(said, before.end))
+    ends = said is not None and (before.end is None or before.ongoing or narrows(said, before.end))
     goes_on = before.ongoing or _goes_on(before, more)
     whole = replace(
         before,
@@ -164,7 +191,7 @@ def _completed(before: Fact, more: Fact) -> Fact:
         shown=more.shown if unset else before.shown,
         uln=before.uln if before.uln is not None else more.uln,
         lln=before.lln if before.lln is not None else more.lln,
-        start=more.start if _narrows(more.start, before.start) else before.start,
+        start=more.start if narrows(more.start, before.start) else before.start,
         end=said if ends else None if goes_on else before.end,
         ongoing=goes_on and not ends,
     )
@@ -185,18 +212,7 @@ def _filled(before: Fact, more: Fact, name: str) -> Value:
     stated, new = before.attributes[name], more.attributes.get(name)
     if before_itself(before, name) and new is not None:
         return new
-    narrower = isinstance(stated, frozenset) and isinstance(new, frozenset) and new < stated
-    return new if stated is None or narrower else stated
-
-
-def _narrows(new: When, old: When) -> bool:
-    """Whether a date says more than another and nothing else."""
-    if not new.known or new == old:
-        return False
-    a, b = new.span, old.span
-    return (b.low is None or (a.low is not None and a.low >= b.low)) and (
-        b.high is None or (a.high is not None and a.high <= b.high)
-    )
+    return new if stated is None or narrower(new, stated) else stated
 
 
 # What does not go together ---------------------------------------------------------------------------------
@@ -214,9 +230,9 @@ def _contradictions(before: Fact, more: Fact, catalogue: Catalogue) -> Iterator[
             **{name: (before.attributes.get(name), value) for name, value in more.attributes.items()},
         }
         pairs = {name: pair for name, pair in pairs.items() if not before_itself(before, name)}
-        differing = [name for name, (old, new) in pairs.items() if _apart(old, new)]
+        differing = [name for name, (old, new) in pairs.items() if apart(old, new)]
         if more.start.known and compare(Op.EQ, more.start.days, before.start.days) is not TRUE:
-            differing += [] if _narrows(more.start, before.start) or _narrows(before.start, more.start) else ["date"]
+            differing += [] if narrows(more.start, before.start) or narrows(before.start, more.start) else ["date"]
         differing += ["end"] if more.ongoing and not before.ongoing and not _goes_on(before, more) else []
         if before.recorded is not None and more.recorded is None and (states := _states(more, catalogue)):
             what = (
@@ -226,12 +242,6 @@ def _contradictions(before: Fact, more: Fact, catalogue: Catalogue) -> Iterator[
     if differing:
         what = f"{more.id} is on record with another {', '.join(differing)}; what is recorded was kept"
         yield Problem(what, more.source, fact_kept=True)
-
-
-def _apart(old: Value, new: Value) -> bool:
-    if old is None or new is None:
-        return False
-    return not new <= old if isinstance(old, frozenset) and isinstance(new, frozenset) else old != new
 
 
 def _denied(fact: Fact, known: Mapping[str, Fact], catalogue: Catalogue) -> Iterator[Problem]:
@@ -261,7 +271,7 @@ def _other_person(patient: Patient, more: Patient, source: str) -> Iterator[Prob
     sexes = (_sex_of(patient), _sex_of(more))
     if None not in sexes and sexes[0] != sexes[1]:
         yield Problem("the sex differs from the one on record, which was kept", source, fact_kept=True)
-    if patient.born.known and more.born.known and patient.born != more.born:
+    if apart(patient.born if patient.born.known else None, more.born if more.born.known else None):
         yield Problem("born differs from the date on record, which was kept", source, fact_kept=True)
 
 

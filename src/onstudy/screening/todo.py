@@ -25,6 +25,7 @@ from onstudy.record.formula import parse_formula
 from onstudy.record.patient import Fact
 from onstudy.record.unusable import before_itself, over_and_going_on, present_states
 from onstudy.screening.missing import Question, others_on_record
+from onstudy.screening.narrowing import open_yet
 from onstudy.screening.screen import CohortResult, Opening, Screening
 from onstudy.screening.unread import sentence
 from onstudy.screening.wording import fact_text, of_kind, phrases
@@ -237,7 +238,7 @@ class _Blank:
             elif attribute is not None and name in present_states(fact.kind, self.catalogue) and stated is not None:
                 yield f"{name}:  # {_choices(attribute, self.catalogue)}, as it is now"
                 yield f"recorded: {self.s.on.isoformat()}  # the day it was so"
-            elif attribute is not None and (stated is None or (isinstance(stated, frozenset) and len(stated) > 1)):
+            elif attribute is not None and open_yet(stated):
                 yield f"{name}:  # {_choices(attribute, self.catalogue)}"
             elif name in kind.components:
                 yield from self._lacking_component(fact, kind, name)
@@ -343,7 +344,8 @@ def _when(kind: Kind, whose: str) -> Iterator[str]:
 
 
 def _date_key(kind: Kind, name: str) -> str:
-    if name == "end":
+    """The key of a start or an end; a moment has one day, and a measured state holds until a newer statement."""
+    if name == "end" and (kind.extent == PERIOD or (kind.extent == STATE and kind.value == NONE)):
         return "to"
     return "from" if kind.extent == PERIOD else "on"
 

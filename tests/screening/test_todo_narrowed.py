@@ -1,0 +1,147 @@
+"""What a record says inexactly is asked exactly, and an answer that lies within what is recorded takes its place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.screening.filling import filled, put_back
+from tests.trials.flagship import asked, changed
+
+from onstudy.record.patient import Patient
+from onstudy.screening.narrowing import apart, narrower, open_yet
+from onstudy.screening.screen import Screening
+from onstudy.screening.todo import todo_file
+from onstudy.values.calendar import UNDATED, parse_when
+from onstudy.values.interval import Interval, point
+
+OTHER_CANCER = {
+    "kind": "other_malignancy", "type": "breast", "stage": "III", "state": "complete_remission",
+    "disease_free_since": "2024-03",
+}  # fmt: skip
+GRAFT = {"kind": "hematopoietic_transplant", "on": "2025-11", "type": "allogeneic"}
+NAUSEA = {
+    "kind": "toxicity", "term": "nausea", "grade": "1-2", "acute": "yes", "hematologic": "no", "from": "2026-03-01",
+    "active": "yes",
+}  # fmt: skip
+
+
+def status(s: Screening, name: str) -> str:
+    """What one criterion came to."""
+    return next(row.status for row in s.criteria if row.criterion.id == name)
+
+
+def narrowed(record: Patient, kind: str, key: str, value: str, name: str) -> tuple[str, list[str]]:
+    """The status of a criterion with one blank filled in, and what is said of the answer."""
+    first = asked(record)
+    assert status(first, name) == "unknown"
+    again = asked(put_back(record, filled(todo_file(first), {kind: {key: value}})))
+    return status(again, name), [one.what for one in again.problems if one not in first.problems]
+
+
+@pytest.mark.parametrize(
+    ("base", "without", "fact", "key", "value", "name", "expected"),
+    [
+        # Disease-free for 2 years before 2026-03-16: since 10 March 2024 it is, since 20 March it is not.
+        ("BASE-1", "other_malignancy", OTHER_CANCER, "disease_free_since", "2024-03-10", "S1-27", "met"),
+        ("BASE-1", "other_malignancy", OTHER_CANCER, "disease_free_since", "2024-03-20", "S1-27", "not_met"),
+        # 4 months before 2026-03-16: 16 November 2025.
+        ("BASE-2", "hematopoietic_transplant", GRAFT, "on", "2025-11-10", "C2-06", "met"),
+        ("BASE-2", "hematopoietic_transplant", GRAFT, "on", "2025-11-20", "C2-06", "not_met"),
+        ("BASE-2", "toxicity", NAUSEA, "grade", "1", "C2-14", "met"),
+        ("BASE-2", "toxicity", NAUSEA, "grade", "2", "C2-14", "not_met"),
+    ],
+    ids=["date, met", "date, not met", "moment, met", "moment, not met", "grade, met", "grade, not met"],
+)
+def test_what_is_inexact_is_asked_and_narrowed(
+    base: str, without: str, fact: dict[str, Any], key: str, value: str, name: str, expected: str
+) -> None:
+    record = changed(base, [without], [fact], complete=["treatment", "hematopoietic_transplant", without])
+    assert narrowed(record, without, key, value, name) == (expected, [])
+
+
+def test_a_moment_is_never_asked_for_its_last_day() -> None:
+    text = todo_file(asked(changed("BASE-2", ["hematopoietic_transplant"], [GRAFT])))
+    entry = text.partition("- kind: hematopoietic_transplant")[2].partition("- kind:")[0]
+    assert "    on:" in entry and "    to:" not in entry
+
+
+@pytest.mark.parametrize(
+    ("fact", "key", "value", "said"),
+    [
+        (OTHER_CANCER, "disease_free_since", "2023-12-10", ["disease_free_since"]),
+        (OTHER_CANCER, "disease_free_since", "2024", []),
+        (NAUSEA, "grade", "3", ["grade"]),
+        (NAUSEA, "grade", "0-2", ["grade"]),
+        (NAUSEA, "grade", "1-2", []),
+    ],
+)
+def test_what_contradicts_the_record_is_refused_and_what_says_less_is_left(
+    fact: dict[str, Any], key: str, value: str, said: list[str]
+) -> None:
+    record = changed("BASE-2", [fact["kind"]], [{**fact, "id": "X1"}])
+    text = f"patient: {record.id}\nfacts:\n  - {{kind: {fact['kind']}, id: X1, {key}: {value}}}\n"
+    added = put_back(record, text)
+    (before,), (after,) = ([one for one in of.facts if one.id == "X1"] for of in (record, added))
+    assert after.attributes[key] == before.attributes[key]
+    new = [problem.what for problem in added.problems if problem not in record.problems]
+    assert new == [f"X1 is on record with another {name}; what is recorded was kept" for name in said]
+
+
+@pytest.mark.parametrize(
+    ("recorded", "answer", "kept"),
+    [("55-60 %", "57 %", False), ("> 50 %", "57 %", False), ("55-60 %", "61 %", True), ("57 %", "55-60 %", True)],
+)
+def test_a_result_within_the_range_on_record_takes_its_place(recorded: str, answer: str, kept: bool) -> None:
+    record = changed("BASE-1", ["lvef"], [{"kind": "lvef", "id": "F1", "on": "2026-03-10", "value": recorded}])
+    added = put_back(record, f"patient: {record.id}\nfacts:\n  - {{kind: lvef, id: F1, value: {answer!r}}}\n")
+    (fact,) = [one for one in added.facts if one.kind == "lvef"]
+    assert fact.shown == (recorded if kept else answer)
+    said = [problem.what for problem in added.problems if problem not in record.problems]
+    assert said == (["F1 is on record with another value; what is recorded was kept"] if kept else [])
+
+
+# Of the person --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("born", "answer", "said", "expected"),
+    [
+        ("1966-03", "1966-03-10", False, "met"),  # 60 years old 6 days before registration
+        ("1966-03", "1966-03-20", False, "not_met"),  # not for 4 days yet
+        ("1966", "1966-03-10", False, "met"),
+        ("1966-03", "1966-04-10", True, "unknown"),
+        ("1966-03", "1966", False, "unknown"),
+    ],
+)
+def test_a_date_of_birth_is_narrowed_and_never_replaced(born: str, answer: str, said: bool, expected: str) -> None:
+    record = changed("BASE-1", born=born)
+    first = asked(record)
+    assert status(first, "C1-01") == "unknown"
+    added = put_back(record, filled(todo_file(first), {"patient": {"born": answer}}))
+    new = [problem.what for problem in added.problems if problem not in record.problems]
+    assert new == (["born differs from the date on record, which was kept"] if said else [])
+    assert status(asked(added), "C1-01") == expected
+
+
+# The rule itself ----------------------------------------------------------------------------------------------
+
+
+def test_narrower_is_within_and_apart_is_not() -> None:
+    month, day = parse_when("2024-03"), parse_when("2024-03-10")
+    assert narrower(day, month) and not narrower(month, day) and not narrower(day, day)
+    assert not apart(month, day) and not apart(day, month) and apart(day, parse_when("2024-03-11"))
+    assert narrower(frozenset("a"), frozenset("ab")) and not narrower(frozenset("c"), frozenset("ab"))
+    assert apart(frozenset("ab"), frozenset("c")) and apart(frozenset("a"), frozenset("ab"))
+    half_open = Interval(1, 2, False, True)
+    assert narrower(point(1), half_open) and not narrower(point(2), half_open) and not narrower(point(1), point(1))
+    assert narrower(half_open, Interval(1, 2)) and not narrower(Interval(1, 2), half_open)
+    assert narrower(point(5), Interval(4, None)) and not narrower(Interval(4, None), point(5))
+    assert apart(point(1), Interval(1, 2)) and not apart(Interval(1, 2), point(1)) and not apart(None, point(1))
+    assert not narrower(point(1), frozenset("a")) and apart(point(1), frozenset("a"))
+
+
+def test_what_is_open_yet() -> None:
+    assert open_yet(UNDATED) and open_yet(parse_when("2024-03")) and not open_yet(parse_when("2024-03-10"))
+    assert open_yet(Interval(1, 2)) and not open_yet(point(1)) and open_yet(None)
+    assert open_yet(frozenset("ab")) and not open_yet(frozenset("a"))
