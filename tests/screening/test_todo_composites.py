@@ -169,3 +169,14 @@ def test_answers_to_one_tap_can_be_given_one_after_the_other() -> None:
     second = put_back(first, filled(todo_file(asked(first)), answers), "two")
     assert [one.what for one in second.problems if one not in record.problems] == []
     assert rows(asked(second))["S1-05"] == "met"
+
+
+def test_of_two_taps_of_a_day_each_is_asked_for_what_it_lacks_and_nothing_else() -> None:
+    """The counts of one and the cytospin of the other: answered, both are whole."""
+    counts = {"kind": "csf_examination", "id": "A", "on": "2026-03-12", "wbc": "1 /uL", "rbc": "0 /uL"}
+    cytospin = {"kind": "csf_examination", "id": "B", "on": "2026-03-12", "cytospin": "negative"}
+    record = changed("BASE-1", TAP, [counts, cytospin])
+    text = todo_file(asked(record))
+    assert text.count("    cytospin:") == text.count("    wbc:") == text.count("    rbc:") == 1
+    again = answered(record, {"csf_examination": {"cytospin": "negative", "wbc": "2 /uL", "rbc": "1 /uL"}})
+    assert (rows(again)["S1-05"], rows(again)["S1-06"]) == ("met", "met")

@@ -101,6 +101,49 @@ def test_a_result_within_the_range_on_record_takes_its_place(recorded: str, answ
     assert said == (["F1 is on record with another value; what is recorded was kept"] if kept else [])
 
 
+ONE_FISH = {"kind": "bcr_abl1", "id": "F1", "on": "2026-03-04", "method": "fish"}
+INEXACT: list[tuple[str, list[str], dict[str, Any], dict[str, dict[str, str]], str, str]] = [
+    ("a score", ["ecog"], {"kind": "ecog", "on": "2026-03-14", "value": "2-3"},
+     {"ecog": {"value": "2"}}, "S1-16", "met"),
+    ("a component", ["ecg"], {"kind": "ecg", "on": "2026-03-14", "qtcf": "460-490 ms"},
+     {"qtcf": {"value": "465 ms"}}, "S1-36", "met"),
+    # 400 ms at 60 /min, one beat a second: QTcF is 400 ms.
+    ("what is computed", ["ecg"], {"kind": "ecg", "on": "2026-03-14", "qt": "400-450 ms", "rate": "60-100 /min"},
+     {"qt_interval": {"value": "400 ms"}, "ecg_heart_rate": {"value": "60 /min"}}, "S1-36", "met"),
+    ("one of two words", ["pcr"], {**ONE_FISH, "value": ["positive", "negative"]},
+     {"bcr_abl1": {"value": "negative"}}, "C1-02", "met"),
+    ("suspected, confirmed", [], {**ONE_FISH, "value": "positive", "suspected": "yes"},
+     {"bcr_abl1": {"value": "positive"}}, "C1-02", "not_met"),
+    ("suspected, not confirmed", [], {**ONE_FISH, "value": "positive", "suspected": "yes"},
+     {"bcr_abl1": {"value": "negative"}}, "C1-02", "met"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("without", "fact", "answers", "name", "expected"), [pytest.param(*case[1:], id=case[0]) for case in INEXACT]
+)
+def test_a_result_that_leaves_it_open_is_asked_by_its_id(
+    without: list[str], fact: dict[str, Any], answers: dict[str, dict[str, str]], name: str, expected: str
+) -> None:
+    """A new result may be added as well; here that is left blank."""
+    record = changed("BASE-1", without, [fact])
+    first = asked(record)
+    assert status(first, name) == "unknown"
+    text = todo_file(first)
+    by_id = "\n".join(_without_new(text.splitlines()))
+    again = asked(put_back(record, filled(by_id, answers)))
+    assert status(again, name) == expected
+    assert [one.what for one in again.problems if one not in first.problems] == []
+
+
+def _without_new(lines: list[str]) -> list[str]:
+    """A file of open questions without the entries that name no record."""
+    starts = [number for number, line in enumerate(lines) if line.startswith("  - kind:")]
+    ends = [*starts[1:], len(lines)]
+    new = [range(a, b) for a, b in zip(starts, ends, strict=True) if not lines[a + 1].startswith("    id:")]
+    return [line for number, line in enumerate(lines) if not any(number in one for one in new)]
+
+
 # Of the person --------------------------------------------------------------------------------------------------
 
 

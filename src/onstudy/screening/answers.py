@@ -171,14 +171,17 @@ def _states(more: Fact, catalogue: Catalogue) -> list[str]:
 def _completed(before: Fact, more: Fact) -> Fact:
     """A fact with what was not stated of it filled in; what is stated stays.
 
-    One that was only suspected, or whose outcome was pending, is affirmed by a "yes" and refuted by a "no".
+    One that was only suspected, or whose outcome was pending, is affirmed by a "yes" and refuted by a "no"; a result
+    that was only suspected, by the one that was confirmed.
     """
     source = f"{before.source} + {more.source}"
     if more.negative:
         begun = before.start if before.start.known else more.start  # it denies this one, and nothing before it
         return replace(more, start=begun, source=source) if _undecided(before) else before
     affirmed = more.shown == "yes"
-    unset = more.value is not None and (before.value is None or narrower(more.value, before.value))
+    unset = more.value is not None and (
+        before.value is None or not before.certain or narrower(more.value, before.value)
+    )
     said = None if unsaid_end(more.start, more.end) else more.end
     ends = said is not None and (before.end is None or before.ongoing or narrows(said, before.end))
     goes_on = before.ongoing or _goes_on(before, more)
@@ -187,7 +190,7 @@ def _completed(before: Fact, more: Fact) -> Fact:
         attributes={**more.attributes, **{name: _filled(before, more, name) for name in before.attributes}},
         value=more.value if unset else before.value,
         lacks=None if unset or affirmed or more.parts else before.lacks,
-        certain=before.certain or affirmed,
+        certain=before.certain or affirmed or (unset and more.certain),
         shown=more.shown if unset else before.shown,
         uln=before.uln if before.uln is not None else more.uln,
         lln=before.lln if before.lln is not None else more.lln,
@@ -224,7 +227,7 @@ def _contradictions(before: Fact, more: Fact, catalogue: Catalogue) -> Iterator[
         differing = [] if _undecided(before) or before.negative else ["answer"]
     else:
         pairs: Mapping[str, tuple[Value, Value]] = {
-            "value": (before.value, more.value),
+            "value": (before.value if before.certain else None, more.value),  # a suspected result may be another
             "uln": (before.uln, more.uln),
             "lln": (before.lln, more.lln),
             **{name: (before.attributes.get(name), value) for name, value in more.attributes.items()},

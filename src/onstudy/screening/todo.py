@@ -30,7 +30,6 @@ from onstudy.screening.screen import CohortResult, Opening, Screening
 from onstudy.screening.unread import sentence
 from onstudy.screening.wording import fact_text, of_kind, phrases
 from onstudy.values.calendar import show_day
-from onstudy.values.interval import Interval
 
 _TITLES = (("missing", "to find or measure"), ("to_do", "to do for the study"), ("to_confirm", "to confirm"))
 _SHOWN = 4  # records named before the rest is only counted
@@ -169,7 +168,7 @@ class _Blank:
         found = [entry for fact in about for entry in self.completing(fact, question)]
         if question.reasons == (Reason.CONFLICT.value,) and kind.value == NONE and kind.extent != STATE:
             found = self.ending(about, question)
-        elif question.unrecorded or not found:
+        elif question.unrecorded or not found or (kind.measured and Reason.IMPRECISE_VALUE.value in question.reasons):
             found.append(self.another(kind) if others else self.new(kind))
         fresh = [entry for entry in dict.fromkeys(found) if entry not in self.written]
         self.written.update(fresh)
@@ -212,6 +211,8 @@ class _Blank:
     def lacking(self, fact: Fact, question: Question) -> Iterator[str]:
         """The keys of a patient file that would complete a fact: its value, limit, dates or what is not stated."""
         found = [*self._lacking_value(fact), *self._lacking_fields(fact, question.fields)]
+        if Reason.IMPRECISE_VALUE.value in question.reasons:
+            found += self._inexact_value(fact)
         yield from found or self._lacking_date(fact)
 
     def _lacking_value(self, fact: Fact) -> Iterator[str]:
@@ -223,6 +224,13 @@ class _Blank:
             yield self._recorded()
         if fact.kind in self.limited and fact.uln is None:
             yield _limit(kind)
+
+    def _inexact_value(self, fact: Fact) -> Iterator[str]:
+        """The value of a result that is a range or one of several words, or that is not certain yet."""
+        kind = self.catalogue.kinds[fact.kind]
+        if kind.measured and fact.value is not None and (open_yet(fact.value) or not fact.certain):
+            result = "" if fact.certain else "; the confirmed result"
+            yield f"value:  # {_value_choices(kind, self.catalogue)}{result}"
 
     def _lacking_fields(self, fact: Fact, fields: Iterable[str]) -> Iterator[str]:
         kind = self.catalogue.kinds[fact.kind]
@@ -240,7 +248,7 @@ class _Blank:
                 yield f"recorded: {self.s.on.isoformat()}  # the day it was so"
             elif attribute is not None and open_yet(stated):
                 yield f"{name}:  # {_choices(attribute, self.catalogue)}"
-            elif name in kind.components:
+            elif name in kind.components and (name not in fact.parts or open_yet(fact.parts[name].value)):
                 yield from self._lacking_component(fact, kind, name)
 
     def _lacking_component(self, whole: Fact, kind: Kind, name: str) -> Iterator[str]:
@@ -285,8 +293,8 @@ class _Blank:
 
     def _waiting(self, facts: Iterable[Fact]) -> Iterator[_Entry]:
         for fact in facts:
-            if not isinstance(fact.value, Interval) and not fact.computed:
-                yield self.completion(fact, self._lacking_value(fact))
+            if open_yet(fact.value) and not fact.computed:
+                yield self.completion(fact, [*self._lacking_value(fact), *self._inexact_value(fact)])
 
     def _of_the_person(self, key: str) -> None:
         known = self.s.patient.born.known if key == "born" else any(f.kind == "sex" for f in self.facts.values())
