@@ -144,6 +144,20 @@ def _without_new(lines: list[str]) -> list[str]:
     return [line for number, line in enumerate(lines) if not any(number in one for one in new)]
 
 
+def test_two_questions_about_one_fact_have_one_entry() -> None:
+    """A creatinine below 2.0 mg/dL without its limit: the limit is asked, and the value that a clearance takes.
+
+    (140 - 70) * 70 kg / (72 * 1.5 mg/dL) = 45 mL/min, not below 40.
+    """
+    creatinine = {"kind": "creatinine", "id": "K1", "on": "2026-03-15", "value": "<2.0 mg/dL"}
+    record = changed("BASE-1", ["creatinine"], [creatinine])
+    text = todo_file(asked(record))
+    assert text.count('id: "K1"') == 1
+    again = asked(put_back(record, filled(text, {"creatinine": {"uln": "1.2 mg/dL", "value": "1.5 mg/dL"}})))
+    assert status(again, "S1-35") == "met"
+    assert [one.what for one in again.problems if one not in record.problems] == []
+
+
 # Of the person --------------------------------------------------------------------------------------------------
 
 

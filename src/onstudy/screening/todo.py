@@ -50,7 +50,7 @@ def todo_file(screening: Screening) -> str:
     s = screening
     blank = _Blank(s)
     complete: list[str] = []
-    facts: list[str] = []
+    facts: list[_Entry] = []
     asked = _asked(s)
     for title, question in asked:
         if question.kind in _PERSON:
@@ -59,9 +59,9 @@ def todo_file(screening: Screening) -> str:
         others = blank.on_record(question)
         if others:
             complete += [*_header(title, question, blank), *blank.complete(question.kind, others)]
-        entries = blank.entries(question, bool(others))
+        entries = _without_asked(facts, blank.entries(question, bool(others)))
         if entries:
-            facts += [*_header(title, question, blank), *(line for entry in entries for line in entry)]
+            facts += [tuple(_header(title, question, blank)), *entries]
     return "\n".join(
         [
             f"# What {s.trial.id} still needs to know, registration on {s.on.isoformat()}.",
@@ -72,7 +72,7 @@ def todo_file(screening: Screening) -> str:
             *(line for key, header in blank.person.items() for line in (*header, f"{key}:  # {_PERSON[key]}")),
             *(["complete:", *complete] if complete else []),
             "facts:",
-            *(facts or ["  []"]),
+            *([line for entry in facts for line in entry] or ["  []"]),
             "",
         ]
     )
@@ -88,6 +88,25 @@ def _asked(s: Screening) -> list[tuple[str, Question]]:
                 merged = question if known is None else _merged(known[1], question)
                 asked[(cls, question.kind)] = (known[0] if known else title + when, merged)
     return list(asked.values())
+
+
+def _without_asked(facts: list[_Entry], entries: list[_Entry]) -> list[_Entry]:
+    """The entries for what nothing was asked of yet; what is asked of a fact anew goes into the entry it has in
+    `facts`, for two with one id would be two facts.
+    """
+    left = []
+    for entry in entries:
+        same = next((at for at, one in enumerate(facts) if one[:2] == entry[:2] and _names_a_fact(entry)), None)
+        if same is None:
+            left.append(entry)
+            continue
+        keys = {line.partition(":")[0] for line in facts[same]}
+        facts[same] += tuple(line for line in entry[2:] if line.partition(":")[0] not in keys)
+    return left
+
+
+def _names_a_fact(entry: _Entry) -> bool:
+    return len(entry) > 1 and entry[1].startswith("    id:")
 
 
 def _unread(asked: list[tuple[str, Question]]) -> list[str]:
