@@ -9,10 +9,12 @@ import re
 import tempfile
 from html import unescape
 from importlib.resources import files
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 from httpx2 import Response
+from tests.trials.flagship import patient_entry
 from tests.web.pages import text
 
 from onstudy import load_trial, read_patients, screen
@@ -297,6 +299,59 @@ def test_the_facts_added_go_back_in_with_add(client: TestClient) -> None:
     s = screen(load_trial("NCT03739814"), patient, date(2026, 3, 16), therapy_start="2026-03-18T09:00")
     shown = json.loads(again(client, page, f"{HERE}/json").text)
     assert [c["verdict"] for c in shown["cohorts"]] == [c.verdict for c in s.cohorts]
+
+
+OPEN_RECORDS: list[tuple[str, str, list[str], dict[str, Any], dict[str, str], str, dict[str, str], str]] = [
+    ("a component that is lacking", "BASE-1", ["ecg"], {"kind": "ecg", "on": "2026-03-12", "qtcb": "440 ms"}, {},
+     "ecg", {"qtcf": "430"}, "S1-36"),
+    ("the rate of a tracing", "BASE-1", ["ecg"], {"kind": "ecg", "on": "2026-03-12", "qt": "400 ms"}, {},
+     "ecg", {"rate": "60"}, "S1-36"),
+    ("a cytospin", "BASE-1", ["csf_examination"],
+     {"kind": "csf_examination", "on": "2026-03-12", "wbc": "1 /uL", "rbc": "0 /uL"}, {},
+     "csf_examination", {"cytospin": "negative"}, "S1-06"),
+    ("a month of birth", "BASE-1", [], {"kind": "body_weight", "on": "2026-03-15", "value": "70 kg"},
+     {"born": "1966-03"}, "", {"born": "1966-03-10"}, "C1-01"),
+    ("a moment", "BASE-2", ["hematopoietic_transplant"],
+     {"kind": "hematopoietic_transplant", "on": "2025-11", "type": "allogeneic"}, {},
+     "hematopoietic_transplant", {"on": "2025-11-10"}, "C2-06"),
+    ("a date that is a detail", "BASE-1", ["other_malignancy"],
+     {"kind": "other_malignancy", "type": "breast", "stage": "III", "state": "complete_remission",
+      "disease_free_since": "2024-03"}, {"complete": "all"},
+     "other_malignancy", {"disease_free_since": "2024-03-10"}, "S1-27"),
+    ("a grade", "BASE-2", ["toxicity"],
+     {"kind": "toxicity", "term": "nausea", "grade": "1-2", "acute": "yes", "hematologic": "no", "from": "2026-03-01",
+      "active": "yes"}, {"complete": "all"}, "toxicity", {"grade": "1"}, "C2-14"),
+    ("a suspected result", "BASE-1", [],
+     {"kind": "bcr_abl1", "on": "2026-03-04", "method": "fish", "value": "positive", "suspected": "yes"}, {},
+     "bcr_abl1", {"value": "negative"}, "C1-02"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("base", "without", "fact", "person", "kind", "filled_in", "name"),
+    [pytest.param(*case[1:], id=case[0]) for case in OPEN_RECORDS],
+)
+def test_what_the_record_says_in_part_is_completed_on_the_page(
+    client: TestClient,
+    base: str,
+    without: list[str],
+    fact: dict[str, Any],
+    person: dict[str, str],
+    kind: str,
+    filled_in: dict[str, str],
+    name: str,
+) -> None:
+    entry = patient_entry(base)
+    facts = [one for one in entry["facts"] if one["kind"] not in without]
+    page = first(client, json.dumps({**entry, "facts": [*facts, fact], **person}), "record.yaml")
+    before = json.loads(again(client, page.text, f"{HERE}/json").text)
+    fields = {field_of(page.text, kind, key) if kind else key: value for key, value in filled_in.items()}
+    assert all(f'name="{one}"' in page.text for one in fields)
+    page = again(client, page.text, **fields)
+    after = json.loads(again(client, page.text, f"{HERE}/json").text)
+    statuses = [next(row["status"] for row in s["criteria"] if row["id"] == name) for s in (before, after)]
+    assert statuses == ["unknown", "met"]
+    assert [one for one in after["problems"] if one not in before["problems"]] == []
 
 
 def added(html: str) -> dict[str, str]:
