@@ -158,6 +158,70 @@ def test_two_questions_about_one_fact_have_one_entry() -> None:
     assert [one.what for one in again.problems if one not in record.problems] == []
 
 
+@pytest.mark.parametrize(
+    ("stated", "answer", "shown", "detected", "said"),
+    [
+        # Below the limit of the assay is not detected; 50 copies would be, and are another result.
+        ({"value": "<200 {copies}/mL"}, "50 {copies}/mL", "<200 {copies}/mL", "no", ["detected"]),
+        ({"value": "100-200 {copies}/mL"}, "150 {copies}/mL", "150 {copies}/mL", "yes", []),
+        ({"value": "<200 {copies}/mL", "suspected": "yes"}, "50 {copies}/mL", "50 {copies}/mL", "yes", []),
+    ],
+)
+def test_a_value_goes_with_its_detection(
+    stated: dict[str, str], answer: str, shown: str, detected: str, said: list[str]
+) -> None:
+    load = {"kind": "hiv_viral_load", "id": "V1", "on": "2026-03-10", **stated}
+    record = changed("BASE-1", [], [load])
+    added = put_back(record, f"patient: {record.id}\nfacts:\n  - {{kind: hiv_viral_load, id: V1, value: '{answer}'}}\n")
+    (fact,) = [one for one in added.facts if one.id == "V1"]
+    assert (fact.shown, fact.attributes["detected"], fact.certain) == (shown, frozenset({detected}), True)
+    new = [problem.what for problem in added.problems if problem not in record.problems]
+    assert new == [f"V1 is on record with another {name}; what is recorded was kept" for name in said]
+
+
+TREATED = {"kind": "treatment", "id": "X1", "agent": "prednisone", "intent": "ALL", "from": "2026-03-01"}
+
+
+@pytest.mark.parametrize(
+    ("recorded", "answer", "end", "said"),
+    [
+        ("2026-03", "2026-03-12", "2026-03-12", False),
+        ("2026-03-10", "2026-03-10", "2026-03-10", False),
+        ("2026-03-10", "2026-03", "2026-03-10", False),
+        ("2026-03-10", "2026-03-12", "2026-03-10", True),
+        ("2026-03", "2026-04-02", "2026-03", True),
+    ],
+)
+def test_an_end_that_contradicts_the_record_is_refused_aloud(recorded: str, answer: str, end: str, said: bool) -> None:
+    record = changed("BASE-1", ["no-treatment"], [{**TREATED, "to": recorded}])
+    added = put_back(record, f"patient: {record.id}\nfacts:\n  - {{kind: treatment, id: X1, to: {answer}}}\n")
+    (fact,) = [one for one in added.facts if one.id == "X1"]
+    assert str(fact.end) == end
+    new = [problem.what for problem in added.problems if problem not in record.problems]
+    assert new == (["X1 is on record with another end; what is recorded was kept"] if said else [])
+
+
+def test_the_end_of_what_something_newer_ended_can_be_said() -> None:
+    """Nausea of grade 2 from 1 March, of grade 1 from 8 March: grade 2 was over on the 7th at the latest."""
+    graver = {"kind": "toxicity", "id": "X1", "term": "nausea", "grade": "2", "from": "2026-03-01", "active": "yes"}
+    lesser = {**graver, "id": "X2", "grade": "1", "from": "2026-03-08"}
+    record = changed("BASE-1", [], [graver, lesser])
+    added = put_back(record, f"patient: {record.id}\nfacts:\n  - {{kind: toxicity, id: X1, to: 2026-03-05}}\n")
+    ends = [str(one.end) for of in (record, added) for one in of.facts if one.id == "X1"]
+    assert ends == ["2026-03-07", "2026-03-05"]
+    assert [one for one in added.problems if one not in record.problems] == []
+
+
+def test_the_end_of_a_state_is_no_entry_that_finds_nothing() -> None:
+    pacemaker = {"kind": "pacemaker", "id": "Device/1", "on": "2020"}
+    record = changed("BASE-1", [], [pacemaker])
+    answer = "{kind: pacemaker, id: Device/1, on: 2020-05-10, to: 2026-03-10}"
+    added = put_back(record, f"patient: {record.id}\nfacts:\n  - {answer}\n")
+    found = [(str(one.start), one.negative) for one in added.facts if one.kind == "pacemaker"]
+    assert ("2020-05-10", False) in found and len(found) == 2
+    assert [one.what for one in added.problems if one not in record.problems] == []
+
+
 # Of the person --------------------------------------------------------------------------------------------------
 
 

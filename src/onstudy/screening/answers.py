@@ -18,6 +18,7 @@ from onstudy.record.samples import explode
 from onstudy.record.unusable import before_itself, present_states
 from onstudy.screening.narrowing import apart, narrower, narrows
 from onstudy.screening.prepare import without_sex
+from onstudy.values.calendar import When
 from onstudy.values.interval import Op, compare
 from onstudy.values.truth import TRUE
 
@@ -87,6 +88,8 @@ def _lost(given: Fact, known: Mapping[str, Fact]) -> Iterator[Problem]:
     entry = _ENTRY.search(given.source)
     if not entry or not _OF_A_RECORD.search(given.id) or given.id.startswith(f"{entry[0]}#"):
         return  # it names none: its own place is no name
+    if given.negative and given.id.removesuffix(":end") in known:
+        return  # the "no" since the end that was answered of a state
     other = known.get(given.id)
     if other is not None:
         what = f"the record with the id {given.id} is of the kind {other.kind}, not {given.kind}"
@@ -101,7 +104,7 @@ def _lost(given: Fact, known: Mapping[str, Fact]) -> Iterator[Problem]:
 
 def _complete(before: Fact, more: Fact, known: dict[str, Fact], catalogue: Catalogue) -> list[Problem]:
     """Completes a fact of `known`, and each component that the answer states; returns what does not go together."""
-    now = _now(before, more, catalogue)
+    now = _now(reopened(before), more, catalogue)
     problems = list(_contradictions(now, more, catalogue))
     whole = _completed(now, more)
     attributes, said = without_contradictions(whole.kind, whole.attributes, catalogue)
@@ -149,13 +152,20 @@ def _again(before: Fact, more: Fact) -> Fact:
     """The same disease, as an answer of a later day has it."""
     before = reopened(before)
     start = more.start if narrows(more.start, before.start) else before.start
-    end = None if unsaid_end(more.start, more.end) else more.end
+    end = _said_end(more)
     return replace(more, start=start, end=end, ongoing=more.ongoing or (before.ongoing and end is None))
 
 
 def _now(before: Fact, more: Fact, catalogue: Catalogue) -> Fact:
-    """A fact without the states that an answer of a later day states anew: they are those of that day."""
-    states = [] if more.negative else _states(more, catalogue)
+    """A fact without what an answer states anew: the states of a later day, which are those of that day, and all of a
+    result that was only suspected where it states the one that was confirmed.
+    """
+    if more.negative:
+        return before
+    if more.value is not None and more.certain and not before.certain:
+        kept = {name: value for name, value in before.attributes.items() if more.attributes.get(name) is None}
+        return replace(before, attributes=kept, value=None)
+    states = _states(more, catalogue)
     if not states or not _later(before, more):
         return before
     kept = {name: value for name, value in before.attributes.items() if name not in states}
@@ -179,10 +189,8 @@ def _completed(before: Fact, more: Fact) -> Fact:
         begun = before.start if before.start.known else more.start  # it denies this one, and nothing before it
         return replace(more, start=begun, source=source) if _undecided(before) else before
     affirmed = more.shown == "yes"
-    unset = more.value is not None and (
-        before.value is None or not before.certain or narrower(more.value, before.value)
-    )
-    said = None if unsaid_end(more.start, more.end) else more.end
+    unset = more.value is not None and (before.value is None or _narrowed(before, more))
+    said = _said_end(more)
     ends = said is not None and (before.end is None or before.ongoing or narrows(said, before.end))
     goes_on = before.ongoing or _goes_on(before, more)
     whole = replace(
@@ -199,6 +207,17 @@ def _completed(before: Fact, more: Fact) -> Fact:
         ongoing=goes_on and not ends,
     )
     return before if whole == before else replace(whole, source=source)
+
+
+def _narrowed(before: Fact, more: Fact) -> bool:
+    """Whether an answer's value is that on record, more exactly; not where a detail, as its detection, differs."""
+    details = ((before.attributes.get(name), value) for name, value in more.attributes.items())
+    return narrower(more.value, before.value) and not any(apart(old, new) for old, new in details)
+
+
+def _said_end(fact: Fact) -> When | None:
+    """The end of a fact, where one is stated."""
+    return None if unsaid_end(fact.start, fact.end) else fact.end
 
 
 def _goes_on(before: Fact, more: Fact) -> bool:
@@ -227,7 +246,7 @@ def _contradictions(before: Fact, more: Fact, catalogue: Catalogue) -> Iterator[
         differing = [] if _undecided(before) or before.negative else ["answer"]
     else:
         pairs: Mapping[str, tuple[Value, Value]] = {
-            "value": (before.value if before.certain else None, more.value),  # a suspected result may be another
+            "value": (before.value, more.value),
             "uln": (before.uln, more.uln),
             "lln": (before.lln, more.lln),
             **{name: (before.attributes.get(name), value) for name, value in more.attributes.items()},
@@ -236,7 +255,8 @@ def _contradictions(before: Fact, more: Fact, catalogue: Catalogue) -> Iterator[
         differing = [name for name, (old, new) in pairs.items() if apart(old, new)]
         if more.start.known and compare(Op.EQ, more.start.days, before.start.days) is not TRUE:
             differing += [] if narrows(more.start, before.start) or narrows(before.start, more.start) else ["date"]
-        differing += ["end"] if more.ongoing and not before.ongoing and not _goes_on(before, more) else []
+        going = more.ongoing and not before.ongoing and not _goes_on(before, more)
+        differing += ["end"] if going or (not before.ongoing and apart(_said_end(before), _said_end(more))) else []
         if before.recorded is not None and more.recorded is None and (states := _states(more, catalogue)):
             what = (
                 f"{more.id}: {states[0]} is on record for {before.recorded}; answer with `recorded`, the day it was so"

@@ -371,10 +371,10 @@ def _when(kind: Kind, whose: str) -> Iterator[str]:
 
 
 def _date_key(kind: Kind, name: str) -> str:
-    """The key of a start or an end; a moment has one day, and a measured state holds until a newer statement."""
-    if name == "end" and (kind.extent == PERIOD or (kind.extent == STATE and kind.value == NONE)):
-        return "to"
-    return "from" if kind.extent == PERIOD else "on"
+    """The key of a start or an end; a moment has one day, and a state holds until a newer statement."""
+    if kind.extent != PERIOD:
+        return "on"
+    return "to" if name == "end" else "from"
 
 
 def _limit(kind: Kind) -> str:
