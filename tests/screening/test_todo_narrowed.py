@@ -222,6 +222,33 @@ def test_the_end_of_a_state_is_no_entry_that_finds_nothing() -> None:
     assert [one.what for one in added.problems if one not in record.problems] == []
 
 
+@pytest.mark.parametrize(("key", "value", "expected"), [("uln", "2.5 mg/dL", "met"), ("value", "1.0 mg/dL", "met")])
+def test_one_of_two_blanks_of_a_result_is_an_answer(key: str, value: str, expected: str) -> None:
+    """Below 2.0 mg/dL with a limit of 2.5 is within the limit; 1.0 mg/dL is a clearance of 68 mL/min."""
+    record = changed("BASE-1", ["creatinine"], [{"kind": "creatinine", "on": "2026-03-15", "value": "<2.0 mg/dL"}])
+    assert narrowed(record, "creatinine", key, value, "S1-35") == (expected, [])
+
+
+def test_that_something_was_detected_is_an_answer_without_its_number() -> None:
+    pending = {"kind": "hiv_viral_load", "id": "V1", "on": "2026-03-14", "status": "pending"}
+    record = changed("BASE-1", [], [pending])
+    answer = "{kind: hiv_viral_load, id: V1, value: , detected: yes}"
+    added = put_back(record, f"patient: {record.id}\nfacts:\n  - {answer}\n")
+    (fact,) = [one for one in added.facts if one.id == "V1"]
+    assert (fact.attributes["detected"], fact.value) == (frozenset({"yes"}), None)
+
+
+def test_a_question_about_something_new_is_no_answer_by_its_details() -> None:
+    """What is not asked by an id, or is no result, is passed over while its answer is blank."""
+    record = changed("BASE-1")
+    entries = (
+        "  - {kind: bilirubin_total, on: 2026-03-15, value: , uln: 1.2 mg/dL}\n"
+        "  - {kind: treatment, id: T9, value: , agent: rituximab, from: 2026-03-12}\n"
+    )
+    added = put_back(record, f"patient: {record.id}\nfacts:\n{entries}")
+    assert (added.facts, added.problems) == (record.facts, record.problems)
+
+
 # Of the person --------------------------------------------------------------------------------------------------
 
 

@@ -152,9 +152,15 @@ class Statement:
         return next((k.name for k in self.catalogue for word in k.synonyms if plain(word) == plain(name)), "")
 
     def _unanswered(self, kind: Kind) -> bool:
-        """A question of a template that nobody has answered yet: not a record of anything."""
+        """A question of a template that nobody has answered yet: not a record of anything. What is stated of a result
+        by its id, beside a value left blank, is an answer: its limit of normal, or whether anything was detected.
+        """
         answers = [key for key in ("value", *kind.components) if key in self.entry]
-        return bool(answers) and all(_blank(self.entry[key]) for key in answers)
+        if not answers or not all(_blank(self.entry[key]) for key in answers):
+            return False
+        stated = ("uln", "lln", *self.catalogue.attributes(kind.name))
+        of_a_result = kind.value != NONE and self._text("id")
+        return not (of_a_result and any(not _blank(self.entry.get(key)) for key in stated))
 
     def _status(self) -> str | None:
         word = plain(self._text("status"))
