@@ -250,6 +250,29 @@ def test_what_readers_look_at_of_a_record_is_kept(tmp_path: Path) -> None:
     assert {None if uln is None else round(uln.low or 0, 3) for uln in sexed} == {1.3, 1.0, None}
 
 
+@pytest.mark.parametrize("times", [1, 9], ids=["alone", "many alike"])
+def test_what_a_modifier_extension_makes_uncertain(times: int, tmp_path: Path) -> None:
+    """On a resource, a range, a component, a dosage and the patient: the same is kept, and the same told."""
+    more: Resource = {"modifierExtension": [{"url": "https://example.org/not", "valueString": "x"}]}
+    resources: list[Resource] = []
+    for number in range(times):
+        patient, *others = _looked_at(number)
+        ranges = [{**part, **more} for part in SEXES]
+        about = {"subject": {"reference": f"Patient/p{number}"}}
+        drug = {"coding": [{"system": "http://www.nlm.nih.gov/research/umls/rxnorm", "code": "121191"}]}
+        taken = {"resourceType": "MedicationStatement", "status": "active", "medicationCodeableConcept": drug, **about}
+        taken["effectiveDateTime"] = f"2026-01-{number + 1:02d}"
+        parts = [{**one, "component": [{**one["component"][0], **more}]} for one in others if "component" in one]
+        modified = [{**one, "id": f"m{one['id']}", **more} for one in others]
+        resources += [{**patient, **(more if number % 2 else {})}, *others[:3], *modified, *parts]
+        resources += [{**others[7], "referenceRange": ranges}]
+        resources += [{**taken, "id": f"d{number}", "dosage": [{"text": "daily", **more}]}]
+    built(spread(resources, tmp_path / "export", 1), tmp_path / "store")
+    expected = read_patients("all.ndjson", ndjson(resources))
+    check(stored(tmp_path / "store"), expected)
+    assert sum(fact.lacks == "unsupported" for fact in expected[0].facts) >= 10
+
+
 #: Whom a result may be about, with whether it is about the patient p1, where there is one patient and where are two.
 SUBJECTS: dict[str, tuple[Resource, tuple[bool, bool]]] = {
     "by id": ({"subject": {"reference": "Patient/p1"}}, (True, True)),

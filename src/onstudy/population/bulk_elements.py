@@ -68,6 +68,7 @@ class ReferenceRange(Element):
     text: Raw = NOTHING
     age: Raw = NOTHING
     appliesTo: Raw = NOTHING
+    modifierExtension: Raw = NOTHING
 
 
 class Meta(Element):
@@ -95,6 +96,7 @@ class Dosage(Element):
 
     route: Raw = NOTHING
     timing: Timing | UnsetType = UNSET
+    modifierExtension: Raw = NOTHING
 
 
 class Collection(Element):
@@ -102,6 +104,7 @@ class Collection(Element):
 
     collectedDateTime: Text = UNSET
     collectedDateTime_: Raw = msgspec.field(default=NOTHING, name="_collectedDateTime")
+    modifierExtension: Raw = NOTHING
 
 
 def _struct(name: str, base: tuple[type[Struct], ...], **elements: Any) -> type[Struct]:
@@ -150,6 +153,7 @@ Component: Any = _struct(
     interpretation=Raw,
     referenceRange=list[ReferenceRange] | UnsetType,
     extension=list[Extension] | UnsetType,
+    modifierExtension=Raw,
     **_VALUES,
 )
 
@@ -163,6 +167,7 @@ class Resource(Element):
     contained: Raw = NOTHING
     identifier: list[Identifier] | UnsetType = UNSET
     extension: list[Extension] | UnsetType = UNSET
+    modifierExtension: Raw = NOTHING
     subject: Reference | UnsetType = UNSET
     patient: Reference | UnsetType = UNSET
     beneficiary: Reference | UnsetType = UNSET

@@ -132,7 +132,7 @@ class ClusterReader:
         return chart
 
     def _facts(self, chart: Chart, entry: Entry) -> Read:
-        facts = tuple(fhir.READ[entry.type](chart, entry))
+        facts = tuple(fhir.read_resource(chart, entry))
         shared = tuple((what, where) for what, places in chart.gathered.items() for where in places)
         return Read(facts, tuple(chart.problems), shared, tuple(chart.unrecognised))
 

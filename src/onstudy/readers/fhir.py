@@ -17,6 +17,7 @@ from onstudy.readers.fhir_entries import Entry, Index, Source
 from onstudy.readers.fhir_json import Json, extension, extensions, flag, items, obj, references, text
 from onstudy.readers.fhir_meaning import Vocabulary
 from onstudy.readers.fhir_medication import read_medication
+from onstudy.readers.fhir_modifier import is_modified, unsure
 from onstudy.readers.fhir_observation import read_observation
 from onstudy.readers.fhir_own import COVERAGE, PATIENT_ID
 from onstudy.readers.fhir_procedure import read_procedure, read_report, read_specimen
@@ -224,7 +225,7 @@ def _outcomes(source: Source) -> list[Problem]:
 def _patient(person: _Person, unplaced: list[Problem], chart: Chart) -> Patient:
     chart.unread = person.unread
     who = read_person(chart, person.entry)
-    facts = [fact for resource in person.resources for fact in READ[resource.type](chart, resource)]
+    facts = [fact for resource in person.resources for fact in read_resource(chart, resource)]
     problems = [*unplaced, *chart.finish()]
     if chart.unrecognised:
         treatment, problem = unrecognised_drugs(chart.unrecognised, chart.catalogue)
@@ -255,6 +256,12 @@ def _contradictions(chart: Chart, entry: Entry, gender: str) -> None:
         chart.say(entry, "gender and sex at birth differ: gender is used, check both")
 
 
+def read_resource(chart: Chart, entry: Entry) -> list[Fact]:
+    """The facts of a resource of a type that is read."""
+    facts = READ[entry.type](chart, entry)
+    return unsure(chart, entry, facts) if facts and is_modified(entry.resource) else facts
+
+
 def read_person(chart: Chart, entry: Entry) -> Who:
     """What a Patient resource says; the date of birth and the sex go into the chart, which needs them."""
     chart.born = chart.date(entry, entry.resource, "birthDate") or UNDATED
@@ -265,6 +272,8 @@ def read_person(chart: Chart, entry: Entry) -> Who:
         chart.say(entry, "has no gender that is male or female: sex is not known")
         gender = ""
     chart.sex = gender
+    if is_modified(entry.resource):
+        chart.say(entry, "has a modifierExtension, which is not known here: check what it says of the patient")
     _contradictions(chart, entry, gender)
     return Who(_patient_id(entry), gender, _coverage(chart, entry))
 

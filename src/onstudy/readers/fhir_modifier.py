@@ -1,0 +1,45 @@
+"""`modifierExtension`: content that changes what a resource means, of which none is known here.
+
+FHIR R4 (extensibility.html#modifierExtension): who does not understand it must not process the element as if it were
+absent. The resource is kept, and says nothing for sure: a result without its value, anything else as what may be there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from onstudy.readers.fhir_chart import Chart, without_value
+from onstudy.readers.fhir_entries import Entry
+from onstudy.readers.fhir_json import Json, items
+from onstudy.readers.reading import UNSUPPORTED, not_understood
+from onstudy.record.catalogue import NONE
+from onstudy.record.patient import Fact
+from onstudy.values.calendar import UNDATED
+
+_MODIFIER = "modifierExtension"
+#: Elements that are read and may hold one of their own; in any of them it stands for the whole resource.
+_BACKBONES = ("component", "referenceRange", "dosage", "dosageInstruction", "collection")
+
+
+def is_modified(node: Json) -> bool:
+    """Whether a resource, or an element of it that is read, has content that changes its meaning."""
+    if items(node, _MODIFIER):
+        return True
+    return any(is_modified(part) for name in _BACKBONES if name in node for part in items(node, name))
+
+
+def unsure(chart: Chart, entry: Entry, facts: Iterable[Fact]) -> list[Fact]:
+    """The facts of such a resource: each is kept, and whether and how it holds is not known."""
+    chart.say(entry, "has a modifierExtension, which is not known here: what it says is not certain")
+    return [fact if fact.kind not in chart.catalogue.kinds else _unsure(chart, fact) for fact in facts]
+
+
+def _unsure(chart: Chart, fact: Fact) -> Fact:
+    """A "no" may be none: it is read as something that may be there, at no day that is known."""
+    if fact.negative:
+        fact = replace(fact, negative=False, narrowed=None, start=UNDATED, end=None, shown="")
+    found = without_value(fact, UNSUPPORTED)
+    if chart.catalogue.kinds[fact.kind].value == NONE:
+        found = replace(found, lacks=UNSUPPORTED)
+    return replace(found, attributes={**found.attributes, **not_understood(fact.kind, chart.catalogue)})
