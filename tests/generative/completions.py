@@ -5,6 +5,7 @@ stated, a kind is declared complete, a kind of which nothing is recorded gets it
 
 A record that a judgement on record would have to judge is no completion but news: the judgement has not seen it. Nor is
 the first day of a judgement, or of what it judges: until it is known, nothing says that the judgement came too early.
+Nor is a diagnosis that nobody can read, or its first day where nothing else tells when it was: it may be newer than a "no".
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Callable, Sequence
 from datetime import date
 from typing import cast
 
-from tests.generative.make import Tape, denial, fact
+from tests.generative.make import UNREAD, Tape, denial, fact
 from tests.generative.shapes import SHAPES, Entry, Shape
 
 from onstudy.criteria import expr as e
@@ -74,8 +75,14 @@ def _facts(entry: Entry) -> Facts:
     return cast(Facts, entry["facts"])
 
 
-def _one(tape: Tape, entry: Entry) -> dict[str, object] | None:
-    return tape.one_of(*_facts(entry)) if _facts(entry) else None
+def _known(entry: Entry) -> Facts:
+    """The facts without the diagnoses that nobody can read."""
+    return [one for one in _facts(entry) if one["kind"] != UNREAD]
+
+
+def _one(tape: Tape, entry: Entry, unread: bool = False) -> dict[str, object] | None:
+    facts = _facts(entry) if unread else _known(entry)
+    return tape.one_of(*facts) if facts else None
 
 
 def _denied(one: dict[str, object]) -> bool:
@@ -87,7 +94,7 @@ def _denied(one: dict[str, object]) -> bool:
 
 def narrow_date(tape: Tape, entry: Entry, index: date, _rules: Sequence[TruthExpr]) -> bool:
     """A date that is written, within what is written."""
-    one = _one(tape, entry)
+    one = _one(tape, entry, unread=True)
     keys = [key for key in ("on", "from", "to", "recorded", "disease_free_since") if one and key in one]
     if one is None or not keys:
         return False
@@ -316,7 +323,7 @@ def _open_to(shape: Shape, entry: Entry, rules: Sequence[TruthExpr], catalogue: 
 
 def _judged(kind: str, entry: Entry, catalogue: Catalogue) -> bool:
     """Whether an attestation on record judges records of a kind, or of one that they may be of."""
-    judges = [judged for one in _facts(entry) for judged in catalogue.kinds[str(one["kind"])].judges]
+    judges = [judged for one in _known(entry) for judged in catalogue.kinds[str(one["kind"])].judges]
     return any(kind in _related(judged.kind, catalogue) for judged in judges)
 
 
@@ -324,6 +331,8 @@ def _day_is_news(one: dict[str, object], entry: Entry) -> bool:
     """Whether its first possible day would tell that a judgement came too early, of which nothing else tells."""
     catalogue = load_catalogue()
     kind = str(one["kind"])
+    if kind == UNREAD:
+        return "recorded" not in one
     return bool(catalogue.kinds[kind].judges) or ("recorded" not in one and _judged(kind, entry, catalogue))
 
 

@@ -34,6 +34,7 @@ from onstudy.record.catalogue import Catalogue, load_catalogue
 from onstudy.record.patient import Patient
 from onstudy.values.calendar import as_when, on_day
 
+UNREAD = "unmapped"
 ANCHORS = ("registration", "therapy_start")
 
 _T = TypeVar("_T")
@@ -170,6 +171,16 @@ def denial(tape: Tape, shape: Shape, index: date) -> Entry:
     return entry
 
 
+def unread(tape: Tape, index: date) -> Entry:
+    """A diagnosis of a kind that nobody knows."""
+    entry: Entry = {"kind": UNREAD, "value": "a code"}
+    if not tape.chance(4):
+        entry["on"] = some_date(tape, index)
+    if tape.chance(2):
+        entry["recorded"] = some_record_day(tape, index)
+    return entry
+
+
 def _coverage(tape: Tape, kinds: tuple[str, ...], index: date) -> Entry:
     stretch: Entry = {"kind": tape.one_of(*kinds, "all")}
     days = [day.isoformat() for day in edges(index)]
@@ -190,6 +201,8 @@ def record(tape: Tape, kinds: tuple[str, ...], index: date, most: int = 5) -> En
         entry["sex"] = sex
     if covers := [_coverage(tape, kinds, index) for _ in range(tape.one_of(0, 0, 1, 1, 2))]:
         entry["complete"] = covers
+    if tape.chance(4):
+        facts.append(unread(tape, index))
     return entry
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from tests.engines.each import by_memory
 from tests.generative.completions import STEPS, completed
-from tests.generative.make import LENGTH, Case, Tape, case
+from tests.generative.make import LENGTH, UNREAD, Case, Tape, case
 from tests.generative.shapes import FAMILIES, SHAPES
 
 from onstudy.criteria import expr as e
@@ -60,6 +60,8 @@ def test_every_sort_of_record_is_produced(drawn: list[Case]) -> None:
     assert set(SHAPES) <= kinds
     assert {fact.negative for fact in facts} == {True, False}
     assert any(fact.narrowed for fact in facts)
+    beside_a_no = [one for one in drawn if any(fact.negative for fact in one.patient().facts)]
+    assert sum(any(fact.kind == UNREAD for fact in one.patient().facts) for one in beside_a_no) > 10
     assert any(fact.ongoing for fact in facts)
     assert any(fact.parts for fact in facts)
     assert any(not fact.certain for fact in facts)

@@ -11,11 +11,12 @@ import pytest
 from onstudy import load_trial, read_patients, screen
 from onstudy.criteria.trial import Trial
 from onstudy.record.catalogue import load_catalogue
+from onstudy.record.unread import may_be_among
 from onstudy.screening.answers import with_added
 from onstudy.screening.report import to_text
 from onstudy.screening.screen import Screening
 from onstudy.screening.todo import todo_file
-from onstudy.screening.unread import beside_absences, may_be_among, sentence, unread_diagnoses
+from onstudy.screening.unread import beside_absences, sentence, unread_diagnoses
 from onstudy.screening.worksheet import worksheet
 
 CATALOGUE = load_catalogue()

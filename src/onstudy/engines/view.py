@@ -7,12 +7,13 @@ could lie; where no region is left, none is zero.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
 from onstudy.record.catalogue import BOOLEAN, DAY, MOMENT, NO, STATE, YES, Catalogue
 from onstudy.record.patient import Coverage, Fact, Patient, Value
+from onstudy.record.unread import is_unread_diagnosis, may_be_among, tells_when
 from onstudy.values.calendar import UNDATED, When, between
 from onstudy.values.interval import ANYTHING, GE, GT, LE, Interval, compare, point
 from onstudy.values.truth import FALSE, TRUE, Truth
@@ -57,6 +58,8 @@ class View:
         self._negatives: dict[str, list[Fact]] = defaultdict(list)
         for fact in patient.facts:
             (self._negatives if fact.negative else self._positives)[fact.kind].append(fact)
+        unread = (fact for fact in patient.facts if is_unread_diagnosis(fact, catalogue))
+        self._unread = tuple(fact for fact in unread if tells_when(fact))
         self.spoken_of: set[str] = set()  # the kinds that some fact is of, is a group of, or may be a member of
         for kind in (*self._positives, *self._negatives):
             if kind in catalogue.kinds:
@@ -218,22 +221,33 @@ class View:
     def _newer(self, denial: Fact, kind: str) -> str:
         """What newer facts do, or may do, to a negative: nothing, end it on its day ("ends"), or make it void.
 
-        A negative of a group is one of each member: of a `kind` only what is or may be of that kind says otherwise.
+        A negative of a group is one of each member: of a `kind` only what is or may be of that kind says otherwise. So
+        may a diagnosis that nobody could read.
         """
         said = _said(denial)
         state = ""
-        members, groups = self.catalogue.families[kind], self.catalogue.lineage[kind]
-        for fact in self.facts(denial.kind):
-            if fact.kind not in members and fact.kind not in groups:
-                continue
-            if denial.narrowed is not None and not self._may_concern(denial, fact):
-                continue
+        for fact in (*self._of(denial, kind), *self._unread_among(kind)):
             before = compare(LE, fact.start.days, said)
             if before is not FALSE and _recorded_later(fact, denial) is not FALSE:
                 return "void"
             if before is not TRUE:
                 state = "ends"
         return state
+
+    def _of(self, denial: Fact, kind: str) -> Iterator[Fact]:
+        """The facts that are or may be of a kind, and may be what a negative denies."""
+        members, groups = self.catalogue.families[kind], self.catalogue.lineage[kind]
+        for fact in self.facts(denial.kind):
+            if fact.kind not in members and fact.kind not in groups:
+                continue
+            if denial.narrowed is None or self._may_concern(denial, fact):
+                yield fact
+
+    def _unread_among(self, kind: str) -> tuple[Fact, ...]:
+        """The diagnoses that could not be read, where one may be of a kind."""
+        if not self._unread or not may_be_among(self.catalogue.kinds[kind], self.catalogue):
+            return ()
+        return self._unread
 
     def _may_concern(self, denial: Fact, fact: Fact) -> bool:
         assert denial.narrowed is not None

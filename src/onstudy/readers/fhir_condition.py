@@ -35,6 +35,8 @@ def read_condition(chart: Chart, entry: Entry) -> list[Fact]:
         return chart.drop(entry, "it was entered in error")
     found = chart.means(entry, codings(obj(resource, "code")))
     times = _times(chart, entry)
+    if not found and verified == "refuted":
+        return chart.drop(entry, "it is refuted, and of a kind that is not in the catalogue: it denies nothing")
     if not found:
         return chart.unmapped(entry, resource.get("code"), times)
     facts: list[Fact] = []

@@ -42,6 +42,7 @@ from onstudy.readers.timing import unsaid_end
 from onstudy.record.assemble import order, stated
 from onstudy.record.catalogue import MOMENT, NONE, PERIOD, STATE, Catalogue, Kind, load_catalogue
 from onstudy.record.patient import Coverage, Fact, Patient, Value
+from onstudy.record.unread import of_diagnosis
 from onstudy.values.calendar import show_day
 from onstudy.values.codes import ICD10CM, SNOMED
 
@@ -155,8 +156,11 @@ class _Writer:
         return False
 
     def unmapped(self) -> Json:
-        """A record the catalogue does not know: its words only."""
+        """A record the catalogue does not know: its words only, as a diagnosis where it may be one."""
         code = {"coding": [own_coding(UNMAPPED)], "text": self.fact.shown}
+        if of_diagnosis(self.fact.source):
+            resource = {"resourceType": "Condition", "code": code, "subject": self.subject}
+            return self.closed(resource | dated("onsetDateTime", self.fact.start))
         resource = {"resourceType": "Observation", "status": "final", "code": code, "subject": self.subject}
         resource.update(dated("effectiveDateTime", self.fact.start))
         return self.closed(resource)

@@ -13,7 +13,7 @@ from onstudy.criteria import expr as e
 from onstudy.criteria.finding import Ask, AskClass, Finding
 from onstudy.record.catalogue import NONE, STATE, Catalogue
 from onstudy.record.patient import Fact, Patient
-from onstudy.screening.unread import may_be_among
+from onstudy.record.unread import may_be_among
 from onstudy.values.truth import UNKNOWN
 
 if TYPE_CHECKING:

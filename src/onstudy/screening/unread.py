@@ -8,20 +8,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from onstudy.record.absence import ALL
-from onstudy.record.catalogue import NONE, STATE, Catalogue, Kind
+from onstudy.record.catalogue import Catalogue
 from onstudy.record.patient import Fact, Patient
+from onstudy.record.unread import is_unread_diagnosis, may_be_among
 from onstudy.values.codes import ICD10CM, SNOMED
 
 _SHOWN = 4  # named in a sentence before the rest is only counted
 _NAMES = {ICD10CM: "ICD-10-CM", SNOMED: "SNOMED CT"}
-_CONDITION, _AGENT = "Condition", "agent"
 _WORDLESS = ("", "unmapped", "no code")  # what readers show of a record without words
 
 
 def unread_diagnoses(facts: Iterable[Fact], catalogue: Catalogue) -> tuple[str, ...]:
     """What the record calls the diagnoses that could not be read, each once; those without a type of record too."""
-    unknown = (fact for fact in facts if fact.kind not in catalogue.kinds and _of_diagnosis(fact.source))
-    return tuple(dict.fromkeys(_called(fact) for fact in unknown))
+    return tuple(dict.fromkeys(_called(fact) for fact in facts if is_unread_diagnosis(fact, catalogue)))
 
 
 def beside_absences(assumed: Sequence[str], patient: Patient, catalogue: Catalogue) -> tuple[str, ...]:
@@ -35,24 +34,11 @@ def beside_absences(assumed: Sequence[str], patient: Patient, catalogue: Catalog
     return unread_diagnoses(patient.facts, catalogue) if absent else ()
 
 
-def _of_diagnosis(source: str) -> bool:
-    """Whether a record is a diagnosis, or is of a file that does not say of what sort its records are."""
-    kind, slash, _ = source.partition("/")
-    return not slash or kind == _CONDITION or not kind.isalpha() or not kind[:1].isupper()
-
-
 def _called(fact: Fact) -> str:
     system, bar, code = fact.shown.partition("|")
     if bar:
         return f"{_NAMES.get(system, system)} {code}"
     return fact.source if fact.shown in _WORDLESS else fact.shown
-
-
-def may_be_among(kind: Kind | None, catalogue: Catalogue) -> bool:
-    """Whether a diagnosis could be a record of the kind: it is there or not, and is nothing that was given."""
-    if kind is None or kind.value != NONE or kind.extent == STATE or kind.components:
-        return False
-    return _AGENT not in catalogue.attributes(kind.name)
 
 
 def sentence(names: Sequence[str], shown: int = _SHOWN) -> str:

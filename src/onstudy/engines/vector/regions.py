@@ -135,23 +135,28 @@ def _outside_denials(regions: Regions, frame: Frame, family: Family) -> Regions:
 def _newer(denials: Denials, frame: Frame, at: Index, family: Family) -> tuple[Mask, Mask]:
     """Which negatives newer facts make void, and which they end, or may end, on their day."""
     void, ends = np.zeros(len(at), np.bool_), np.zeros(len(at), np.bool_)
-    circle = family.circle
-    if not len(circle) or not len(at):
-        return void, ends
-    patient = frame.patient[at]
-    place, rows = circle.of(patient)
-    facts = Recorded(family, circle, rows, frame.setting, denials.pair[place], plain=False)
-    beside = denials.take(place)
-    below = np.array([[f in family.catalogue.families[d] for f in circle.kinds] for d in beside.places.kinds], np.bool_)
-    left = np.zeros(1, np.intp) if beside.places.piece is None else beside.places.piece
-    right = np.zeros(1, np.intp) if facts.places.piece is None else facts.places.piece
-    concerns = whole(below[left, right], len(place)) & _may_concern(beside, facts)
-    before = relations.at_most(facts.start, beside.said)
-    recorded = facts.places.moment("recorded")
-    later = np.where(recorded.known & beside.recorded.known, relations.before(beside.recorded, recorded), FALSE)
-    void[place[concerns & (before != FALSE) & (later != FALSE)]] = True
-    ends[place[concerns & (before != TRUE)]] = True
+    for known, facts in ((True, family.circle), (False, family.unread)):
+        if not len(facts) or not len(at):
+            continue
+        place, rows = facts.of(frame.patient[at])
+        others = Recorded(family, facts, rows, frame.setting, denials.pair[place], plain=False)
+        beside = denials.take(place)
+        concerns = _concerned(beside, others) if known else np.ones(len(place), np.bool_)
+        before = relations.at_most(others.start, beside.said)
+        recorded = others.places.moment("recorded")
+        later = np.where(recorded.known & beside.recorded.known, relations.before(beside.recorded, recorded), FALSE)
+        void[place[concerns & (before != FALSE) & (later != FALSE)]] = True
+        ends[place[concerns & (before != TRUE)]] = True
     return void, ends
+
+
+def _concerned(denials: Denials, facts: Recorded) -> Mask:
+    """Where a negative may deny the fact beside it: it is of the kind denied, or below it, and may have its codes."""
+    families = facts.family.catalogue.families
+    below = np.array([[f in families[d] for f in facts.places.kinds] for d in denials.places.kinds], np.bool_)
+    left = np.zeros(1, np.intp) if denials.places.piece is None else denials.places.piece
+    right = np.zeros(1, np.intp) if facts.places.piece is None else facts.places.piece
+    return whole(below[left, right], len(facts)) & _may_concern(denials, facts)
 
 
 def _may_concern(denials: Denials, facts: Recorded) -> Mask:

@@ -18,6 +18,7 @@ from onstudy.engines.vector.calendar import FAR
 from onstudy.engines.vector.places import Places
 from onstudy.record.catalogue import HISTORY, MOMENT, STATE, Catalogue, Kind
 from onstudy.record.shard import NO_DAY, Shard, Table
+from onstudy.record.unread import may_be_among, of_diagnosis
 
 #: Where fewer than one in so many patients is asked for, their rows are searched one by one.
 _FEW = 16
@@ -58,6 +59,12 @@ class RowSet(Places):
             first, last = self.patient.searchsorted(patient), self.patient.searchsorted(patient, side="right")
             return spread(first, last - first)
         return spread(self.ends.take(patient), self.counts.take(patient))
+
+    def sources(self) -> list[str]:
+        """Where each was read."""
+        row = self.row if self.row is not None else np.arange(len(self))
+        piece = self.piece if self.piece is not None else np.zeros(len(self), np.int16)
+        return [self.tables[p].word("source", int(r)) or "" for p, r in zip(piece, row, strict=True)]
 
     def only(self, rows: Array) -> RowSet:
         """Some of the rows, in their order."""
@@ -132,6 +139,22 @@ class Family:
         circle = self.below | self.above
         kinds = circle.union(*(self.catalogue.ancestors(kind) for kind in self.below))
         return rows_of(self.shard, kinds, negative=True)
+
+    @cached_property
+    def unread(self) -> RowSet:
+        """The diagnoses nobody could read that tell when they were, of patients who have such negatives; empty where
+        none can be of the kind.
+        """
+        if not len(self.negatives) or not may_be_among(self.kind, self.catalogue):
+            return rows_of(self.shard, (), negative=False)
+        unknown = [kind for kind in self.shard.kinds if kind not in self.catalogue.kinds]
+        rows = rows_of(self.shard, unknown, negative=False)
+        rows = rows.only(np.flatnonzero(self.denied.take(rows.patient)))
+        if not len(rows):
+            return rows
+        told = rows.moment("recorded").known | (rows.moment("start", required=True).first > -FAR)
+        rows = rows.only(np.flatnonzero(told))
+        return rows.only(np.flatnonzero([of_diagnosis(source) for source in rows.sources()]))
 
     @cached_property
     def denied(self) -> Mask:
@@ -218,7 +241,8 @@ class Family:
         mine = negatives.among(self.itself_and_above)
         found = mine & negatives.spread([kind.negative == HISTORY for kind in kinds], np.bool_)
         start = negatives.moment("start", required=True)
-        found = found & (start.first <= -FAR) & (start.last >= FAR) & ~self.circle.has_rows[negatives.patient]
+        beside = self.circle.has_rows | self.unread.has_rows
+        found = found & (start.first <= -FAR) & (start.last >= FAR) & ~beside[negatives.patient]
         return found & ~negatives.codes("narrowed.by").stated if negatives.has("narrowed.by") else found
 
     @cached_property
@@ -239,4 +263,5 @@ class Family:
 
     def moments_only(self, records: Places) -> Mask:
         """Records of kinds that happen at one moment (one entry where all are, or none)."""
-        return records.spread([self.catalogue.kinds[kind].extent == MOMENT for kind in records.kinds], np.bool_)
+        kinds = [self.catalogue.kinds.get(kind) for kind in records.kinds]  # None: a code nobody mapped
+        return records.spread([kind is not None and kind.extent == MOMENT for kind in kinds], np.bool_)
