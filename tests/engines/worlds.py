@@ -13,7 +13,7 @@ from functools import cached_property
 
 import numpy as np
 from tests.engines.each import ALL, ready
-from tests.generative.make import Rules, Tape, parsed, record
+from tests.generative.make import Rules, Tape, parsed, record, with_unread
 from tests.generative.shapes import FAMILIES, INDEX_DAYS
 
 from onstudy.criteria.expr import TruthExpr
@@ -76,7 +76,7 @@ def records(source: random.Random, count: int) -> tuple[tuple[str, ...], list[Pa
     for number in range(count):
         tape = Tape(source.randbytes(400))
         days.append(tape.one_of(*INDEX_DAYS))
-        entry = {**record(tape, kinds, days[-1], 8), "patient": f"P{number}"}
+        entry = {**with_unread(tape, record(tape, kinds, days[-1], 8), days[-1]), "patient": f"P{number}"}
         patients.append(patient_from(entry, "world.yaml", load_catalogue()))
     return kinds, patients, days
 

@@ -559,6 +559,21 @@ def a_no_outlives_newer_records(patch: Patch) -> None:
 
 
 @fault
+def a_no_outlives_a_diagnosis_that_nobody_could_read(patch: Patch) -> None:
+    patch.setattr(View, "_unread_among", lambda self, kind: ())
+
+
+@fault
+def a_diagnosis_that_nobody_could_read_may_be_of_any_kind(patch: Patch) -> None:
+    patch.setattr(view, "may_be_among", lambda kind, catalogue: True)
+
+
+@fault
+def a_diagnosis_without_any_date_is_newer_than_a_no(patch: Patch) -> None:
+    patch.setattr(view, "tells_when", lambda fact: True)
+
+
+@fault
 def a_no_of_today_speaks_of_all_history(patch: Patch) -> None:
     patch.setattr(View, "_begun", lambda self, denial, said: interval.ANYTHING)
 

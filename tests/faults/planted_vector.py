@@ -472,6 +472,16 @@ def a_negative_holds_whatever_is_newer(patch: Patch) -> None:
 
 
 @fault
+def a_negative_outlives_a_diagnosis_that_nobody_could_read(patch: Patch) -> None:
+    _cached(patch, Family, "unread", lambda self: rowsets.rows_of(self.shard, (), negative=False))
+
+
+@fault
+def a_diagnosis_that_nobody_could_read_may_be_of_any_kind(patch: Patch) -> None:
+    patch.setattr(rowsets, "may_be_among", lambda kind, catalogue: True)
+
+
+@fault
 def a_negative_settles_though_there_are_records(patch: Patch) -> None:
     _cached(patch, Family, "settled", lambda self: self.denied)
 

@@ -5,7 +5,7 @@ stated, a kind is declared complete, a kind of which nothing is recorded gets it
 
 A record that a judgement on record would have to judge is no completion but news: the judgement has not seen it. Nor is
 the first day of a judgement, or of what it judges: until it is known, nothing says that the judgement came too early.
-Nor is a diagnosis that nobody can read, or its first day where nothing else tells when it was: it may be newer than a "no".
+Nor is a diagnosis that nobody can read, or its first day where nothing else tells when it was: either may end a "no".
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
@@ -171,14 +171,16 @@ def denial(tape: Tape, shape: Shape, index: date) -> Entry:
     return entry
 
 
-def unread(tape: Tape, index: date) -> Entry:
-    """A diagnosis of a kind that nobody knows."""
-    entry: Entry = {"kind": UNREAD, "value": "a code"}
+def with_unread(tape: Tape, entry: Entry, index: date) -> Entry:
+    """The record, now and then with a diagnosis of a kind that nobody knows."""
+    if not tape.chance(3):
+        return entry
+    one: Entry = {"kind": UNREAD, "value": "a code"}
     if not tape.chance(4):
-        entry["on"] = some_date(tape, index)
+        one["on"] = some_date(tape, index)
     if tape.chance(2):
-        entry["recorded"] = some_record_day(tape, index)
-    return entry
+        one["recorded"] = some_record_day(tape, index)
+    return {**entry, "facts": [*cast(list[Entry], entry["facts"]), one]}
 
 
 def _coverage(tape: Tape, kinds: tuple[str, ...], index: date) -> Entry:
@@ -201,8 +203,6 @@ def record(tape: Tape, kinds: tuple[str, ...], index: date, most: int = 5) -> En
         entry["sex"] = sex
     if covers := [_coverage(tape, kinds, index) for _ in range(tape.one_of(0, 0, 1, 1, 2))]:
         entry["complete"] = covers
-    if tape.chance(4):
-        facts.append(unread(tape, index))
     return entry
 
 
@@ -359,7 +359,7 @@ def case(content: bytes, most_rules: int = 4, depth: int = 2, most_facts: int = 
     entry = record(tape, kinds, index, most_facts)
     writer = Rules(tape, kinds)
     rules = tuple(writer.rule(depth) for _ in range(1 + tape.below(most_rules)))
-    return Case(kinds, entry, rules, index, therapy)
+    return Case(kinds, with_unread(tape, entry, index), rules, index, therapy)
 
 
 LENGTH = 256
