@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -22,6 +24,8 @@ from onstudy.population.prescreen_parts import Part, from_bytes, to_bytes
 from onstudy.population.prescreen_question import Question, asked_rows
 from onstudy.population.prescreen_shard import Plan, answer
 from onstudy.population.prescreen_verdicts import STATUS_NAMES, UNKNOWN, VERDICT_NAMES
+from onstudy.readers import read_patients
+from onstudy.readers.fhir_write import to_bundle
 from onstudy.record.catalogue import load_catalogue
 from onstudy.record.patient import Patient
 from onstudy.record.shard import Shard, shard_of
@@ -152,6 +156,32 @@ def test_a_judgement_turns_on_the_day_of_what_it_will_not_have_seen() -> None:
     (rule,) = (rule for criterion, rule in asked_rows(trial()) if criterion.id == "S1-31")
     assert 4 in turns.of(rule, row)[1]
     compared([patient], question, "vector")
+
+
+def test_a_no_that_is_older_than_a_diagnosis_nobody_could_read() -> None:
+    """That there is no other cancer was recorded on 2026-03-14. A procedure and an undated entry end nothing."""
+    person = to_bundle(changed("B1"))
+    code = {"coding": [{"system": "http://hl7.org/fhir/sid/icd-10-cm", "code": "C50.911"}]}
+    condition = {"resourceType": "Condition", "code": code}
+    more: list[dict[str, Any]] = [
+        {},
+        *({**condition, "onsetDateTime": f"2026-03-{day}"} for day in (12, 14, 15, 16, 20)),
+        *({**condition, "onsetDateTime": "2020", "recordedDate": f"2026-03-{day}"} for day in (14, 15)),
+        {**condition, "onsetDateTime": "2026-03"},
+        *({**condition, "recordedDate": f"2026-03-{day}"} for day in (14, 15)),
+        {"resourceType": "Procedure", "status": "completed", "code": code, "performedDateTime": "2026-03-15"},
+        condition,
+    ]
+    patients = []
+    for number, record in enumerate(more):
+        entries = [{"resource": {**record, "id": "x"}}] if record else []
+        (read,) = read_patients("b.json", json.dumps({**person, "entry": [*person["entry"], *entries]}).encode())
+        patients.append(replace(read, id=f"p{number}"))
+    question = question_of(USUAL, trial())
+    compared(patients, question, "vector")
+    (part,) = parts_of(question, patients, "vector")
+    found = [row["S1-27"] == UNKNOWN for row in statuses_of(part, patients)]
+    assert found == [False, False, False, True, True, True, False, True, True, False, True, False, False]
 
 
 def test_what_is_to_do_pushes_nobody_down() -> None:

@@ -151,3 +151,61 @@ def test_an_answer_that_is_not_understood_either_leaves_the_record_as_it_was() -
     both = with_added(patient, more, "q.yaml", CATALOGUE)
     assert [(fact.kind, fact.id, str(fact.start)) for fact in both.facts] == [("unmapped", "a", "2026-01-10")]
     assert any("different" in problem.what or "date" in problem.what for problem in both.problems)
+
+
+# A "no" that is older -------------------------------------------------------------------------------------
+
+CANCER = {"coding": [{"system": "http://hl7.org/fhir/sid/icd-10-cm", "code": "C50.911"}]}
+NO_CANCER = {
+    "resourceType": "Observation",
+    "id": "no",
+    "status": "final",
+    "code": {"coding": [{"system": "https://onstudy.dev/codes", "code": "other_malignancy"}]},
+    "effectiveDateTime": "2025-01-10",
+    "valueBoolean": False,
+}
+LATER = {"resourceType": "Condition", "id": "c", "code": CANCER, "onsetDateTime": "2026-02-10"}
+
+
+def verified(word: str) -> dict[str, Any]:
+    system = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
+    return {"verificationStatus": {"coding": [{"system": system, "code": word}]}}
+
+
+@pytest.mark.parametrize(
+    ("record", "over"),
+    [
+        (LATER, True),
+        ({**LATER, "recordedDate": "2026-02-12"}, True),
+        ({**LATER, "onsetDateTime": "2020-01-01", "recordedDate": "2026-02-12"}, True),
+        ({**LATER, "onsetDateTime": "2020-01-01"}, False),
+        ({**LATER, "onsetDateTime": "2025-01-10", "recordedDate": "2025-01-10"}, False),
+        ({**LATER, "onsetDateTime": None}, False),
+        ({**LATER, "onsetDateTime": None, "recordedDate": "2025-01-11"}, True),
+        ({**LATER, "id": None}, True),
+        (LATER | verified("provisional"), True),
+        (LATER | verified("refuted"), False),
+        (LATER | verified("entered-in-error"), False),
+        ({**APPENDIX, "performedDateTime": "2026-02-10"}, False),
+        ({**APPENDIX, "performedDateTime": "2026-02-10", "id": None}, False),
+        ({**NO_CANCER, "code": CANCER, "effectiveDateTime": "2026-02-10"}, False),
+    ],
+    ids=(
+        "begun later, begun and charted later, charted later, older, of that day, undated, only charted later, "
+        "without id, provisional, refuted, in error, a procedure, a procedure without id, a result"
+    ).split(", "),
+)
+def test_a_no_holds_until_a_diagnosis_that_nobody_could_read(trial: Trial, record: dict[str, Any], over: bool) -> None:
+    s = asked(trial, NO_CANCER, {key: value for key, value in record.items() if value is not None})
+    (row,) = (row for row in s.criteria if row.criterion.id == "S1-27")
+    assert (row.status, row.if_confirmed) == (("unknown", "met") if over else ("met", "met"))
+    if over:
+        assert questions(s)["other_malignancy"]["ask"].endswith(
+            "? 1 diagnosis in the record could not be read: ICD-10-CM C50.911."
+        )
+
+
+def test_a_later_no_has_seen_it(trial: Trial) -> None:
+    again = {**NO_CANCER, "id": "again", "effectiveDateTime": "2026-02-10"}
+    (row,) = (row for row in asked(trial, NO_CANCER, LATER, again).criteria if row.criterion.id == "S1-27")
+    assert row.status == "met"
