@@ -77,7 +77,8 @@ class Setting:
         found = self._families.get(kind)
         if found is None:
             entry = self.catalogue.kinds[kind]
-            found = self._families[kind] = Family(self.shard, entry, self.catalogue, self._plain)
+            beside = next((one.unmapped for one in self._families.values()), None)  # of the shard, not of a kind
+            found = self._families[kind] = Family(self.shard, entry, self.catalogue, self._plain, beside)
         return found
 
     def memo(self) -> dict[Any, Any]:

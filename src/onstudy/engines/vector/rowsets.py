@@ -108,11 +108,44 @@ def _together(tables: Sequence[Table], rows: Sequence[Index | None], patients: i
     return RowSet(tables, piece[order], np.concatenate(full)[order], patient[order], patients)
 
 
+class Unmapped:
+    """The records of a shard of kinds that nobody knows. Which of them are diagnoses is read once, if it is asked."""
+
+    def __init__(self, shard: Shard, catalogue: Catalogue) -> None:
+        self.shard, self.catalogue = shard, catalogue
+
+    @cached_property
+    def _dated(self) -> RowSet:
+        """Those that tell when they were."""
+        unknown = [kind for kind in self.shard.kinds if kind not in self.catalogue.kinds]
+        rows = rows_of(self.shard, unknown, negative=False)
+        if not len(rows):
+            return rows
+        told = rows.moment("recorded").known | (rows.moment("start", required=True).first > -FAR)
+        return rows.only(np.flatnonzero(told))
+
+    @cached_property
+    def _are(self) -> NDArray[np.int8]:
+        """Of each whether it is a diagnosis: 1 or 0, and -1 where that was not read yet."""
+        return np.full(len(self._dated), -1, np.int8)
+
+    def diagnoses(self, patients: Mask) -> RowSet:
+        """The diagnoses among them, of some patients."""
+        rows = np.flatnonzero(patients.take(self._dated.patient))
+        new = rows[self._are[rows] < 0]
+        if len(new):
+            self._are[new] = [of_diagnosis(source) for source in self._dated.only(new).sources()]
+        return self._dated.only(rows[self._are[rows] > 0])
+
+
 class Family:
     """Everything about one kind in a shard. `plain` False treats every patient as one that is not."""
 
-    def __init__(self, shard: Shard, kind: Kind, catalogue: Catalogue, plain: bool = True) -> None:
+    def __init__(
+        self, shard: Shard, kind: Kind, catalogue: Catalogue, plain: bool = True, unmapped: Unmapped | None = None
+    ) -> None:
         self.shard, self.kind, self.catalogue = shard, kind, catalogue
+        self.unmapped = unmapped or Unmapped(shard, catalogue)
         self.below, self.above = catalogue.families[kind.name], catalogue.ancestors(kind.name)
         self.itself_and_above = self.above | {kind.name}
         self._plain = plain
@@ -147,14 +180,7 @@ class Family:
         """
         if not len(self.negatives) or not may_be_among(self.kind, self.catalogue):
             return rows_of(self.shard, (), negative=False)
-        unknown = [kind for kind in self.shard.kinds if kind not in self.catalogue.kinds]
-        rows = rows_of(self.shard, unknown, negative=False)
-        rows = rows.only(np.flatnonzero(self.denied.take(rows.patient)))
-        if not len(rows):
-            return rows
-        told = rows.moment("recorded").known | (rows.moment("start", required=True).first > -FAR)
-        rows = rows.only(np.flatnonzero(told))
-        return rows.only(np.flatnonzero([of_diagnosis(source) for source in rows.sources()]))
+        return self.unmapped.diagnoses(self.denied)
 
     @cached_property
     def denied(self) -> Mask:
