@@ -267,6 +267,9 @@ def test_what_a_modifier_extension_makes_uncertain(times: int, tmp_path: Path) -
         resources += [{**patient, **(more if number % 2 else {})}, *others[:3], *modified, *parts]
         resources += [{**others[7], "referenceRange": ranges}]
         resources += [{**taken, "id": f"d{number}", "dosage": [{"text": "daily", **more}]}]
+        named = {key: value for key, value in taken.items() if key != "medicationCodeableConcept"}
+        resources += [{**named, "id": f"r{number}", "medicationReference": {"reference": f"Medication/m{number}"}}]
+        resources += [{"resourceType": "Medication", "id": f"m{number}", "code": drug, **more}]
     built(spread(resources, tmp_path / "export", 1), tmp_path / "store")
     expected = read_patients("all.ndjson", ndjson(resources))
     check(stored(tmp_path / "store"), expected)

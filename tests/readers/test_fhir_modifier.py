@@ -7,7 +7,20 @@ in as if it were absent.
 from __future__ import annotations
 
 import pytest
-from tests.readers.build import ICD, LOINC, MG_DL, OWN, STATEMENT, Json, bundle, concept, condition, drug, observation
+from tests.readers.build import (
+    ICD,
+    LOINC,
+    MG_DL,
+    OWN,
+    RXNORM,
+    STATEMENT,
+    Json,
+    bundle,
+    concept,
+    condition,
+    drug,
+    observation,
+)
 from tests.readers.canon import only
 
 UNHEARD_OF: Json = {"modifierExtension": [{"url": "https://example.org/not-this-patient", "valueBoolean": True}]}
@@ -49,6 +62,13 @@ def test_what_may_be_there(record: Json, kind: str) -> None:
     fact = only(patient, kind)
     assert (fact.negative, fact.lacks) == (False, "unsupported")
     assert TOLD in [problem.what for problem in patient.problems]
+
+
+def test_a_drug_that_is_named_by_reference() -> None:
+    medication = {"resourceType": "Medication", "id": "m", "code": concept(RXNORM, "121191"), **UNHEARD_OF}
+    taken = drug(STATEMENT, status="active", medicationReference={"reference": "Medication/m"})
+    del taken["medicationCodeableConcept"]
+    assert only(bundle(taken, medication), "treatment").lacks == "unsupported"
 
 
 @pytest.mark.parametrize("empty", [[], None, "x"])

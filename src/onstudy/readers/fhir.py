@@ -17,7 +17,7 @@ from onstudy.readers.fhir_entries import Entry, Index, Source
 from onstudy.readers.fhir_json import Json, extension, extensions, flag, items, obj, references, text
 from onstudy.readers.fhir_meaning import Vocabulary
 from onstudy.readers.fhir_medication import read_medication
-from onstudy.readers.fhir_modifier import is_modified, unsure
+from onstudy.readers.fhir_modifier import is_modified, says_other, unsure
 from onstudy.readers.fhir_observation import read_observation
 from onstudy.readers.fhir_own import COVERAGE, PATIENT_ID
 from onstudy.readers.fhir_procedure import read_procedure, read_report, read_specimen
@@ -259,7 +259,7 @@ def _contradictions(chart: Chart, entry: Entry, gender: str) -> None:
 def read_resource(chart: Chart, entry: Entry) -> list[Fact]:
     """The facts of a resource of a type that is read."""
     facts = READ[entry.type](chart, entry)
-    return unsure(chart, entry, facts) if facts and is_modified(entry.resource) else facts
+    return unsure(chart, entry, facts) if facts and says_other(chart, entry) else facts
 
 
 def read_person(chart: Chart, entry: Entry) -> Who:

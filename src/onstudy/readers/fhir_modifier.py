@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from onstudy.readers.fhir_chart import Chart, without_value
 from onstudy.readers.fhir_entries import Entry
-from onstudy.readers.fhir_json import Json, items
+from onstudy.readers.fhir_json import Json, items, references
 from onstudy.readers.reading import UNSUPPORTED, not_understood
 from onstudy.record.catalogue import NONE
 from onstudy.record.patient import Fact
@@ -19,7 +19,15 @@ from onstudy.values.calendar import UNDATED
 
 _MODIFIER = "modifierExtension"
 #: Elements that are read and may hold one of their own; in any of them it stands for the whole resource.
-_BACKBONES = ("component", "referenceRange", "dosage", "dosageInstruction", "collection")
+_BACKBONES = ("component", "referenceRange", "dosage", "dosageInstruction", "collection", "ingredient")
+
+
+def says_other(chart: Chart, entry: Entry) -> bool:
+    """Whether a resource, or the Medication it names as its drug, has content that changes its meaning."""
+    if is_modified(entry.resource):
+        return True
+    drug = references(entry.resource, "medicationReference") if "medicationReference" in entry.resource else ()
+    return any(is_modified(target.resource) for target in chart.index.all(drug, entry))
 
 
 def is_modified(node: Json) -> bool:
