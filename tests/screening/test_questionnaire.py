@@ -131,14 +131,17 @@ def test_what_is_not_known_keeps_every_cohort_possible() -> None:
 
 
 def test_a_rule_of_time_gives_a_first_day() -> None:
-    """Cells given in March 2026, the day not known: four months later is July 1 at the earliest (C2-06)."""
+    """Cells given in March 2026 (C2-06): four months after March 1 is July 1, after March 31 it is July 31."""
     answers = {
         **RELAPSED, "hematopoietic_transplant": "yes", "hematopoietic_transplant.type": "allogeneic",
         "hematopoietic_transplant.on.year": "2026", "hematopoietic_transplant.on.month": "3",
     }  # fmt: skip
     one = sitting(FLAGSHIP, answers)["C2"]
-    assert (one.word, one.earliest) == (POSSIBLE, date(2026, 7, 1))
+    assert (one.word, one.earliest, one.latest) == (POSSIBLE, date(2026, 7, 1), date(2026, 7, 31))
     assert [(row.criterion, row.by_time) for row in one.against] == [("C2-06", True)]
+    assert [question.key for question in one.open] == ["hematopoietic_transplant.on"]
+    one = sitting(FLAGSHIP, {**answers, "hematopoietic_transplant.on.day": "9"})["C2"]
+    assert (one.earliest, one.latest, one.open) == (date(2026, 7, 9), None, ())
 
 
 def test_a_first_day_is_not_named_while_its_date_is_open() -> None:
@@ -159,11 +162,15 @@ def test_a_yes_without_its_month_counts_against_and_gives_no_first_day(dated: di
     assert [question.key for question in one.open] == ["myocardial_infarction.on"]
 
 
-def test_with_its_month_a_first_day_is_told() -> None:
-    """Of April 2026, on the first at the earliest: six months later is October 1, and it must be longer ago."""
+def test_with_its_month_the_first_days_are_told() -> None:
+    """Of April 1, 2026: six months later is October 1, and it must be longer ago. Six months before October 31 is
+    April 30, there being no 31st: of that day, November 1 is the first that is more than six months later.
+    """
     dated = {"myocardial_infarction.on.year": "2026", "myocardial_infarction.on.month": "4"}
     one = sitting(FLAGSHIP, {**NEW, "myocardial_infarction": "yes", **dated})["C1"]
     assert (one.word, one.earliest, one.undated) == (UNLIKELY, date(2026, 10, 2), False)
+    assert one.latest == date(2026, 11, 1)
+    assert [question.key for question in one.open] == ["myocardial_infarction.on"]
 
 
 def test_an_age_of_which_only_the_year_is_known_gives_no_first_day() -> None:
@@ -174,18 +181,20 @@ def test_an_age_of_which_only_the_year_is_known_gives_no_first_day() -> None:
 def test_a_first_day_far_off_is_told_and_stays_unlikely() -> None:
     """Fifty-nine in May 2026, sixty in November: more than 90 days ahead."""
     one = sitting(FLAGSHIP, {**NEW, "born.month": "11", "born.year": "1966"})["C1"]
-    assert (one.word, one.earliest) == (UNLIKELY, date(2026, 11, 1))
+    assert (one.word, one.earliest, one.latest) == (UNLIKELY, date(2026, 11, 1), date(2026, 11, 30))
+    one = sitting(FLAGSHIP, {**NEW, "born.month": "11", "born.day": "4", "born.year": "1966"})["C1"]
+    assert (one.word, one.earliest, one.latest) == (UNLIKELY, date(2026, 11, 4), None)
 
 
 def test_treatment_may_begin_later_so_a_clot_last_month_only_delays() -> None:
-    """E-17: none within 6 months before treatment, so one of January 2026 lets go on July 2 at the earliest."""
+    """E-17: none within 6 months before treatment: one of January 1 to 31, 2026, lets go on July 2 to August 1."""
     answers = {
         "thromboembolic_event": "yes",
         "thromboembolic_event.on.year": "2026",
         "thromboembolic_event.on.month": "1",
     }
     one = sitting(LUNG, answers, otherwise="")["T"]
-    assert (one.word, one.earliest) == (POSSIBLE, date(2026, 7, 2))
+    assert (one.word, one.earliest, one.latest) == (POSSIBLE, date(2026, 7, 2), date(2026, 8, 1))
     assert [row.criterion for row in one.against] == ["E-17"]
 
 

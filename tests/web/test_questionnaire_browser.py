@@ -65,7 +65,7 @@ def test_from_questions_to_the_printed_page(site: Site, javascript: bool, tmp_pa
     follow(page.get_by_role("button", name="Start"))
     assert walk(page, ANSWERS) > 8
     expect(page.get_by_role("heading", name="Possible")).to_be_visible()
-    expect(page.get_by_text("The first day it would allow is August 2, 2026").first).to_be_visible()
+    expect(page.get_by_text("It does not allow a day before August 2, 2026").first).to_be_visible()
     expect(page.get_by_text("Talk to your care team now").first).to_be_visible()
     follow(page.get_by_role("button", name="Page to print for your doctor"))
     expect(page.get_by_role("heading", level=1)).to_have_text("For the doctor: NCT03739814")

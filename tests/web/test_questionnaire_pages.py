@@ -230,6 +230,18 @@ def test_an_undated_yes_gives_no_day(client: TestClient) -> None:
     assert not re.search(r"first day it would allow is", result)
 
 
+def test_a_first_day_that_rests_on_a_month_is_told_as_that_and_the_day_is_asked_for(client: TestClient) -> None:
+    """S1-17: longer ago than six months. Those of April 30 reach to October 31, as April has no 31st."""
+    dated = {"myocardial_infarction.on.month": "4", "myocardial_infarction.on.year": "2026"}
+    html = walk(client, {**NEW, "myocardial_infarction": "yes", **dated})
+    said = "It does not allow a day before October 2, 2026. The first day may be as late as November 1, 2026."
+    assert said in text(html) and "first day it would allow is" not in text(html)
+    assert "You said April 2026. Which day was it?" in text(html.split("What you could find out")[1])
+    assert grade(f"{said} It depends on a date of which we do not know the day. You said April 2026.") <= HIGHEST
+    html = walk(client, {**NEW, "myocardial_infarction": "yes", **dated, "myocardial_infarction.on.day": "9"})
+    assert "The first day it would allow is October 10, 2026." in text(html)
+
+
 def test_what_is_open_in_several_groups_is_said_once(client: TestClient) -> None:
     result = client.post(HERE, data={"go": "result"}).text
     assert len(headings(result, 2)) == len(set(headings(result, 2))) + 2  # "Possible" for each of three groups

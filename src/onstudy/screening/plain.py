@@ -48,6 +48,7 @@ LAST_TIME = "When was the last time?"
 STILL = "Is this still going on?"
 BEGUN, OVER = "When did this begin?", "If it is over, when was the last day?"
 AGAIN_ASK, AGAIN_HELP = "Was there another one?", "One that you have not told us yet."
+YOU_SAID, WHICH_DAY, WHICH_MONTH_AND_DAY = "You said {date}.", "Which day was it?", "Which month and day was it?"
 WHAT_FOR, WHICH_ONE, ANOTHER = "What was it for?", "Which one was it?", "Another one"
 
 #: How sure the result is, in one word and one sentence. Never "you are eligible".

@@ -34,8 +34,8 @@ from onstudy.values.truth import FALSE, UNKNOWN, Truth
 MOST_ON_PAGE = 6
 #: How far ahead a first day is looked for, and how far ahead treatment may begin.
 LOOK_AHEAD, MAY_BEGIN = timedelta(days=750), timedelta(days=3650)
-#: How long a date is that tells the month.
-MONTH = len("2026-05")
+#: How long a date is that tells the month, and one that tells the day.
+MONTH, DAY = len("2026-05"), len("2026-05-20")
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,7 @@ class Outlook:
     asking: Asking  # what doctors still have to find out
     earliest: date | None  # the first day the time rules allow, where that is not today
     undated: bool = False  # whether that day depends on when something was that the person has not dated
+    latest: date | None = None  # where it hangs on the day of a month: the first day they surely allow
 
     @property
     def meaning(self) -> str:
@@ -155,6 +156,10 @@ class Questionnaire:
         left = self._left(rows, openness) if soon else ()
         ahead = date.fromordinal(day) if day is not None and day > self.on.toordinal() else None
         undated = () if ahead is None else self._undated(passing, openness.told)
+        latest: date | None = None
+        if ahead is not None and not undated:
+            undated, latest = self._surely(cohort, passing, openness.told, ahead)
+        named = ahead if latest is not None or not undated else None
         return Outlook(
             id=cohort.id,
             title=cohort.title,
@@ -162,19 +167,53 @@ class Questionnaire:
             against=tuple(against(row, openness.told, by_time=not blocked) for row in blocked or passing),
             open=tuple(dict.fromkeys((*undated, *left))),
             asking=asking([r for r in rows if r.truth is UNKNOWN], later, {q.key for q in left}, openness.age),
-            earliest=None if undated else ahead,
-            undated=bool(undated),
+            earliest=named,
+            undated=ahead is not None and named is None,
+            latest=latest,
         )
 
     def _undated(self, passing: Iterable[CriterionResult], told: Told) -> tuple[Question, ...]:
         """The dates on which rules of time rest and of which the person has not told even the month."""
+        return tuple(one for one in self._dates(passing, told) if len(given(one, told.answers)) < MONTH)
+
+    def _surely(
+        self, cohort: Cohort, passing: Iterable[CriterionResult], told: Told, ahead: date
+    ) -> tuple[tuple[Question, ...], date | None]:
+        """The dates known to their month that move the first day, and the first day whichever days they were.
+
+        Where on one of those days nothing is ever allowed, there is none.
+        """
+        moving = []
+        days: list[int | None] = []
+        rough = [one for one in self._dates(passing, told) if len(given(one, told.answers)) < DAY]
+        each = {one.key: narrowed(one, told.answers, self.on) for one in rough}
+        for question in rough:
+            found = [self._first_day(cohort, answers) for answers in each[question.key]]
+            if found != [ahead.toordinal()] * len(found):
+                moving.append(question)
+                days += found
+        if not moving:
+            return (), None
+        last = dict(told.answers)
+        for question in moving:
+            last |= {name: each[question.key][-1][name] for name in question.fields}
+        days.append(self._first_day(cohort, last))
+        known = [day for day in days if day is not None]
+        return tuple(moving), date.fromordinal(max(known)) if len(known) == len(days) else None
+
+    def _first_day(self, cohort: Cohort, answers: Answers) -> int | None:
+        """The first day on which nothing speaks against a cohort by some answers."""
+        at_once = self.screened(self.told(answers), at_once=True)
+        return first_day(failing(required(at_once, cohort.id)), at_once, self.on + LOOK_AHEAD)
+
+    def _dates(self, passing: Iterable[CriterionResult], told: Told) -> tuple[Question, ...]:
+        """The dates on which rules of time rest that a person is asked for."""
         leaves = [leaf for row in passing if row.finding is not None for leaf in decisive_leaves(row.finding)]
         names = dict.fromkeys(fact.id for leaf in leaves for fact in leaf.evidence)
         if any(isinstance(node, Age) for leaf in leaves for node in walk(leaf.expr)):
             names[BORN] = None
         dates = [told.questions.get(key) for name in names for key in (name, f"{name}.{ON}", f"{name}.{END}")]
-        known = [one for one in dates if one is not None and one.form is Form.DATE]
-        return tuple(one for one in known if len(given(one, told.answers)) < MONTH)
+        return tuple(one for one in dates if one is not None and one.form is Form.DATE)
 
     def _word(self, soon: bool, unsure: bool) -> str:
         if not soon:
@@ -200,6 +239,14 @@ class Questionnaire:
             if any(before.get(row.criterion.id, row.truth) is not row.truth for row in after):
                 return True
         return False
+
+    def still_open(self, question: Question, answers: Answers) -> str:
+        """A question that is open, as it is put: of a date that was told in part, the rest of it is asked for."""
+        told = given(question, answers)
+        if question.form is not Form.DATE or not told:
+            return question.ask
+        rest = words.WHICH_DAY if len(told) >= MONTH else words.WHICH_MONTH_AND_DAY
+        return f"{question.ask} {words.YOU_SAID.format(date=shown(question, answers))} {rest}"
 
     def summary(self, answers: Answers, seen: Iterable[str]) -> tuple[tuple[Question, str], ...]:
         """Every question that was put, with the answer in words."""

@@ -20,6 +20,7 @@ from onstudy.faces.web.stock import Stock, stock_of
 from onstudy.readers.patientfile_write import to_patient_file
 from onstudy.screening import plain as words
 from onstudy.screening.questionnaire import Outlook, Page, Questionnaire
+from onstudy.screening.questionnaire_answers import Answers
 from onstudy.screening.questionnaire_fhir import to_response
 from onstudy.screening.questionnaire_limits import compared, limits_trial
 from onstudy.screening.questionnaire_questions import NOT_KNOWN, Form, Question
@@ -183,16 +184,16 @@ def _shown(sitting: Sitting, state: State) -> dict[str, Any]:
         "topics": [(title, by_topic[topic]) for topic, title in words.TOPICS.items() if topic in by_topic],
         "unfinished": asking.page(state.counted, state.seen) is not None,
         "compared": compared(asking, state.counted) if asking.only_limits else "",
-        **_open(outlooks),
+        **_open(asking, outlooks, state.counted),
     }
 
 
-def _open(outlooks: list[Outlook]) -> dict[str, list[Item]]:
+def _open(asking: Questionnaire, outlooks: list[Outlook], answers: Answers) -> dict[str, list[Item]]:
     """What is open, each once for all groups it is open in."""
     mine = {one.id: one for one in outlooks if one.word != words.UNLIKELY}
     ids = [one.asking.criteria for one in mine.values()]
     return {
-        "left": gathered({one.id: [question.ask for question in one.open] for one in outlooks if one.open}),
+        "left": gathered({one.id: [asking.still_open(q, answers) for q in one.open] for one in outlooks if one.open}),
         "tests": gathered({name: one.asking.tests for name, one in mine.items()}, ids),
         "judged": gathered({name: one.asking.judged for name, one in mine.items()}, ids),
         "history": gathered({name: one.asking.history for name, one in mine.items()}, ids),
