@@ -109,6 +109,33 @@ def test_another_name_and_another_sites_form_are_refused(rigged: TestClient) -> 
     assert rigged.post("/takes", headers={"Sec-Fetch-Site": "same-origin"}).status_code == 200
 
 
+@pytest.mark.parametrize(("origin", "status"), [
+    ("http://127.0.0.1:8000", 200), ("https://127.0.0.1:8000", 200), ("http://trials.example", 403),
+    ("http://127.0.0.1:9000", 403), ("http://127.0.0.1", 403), ("http://evil.example", 403), ("null", 403), ("", 200),
+])  # fmt: skip
+def test_a_form_is_refused_by_its_origin_where_a_browser_says_no_more(
+    rigged: TestClient, origin: str, status: int
+) -> None:
+    headers = {"Host": "127.0.0.1:8000", **({"Origin": origin} if origin else {})}
+    assert rigged.post("/takes", headers=headers).status_code == status
+    assert rigged.get("/about", headers=headers).status_code == 200
+
+
+def test_the_address_a_site_goes_by_is_its_own_origin(stock: Stock) -> None:
+    """A server in front speaks TLS and asks under a name of the machine."""
+    named = Stock(stock.registry, address="https://trials.example")
+    app = guarded(create_api(named), Limits(), ["127.0.0.1"])
+    asking = TestClient(app, "http://127.0.0.1:8000")
+    assert asking.post("/coordinator", headers={"Origin": "https://trials.example"}).status_code == 422
+    assert asking.post("/coordinator", headers={"Origin": "http://trials.example"}).status_code == 403
+
+
+@pytest.mark.parametrize("path", ["/coordinator", "/trials/NCT03739814/questions", "/api/onstudy/v1/screen"])
+def test_every_form_and_the_rest_api_hold_to_it(client: TestClient, path: str) -> None:
+    assert client.post(path, headers={"Origin": "http://evil.example"}).status_code == 403
+    assert client.post(path, headers={"Origin": "http://127.0.0.1"}).status_code in (200, 422)
+
+
 def test_the_log_holds_four_things(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, "onstudy.web"):
         client.get("/about?zip=35294&age=67")

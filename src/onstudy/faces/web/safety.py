@@ -215,12 +215,36 @@ class Known:
                 answer = failure(Request(scope), 400, "This site does not go by that name.")
                 await answer(scope, receive, send)
                 return
-            strange = headers.get("sec-fetch-site", "") in ("cross-site", "same-site")
-            if strange and scope["method"] not in ("GET", "HEAD", "OPTIONS"):
+            if scope["method"] not in ("GET", "HEAD", "OPTIONS") and _strange(headers, _own_address(scope)):
                 answer = failure(Request(scope), 403, "This form was sent from another site.")
                 await answer(scope, receive, send)
                 return
         await self.app(scope, receive, send)
+
+
+def _strange(headers: Headers, own: str) -> bool:
+    """Whether a browser says that a page of another origin sends this; programs say nothing of the kind.
+
+    Sec-Fetch-Site, which no page can set, says it outright; browsers without it send the origin of the page. An origin
+    is the site's own by its name and port, as in Host, or where it is the address the site goes by (`own`): a server in
+    front may speak TLS, and may ask under another name. "null" is a page without an origin, so not ours.
+    """
+    site = headers.get("sec-fetch-site", "")
+    if site:
+        return site not in ("same-origin", "none")
+    origin = headers.get("origin", "").lower()
+    if not origin:
+        return False
+    scheme, _, place = origin.partition("://")
+    here = scheme in ("http", "https") and place == headers.get("host", "").lower()
+    return not here and origin != own
+
+
+def _own_address(scope: Scope) -> str:
+    """The address the site was given to go by, without its path; "" where it has none."""
+    stock = getattr(scope["app"].state, "stock", None)
+    scheme, colon, rest = str(getattr(stock, "address", "") or "").lower().partition("://")
+    return f"{scheme}{colon}{rest.partition('/')[0]}"
 
 
 def _name(host: str) -> str:
