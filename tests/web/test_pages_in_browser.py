@@ -26,6 +26,7 @@ PAGES = {
     "no sites": "/trials/NCT06480136",
     "selected": "/trials/selected?id=NCT03739814&id=NCT05519384&zip=35294",
     "about": "/about",
+    "api": "/api/onstudy/v1/",
     "missing": "/trials/NCT99999999",
     "cities": "/trials?q=leukemia&zip=Springfield",
     "misspelt": "/trials?q=luekemia",

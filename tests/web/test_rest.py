@@ -239,3 +239,32 @@ def test_the_document_names_every_operation(client: TestClient) -> None:
     for path in document["paths"].values():
         for operation in path.values():
             assert operation["summary"] and {"200", "422"} <= set(operation["responses"])
+
+
+@pytest.mark.parametrize(("name", "value"), [
+    ("age_group", "child"), ("intervention_type", "radiation"), ("sponsor_class", "industry"),
+])  # fmt: skip
+def test_the_facets_of_the_pages_are_parameters(client: TestClient, stock: Stock, name: str, value: str) -> None:
+    found = client.get(f"{API}/find", params={name: value}).json()
+    query = Query(facets={name: (value.upper(),)}, size=20)
+    assert found["total"] == search(stock.registry, query, TODAY).total
+    assert 0 < found["total"] < client.get(f"{API}/find").json()["total"]
+    assert client.get(f"{API}/find", params={name: "nothing"}).status_code == 422
+
+
+# Described ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", [API, f"{API}/"])
+def test_its_address_describes_it_to_people(client: TestClient, path: str) -> None:
+    """Every operation and every parameter of the OpenAPI document, with a link to that."""
+    page, document = client.get(path), client.get(f"{API}/openapi.json").json()
+    assert page.status_code == 200 and page.headers["content-type"].startswith("text/html")
+    assert f'href="{API}/openapi.json"' in page.text
+    for where, methods in document["paths"].items():
+        assert where in page.text
+        for operation in methods.values():
+            names = [one["name"] for one in operation.get("parameters", ())]
+            assert all(f"<code>{name}</code>" in page.text for name in names)
+    assert all(f"<code>{name}</code>" in page.text for name in document["components"]["schemas"]["Ask"]["properties"])
+    assert API not in document["paths"] and f"{API}/" not in document["paths"]

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from onstudy.faces.web import about, assets, coordinator, failures, finding, questionnaire, rest, trialpage
+from onstudy.faces.web import about, api_page, assets, coordinator, failures, finding, questionnaire, rest, trialpage
 from onstudy.faces.web.safety import LOOPBACK, Limits, guarded
 from onstudy.faces.web.stock import Stock
 
@@ -27,7 +27,7 @@ def create_api(stock: Stock) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.stock = stock
-    for part in (assets, about, finding, trialpage, questionnaire, coordinator, rest):
+    for part in (assets, about, api_page, finding, trialpage, questionnaire, coordinator, rest):
         app.include_router(part.router)
     failures.install(app)
     return app

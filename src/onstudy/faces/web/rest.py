@@ -128,6 +128,9 @@ def find(asked: Annotated[Search, Query()], stock: Stocked) -> Response:
         "status": tuple(status.value.upper() for status in asked.status),
         "type": tuple(type_.value.upper() for type_ in asked.type),
         "country": countries or (),
+        "age_group": tuple(group.value.upper() for group in asked.age_group),
+        "intervention_type": tuple(kind.value.upper() for kind in asked.intervention_type),
+        "sponsor_class": tuple(kind.value.upper() for kind in asked.sponsor_class),
     }
     query = Sought(
         words=asked.words,

@@ -211,6 +211,44 @@ class StudyType(str, Enum):
     EXPANDED_ACCESS = "expanded_access"
 
 
+class AgeGroup(str, Enum):
+    """People of whom a trial takes some: under 18, 18 to 64, 65 and over."""
+
+    CHILD = "child"
+    ADULT = "adult"
+    OLDER_ADULT = "older_adult"
+
+
+class InterventionType(str, Enum):
+    """What kind of thing is given or done."""
+
+    BEHAVIORAL = "behavioral"
+    BIOLOGICAL = "biological"
+    COMBINATION_PRODUCT = "combination_product"
+    DEVICE = "device"
+    DIAGNOSTIC_TEST = "diagnostic_test"
+    DIETARY_SUPPLEMENT = "dietary_supplement"
+    DRUG = "drug"
+    GENETIC = "genetic"
+    PROCEDURE = "procedure"
+    RADIATION = "radiation"
+    OTHER = "other"
+
+
+class SponsorClass(str, Enum):
+    """What kind of body the lead sponsor is, in the registry's words."""
+
+    NIH = "nih"
+    FED = "fed"
+    OTHER_GOV = "other_gov"
+    INDUSTRY = "industry"
+    NETWORK = "network"
+    INDIV = "indiv"
+    OTHER = "other"
+    AMBIG = "ambig"
+    UNKNOWN = "unknown"
+
+
 class Sort(str, Enum):
     """The order of the trials."""
 
@@ -228,9 +266,9 @@ class Search(Closed):
     """The parameters of `onstudy find`."""
 
     words: Annotated[Words, Field(description="In title, condition, treatment, keywords, summary.")] = ""
-    condition: Words = ""
-    intervention: Words = ""
-    sponsor: Words = ""
+    condition: Annotated[Words, Field(description="In conditions and keywords.")] = ""
+    intervention: Annotated[Words, Field(description="In the treatments.")] = ""
+    sponsor: Annotated[Words, Field(description="In the sponsor's name.")] = ""
     id: Annotated[list[TrialId], Field(max_length=200)] = Field(default_factory=list)
     age: Annotated[int | None, Field(ge=0, le=OLDEST, description="Completed years.")] = None
     sex: Sex | None = None
@@ -252,6 +290,15 @@ class Search(Closed):
     status: Annotated[list[Status], Field(max_length=20)] = Field(default_factory=list)
     country: Annotated[list[Words], Field(max_length=50)] = Field(default_factory=list)
     type: Annotated[list[StudyType], Field(max_length=3)] = Field(default_factory=list)
+    age_group: Annotated[list[AgeGroup], Field(max_length=3, description="Under 18, 18 to 64, 65 and over.")] = Field(
+        default_factory=list
+    )
+    intervention_type: Annotated[
+        list[InterventionType], Field(max_length=11, description="What kind of treatment is tested.")
+    ] = Field(default_factory=list)
+    sponsor_class: Annotated[
+        list[SponsorClass], Field(max_length=9, description="What kind of body the lead sponsor is.")
+    ] = Field(default_factory=list)
     sort: Annotated[Sort, Field(description="`distance` needs zip or city.")] = Sort.BEST
     page: Annotated[int, Field(ge=1, le=100_000)] = 1
     size: Annotated[int, Field(ge=1, le=1000)] = 20
