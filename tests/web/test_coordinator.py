@@ -284,6 +284,19 @@ def test_answers_change_the_verdict_and_what_changed_is_listed(client: TestClien
     assert "{kind: lvef, " in file.text and "value: 60 %" in file.text
 
 
+def test_values_that_became_older_than_advised_are_among_what_changed(client: TestClient) -> None:
+    """Registered in November, seven of his values of March are older than advised, and no verdict is another."""
+    page = first(client, example="cohort-1-eligible.json").text
+    dates = {"on": "2026-11-22", "anchor.therapy_start": "2026-11-24T09:00"}
+    later = again(client, page, **dates).text
+    rows = [row for row in changed(later) if "older than advised" in row]
+    assert "Nothing: every verdict" not in later and len(rows) == 7
+    assert all("Not among the values older than advised Older than advised: 2" in row for row in rows)
+    back = again(client, later, **{"on": "2026-03-16", "anchor.therapy_start": "2026-03-18T09:00"}).text
+    rows = [row for row in changed(back) if "older than advised" in row]
+    assert len(rows) == 7 and all(row.endswith(" Not among the values older than advised") for row in rows)
+
+
 def test_the_facts_added_go_back_in_with_add(client: TestClient) -> None:
     """The file that is downloaded gives, with the record, what the page shows."""
     from datetime import date

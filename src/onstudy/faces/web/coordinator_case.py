@@ -10,7 +10,7 @@ import io
 import json
 import re
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
@@ -28,12 +28,13 @@ from onstudy.readers import read_patients
 from onstudy.record.absence import ALL
 from onstudy.record.catalogue import Catalogue
 from onstudy.record.patient import Patient
+from onstudy.screening.aged import aged
 from onstudy.screening.answers import with_added
 from onstudy.screening.plain import capital
 from onstudy.screening.rows import STATUS_WORDS
 from onstudy.screening.screen import Screening, screen
 from onstudy.screening.timeline import VERDICT_WORDS
-from onstudy.values.calendar import DateError, When, parse_when
+from onstudy.values.calendar import DateError, When, parse_when, show
 
 #: Bytes of a record that the pages take: the form carries it on with each request.
 LARGEST = 5 * 1024 * 1024
@@ -240,7 +241,7 @@ def _text(form: FormData, name: str, most: int = _LONGEST) -> str:
 
 @dataclass(frozen=True)
 class Changed:
-    """A cohort or criterion that stands otherwise than before."""
+    """A cohort, criterion or value that stands otherwise than before."""
 
     what: str
     before: str
@@ -248,7 +249,9 @@ class Changed:
 
 
 def changes(before: Screening, after: Screening) -> list[Changed]:
-    """What is different between two screenings of one patient for one trial: verdicts first, then criteria."""
+    """What is different between two screenings of one patient for one trial: verdicts first, then criteria, then
+    values that became older than advised or no longer are.
+    """
     found = [
         Changed(f"Cohort {new.id}", VERDICT_WORDS[old.verdict], VERDICT_WORDS[new.verdict])
         for old, new in zip(before.cohorts, after.cohorts, strict=True)
@@ -258,7 +261,19 @@ def changes(before: Screening, after: Screening) -> list[Changed]:
         pair = (one.status, one.if_confirmed), (other.status, other.if_confirmed)
         if pair[0] != pair[1]:
             found.append(Changed(one.criterion.id, _both(*pair[0]), _both(*pair[1])))
-    return found
+    return [*found, *_aged(before, after)]
+
+
+def _aged(before: Screening, after: Screening) -> Iterator[Changed]:
+    """The values that are older than advised in one of two screenings only."""
+    old, new = ({one.fact.id: one for one in aged(s, s.cohorts)} for s in (before, after))
+    for name, one in {**old, **new}.items():
+        if (name in old) != (name in new):
+            kind = after.catalogue.kinds[one.fact.kind]
+            said = f"Older than advised: {one.why} ({', '.join(one.criteria)})"
+            less = "Not among the values older than advised"
+            pair = (said, less) if name in old else (less, said)
+            yield Changed(f"{capital(kind.label)} of {show(one.fact.start)}", *pair)
 
 
 def _both(status: str, if_confirmed: str) -> str:
