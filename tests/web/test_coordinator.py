@@ -297,6 +297,19 @@ def test_values_that_became_older_than_advised_are_among_what_changed(client: Te
     assert len(rows) == 7 and all(row.endswith(" Not among the values older than advised") for row in rows)
 
 
+def test_an_answer_dated_after_registration_says_so_on_top_and_where_it_is_listed(client: TestClient) -> None:
+    page = first(client, example="data-missing.json").text
+    answers = {field_of(page, "lvef", "value"): "60", field_of(page, "lvef", "on"): "2027-01-01"}
+    page = again(client, page, **answers).text
+    said = "is dated 2027-01-01, after the registration date; only what asks for that time uses it."
+    said += " No criterion rests on it."
+    top, below = (text(part) for part in page.split("What you added", 1))
+    label = "Left ventricular ejection fraction"
+    assert f"{label} {said} (answer 1 on the page)" in top and f"(answer 1 on the page) {label} {said}" in below
+    page = again(client, page, on="2027-01-02", **{"anchor.therapy_start": "2027-01-04"}).text
+    assert "after the registration date" not in text(page)
+
+
 def test_the_facts_added_go_back_in_with_add(client: TestClient) -> None:
     """The file that is downloaded gives, with the record, what the page shows."""
     from datetime import date

@@ -239,7 +239,7 @@ def _page(
         errors=[*wrong.items(), *errors],
         sections=Made(worksheet_sections(s)),
         anchor=anchors(s.trial),
-        added=listed(case.settings.added, case.catalogue),
+        added=listed(case.settings.added, s),
         lost=sum(not problem.fact_kept for problem in s.problems),
     )
     return _held(page)

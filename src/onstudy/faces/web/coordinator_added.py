@@ -13,6 +13,7 @@ from onstudy.readers.patientfile import patient_from
 from onstudy.readers.patientfile_write import quoted
 from onstudy.record.catalogue import Catalogue
 from onstudy.record.patient import Fact, Patient
+from onstudy.screening.screen import Screening
 
 _NUMBERED = re.compile(rf"{SOURCE} facts\[(\d+)\]")
 
@@ -25,10 +26,13 @@ class Added:
     label: str
     said: str
     source: str = ""  # as the evidence names it
+    mind: str = ""  # what the screening found of it, such as a date after registration
 
 
-def listed(added: Mapping[str, Any], catalogue: Catalogue) -> list[Added]:
-    """Everything that was added, in the words of the form that asked for it."""
+def listed(added: Mapping[str, Any], s: Screening) -> list[Added]:
+    """Everything that was added, in the words of the form that asked for it, with what a screening found of it."""
+    catalogue = s.catalogue
+    rested_on = {fact.source for row in s.criteria for fact in row.evidence}
     found = [Added(key, field_label(key, key, catalogue), str(added[key])) for key in ("born", "sex") if key in added]
     found += [
         Added(f"complete.{kind}", field_label(kind, "kind", catalogue), "That is all: there was no other")
@@ -37,8 +41,16 @@ def listed(added: Mapping[str, Any], catalogue: Catalogue) -> list[Added]:
     for number, fact in enumerate(added.get("facts", [])):
         kind = fact.get("kind", "")
         label = field_label(kind, "kind", catalogue)
-        found.append(Added(f"facts.{number}", label, "; ".join(_said(fact, kind, catalogue)), _place(number)))
+        place = _place(number)
+        mind = "; ".join(_labelled(one.what, kind, label) for one in s.problems if one.where == place)
+        mind += ". No criterion rests on it." if mind and place not in rested_on else ""
+        found.append(Added(f"facts.{number}", label, "; ".join(_said(fact, kind, catalogue)), place, mind))
     return found
+
+
+def _labelled(what: str, kind: str, label: str) -> str:
+    """A problem that names a kind as the catalogue does, with the label of the form."""
+    return label + what.removeprefix(kind) if kind and what.startswith(f"{kind} ") else what
 
 
 def _said(fact: Mapping[str, str], kind: str, catalogue: Catalogue) -> Iterator[str]:
