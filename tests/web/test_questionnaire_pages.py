@@ -200,6 +200,19 @@ def test_a_trial_that_takes_nobody_says_so_instead_of_sending_people_there(clien
     assert "this trial takes no new people now" in said and "they can call the trial" not in said
 
 
+def test_the_place_of_the_search_goes_back_to_the_trial_and_one_typed_here_does_not(client: TestClient) -> None:
+    back, where = 'href="/trials/NCT03739814?zip=35294"', 'href="/trials/NCT03739814?zip=35294#where"'
+    start = client.get(f"{HERE}?zip=35294").text
+    first = send(client, start, "next").text
+    result = send(client, first, "result").text
+    assert back in start and back in first and back in result and where in result
+    doctor = client.post(f"{HERE}/doctor", data={**hidden(result), "zip": "10001"}).text
+    result = send(client, doctor, "result").text
+    assert back in result and where in result and "?zip=10001" not in result
+    typed = send(client, client.post(f"{HERE}/doctor", data={"zip": "10001"}).text, "result").text
+    assert "?zip" not in typed and 'value="10001"' in typed
+
+
 def test_without_sites_nobody_is_sent_to_call_one(client: TestClient) -> None:
     result = client.post("/trials/NCT06480136/questions", data={"go": "result"}).text
     assert "they can call the trial" not in text(result) and "Where the trial runs" not in result

@@ -100,7 +100,7 @@ Seated = Annotated[Sitting, Depends(sitting_of)]
 def begin(sitting: Seated) -> HTMLResponse:
     """What the questionnaire is, before its first question. A ZIP code of the search may be brought along."""
     zip = sitting.request.query_params.get("zip", "")[:LONGEST_PLACE].strip()
-    return sitting.show("questionnaire/start.html", State(zip=zip))
+    return sitting.show("questionnaire/start.html", State(zip=zip, came=zip))
 
 
 @router.post("/trials/{nct_id}/questions")

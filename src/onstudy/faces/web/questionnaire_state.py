@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from urllib.parse import urlencode
 
 from starlette.datastructures import FormData
 
@@ -32,6 +33,12 @@ class State:
     at: int = 0
     go: str = ""  # the button that was pressed
     zip: str = ""  # a ZIP code or city, from where the nearest site is to be named
+    came: str = ""  # the one that the address of the first page had: it alone may go back into an address
+
+    @property
+    def suffix(self) -> str:
+        """The place of the search, as the parameters of a link back to the trial's page."""
+        return f"?{urlencode({'zip': self.came})}" if self.came else ""
 
     @property
     def seen(self) -> tuple[str, ...]:
@@ -70,7 +77,7 @@ def read_state(form: FormData, kinds: Collection[str]) -> State:
     place = int(at) if at.isascii() and at.isdigit() and len(at) < 5 else len(trail)
     return State(
         answers, trail, _keys(_text(form, "page")), min(place, len(trail)), _text(form, "go")[:20],
-        zip=_text(form, "zip")[:LONGEST_PLACE].strip(),
+        zip=_text(form, "zip")[:LONGEST_PLACE].strip(), came=_text(form, "came")[:LONGEST_PLACE].strip(),
     )  # fmt: skip
 
 
