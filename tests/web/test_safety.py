@@ -155,3 +155,24 @@ def test_static_files_are_known_by_their_content(client: TestClient) -> None:
         assert "immutable" in answer.headers["cache-control"]
     assert client.get("/static/x/../../app.py").status_code == 404
     assert client.get("/static/x/vendor/nothing.css").status_code == 404
+
+
+@pytest.mark.parametrize(("path", "to"), [
+    ("/trials/?q=leukemia&zip=35294", "/trials?q=leukemia&zip=35294"), ("/coordinator/", "/coordinator"),
+    ("/about/", "/about"), ("/trials/NCT03739814/", "/trials/NCT03739814"),
+    ("/trials/NCT03739814/questions/", "/trials/NCT03739814/questions"), ("/trials/a%3Fb/", "/trials/a%3Fb"),
+])  # fmt: skip
+def test_a_slash_at_the_end_leads_to_the_page(client: TestClient, path: str, to: str) -> None:
+    answer = client.get(path)
+    assert (answer.status_code, answer.headers["location"]) == (308, to)
+
+
+@pytest.mark.parametrize("path", ["//evil.example/", "//evil.example/trials/", "/nowhere/"])
+def test_a_slash_at_the_end_leads_nowhere_else(client: TestClient, path: str) -> None:
+    assert client.get(f"http://127.0.0.1{path}").status_code == 404
+
+
+def test_what_browsers_and_crawlers_ask_for_unbidden_is_answered(client: TestClient) -> None:
+    icon, robots = client.get("/favicon.ico"), client.get("/robots.txt")
+    assert (icon.status_code, icon.headers["content-type"]) == (200, "image/svg+xml") and b"<svg" in icon.content
+    assert robots.status_code == 200 and robots.text.splitlines() == ["User-agent: *", "Allow: /"]
