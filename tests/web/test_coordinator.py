@@ -78,6 +78,27 @@ def test_an_example_can_be_tried_with_the_days_it_was_made_for(client: TestClien
     assert "Cohort C1 Undetermined" in said and "Cohort C2 Ineligible" in said and "Cohort C3 Undetermined" in said
 
 
+def test_an_example_chosen_by_hand_is_screened_on_its_days_unless_others_are_set(client: TestClient) -> None:
+    """examples/README.md: eligible for cohort 1, registered on 2026-03-16 and treated from 2026-03-18."""
+    offered = carried(client.get(HERE).text)
+    assert (offered["on"], offered["start"]) == ("2026-05-20", "")
+    chosen = {**offered, "trial": "NCT03739814", "example": "cohort-1-eligible.json"}
+
+    def sent(**fields: str) -> str:
+        return text(client.post(HERE, data={**chosen, **fields}, files={"file": ("", b"")}).text)
+
+    said = sent()
+    assert "Step 1 registration 2026-03-16" in said and "Cohort C1 Eligible" in said
+    assert "Step 1 registration 2026-05-19" in sent(on="2026-05-19")
+    assert "Step 1 registration 2026-05-20" in sent(start="2026-05-21")
+    other = sent(trial="NCT06480136")
+    assert "for NCT06480136" in other and "registration 2026-05-20" in other.lower()
+    by_address = carried(client.get(HERE, params={"on": "2026-05-20"}).text)
+    assert "offered" not in by_address
+    wrong = client.post(HERE, data={**chosen, "example": "", "who": ""}, files={"file": ("", b"")})
+    assert wrong.status_code == 422 and carried(wrong.text)["offered"] == "2026-05-20"
+
+
 def test_what_an_address_fills_in_is_text(client: TestClient) -> None:
     page = client.get(HERE, params={"on": '"><b>', "start": "x" * 500, "example": "../secret", "trial": "NCT1"})
     assert (

@@ -91,6 +91,7 @@ def start(request: Request, stock: Stocked) -> HTMLResponse:
     """Where a record and a trial are chosen; `trial`, `example`, `on` and `start` may be filled in by the address."""
     given = request.query_params
     fields = {name: given[name][:40] for name in ("trial", "example", "on", "start") if given.get(name)}
+    fields["offered"] = "" if "on" in fields or "start" in fields else stock.today().isoformat()
     return _start(request, stock, fields, {})
 
 
@@ -105,7 +106,8 @@ def _start(request: Request, stock: Stock, fields: Fields, errors: Fields, case:
         examples=[("", "None: I upload a file"), *examples().items()],
         example_days=EXAMPLE_DAYS,
         try_it=f"{HERE}?{urlencode({'example': FIRST_EXAMPLE, **EXAMPLE_DAYS})}",
-        fields={"on": stock.today().isoformat(), "start": "", "trial": "", "example": "", "who": "", **fields},
+        fields={**dict.fromkeys(("start", "trial", "example", "who", "offered"), ""), "on": stock.today().isoformat()}
+        | dict(fields),
         errors=errors,
         most=LARGEST >> 20,
         case=case,
@@ -150,7 +152,7 @@ def work(request: Request, stock: Stocked, posted: Posted) -> HTMLResponse:
 
 def _first(posted: Sent, case: Case | None) -> dict[str, str]:
     """What the first form shows again of a form that was sent."""
-    found = {name: posted.text(name) for name in ("trial", "on", "start", "example", "who")}
+    found = {name: posted.text(name) for name in ("trial", "on", "start", "example", "who", "offered")}
     planned = [] if case is None else [text for name, text in case.settings.anchors.items() if text]
     return found | ({"start": planned[0]} if planned else {})
 

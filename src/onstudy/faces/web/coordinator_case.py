@@ -217,13 +217,19 @@ async def uploaded(form: FormData) -> tuple[str, str]:
 
 
 def settings_of(form: FormData, trial: Trial) -> Settings:
-    """The settings a form states. An anchor of the first page, without a name, is the trial's first one."""
+    """The settings a form states. An anchor of the first page, without a name, is the trial's first one.
+
+    An example whose trial is chosen beside dates as they were offered is screened on the days it was made for.
+    """
     names = [name for name in trial.anchors if name != REGISTRATION]
     anchors = {name: _text(form, f"anchor.{name}") for name in names}
+    on, start = _text(form, "on"), _text(form, "start")
+    if _text(form, "example") and trial.id == EXAMPLE_DAYS["trial"] and on and on == _text(form, "offered"):
+        on, start = (on, start) if start else (EXAMPLE_DAYS["on"], EXAMPLE_DAYS["start"])
     if names and not anchors[names[0]]:
-        anchors[names[0]] = _text(form, "start")
+        anchors[names[0]] = start
     return Settings(
-        on=_text(form, "on"),
+        on=on,
         until=_text(form, "until"),
         anchors=anchors,
         assume=tuple(kind for kind in form.getlist("assume")[:_LONGEST] if isinstance(kind, str)),
