@@ -92,7 +92,7 @@ def test_an_example_chosen_by_hand_is_screened_on_its_days_unless_others_are_set
     assert "Step 1 registration 2026-05-19" in sent(on="2026-05-19")
     assert "Step 1 registration 2026-05-20" in sent(start="2026-05-21")
     other = sent(trial="NCT06480136")
-    assert "for NCT06480136" in other and "registration 2026-05-20" in other.lower()
+    assert "for NCT06480136" in other and "Enrolment 2026-05-20" in other
     by_address = carried(client.get(HERE, params={"on": "2026-05-20"}).text)
     assert "offered" not in by_address
     wrong = client.post(HERE, data={**chosen, "example": "", "who": ""}, files={"file": ("", b"")})
