@@ -255,6 +255,18 @@ def test_a_first_day_that_rests_on_a_month_is_told_as_that_and_the_day_is_asked_
     assert "The first day it would allow is October 10, 2026." in text(html)
 
 
+@pytest.mark.parametrize(("month", "day"), [("2", "31"), ("4", "xx"), ("13", ""), ("abc", "")])
+def test_a_date_there_is_not_that_came_past_its_page_counts_as_none(client: TestClient, month: str, day: str) -> None:
+    """Written on a page that was left by its Back button, it is not checked before the result."""
+    on = {"month": month, "day": day, "year": "2026"}
+    answers = {f"{FIELD}myocardial_infarction.on.{name}": value for name, value in on.items()}
+    trail = {"trail": "myocardial_infarction;myocardial_infarction.on", f"{FIELD}myocardial_infarction": "yes"}
+    for page in ("", "/doctor", "/response", "/facts"):
+        answer = client.post(HERE + page, data={"go": "result", **trail, **answers})
+        assert answer.status_code == 200
+        assert page or "depends on a date that is not known here" in text(answer.text)
+
+
 def test_what_is_open_in_several_groups_is_said_once(client: TestClient) -> None:
     result = client.post(HERE, data={"go": "result"}).text
     assert len(headings(result, 2)) == len(set(headings(result, 2))) + 2  # "Possible" for each of three groups

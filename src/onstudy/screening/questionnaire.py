@@ -250,7 +250,9 @@ class Questionnaire:
 
     def summary(self, answers: Answers, seen: Iterable[str]) -> tuple[tuple[Question, str], ...]:
         """Every question that was put, with the answer in words."""
-        return tuple((question, shown(question, answers)) for question in self.questions(seen, answers))
+        told = self.told(answers)
+        known = (told.questions[key] for key in seen if key in told.questions)
+        return tuple((question, shown(question, told.answers)) for question in known)
 
 
 def _dates_first(details: list[Question]) -> list[Question]:

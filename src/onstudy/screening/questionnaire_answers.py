@@ -163,6 +163,7 @@ def tell(asked: Asked, answers: Answers, on: date) -> Told:
     """The record that a person's answers make. Answers that are wrong or belong to no question are left out."""
     telling = _Telling(asked, answers, on)
     telling.all()
+    wrong = {name for one in telling.questions.values() if _wrong(one, answers, on) for name in (one.key, *one.fields)}
     entry: dict[str, object] = {"patient": PATIENT, "facts": telling.entries}
     if telling.born:
         entry["born"] = telling.born
@@ -173,7 +174,7 @@ def tell(asked: Asked, answers: Answers, on: date) -> Told:
         questions=telling.questions,
         known=tuple(telling.known),
         entries=tuple(telling.entries),
-        answers=answers,
+        answers={name: value for name, value in answers.items() if name not in wrong},
         patient=patient_from(entry, PATIENT, asked.catalogue),
     )
 

@@ -22,7 +22,7 @@ def to_response(questionnaire: Questionnaire, answers: Answers, seen: Iterable[s
     whoever takes it in to say.
     """
     put = tuple(seen)
-    asked = questionnaire.questions(put, answers)
+    asked, answers = questionnaire.questions(put, answers), questionnaire.told(answers).answers
     topics = [topic for topic in words.TOPICS if any(question.topic == topic for question in asked)]
     version = f"|{questionnaire.trial.version}" if questionnaire.trial.version else ""
     response: dict[str, Any] = {

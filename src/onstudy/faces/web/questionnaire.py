@@ -184,7 +184,7 @@ def _shown(sitting: Sitting, state: State) -> dict[str, Any]:
         "topics": [(title, by_topic[topic]) for topic, title in words.TOPICS.items() if topic in by_topic],
         "unfinished": asking.page(state.counted, state.seen) is not None,
         "compared": compared(asking, state.counted) if asking.only_limits else "",
-        **_open(asking, outlooks, state.counted),
+        **_open(asking, outlooks, asking.told(state.counted).answers),
     }
 
 
