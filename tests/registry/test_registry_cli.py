@@ -71,6 +71,13 @@ def test_import_status_show_find(home: Path, tmp_path: Path) -> None:
     assert "0 new" not in out("find", "gout", *ON)
 
 
+def test_what_was_imported_may_not_say_of_when_its_data_is(home: Path, tmp_path: Path) -> None:
+    file = tmp_path / "trials.json"
+    file.write_bytes(raw(study(1, version="")))
+    out("registry", "import", str(file))
+    assert "data version: not stated by what was imported\n" in out("registry", "status")
+
+
 def test_a_file_of_ones_own_and_an_output_file(tmp_path: Path, home: Path) -> None:
     file, mine, table = tmp_path / "a.json", tmp_path / "mine.sqlite", tmp_path / "out.csv"
     file.write_bytes(raw(study(1, title="Gout")))

@@ -153,7 +153,8 @@ def status(registry: RegistryFile = "") -> None:
     for origin, count in counts.by_origin.items():
         print(f"  {count} {words[origin]}")
     print(f"sites: {counts.sites}")
-    print(f"data version: {counts.data_version or 'nothing was imported'}")
+    unsaid = "not stated by what was imported" if "registry" in counts.by_origin else "nothing was imported"
+    print(f"data version: {counts.data_version or unsaid}")
     print(f"oldest update: {counts.oldest_update or 'none'}")
     print(f"newest update: {counts.newest_update or 'none'}")
 
