@@ -113,6 +113,7 @@ def test_a_judgement_that_came_too_early_is_told_with_what_it_has_not_seen() -> 
         ("latest bilirubin_total <= 1.5 ULN", "1.8 mg/dL is 1.50 x ULN, limit 1.5 x ULN"),
         ("latest bilirubin_total <= 1.5 mg/dL", "1.8 mg/dL, limit at most 1.5 mg/dL (0.3 above)"),
         ("latest bilirubin_total >= 2 mg/dL", "1.8 mg/dL, limit at least 2 mg/dL (0.2 short)"),
+        ("latest bilirubin_total >= 20 mg/L", "1.8 mg/dL, limit at least 20 mg/L (2 mg/L short)"),
         ("latest bilirubin_total < 2 mg/dL", "1.8 mg/dL, limit below 2 mg/dL"),
         ("latest bilirubin_total > 1.8 mg/dL", "1.8 mg/dL, limit above 1.8 mg/dL"),
     ],

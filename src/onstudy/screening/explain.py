@@ -395,14 +395,21 @@ def _rounded(value: Interval) -> str:
 
 
 def _short_by(node: e.Compare, value: Interval) -> str:
-    """How far a single value lies on the wrong side of a single limit."""
+    """How far a single value lies on the wrong side of a single limit, in the unit in which the limit is written."""
     if not isinstance(node.right, e.Number) or value.low is None or not value.exact:
         return ""
     gap = float(value.low) - node.right.value
     over = {Op.LE: gap, Op.LT: gap, Op.GE: -gap, Op.GT: -gap}.get(node.op, 0.0)
     if over <= 1e-9 * max(abs(node.right.value), 1e-300):
         return ""
-    return f" ({plain(float(f'{over:.4g}'))} {'above' if gap > 0 else 'short'})"
+    number, _, unit = node.right.written.partition(" ")
+    scale = float(number) / node.right.value if _is_number(number) and node.right.value else 1.0
+    named = "" if abs(scale - 1) < 1e-9 else f" {unit}"
+    return f" ({plain(float(f'{over * scale:.4g}'))}{named} {'above' if gap > 0 else 'short'})"
+
+
+def _is_number(text: str) -> bool:
+    return text.replace(".", "", 1).isdecimal()
 
 
 def _interval_text(node: e.Timing, part: Finding) -> str:
