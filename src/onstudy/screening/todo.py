@@ -378,7 +378,7 @@ def _date_key(kind: Kind, name: str) -> str:
 
 
 def _limit(kind: Kind) -> str:
-    unit = "" if kind.unit == "1" else f", in {kind.unit}"
+    unit = "" if kind.unit == "1" else f", a number with its unit, such as {kind.unit}"
     return f"uln:  # upper limit of normal of that laboratory{unit}"
 
 
