@@ -64,6 +64,15 @@ def test_what_may_be_there(record: Json, kind: str) -> None:
     assert TOLD in [problem.what for problem in patient.problems]
 
 
+def test_a_composite_may_not_be_there_as_a_whole() -> None:
+    """Its parts are without value, and whether there was such a reading is open as well."""
+    systolic = {"code": concept(LOINC, "8480-6"), "valueQuantity": {"value": 120, "unit": "mm[Hg]"}}
+    reading = observation(concept(LOINC, "85354-9"), component=[systolic], **UNHEARD_OF)
+    patient = bundle(reading)
+    assert only(patient, "blood_pressure").lacks == "unsupported"
+    assert (only(patient, "systolic_blood_pressure").value, only(patient, "blood_pressure").negative) == (None, False)
+
+
 def test_a_drug_that_is_named_by_reference() -> None:
     medication = {"resourceType": "Medication", "id": "m", "code": concept(RXNORM, "121191"), **UNHEARD_OF}
     taken = drug(STATEMENT, status="active", medicationReference={"reference": "Medication/m"})

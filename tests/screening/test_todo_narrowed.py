@@ -284,6 +284,8 @@ def test_narrower_is_within_and_apart_is_not() -> None:
     half_open = Interval(1, 2, False, True)
     assert narrower(point(1), half_open) and not narrower(point(2), half_open) and not narrower(point(1), point(1))
     assert narrower(half_open, Interval(1, 2)) and not narrower(Interval(1, 2), half_open)
+    above = Interval(1, 2, True, False)
+    assert narrower(point(2), above) and not narrower(point(1), above) and not narrower(Interval(1, 2), above)
     assert narrower(point(5), Interval(4, None)) and not narrower(Interval(4, None), point(5))
     assert apart(point(1), Interval(1, 2)) and not apart(Interval(1, 2), point(1)) and not apart(None, point(1))
     assert not narrower(point(1), frozenset("a")) and apart(point(1), frozenset("a"))

@@ -112,6 +112,7 @@ def test_another_name_and_another_sites_form_are_refused(rigged: TestClient) -> 
 @pytest.mark.parametrize(("origin", "status"), [
     ("http://127.0.0.1:8000", 200), ("https://127.0.0.1:8000", 200), ("http://trials.example", 403),
     ("http://127.0.0.1:9000", 403), ("http://127.0.0.1", 403), ("http://evil.example", 403), ("null", 403), ("", 200),
+    ("ftp://127.0.0.1:8000", 403), ("127.0.0.1:8000", 403),
 ])  # fmt: skip
 def test_a_form_is_refused_by_its_origin_where_a_browser_says_no_more(
     rigged: TestClient, origin: str, status: int

@@ -2,24 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 
+from onstudy.criteria.by_id import ById
 from onstudy.criteria.expr import And, Field, Member, Records, TruthExpr, Type
 from onstudy.record.catalogue import Catalogue
-
-
-@dataclass(frozen=True, slots=True)
-class _Identity:
-    """A catalogue by identity: comparing whole ones would cost more than the answer."""
-
-    catalogue: Catalogue
-
-    def __hash__(self) -> int:
-        return id(self.catalogue)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Identity) and other.catalogue is self.catalogue
 
 
 def judged_by(kind: str, catalogue: Catalogue) -> tuple[Records, ...]:
@@ -27,12 +14,12 @@ def judged_by(kind: str, catalogue: Catalogue) -> tuple[Records, ...]:
 
     The same objects each time, so that what an engine makes of them can be kept by identity.
     """
-    return _judged_by(kind, _Identity(catalogue))
+    return _judged_by(kind, ById(catalogue))
 
 
 @lru_cache(maxsize=1024)
-def _judged_by(kind: str, known: _Identity) -> tuple[Records, ...]:
-    catalogue = known.catalogue
+def _judged_by(kind: str, known: ById[Catalogue]) -> tuple[Records, ...]:
+    catalogue = known.it
     return tuple(
         Records(judged.kind, _all_of([_member(judged.kind, *pair, catalogue) for pair in judged.codes]))
         for judged in catalogue.kinds[kind].judges

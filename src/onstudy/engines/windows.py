@@ -13,7 +13,8 @@ from datetime import date
 from functools import lru_cache
 
 from onstudy.criteria import expr as e
-from onstudy.criteria.expr import Expr, TruthExpr
+from onstudy.criteria.by_id import ById
+from onstudy.criteria.expr import TruthExpr
 from onstudy.criteria.finding import Window
 from onstudy.engines.view import REGISTRATION, Anchors, View
 from onstudy.record.patient import Fact
@@ -40,8 +41,8 @@ class _Clockwork:
 
 
 @lru_cache(maxsize=4096)
-def _clockwork(rule: _ById) -> _Clockwork:
-    nodes = e.walk(rule.expr)
+def _clockwork(rule: ById[TruthExpr]) -> _Clockwork:
+    nodes = e.walk(rule.it)
     spans = [n.span for n in nodes if isinstance(n, (e.Timing, e.Lookback)) and n.span is not None]
     days = [n for n in nodes if isinstance(n, e.Number) and n.unit == e.DAYS]
     return _Clockwork(
@@ -53,19 +54,6 @@ def _clockwork(rule: _ById) -> _Clockwork:
         ages=any(isinstance(node, e.Age) for node in nodes),
         lengths=tuple(n.records.kind for n in nodes if isinstance(n, e.Count) and n.of is not e.CountOf.RECORDS),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _ById:
-    """A rule looked up by identity: comparing whole trees would cost more than the answer."""
-
-    expr: Expr
-
-    def __hash__(self) -> int:
-        return id(self.expr)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _ById) and other.expr is self.expr
 
 
 def windows(
@@ -91,7 +79,7 @@ def windows(
 
 def critical_days(rule: TruthExpr, view: View, anchors: Anchors, first: int, until: int) -> set[int]:
     """Every day after `first`, up to `until`, on which the answer to a rule could differ from the day before."""
-    works, distances = _clockwork(_ById(rule)), _distances(anchors, first)
+    works, distances = _clockwork(ById(rule)), _distances(anchors, first)
     counted_to = first + min(distances) - 1  # the earliest day up to which days are counted
     running = (fact for kind in works.lengths for fact in (*view.facts(kind), *view.unspecified(kind)))
     if any(_still_running(fact, counted_to) for fact in running):

@@ -134,9 +134,16 @@ def _batches(records: Iterable[Found | Problem | Stretch]) -> Iterator[_Batch]:
 def _taken(batch: _Batch, helper: _Helper) -> Iterator[Made | Problem]:
     answer = helper.take()
     if isinstance(batch, Stretch):
-        return _of_stretch(batch.file, answer, helper.met)
+        yield from _of_stretch(batch.file, answer, helper.met)
+        return
     made = iter(answer.made)
-    return (one if isinstance(one, Problem) else _made(one, next(made), helper.met) for one in batch)  # type: ignore[arg-type]
+    for one in batch:
+        if isinstance(one, Problem):
+            yield one
+            continue
+        ready = next(made)
+        assert not isinstance(ready, _Odd), "only a stretch holds one"
+        yield _made(one, ready, helper.met)
 
 
 def _of_stretch(file: File, answer: _Answer, met: Met) -> Iterator[Made | Problem]:

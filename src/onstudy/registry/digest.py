@@ -35,9 +35,9 @@ def digest_of(raw: bytes | msgspec.Raw) -> bytes:
 
 def _last(text: bytes, key: bytes) -> int:
     """Where a key stands last, below zero where it does not; looking from the front is several times as fast."""
-    found = at = text.find(key)
-    while (at := text.find(key, at + 1)) > 0 <= found:
-        found = at
+    found = -1
+    while (further := text.find(key, found + 1)) >= 0:
+        found = further
     return found
 
 

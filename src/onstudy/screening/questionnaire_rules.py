@@ -12,6 +12,7 @@ from datetime import date
 from functools import lru_cache
 
 from onstudy.criteria import expr as e
+from onstudy.criteria.by_id import ById
 from onstudy.criteria.expr import Expr, Relation, TruthExpr
 from onstudy.criteria.trial import Severity, Trial
 from onstudy.record.catalogue import Catalogue, Kind
@@ -281,24 +282,10 @@ def kinds_asked(trial: Trial, catalogue: Catalogue) -> Mapping[str, Kind]:
 
 
 @lru_cache(maxsize=64)
-def _asked(by_id: _TrialById) -> Asked:
-    return Asked(by_id.trial, by_id.catalogue)
-
-
-@dataclass(frozen=True, slots=True)
-class _TrialById:
-    """A trial looked up by identity: comparing whole trials would cost more than reading one."""
-
-    trial: Trial
-    catalogue: Catalogue
-
-    def __hash__(self) -> int:
-        return hash((id(self.trial), id(self.catalogue)))
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _TrialById) and other.trial is self.trial and other.catalogue is self.catalogue
+def _asked(trial: ById[Trial], catalogue: ById[Catalogue]) -> Asked:
+    return Asked(trial.it, catalogue.it)
 
 
 def asked_of(trial: Trial, catalogue: Catalogue) -> Asked:
     """What a trial asks of persons; read once for each trial."""
-    return _asked(_TrialById(trial, catalogue))
+    return _asked(ById(trial), ById(catalogue))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from functools import lru_cache
 from typing import Any, TypeVar, cast
 
 from onstudy.criteria import expr as e
+from onstudy.criteria.by_id import ById
 from onstudy.criteria.expr import Expr, Lookback, Records
 from onstudy.record.catalogue import Catalogue
 
@@ -88,21 +89,10 @@ class Forest:
 
 
 @lru_cache(maxsize=4)
-def _forest(catalogue: _Identity) -> Forest:
-    return Forest(catalogue.catalogue)
-
-
-@dataclass(frozen=True, slots=True)
-class _Identity:
-    catalogue: Catalogue
-
-    def __hash__(self) -> int:
-        return id(self.catalogue)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Identity) and other.catalogue is self.catalogue
+def _forest(catalogue: ById[Catalogue]) -> Forest:
+    return Forest(catalogue.it)
 
 
 def forest_of(catalogue: Catalogue) -> Forest:
     """The rules seen so far under a catalogue."""
-    return _forest(_Identity(catalogue))
+    return _forest(ById(catalogue))
