@@ -603,6 +603,14 @@ def test_what_is_over_what_goes_on_and_what_is_planned(tmp_path: Path) -> None:
                 **subject,
             },
             {
+                "resourceType": "Procedure",
+                "id": f"w{number}",
+                "code": {"text": "Radiation therapy and XY-101"},
+                "status": ("completed", "preparation", "in-progress")[number % 3],
+                "performedPeriod": {"start": days[1], "end": days[2]},
+                **subject,
+            },
+            {
                 "resourceType": "Condition",
                 "id": f"g{number}",
                 "code": own("gvhd"),

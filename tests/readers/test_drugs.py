@@ -66,6 +66,8 @@ def given(concept_: Json | None = None, type_: str = STATEMENT, **more: object) 
         ("24 HR metoprolol succinate 100 MG Extended Release Oral Tablet [Toprol]", []),
         ("NDA020800 0.3 ML Epinephrine 1 MG/ML Auto-Injector", []),
         ("insulin glargine", []),
+        ("Systemic chemotherapy", ["chemotherapy"]),
+        ("Combined chemotherapy and radiation therapy (procedure)", ["chemotherapy", "radiotherapy"]),
     ],
 )
 def test_a_name_that_is_known(text: str, names: list[str] | None) -> None:
@@ -206,6 +208,18 @@ def test_a_procedure_that_is_named_in_words() -> None:
     assert "tisagenlecleucel" in str(by_id["Procedure/a"].attributes["agent"])
     assert by_id["Procedure/b"].kind == "unmapped"
     assert by_id["Procedure/c"].attributes["agent"] == agents("chemotherapy")[0]
+
+
+def test_a_procedure_of_which_the_words_name_more_than_is_known() -> None:
+    code = {"coding": [{"system": SNOMED, "code": "999999999"}], "text": "Radiation therapy and XY-101"}
+    done = {**resource("Procedure", status="completed", code=code, performedDateTime="2026-01-05"), "id": "a"}
+    patient = bundle(done)
+    known, other = of(patient, "treatment")
+    assert known.attributes["agent"] == agents("radiotherapy")[0]
+    assert (other.id[:18], other.attributes, show(other.start)) == ("unrecognised drugs", {}, "2026-01-05")
+    assert "Radiation therapy and XY-101" in str(patient.problems)
+    planned = {**done, "status": "preparation"}
+    assert not of(bundle(planned), "treatment")
 
 
 # Drugs nobody knows -----------------------------------------------------------------------------------------

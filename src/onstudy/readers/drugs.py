@@ -38,6 +38,7 @@ _AROUND = frozenset(
     "months morning night bid tid qid qd qhs qod qam qpm prn stat as needed by mouth or for of in the a x dose doses "
     "course courses cycle cycles single two three four five six mg mcg ug g kg ml l unt unit units iu meq mmol m2 "
     "hr actuat sodium disodium potassium calcium hydrochloride hcl sulfate sulphate phosphate diphosphate acetate "
+    "systemic combined concurrent concomitant adjuvant neoadjuvant "
     "succinate tartrate bitartrate maleate mesylate mesilate besylate tosylate citrate bromide hydrobromide fumarate "
     "monohydrate dihydrate trihydrate anhydrous propionate".split()
 )

@@ -64,8 +64,7 @@ def read_medication(chart: Chart, entry: Entry) -> list[Fact]:
         exposure = exposures(chart, entry, concept)
         facts += [_exposure(chart, entry, meaning, times, concept) for meaning in exposure.meanings]
         if not exposure.whole:
-            chart.unrecognised.append(Unrecognised(_called(concept), times, entry.where))
-            chart.unknown_drug(codings(concept), entry.where)
+            keep_unrecognised(chart, entry, concept, times)
         if not exposure.meanings:
             facts += chart.unused(entry, concept, times)
     return named(facts)
@@ -85,6 +84,12 @@ def _medications(chart: Chart, entry: Entry) -> list[Json]:
             return ingredients
     display = text(obj(entry.resource, "medicationReference"), "display")
     return [{"text": display} if display else {}]
+
+
+def keep_unrecognised(chart: Chart, entry: Entry, concept: Json, times: Times) -> None:
+    """Keep what was given beside the agents that are known, or instead of them: it may be any."""
+    chart.unrecognised.append(Unrecognised(_called(concept), times, entry.where))
+    chart.unknown_drug(codings(concept), entry.where)
 
 
 def _called(concept: Json) -> str:

@@ -10,7 +10,7 @@ from onstudy.readers.fhir_chart import Chart, named, valued, without_value
 from onstudy.readers.fhir_entries import Entry
 from onstudy.readers.fhir_json import codings, items, obj, references, text, words
 from onstudy.readers.fhir_meaning import Meaning
-from onstudy.readers.fhir_medication import exposures, intent
+from onstudy.readers.fhir_medication import exposures, intent, keep_unrecognised
 from onstudy.readers.fhir_status import FINAL, NO_RESULT, OPEN
 from onstudy.readers.fhir_value import read_concept
 from onstudy.readers.reading import NOT_STATED, PENDING, clip, slot_of
@@ -45,11 +45,14 @@ def read_procedure(chart: Chart, entry: Entry) -> list[Fact]:
     if reversed_period(times):
         chart.say(entry, "it ends before it begins: its dates are not used")
         times = Times(going=times.going, recorded=times.recorded)
-    found = exposures(chart, entry, concept).meanings
+    exposure = exposures(chart, entry, concept)
+    found = exposure.meanings
     if status in _PLANNED:
         return _plans(chart, entry, found, times)
     if not found:
         return chart.unmapped(entry, concept, times)
+    if not exposure.whole:
+        keep_unrecognised(chart, entry, concept, times)
     still = [meaning for meaning in found if not (meaning.kind.planned and times.going is False)]
     if not still:
         return chart.drop(entry, "it is over: planned or under way it is no more")
