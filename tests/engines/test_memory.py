@@ -236,7 +236,8 @@ def test_a_judgement_that_has_not_seen_a_record_is_asked_for_anew_and_the_record
         ("on: 2026-03-12", LATER_LIVER, TRUE),  # of the same day
         ("on: 2026-03-11T23:59", LATER_LIVER, UNKNOWN),
         ("on: 2026-03-12T08:00", "{kind: fatty_liver, from: 2026-03-12T18:00}", TRUE),
-        ("on: 2026-03-10", "{kind: fatty_liver, from: 2026-03-01, recorded: 2026-03-12}", TRUE),  # charted again
+        ("on: 2026-03-10", "{kind: fatty_liver, from: 2026-03-01, recorded: 2026-03-12}", UNKNOWN),  # charted later
+        ("on: 2026-03-10", "{kind: fatty_liver, from: 2026-03-01, recorded: 2026-03-10}", TRUE),
         ("on: 2026-03-10", "{kind: fatty_liver, recorded: 2026-03-12}", UNKNOWN),  # by its record alone
         ("on: 2026-03-10", "{kind: fatty_liver, recorded: 2026-03-10}", TRUE),
         ("on: 2026-03-10", "{kind: fatty_liver, from: 2026-03-12, suspected: yes}", UNKNOWN),

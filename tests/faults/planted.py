@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -715,16 +715,42 @@ def a_judgement_is_as_late_as_it_may_be(patch: Patch) -> None:
 
 @fault
 def a_judgement_is_taken_back_by_what_may_yet_come(patch: Patch) -> None:
-    def broken(self: Records, fact: Fact) -> float:
-        last = fact.start.days.high
-        return float("inf") if last is None else last
+    def broken(self: Records, when: When | None) -> float:
+        if when is None:
+            return float("-inf")
+        return float("inf") if when.days.high is None else when.days.high
 
-    patch.setattr(Records, "_may_be_as_late_as", broken)
+    patch.setattr(Records, "_up_to_index", broken)
 
 
 @fault
 def a_record_without_a_day_is_news_to_every_judgement(patch: Patch) -> None:
-    patch.setattr(Records, "_may_be_as_late_as", lambda self, fact: self.index)
+    patch.setattr(Records, "_begun", lambda self, fact: self._up_to_index(fact.start))
+
+
+@fault
+def a_judgement_has_seen_what_was_first_charted_later(patch: Patch) -> None:
+    patch.setattr(Records, "_since_when", lambda self, matches: [(self._begun(m.fact), m.fact) for m in matches])
+
+
+@fault
+def a_finding_that_is_charted_again_is_news(patch: Patch) -> None:
+    patch.setattr(Records, "_finding", lambda self, fact: fact.id)
+
+
+@fault
+def results_of_one_day_are_one_finding(patch: Patch) -> None:
+    patch.setattr(Records, "_finding", lambda self, fact: (fact.kind, fact.start.day))
+
+
+@fault
+def what_may_be_no_finding_shows_that_it_was_seen(patch: Patch) -> None:
+    whole = Records._since_when
+
+    def broken(self: Records, matches: Sequence[Match]) -> list[tuple[float, Fact]]:
+        return whole(self, [replace(match, truth=TRUE) for match in matches])
+
+    patch.setattr(Records, "_since_when", broken)
 
 
 @fault

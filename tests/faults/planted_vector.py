@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from onstudy.criteria.expr import Anchor, Records
 from onstudy.criteria.finding import Reason
@@ -350,12 +351,28 @@ def a_judgement_is_as_late_as_it_may_be(patch: Patch) -> None:
 
 @fault
 def a_judgement_is_taken_back_by_what_may_yet_come(patch: Patch) -> None:
-    patch.setattr(states, "_may_be_as_late_as", lambda subjects, rows: arrays.whole(subjects.start.last, rows))
+    patch.setattr(states, "_begun_or_charted", lambda subjects, at, certain: arrays.whole(subjects.start.last, len(at)))
 
 
 @fault
 def a_record_without_a_day_is_news_to_every_judgement(patch: Patch) -> None:
-    patch.setattr(states, "_may_be_as_late_as", lambda subjects, rows: arrays.whole(subjects.index.first, rows))
+    def broken(subjects: Recorded, at: arrays.Index, certain: arrays.Mask) -> NDArray[np.int32]:
+        return np.minimum(arrays.whole(subjects.start.last, len(at)), subjects.index.first).astype(np.int32)
+
+    patch.setattr(states, "_begun_or_charted", broken)
+
+
+@fault
+def a_finding_that_is_charted_again_is_news(patch: Patch) -> None:
+    patch.setattr(states, "least_alike", lambda values, keys: values)
+
+
+@fault
+def what_may_be_no_finding_shows_that_it_was_seen(patch: Patch) -> None:
+    whole = states._begun_or_charted
+    patch.setattr(
+        states, "_begun_or_charted", lambda subjects, at, certain: whole(subjects, at, np.ones(len(at), np.bool_))
+    )
 
 
 @fault

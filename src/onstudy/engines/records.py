@@ -218,23 +218,49 @@ class Records:
     def overtaken(self, fact: Fact, kind: Kind) -> Fact | None:
         """The newest record that a judgement would have to judge and has not seen, or may not have seen.
 
-        It saw what began no later than its day, or than the first day on which it may have been given.
+        It saw what had begun and been charted by its day, or by the first day on which it may have been given.
         """
         if not kind.judges or (YES, NO)[fact.negative] == kind.stays:
             return None
         seen = _seen_until(fact)
-        judged = [match.fact for part in judged_by(kind.name, self.catalogue) for match in self.matches(part, None)]
-        newest = max(judged, key=lambda other: (self._may_be_as_late_as(other), other.id), default=None)
-        return newest if newest is not None and self._may_be_as_late_as(newest) > seen else None
+        judged = [
+            found
+            for part in judged_by(kind.name, self.catalogue)
+            for found in self._since_when(self.matches(part, None))
+        ]
+        since, newest = max(judged, key=lambda found: (found[0], found[1].id), default=(-inf, None))
+        return newest if since > seen else None
 
-    def _may_be_as_late_as(self, fact: Fact) -> float:
-        """The last day up to the index date on which a fact may have begun. Of one without a first such day only its
-        day of record tells that it is late: without that nothing does.
+    def _since_when(self, matches: Sequence[Match]) -> list[tuple[float, Fact]]:
+        """Facts, each with the last day up to the index date on which its finding may have begun or first been charted.
+
+        Of one without a first day only its day of record tells that it is late: without that nothing does. What is
+        of one kind and began on one day is one finding, however often it was charted; results are not.
         """
-        days = fact.start.days
-        if days.low is None and fact.recorded is None:
+        charted: dict[object, float] = {}
+        for match in matches:
+            if match.truth is TRUE:
+                finding = self._finding(match.fact)
+                charted[finding] = min(charted.get(finding, inf), self._up_to_index(match.fact.recorded))
+        return [
+            (max(self._begun(fact), min(self._up_to_index(fact.recorded), charted.get(self._finding(fact), inf))), fact)
+            for fact in (match.fact for match in matches)
+        ]
+
+    def _finding(self, fact: Fact) -> object:
+        """What tells records of one finding from those of others."""
+        known = fact.start.day is not None and self.catalogue.kinds[fact.kind].extent != MOMENT
+        return (fact.kind, fact.start.day) if known else fact.id
+
+    def _begun(self, fact: Fact) -> float:
+        told = fact.start.days.low is not None or fact.recorded is not None
+        return self._up_to_index(fact.start) if told else -inf
+
+    def _up_to_index(self, when: When | None) -> float:
+        """The last day up to the index date on which something may have been; before all days where none is stated."""
+        if when is None:
             return -inf
-        return self.index if days.high is None else min(days.high, self.index)
+        return self.index if when.days.high is None else min(when.days.high, self.index)
 
     # What nobody recorded -------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ A truth is int8: 0 FALSE, 1 UNKNOWN, 2 TRUE. Where every row says the same, an a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -166,4 +166,19 @@ def largest_at(at: Index, values: Array, rows: int, nothing: float) -> Array:
         else:
             starts = np.flatnonzero(np.concatenate([[True], other]))
             found[at[starts]] = np.maximum.reduceat(values, starts)
+    return found
+
+
+def least_alike(values: Array, keys: Sequence[Array]) -> Array:
+    """For each value the least of those that have the same keys."""
+    if not len(values):
+        return values
+    order = np.lexsort(keys)
+    other = np.zeros(len(values) - 1, np.bool_)
+    for key in keys:
+        sorted_key = key.take(order)
+        other |= sorted_key[1:] != sorted_key[:-1]
+    starts = np.flatnonzero(np.concatenate([[True], other]))
+    found = np.empty_like(values)
+    found[order] = np.repeat(np.minimum.reduceat(values.take(order), starts), np.diff(np.append(starts, len(values))))
     return found

@@ -21,6 +21,7 @@ from onstudy.engines.vector.arrays import (
     Truths,
     any_at,
     largest_at,
+    least_alike,
     whole,
 )
 from onstudy.engines.vector.calendar import FAR
@@ -102,9 +103,9 @@ def _judged(
     rows = np.unique(np.concatenate([at[:0], *(p.at[k] for p, k in zip(telling, kept, strict=True) if p is not None)]))
     if not len(rows):
         return list(sets)
-    begun = _latest_starts(kind, frame, rows, ask)
+    since = _since_when(kind, frame, rows, ask)
     return [
-        part if told is None else _taken_back(part, begun[part.at]) for part, told in zip(sets, telling, strict=True)
+        part if told is None else _taken_back(part, since[part.at]) for part, told in zip(sets, telling, strict=True)
     ]
 
 
@@ -112,9 +113,9 @@ def _may_be_taken_back(part: Statements, kind: Kind) -> bool:
     return kind.stays != (NO if part.records is None else YES)
 
 
-def _taken_back(part: Statements, begun: NDArray[np.int32]) -> Statements:
-    """The statements, of which one says nothing that may not have seen what had begun by then (`begun`)."""
-    overtaken = begun > _seen_until(part)
+def _taken_back(part: Statements, since: NDArray[np.int32]) -> Statements:
+    """The statements, of which one says nothing that may not have seen what there was since (`since`)."""
+    overtaken = since > _seen_until(part)
     if part.records is not None:
         overtaken &= part.says != FALSE
     return replace(part, overtaken=overtaken, says=np.where(overtaken, UNKNOWN, part.says))
@@ -132,30 +133,42 @@ def _seen_until(part: Statements) -> NDArray[np.int32]:
     return np.where(~open_ended, first, np.where(said, np.minimum(recorded.first, last), last)).astype(np.int32)
 
 
-def _latest_starts(kind: Kind, frame: Frame, rows: Index, ask: Evaluator) -> NDArray[np.int32]:
-    """Of some rows the last day up to the index date on which a record that is judged may have begun, else `-FAR`."""
+def _since_when(kind: Kind, frame: Frame, rows: Index, ask: Evaluator) -> NDArray[np.int32]:
+    """Of some rows the last day up to the index date on which a finding that is judged may have begun, or first been
+    charted; `-FAR` where there is none.
+    """
     found = np.full(frame.rows, -FAR, np.int32)
     for judged in judged_by(kind.name, frame.setting.catalogue):
         has_any = frame.setting.family(judged.kind).records.has_rows
         some = frame.take(rows[has_any[frame.patient[rows]]])
         for match in ask.matches(frame.setting.forest.shared(judged), some) if some.rows else ():
-            days = _may_be_as_late_as(match.records.subjects, match.records.frame.rows)
             among = np.flatnonzero(match.truth != FALSE)
-            latest = largest_at(match.at[among], days[among], some.rows, -FAR)
+            at, subjects = match.at[among], match.records.subjects.take(among)
+            days = _begun_or_charted(subjects, at, match.truth[among] == TRUE)
+            latest = largest_at(at, days, some.rows, -FAR)
             found[some.at] = np.maximum(found[some.at], latest)
     return found
 
 
-def _may_be_as_late_as(subjects: Recorded, rows: int) -> NDArray[np.int32]:
-    """The last day up to the index date on which each may have begun. Of one without a first such day only its day of
-    record tells that it is late: without that nothing does.
+def _begun_or_charted(subjects: Recorded, at: Index, certain: Mask) -> NDArray[np.int32]:
+    """Since when each was there to be seen. Of one without a first day only its day of record tells that it is late:
+    without that nothing does. What is of one kind and began on one day is one finding, however often it was charted;
+    results are not. `certain`: which are surely among those that are judged.
     """
-    days = np.minimum(whole(subjects.start.last, rows), whole(subjects.index.first, rows))
-    open_ended = whole(subjects.start.first, rows) <= -FAR
-    if not open_ended.any():
-        return days
-    told = ~open_ended | whole(subjects.places.moment("recorded").known, rows)
-    return np.where(told, days, np.int32(-FAR))
+    rows = len(at)
+    first, last = whole(subjects.start.first, rows), whole(subjects.start.last, rows)
+    index = whole(subjects.index.first, rows)
+    recorded = subjects.places.moment("recorded")
+    stated, dated = whole(recorded.known, rows), first > -FAR
+    begun = np.where(stated | dated, np.minimum(last, index), np.int32(-FAR))
+    if not stated.any():
+        return begun
+    charted = np.where(stated, np.minimum(recorded.last, index), np.int32(-FAR))
+    exact = np.flatnonzero((first == last) & ~subjects.moments_only)
+    keys = [at, first, *([] if subjects.places.piece is None else [subjects.places.piece])]
+    elsewhere = least_alike(np.where(certain, charted, np.int32(FAR))[exact], [key[exact] for key in keys])
+    charted[exact] = np.minimum(charted[exact], elsewhere)
+    return np.maximum(begun, charted)
 
 
 # Statements -----------------------------------------------------------------------------------------------
