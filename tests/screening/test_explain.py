@@ -101,7 +101,11 @@ def test_a_judgement_that_came_too_early_is_told_with_what_it_has_not_seen() -> 
         "- {kind: severe_infection, on: 2026-03-10}"
     )
     said = because(ask(record, "no uncontrolled_infection"), CATALOGUE)
-    assert said == ("Uncontrolled infection: the judgement of 2026-03-01 may not have seen Severe infection 2026-03-10")
+    assert said == "Uncontrolled infection: the judgement of 2026-03-01 may not have seen Severe infection 2026-03-10"
+    charted = record.replace("on: 2026-03-10", "on: 2026-02-20, recorded: 2026-03-02")
+    assert because(ask(charted, "no uncontrolled_infection"), CATALOGUE).endswith(
+        "may not have seen Severe infection 2026-02-20, charted 2026-03-02"
+    )
 
 
 # How near ------------------------------------------------------------------------------------------------

@@ -276,6 +276,9 @@ def _overtaken(finding: Finding, catalogue: Catalogue) -> str:
     given = " or ".join(dict.fromkeys(when_text(fact).removeprefix("on ") for fact in finding.evidence))
     rest = phrases(finding.reasons - {Reason.STALE})
     said = f"the judgement of {given} may not have seen {fact_text(finding.passed, catalogue)}"
+    charted = finding.passed.recorded
+    if charted is not None and charted != finding.passed.start:
+        said += f", charted {show(charted)}"
     return f"{said}, {rest}" if rest else said
 
 
