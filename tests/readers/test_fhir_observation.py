@@ -96,6 +96,8 @@ HBSAG = concept(LOINC, "5195-3")
         ({"valueCodeableConcept": concept(INTERPRETATION, "POS")}, {"positive"}),
         ({"valueCodeableConcept": {"text": "Not detected"}}, {"negative"}),
         ({"valueCodeableConcept": concept(SNOMED, "1", text="Reactive")}, {"positive"}),
+        ({"valueCodeableConcept": concept(SNOMED, "1", text="Negative (qualifier value)")}, {"negative"}),
+        ({"valueCodeableConcept": concept(SNOMED, "1", text="Negative (on repeat)")}, None),
         ({"valueString": "NEGATIVE"}, {"negative"}),
         ({"valueBoolean": True}, {"positive"}),
         ({"interpretation": [concept(INTERPRETATION, "ND")]}, {"negative"}),

@@ -44,6 +44,8 @@ from onstudy.values.interval import Interval
 from onstudy.values.quantity import Quantity, UnitError, bounded, factor, normalise_unit
 from onstudy.values.units import table
 
+#: With which SNOMED CT ends a full name, to say of which hierarchy the concept is: "Negative (qualifier value)".
+_SEMANTIC_TAG = re.compile(r" +\((?:qualifier value|finding|disorder|situation|procedure)\)$")
 _COMPARATORS = ("", "<", "<=", ">=", ">")
 _TWO_UNITS = "has one unit for people and another as its code: which of them is meant is not known"
 
@@ -212,7 +214,7 @@ def read_concept(slot: Slot, found: list[Coding], said: list[str], key: str, cat
         if len(detected) == 1:
             return Reading(None, NOT_STATED, detected=YES if detected == {"positive"} else NO, shown=shown)
     for word in said:
-        reading = read_value(slot, word)
+        reading = read_value(slot, _SEMANTIC_TAG.sub("", word))
         if not reading.wrong:
             return reading
     return Reading(None, NOT_STATED, f"{key} has no code or word that is known for it")
