@@ -248,7 +248,7 @@ def test_where_nothing_can_change_any_more_nothing_is_asked() -> None:
 
 
 @pytest.mark.parametrize(("answers", "asked", "not_asked"), [
-    (NEW, ["hct_planned", "treatment.intent.ALL"], ["treatment.agent.cd19_directed", "hematopoietic_transplant"]),
+    (NEW, ["hct_planned", "treatment.intent.ALL", "hematopoietic_transplant"], ["treatment.agent.cd19_directed"]),
     (RELAPSED, ["treatment.agent.cd19_directed", "treatment.agent.rituximab", "menses"], ["hct_planned"]),
     (NEW, [], ["pregnancy", "menses", "gilbert_syndrome", "creatinine", "bilirubin_total", "lvef", "gvhd"]),
     ({**NEW, "sex": "female"}, [], ["pregnancy", "menses", "nursing", "testicular_involvement"]),

@@ -220,10 +220,14 @@ def _asked_label(finding: Finding, catalogue: Catalogue) -> str:
 
 
 def _records_of(node: e.Expr) -> e.Records | None:
-    """The records of which one is picked to be compared."""
+    """The records of which one is picked to be compared, or to be placed in time."""
     if isinstance(node, e.Has):
         return node.pick.records
-    value = node.left if isinstance(node, e.Compare) else node.value if isinstance(node, e.Member) else None
+    match node:
+        case e.Compare(left=value) | e.Member(value=value) | e.Timing(event=value):
+            pass
+        case _:
+            return None
     pick = value.of if isinstance(value, e.Field) else value
     return pick.records if isinstance(pick, e.Pick) else None
 
