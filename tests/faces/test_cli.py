@@ -461,6 +461,26 @@ def test_diff_names_the_criterion_and_what_rests_on_a_changed_definition(tmp_pat
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(("old", "new", "what", "part"), [
+    (", not_before: registration}", "}", "anchor therapy_start", "not_before"),
+    ("    label: CNS 2\n", "    label: CNS 4\n", "definition cns2", "label"),
+    ("Convention in adult trials, at least 5%", "Convention, at least 5%", "setting marrow_involved", "reason"),
+    ("    note: Cells found by flow", "    note: Those found by flow", "definition csf_without_blasts", "note"),
+    ("    - title: Course IA\n", "    - title: Course 1A\n", "trial", "page.plan.1.title"),
+    ("phase: Phase 2\n", "phase: Phase 3\n", "trial", "phase"),
+])  # fmt: skip
+def test_diff_names_every_part_of_a_trial_file_that_differs(
+    tmp_path: Path, old: str, new: str, what: str, part: str
+) -> None:
+    text = (Path(__file__).parents[2] / "src" / "onstudy" / "trials" / "NCT03739814.yaml").read_text()
+    assert text.count(old) == 1
+    changed = tmp_path / "new.yaml"
+    changed.write_text(text.replace(old, new))
+    run = onstudy("diff", "NCT03739814", str(changed), "--format", "json")
+    found = [json.loads(line) for line in run.stdout.splitlines()]
+    assert [(change["what"], change["part"]) for change in found] == [(what, part)]
+
+
 @pytest.mark.skipif(not Path("/dev/fd").exists(), reason="no /dev/fd here")
 def test_diff_reads_what_a_shell_pipes_in() -> None:
     """`diff A <(git show HEAD~1:A)`: a pipe has no name of its own; problems are placed in what was given."""

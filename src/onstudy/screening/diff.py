@@ -19,6 +19,11 @@ class Change:
     new: str = ""
 
 
+#: The parts of one entry, by name: the first is what it says, the others what is said of it.
+_Parts = Mapping[str, str]
+_CHANGED = "changed"  # how the part that is first is told
+
+
 def compare_trials(old: Trial, new: Trial) -> list[Change]:
     """All changes, in protocol order; a criterion whose rule is the same but uses a changed definition is named."""
     found = [
@@ -30,43 +35,76 @@ def compare_trials(old: Trial, new: Trial) -> list[Change]:
         )
         if a != b
     ]
-    for key in sorted({*old.identity, *new.identity}):
-        if old.identity.get(key) != new.identity.get(key):
-            found.append(Change("trial", key, str(old.identity.get(key, "")), str(new.identity.get(key, ""))))
-    found += _entries(
-        "anchor", {n: a.label for n, a in old.anchors.items()}, {n: a.label for n, a in new.anchors.items()}
-    )
-    found += _entries("setting", _texts(old.settings), _texts(new.settings))
-    definitions = _entries(
-        "definition",
-        {n: d.text for n, d in old.definitions.items()},
-        {n: d.text for n, d in new.definitions.items()},
-    )
-    found += definitions
-    changed = {change.what.removeprefix("definition ") for change in definitions}
-    changed |= {change.what.removeprefix("setting ") for change in found if change.what.startswith("setting ")}
+    was, now = (dict(_leaves({**trial.identity, **trial.later})) for trial in (old, new))
+    found += [
+        Change("trial", part, was.get(part, ""), now.get(part, ""))
+        for part in [*now, *(part for part in was if part not in now)]
+        if was.get(part) != now.get(part)
+    ]
+    found += _entries("anchor", _anchors(old), _anchors(new))
+    found += _entries("setting", _settings(old), _settings(new))
+    found += _entries("definition", _definitions(old), _definitions(new))
+    changed = {change.what.partition(" ")[2] for change in found if change.part in (_CHANGED, "of")}
     return [*found, *_groups(old, new), *_criteria(old, new, changed)]
 
 
-def _texts(settings: Mapping[str, object]) -> dict[str, str]:
-    return {name: str(getattr(setting, "value", "")) for name, setting in settings.items()}
+def _leaves(node: object, path: str = "") -> Iterator[tuple[str, str]]:
+    """What is kept as written, leaf by leaf: ("page.plan.1.title", "Course IA")."""
+    if isinstance(node, Mapping):
+        inner = [(str(key), one) for key, one in node.items()]
+    elif isinstance(node, list | tuple):
+        inner = [(str(number), one) for number, one in enumerate(node, 1)]
+    else:
+        yield path, str(node)
+        return
+    for name, one in inner:
+        yield from _leaves(one, f"{path}.{name}" if path else name)
 
 
-def _entries(what: str, old: Mapping[str, str], new: Mapping[str, str]) -> list[Change]:
+def _anchors(trial: Trial) -> dict[str, _Parts]:
+    return {name: {"label": one.label, "not_before": one.not_before} for name, one in trial.anchors.items()}
+
+
+def _settings(trial: Trial) -> dict[str, _Parts]:
+    return {name: {"value": str(one.value), "reason": one.reason} for name, one in trial.settings.items()}
+
+
+def _definitions(trial: Trial) -> dict[str, _Parts]:
+    return {
+        name: {
+            "rule": one.text, "of": one.named.of, "category": one.category, "label": one.label, "note": one.note,
+        }
+        for name, one in trial.definitions.items()
+    }  # fmt: skip
+
+
+def _entries(what: str, old: Mapping[str, _Parts], new: Mapping[str, _Parts]) -> list[Change]:
     found = []
     for name in [*new, *(name for name in old if name not in new)]:
         if name not in old:
-            found.append(Change(f"{what} {name}", "added", "", new[name]))
+            found.append(Change(f"{what} {name}", "added", "", _said(new[name])))
         elif name not in new:
-            found.append(Change(f"{what} {name}", "removed", old[name], ""))
-        elif old[name] != new[name]:
-            found.append(Change(f"{what} {name}", "changed", old[name], new[name]))
+            found.append(Change(f"{what} {name}", "removed", _said(old[name]), ""))
+        else:
+            parts = zip(new[name], old[name].values(), new[name].values(), strict=True)
+            found += [
+                Change(f"{what} {name}", part if place else _CHANGED, was, now)
+                for place, (part, was, now) in enumerate(parts)
+                if was != now
+            ]
     return found
 
 
+def _said(parts: _Parts) -> str:
+    return next(iter(parts.values()))
+
+
 def _groups(old: Trial, new: Trial) -> list[Change]:
-    steps = _entries("step", {s.id: s.title for s in old.steps}, {s.id: s.title for s in new.steps})
-    return steps + _entries("cohort", {c.id: c.title for c in old.cohorts}, {c.id: c.title for c in new.cohorts})
+    steps = _entries(
+        "step", {s.id: {"title": s.title} for s in old.steps}, {s.id: {"title": s.title} for s in new.steps}
+    )
+    before, after = ({c.id: {"title": c.title} for c in trial.cohorts} for trial in (old, new))
+    return steps + _entries("cohort", before, after)
 
 
 def _criteria(old: Trial, new: Trial, changed: set[str]) -> Iterator[Change]:
