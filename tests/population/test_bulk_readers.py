@@ -603,6 +603,16 @@ def test_what_is_over_what_goes_on_and_what_is_planned(tmp_path: Path) -> None:
                 **subject,
             },
             {
+                "resourceType": "Condition",
+                "id": f"s{number}",
+                "code": {"coding": [{"system": "http://hl7.org/fhir/sid/icd-10-cm", "code": "C91.02"}]},
+                "clinicalStatus": over,
+                "onsetDateTime": days[0],
+                **({"abatementDateTime": days[2]} if number % 5 == 0 else {}),
+                **({"recordedDate": days[1]} if number % 4 < 2 else {}),
+                **subject,
+            },
+            {
                 "resourceType": "Procedure",
                 "id": f"w{number}",
                 "code": {"text": "Radiation therapy and XY-101"},

@@ -202,6 +202,21 @@ def test_refuted_is_a_no_and_other_verification() -> None:
     assert of(bundle(condition(concept(SNOMED, "91175000"), verificationStatus="entered-in-error")), "seizure") == []
 
 
+@pytest.mark.parametrize(("more", "since"), [
+    ({"abatementDateTime": "2026-03-12"}, "2026-03-12"),
+    ({"clinicalStatus": RESOLVED, "meta": {"lastUpdated": "2026-03-13T10:00:00Z"}}, "2026-03-02..2026-03-13"),
+    ({"clinicalStatus": RESOLVED}, "from 2026-03-02"),
+])  # fmt: skip
+def test_a_status_that_is_over_does_not_say_how_things_stand_since(more: Json, since: str) -> None:
+    patient = bundle(condition(concept(ICD, "C91.02"), onsetDateTime="2026-03-02", **more))
+    then, now = of(patient, "all_disease_status")
+    assert (then.value, then.lacks, show(then.start)) == (frozenset({"relapsed"}), None, "2026-03-02")
+    assert (now.value, now.lacks, show(now.start)) == (None, "not_stated", since)
+    assert "it is over, so it does not say how things stand since" in said(patient)
+    rest = bundle(condition(concept(ICD, "C91.01"), onsetDateTime="2026-03-02", **more))
+    assert only(rest, "all_disease_status").value == frozenset({"in_remission"})
+
+
 def test_codes_of_one_concept_are_synonyms() -> None:
     code = {
         "coding": [

@@ -14,6 +14,7 @@ from onstudy.readers.fhir_entries import Entry
 from onstudy.readers.fhir_json import codings, extension, flag, obj, status_code, text
 from onstudy.readers.fhir_meaning import Meaning
 from onstudy.readers.fhir_own import CONDITION_CLINICAL, CONDITION_VERIFICATION, ONGOING
+from onstudy.readers.reading import NOT_STATED
 from onstudy.readers.timing import Times, over_since, reversed_period
 from onstudy.record.catalogue import NONE, STATE, Kind
 from onstudy.record.patient import Fact
@@ -25,6 +26,7 @@ _CLOSED = ("inactive", "remission", "resolved")
 _SUSPECTED = ("provisional", "differential", "unconfirmed")
 #: Kinds that say how things stood when they were recorded, not since when.
 _STATUS_KINDS = ("all_disease_status",)
+_AT_REST = frozenset({"in_remission"})  # the status that is said of a disease that is over
 
 
 def read_condition(chart: Chart, entry: Entry) -> list[Fact]:
@@ -108,12 +110,17 @@ def _stands_alone(kind: Kind, entry: Entry) -> bool:
 
 
 def _confirmed(chart: Chart, entry: Entry, meaning: Meaning, times: Times, certain: bool) -> list[Fact]:
-    kind = meaning.kind
+    kind, end = meaning.kind, times.end
     if kind.name in _STATUS_KINDS and times.recorded is not None:
         times = Times(on=times.recorded, recorded=times.recorded)
     fact = chart.positive(entry, meaning, times, certain=certain)
     if kind.value != NONE:
-        return [replace(fact, **valued(None, meaning))]
+        fact = replace(fact, **valued(None, meaning))
+        if kind.name in _STATUS_KINDS and end is not None and fact.value != _AT_REST:
+            chart.say(entry, "it is over, so it does not say how things stand since")
+            since = replace(fact, start=end, end=None, recorded=None, value=None, lacks=NOT_STATED, shown="")
+            return [fact, since]
+        return [fact]
     if kind.extent == STATE and times.end is not None:
         return over_since(fact, times.end)
     return [fact]
