@@ -49,7 +49,8 @@ def test_procedures() -> None:
     radiation = only(patient, "treatment")
     assert radiation.attributes == {"agent": radiation.attributes["agent"], "intent": frozenset({"ALL"})}
     assert shown(radiation) == ("2025-01-01", "2025-01-20", False)
-    assert said(patient).count("nothing was done") == 2
+    assert said(patient).count("nothing was done") == 1
+    assert [(fact.id, fact.negative) for fact in of(patient, "hct_planned")] == [("Procedure/p", False)]
 
 
 @pytest.mark.parametrize(

@@ -214,6 +214,16 @@ def test_a_small_catalogue_is_read(tmp_path: Path) -> None:
             'question = "Which?"\nspeaks_of = ["disease"]',
             "only an attestation, which is a state",
         ),
+        (
+            'question = "Is there one?"',
+            'question = "Is there one?"\nplanned_as = "desease"',
+            "there is no kind 'desease'",
+        ),
+        (
+            'question = "Is there one?"',
+            'question = "Is there one?"\nplanned_as = "harmless"',
+            "kind.disease.planned_as: harmless is not a kind that says what is planned",
+        ),
         ('question = "Is it"', 'question = "Is it"\nstays = "yes"', "kind.unharmed.stays: holds only for a kind that"),
         (
             SPEAKS,

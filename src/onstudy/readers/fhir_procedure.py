@@ -61,7 +61,9 @@ def read_procedure(chart: Chart, entry: Entry) -> list[Fact]:
 
 def _plans(chart: Chart, entry: Entry, found: Sequence[Meaning], times: Times) -> list[Fact]:
     """What is planned: of the kinds that say so it is one, on the day that was recorded, not the day it is to be."""
+    kinds = chart.catalogue.kinds
     plans = [meaning for meaning in found if meaning.kind.planned]
+    plans += [Meaning(kinds[name], meaning.code_status) for meaning in found if (name := meaning.kind.planned_as)]
     if not plans:
         return chart.drop(entry, "it is in preparation: nothing was done yet")
     said = Times(on=times.recorded, recorded=times.recorded)

@@ -235,6 +235,7 @@ class Kind:
     suspected_counts: bool = False
     silence: str | None = None  # for components: the value where a composite lacks it; None is unknown
     planned: bool = False  # it is planned or under way, and no longer so once it is done
+    planned_as: str = ""  # the kind that a procedure of this one is while it is in preparation
     lasts_at_most: int | None = None  # days after which a state that nobody ended is surely over
     speaks_of: tuple[str, ...] = ()  # whose records it judges; it has not seen those that began after it
     stays: str = ""  # the answer (yes or no) that no further record takes back

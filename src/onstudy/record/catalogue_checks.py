@@ -215,6 +215,10 @@ def _policies(kind: Kind, catalogue: Catalogue, where: str) -> Iterator[Problem]
     for name, is_set in (("planned", kind.planned), ("lasts_at_most", kind.lasts_at_most is not None)):
         if is_set and (kind.extent != STATE or kind.value != NONE):
             yield Problem("holds only for a state without a value", f"{where}.{name}")
+    if kind.planned_as:
+        yield from check_names([kind.planned_as], catalogue.kinds, "kind", f"{where}.planned_as")
+        if kind.planned_as in catalogue.kinds and not catalogue.kinds[kind.planned_as].planned:
+            yield Problem(f"{kind.planned_as} is not a kind that says what is planned", f"{where}.planned_as")
     if kind.lasts_at_most is not None and kind.lasts_at_most < 1:
         yield Problem("is a number of days, at least 1", f"{where}.lasts_at_most")
     if kind.attested and kind.absence != NEVER:

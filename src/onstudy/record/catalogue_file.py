@@ -211,6 +211,7 @@ def _kind(name: str, entry: Entry, systems: Mapping[str, str]) -> Kind:
         suspected_counts=entry.flag("suspected_counts"),
         silence=entry.optional("silence"),
         planned=entry.flag("planned"),
+        planned_as=entry.text("planned_as"),
         lasts_at_most=_days(entry, "lasts_at_most"),
         speaks_of=entry.texts("speaks_of"),
         stays=entry.text("stays"),

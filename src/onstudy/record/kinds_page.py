@@ -115,6 +115,7 @@ def _facets(kind: Kind, catalogue: Catalogue) -> Iterator[tuple[str, str]]:
     yield "Member of", _listed(kind.parents)
     yield "Time", _TIMES[kind.extent]
     yield "Planned", "a procedure in preparation or in progress is it, one that is done is not" if kind.planned else ""
+    yield "In preparation", f"a procedure still in preparation is `{kind.planned_as}`" if kind.planned_as else ""
     yield "Lasts", f"at most {kind.lasts_at_most} days; then it is as if not recorded" if kind.lasts_at_most else ""
     yield "Judges", _judges(kind)
     yield "No", _no(kind)
