@@ -268,10 +268,43 @@ def test_blank_answers_are_no_answers() -> None:
     patient = written(
         "kind: seizure, value: , recorded: ",
         "kind: lvef, on: , value: ",
-        "kind: csf_examination, on: 2026-03-12, wbc: , cytospin: ~",
+        "kind: csf_examination, on: , wbc: , cytospin: ~",
+        "kind: seizure, value: , recorded: 2026-03-10",
+        "kind: hypercvad_ineligible, value: , on: 2026-03-16",
+        "kind: lvef, on: , value: , unit: '%'",
     )
     assert [fact.kind for fact in patient.facts] == ["sex"]
     assert said(patient) == ""
+
+
+def test_a_forgotten_answer_is_said_and_what_it_is_about_may_be() -> None:
+    """All of them at once; what else stands there is kept, and the answer counts as not known."""
+    patient = written(
+        "kind: myocardial_infarction, value: , on: 2025-12-01",
+        "kind: lvef, on: 2026-03-10, value: ",
+        "kind: treatment, value: , agent: rituximab, recorded: 2026-03-10",
+        "kind: csf_examination, on: 2026-03-12, wbc: , cytospin: ~",
+        "kind: stroke, vlaue: yes, value: ",
+        "kind: seizure, value: no, recorded: 2026-03-10",
+    )
+    told = said(patient).splitlines()
+    assert len([line for line in told if "left blank, so it counts as not known" in line]) == 5
+    assert "p.yaml:6 facts[0]: myocardial_infarction: `on` is filled in and `value` is left blank" in told[0]
+    assert "write yes or no there, or leave the whole entry blank" in told[0]
+    assert "lvef: `on` is filled in" in told[1] and "write the result" in told[1]
+    assert "every result is left blank" in told[3]
+    for kind in ("myocardial_infarction", "lvef", "treatment", "csf_examination", "stroke"):
+        fact = only(patient, kind)
+        assert (fact.lacks, fact.value, fact.negative) == ("not_stated", None, False)
+    assert only(patient, "treatment").attributes == {"agent": frozenset({"rituximab"})}
+    assert only(patient, "seizure").negative
+
+
+@pytest.mark.parametrize(("status", "lacks"), [("pending", "pending_result"), ("cancelled", None)])
+def test_a_status_is_the_answer_where_the_value_is_blank(status: str, lacks: str | None) -> None:
+    patient = written(f"kind: bcr_abl1, on: 2026-03-14, value: , status: {status}")
+    assert [fact.lacks for fact in of(patient, "bcr_abl1")] == ([lacks] if lacks else [])
+    assert "left blank" not in said(patient)
 
 
 def test_an_attribute_that_cannot_be_read_is_unknown_and_not_silent() -> None:

@@ -103,6 +103,30 @@ def test_a_record_whose_kind_is_there_already_is_declared_complete_not_denied() 
     assert (recent["C1"].verdict, recent["C1"].deciding) == ("ineligible", ("S1-17",))
 
 
+def test_a_forgotten_yes_is_said_and_never_taken_for_a_no() -> None:
+    """The day of one more infarction without its "yes": even where all absence is accepted, it is not known."""
+    record = example("infarction-undated")
+    head, blank, rest = todo_file(asked(record)).rpartition("    on:  # YYYY-MM-DD")
+    half = head.replace("    on:  # YYYY-MM-DD", "    on: 2015-05-02", 1) + "    on: 2025-12-01" + rest
+    again = asked(put_back(record, half))
+    (said,) = [problem for problem in again.problems if problem not in asked(record).problems]
+    assert "myocardial_infarction: `on` is filled in and `value` is left blank" in said.what and said.fact_kept
+    accepted = asked(put_back(record, half), assume_complete=["all"])
+    assert blank and accepted.criterion("S1-17").status == "unknown"
+    yes = half.replace("value:  # yes, if there is one more", "value: yes")
+    assert asked(put_back(record, yes)).criterion("S1-17").status == "not_met"
+
+
+def test_what_is_filled_in_beside_the_id_of_a_record_completes_it_though_its_value_is_forgotten() -> None:
+    entry = "{kind: myocardial_infarction, id: MI, value: , on: 2015-05-02}"
+    record = changed("BASE-1", without=["myocardial_infarction"],
+                     facts=[{"kind": "myocardial_infarction", "id": "MI", "suspected": "yes"}])  # fmt: skip
+    again = put_back(record, f"patient: {record.id}\nfacts:\n  - {entry}\n")
+    (fact,) = [fact for fact in again.facts if fact.kind == "myocardial_infarction"]
+    assert (fact.certain, str(fact.start)) == (False, "2015-05-02")
+    assert "left blank" in again.problems[-1].what
+
+
 # What is on record already ----------------------------------------------------------------------------------
 
 CHEMOTHERAPY_ONLY = ["no-antibody", "no-cd19", "no-cd22", "no-intrathecal", "no-cranial-radiotherapy", "no-inducer"]

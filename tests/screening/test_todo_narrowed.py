@@ -239,14 +239,20 @@ def test_that_something_was_detected_is_an_answer_without_its_number() -> None:
 
 
 def test_a_question_about_something_new_is_no_answer_by_its_details() -> None:
-    """What is not asked by an id, or is no result, is passed over while its answer is blank."""
+    """What is not asked by an id, or is no result, lacks its answer while that is blank, and it is said."""
     record = changed("BASE-1")
     entries = (
         "  - {kind: bilirubin_total, on: 2026-03-15, value: , uln: 1.2 mg/dL}\n"
         "  - {kind: treatment, id: T9, value: , agent: rituximab, from: 2026-03-12}\n"
     )
     added = put_back(record, f"patient: {record.id}\nfacts:\n{entries}")
-    assert (added.facts, added.problems) == (record.facts, record.problems)
+    more = [fact for fact in added.facts if "facts[" in fact.source and "todo.yaml" in fact.source]
+    assert {(fact.kind, fact.value, fact.lacks) for fact in more} == {
+        ("bilirubin_total", None, "not_stated"),
+        ("treatment", None, "not_stated"),
+    }
+    told = [problem.what for problem in added.problems if problem not in record.problems]
+    assert len(told) == 2 and all("left blank, so it counts as not known" in what for what in told)
 
 
 # Of the person --------------------------------------------------------------------------------------------------

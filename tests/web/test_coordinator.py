@@ -501,6 +501,14 @@ def test_a_date_that_was_there_already_is_no_answer(client: TestClient) -> None:
     assert "Nothing: every verdict and every criterion stands as before." in again(client, page).text
 
 
+def test_a_date_filled_in_without_its_answer_is_told_in_the_words_of_the_form(client: TestClient) -> None:
+    page = first(client, example="eligible-if-confirmed.json").text
+    answer = again(client, page, **{field_of(page, "angina", "from"): "2026-01-05"})
+    assert answer.status_code == 422 and 'value="2026-01-05"' in answer.text
+    assert "From is filled in and Answer is left blank" in text(answer.text)
+    assert "left blank" not in text(again(client, page, **{field_of(page, "angina", "recorded"): "2026-03-14"}).text)
+
+
 def test_a_bare_number_has_the_unit_beside_its_field_and_another_may_be_written(client: TestClient) -> None:
     page = first(client, PATIENT, "p.yaml").text
     name = field_of(page, "creatinine", "value")

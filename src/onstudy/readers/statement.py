@@ -57,6 +57,8 @@ _SUSPECTED = ("suspected", "provisional", "differential", "unconfirmed")
 _STATUSES = (*_FINAL, *_OPEN, *_CLOSED, *_PENDING, *_NO_RESULT, *_SUSPECTED, "refuted")
 _UNKNOWN = "?"
 _OPEN_ENDS = ("ongoing", "present", "active", "now", "continuing")
+#: What a question that is still to be answered states itself; the day as well where it asks for a state of that day.
+_ASKED = ("kind", "id", "recorded", "unit")
 
 
 class Statement:
@@ -67,6 +69,7 @@ class Statement:
         self.name = name
         self.problems: list[Problem] = []
         self._misspelt = False
+        self._unsaid = False  # whether the answer of an entry that is filled in was left blank
         self._over: When | None = None
 
     def say(self, what: str, kept: bool = True) -> None:
@@ -91,8 +94,11 @@ class Statement:
         kind = self._kind()
         if kind is None:
             return self._unknown_presence()
-        if self._unanswered(kind):
-            return None
+        if self._left_blank(kind):
+            beside = self._beside_blank(kind)
+            if not beside:
+                return None
+            self._half_filled(kind, beside)
         status = self._status()
         if status is None:
             return None
@@ -151,9 +157,9 @@ class Statement:
     def _synonym(self, name: str) -> str:
         return next((k.name for k in self.catalogue for word in k.synonyms if plain(word) == plain(name)), "")
 
-    def _unanswered(self, kind: Kind) -> bool:
-        """A question of a template that nobody has answered yet: not a record of anything. What is stated of a result
-        by its id, beside a value left blank, is an answer: its limit of normal, or whether anything was detected.
+    def _left_blank(self, kind: Kind) -> bool:
+        """A question of a template without its answer: not a record of anything. What is stated of a result by its
+        id, beside a value left blank, is an answer: its limit of normal, or whether anything was detected.
         """
         answers = [key for key in ("value", *kind.components) if key in self.entry]
         if not answers or not all(_blank(self.entry[key]) for key in answers):
@@ -161,6 +167,23 @@ class Statement:
         stated = ("uln", "lln", *self.catalogue.attributes(kind.name))
         of_a_result = kind.value != NONE and self._text("id")
         return not (of_a_result and any(not _blank(self.entry.get(key)) for key in stated))
+
+    def _beside_blank(self, kind: Kind) -> list[str]:
+        """What somebody filled in beside an answer left blank; nothing where the question is as it was asked."""
+        asked = (*_ASKED, "on") if kind.extent == STATE and kind.value == NONE else _ASKED
+        return [clip(key, 60) for key, value in self.entry.items() if key not in asked and not _blank(value)]
+
+    def _half_filled(self, kind: Kind, beside: list[str]) -> None:
+        """Say of an entry that its answer was forgotten: what it is about may be, and is not known."""
+        self._unsaid = plain(self._text("status")) not in (*_PENDING, *_NO_RESULT, "refuted")
+        if not self._unsaid:
+            return  # that it is awaited, was not done or was ruled out is an answer
+        filled = f"{', '.join(f'`{key}`' for key in beside)} {'is' if len(beside) == 1 else 'are'} filled in"
+        answer, write = "`value`", "yes or no" if kind.value == NONE else "the result"
+        if kind.components:
+            answer, write = "every result", "at least one"
+        way = f"write {write} there, or leave the whole entry blank"
+        self.say(f"{kind.name}: {filled} and {answer} is left blank, so it counts as not known; {way}")
 
     def _status(self) -> str | None:
         word = plain(self._text("status"))
@@ -258,12 +281,12 @@ class Statement:
         return True
 
     def _answer(self, status: str) -> Reading:
-        if status == _UNKNOWN:
+        if status == _UNKNOWN or self._unsaid:
             return Reading(None, NOT_STATED)
         if status in _PENDING and not _blank(self.entry.get("value")):
             self._not_final(status)
             return Reading(None, PENDING)
-        if "value" not in self.entry:
+        if _blank(self.entry.get("value")):
             if self._misspelt and not self._mentions_attribute():
                 return Reading(None, NOT_STATED, "is not stated, and a key is not understood: yes or no?")
             return Reading(None, PENDING if status in _PENDING else None)

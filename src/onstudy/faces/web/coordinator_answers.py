@@ -14,7 +14,7 @@ from typing import Any
 
 from starlette.datastructures import FormData
 
-from onstudy.readers.patientfile import patient_from
+from onstudy.readers.patientfile import facts_from, patient_from
 from onstudy.record.catalogue import BOOLEAN, COUNT, DATE, NONE, QUANTITY, Catalogue
 from onstudy.screening.plain import capital
 from onstudy.screening.screen import Screening
@@ -24,6 +24,7 @@ ENTRY, UNIT = "e.", ".unit"
 DATES = ("on", "from", "to", "recorded")
 MOST_ENTRIES, LONGEST = 400, 400
 SOURCE = "answers on the page"
+_ASKED = ("kind", "id", "recorded")  # what an entry holds before anything is filled in
 
 _TITLES = {"to find or measure": "To find or measure", "to do for the study": "To do for the study",
            "to confirm": "To confirm"}  # fmt: skip
@@ -215,12 +216,12 @@ def given(form: FormData, patient: str, catalogue: Catalogue) -> Given:
     wrong: list[tuple[Mapping[str, str], str]] = []
     facts = []
     for fields in _filled(form):
-        entry = _entry(fields)
+        entry = _entry(fields, catalogue)
         said = _faults(entry, patient, catalogue)
         if said:
             wrong.append((fields, said))
-        else:
-            facts.append(entry)
+        elif facts_from([entry], SOURCE, catalogue, []):  # nothing is made of a question without its answer
+            facts.append({key: value for key, value in entry.items() if value})
     complete = [kind for kind in form.getlist("complete") if isinstance(kind, str) and kind in catalogue.kinds]
     for key in ("born", "sex"):
         value = form.get(key, "")
@@ -243,7 +244,7 @@ def _faults(entry: Mapping[str, str], patient: str, catalogue: Catalogue) -> str
     left = _problems(entry, patient, catalogue)
     said = []
     for key, value in entry.items() if left else ():
-        if key not in ("kind", "id"):
+        if key not in ("kind", "id") and value:
             alone = _problems({"kind": entry["kind"], key: value}, patient, catalogue)
             said += [_in_words(what, entry["kind"], key, catalogue) + _comma(value) for what in alone if what in left]
             left = [what for what in left if what not in alone]
@@ -261,7 +262,8 @@ def _in_words(what: str, kind: str, key: str, catalogue: Catalogue) -> str:
     if first in (key, "value", *DATES):
         label = field_label(kind, key if first == "value" and key != "kind" else first, catalogue)
         what = f"{label} {rest}"
-    what = what.replace(" is not a date: ", " cannot be read: ")
+    what = re.sub(r"`(\w+)`", lambda found: field_label(kind, found[1], catalogue), what)
+    what = what.replace(" is not a date: ", " cannot be read: ").removeprefix(f"{kind}: ")
     return capital(re.sub(rf"\b{re.escape(kind)}\b", field_label(kind, "kind", catalogue), what))
 
 
@@ -292,28 +294,22 @@ def _filled(form: FormData) -> Iterator[dict[str, str]]:
         if name.startswith(ENTRY) and number.isdigit() and len(number) < 4 and isinstance(value, str):
             by_number.setdefault(int(number), {})[key] = value.strip()[:LONGEST]
     for _, fields in sorted(by_number.items())[:MOST_ENTRIES]:
-        if fields.get("kind") and _answered(fields):
+        if fields.get("kind") and any(fields[key] for key in fields if key not in _ASKED and not key.endswith(UNIT)):
             yield fields
 
 
-def _entry(fields: Mapping[str, str]) -> dict[str, str]:
-    """The entry of a patient file that some fields make."""
-    return {
-        key: _with_unit(value, fields.get(f"{key}{UNIT}", ""))
-        for key, value in fields.items()
-        if value and not key.endswith(UNIT)
-    }
+def _entry(fields: Mapping[str, str], catalogue: Catalogue) -> dict[str, str]:
+    """The entry of a patient file that some fields make, with a blank where one was left.
 
-
-def _answered(fields: Mapping[str, str]) -> bool:
-    """Whether anything was filled in beside the dates and units that are there already.
-
-    A date alone completes a fact of the record; it never makes one.
+    What completes no fact of the record has an answer to be given, also where no field for it was sent.
     """
-    filled = {key for key, value in fields.items() if value and not key.endswith(UNIT)} - {"kind", "id"}
-    if filled - set(DATES):
-        return True
-    return bool(fields.get("id")) and "value" not in fields and bool(filled - {"recorded"})
+    kind = catalogue.kinds.get(fields["kind"])
+    answer = {"value": ""} if kind is not None and not kind.components and not fields.get("id") else {}
+    return answer | {
+        key: _with_unit(value, fields.get(f"{key}{UNIT}", "")) if value else ""
+        for key, value in fields.items()
+        if not key.endswith(UNIT)
+    }
 
 
 def _with_unit(value: str, unit: str) -> str:
