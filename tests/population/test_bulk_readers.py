@@ -276,6 +276,30 @@ def test_what_a_modifier_extension_makes_uncertain(times: int, tmp_path: Path) -
     assert sum(fact.lacks == "unsupported" for fact in expected[0].facts) >= 10
 
 
+#: Elements of another shape than theirs, as they stand in the place of the good one of an Observation.
+MISSHAPEN: tuple[Resource, ...] = (
+    {"referenceRange": "<1.2"}, {"referenceRange": {"high": {"value": 1.2, "unit": "mg/dL"}}}, {"referenceRange": [1]},
+    {"component": "x"}, {"code": {"coding": {"system": "http://loinc.org", "code": "1975-2"}}}, {"code": "1975-2"},
+    {"identifier": {"value": "7"}}, {"interpretation": "H"}, {"status": ["final"]}, {"hasMember": "x"},
+    {"extension": {}}, {"specimen": "x"}, {"effectivePeriod": "March"},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("times", [1, 9], ids=["alone", "many alike"])
+def test_elements_of_another_shape_are_told_of_alike(times: int, tmp_path: Path) -> None:
+    resources: list[Resource] = []
+    for number in range(times):
+        patient, *others = _looked_at(number)
+        resources += [patient, *others]
+        for place, wrong in enumerate(MISSHAPEN):
+            resources.append({**others[0], "id": f"w{place}-{number}", **wrong})
+    built(spread(resources, tmp_path / "export", 1), tmp_path / "store")
+    expected = read_patients("all.ndjson", ndjson(resources))
+    check(stored(tmp_path / "store"), expected)
+    said = " ".join(problem.what for problem in expected[0].problems)
+    assert said.count("belongs: ") == len(MISSHAPEN)
+
+
 #: Whom a result may be about, with whether it is about the patient p1, where there is one patient and where are two.
 SUBJECTS: dict[str, tuple[Resource, tuple[bool, bool]]] = {
     "by id": ({"subject": {"reference": "Patient/p1"}}, (True, True)),

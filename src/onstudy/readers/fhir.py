@@ -17,7 +17,7 @@ from onstudy.readers.fhir_entries import Entry, Index, Source
 from onstudy.readers.fhir_json import Json, extension, extensions, flag, items, obj, references, text
 from onstudy.readers.fhir_meaning import Vocabulary
 from onstudy.readers.fhir_medication import read_medication
-from onstudy.readers.fhir_modifier import is_modified, says_other, unsure
+from onstudy.readers.fhir_modifier import is_modified, say_shapes, says_other, unsure, well_shaped
 from onstudy.readers.fhir_observation import read_observation
 from onstudy.readers.fhir_own import COVERAGE, PATIENT_ID
 from onstudy.readers.fhir_procedure import read_procedure, read_report, read_specimen
@@ -259,7 +259,9 @@ def _contradictions(chart: Chart, entry: Entry, gender: str) -> None:
 def read_resource(chart: Chart, entry: Entry) -> list[Fact]:
     """The facts of a resource of a type that is read."""
     facts = READ[entry.type](chart, entry)
-    return unsure(chart, entry, facts) if facts and says_other(chart, entry) else facts
+    if facts and says_other(chart, entry):
+        facts = unsure(chart, entry, facts, "has a modifierExtension, which is not known here")
+    return well_shaped(chart, entry, facts)
 
 
 def read_person(chart: Chart, entry: Entry) -> Who:
@@ -275,6 +277,7 @@ def read_person(chart: Chart, entry: Entry) -> Who:
     if is_modified(entry.resource):
         chart.say(entry, "has a modifierExtension, which is not known here: check what it says of the patient")
     _contradictions(chart, entry, gender)
+    say_shapes(chart, entry)
     return Who(_patient_id(entry), gender, _coverage(chart, entry))
 
 

@@ -2,6 +2,7 @@
 
 FHIR R4 (extensibility.html#modifierExtension): who does not understand it must not process the element as if it were
 absent. The resource is kept, and says nothing for sure: a result without its value, anything else as what may be there.
+So it is with an element that changes the meaning and cannot be read, for it has not the shape of one (`fhir_shape`).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import replace
 from onstudy.readers.fhir_chart import Chart, without_value
 from onstudy.readers.fhir_entries import Entry
 from onstudy.readers.fhir_json import Json, items, references
+from onstudy.readers.fhir_shape import MODIFIERS, SHAPES, misshapen
 from onstudy.readers.reading import UNSUPPORTED, not_understood
 from onstudy.record.catalogue import NONE
 from onstudy.record.patient import Fact
@@ -37,10 +39,30 @@ def is_modified(node: Json) -> bool:
     return any(is_modified(part) for name in _BACKBONES if name in node for part in items(node, name))
 
 
-def unsure(chart: Chart, entry: Entry, facts: Iterable[Fact]) -> list[Fact]:
+def unsure(chart: Chart, entry: Entry, facts: Iterable[Fact], why: str) -> list[Fact]:
     """The facts of such a resource: each is kept, and whether and how it holds is not known."""
-    chart.say(entry, "has a modifierExtension, which is not known here: what it says is not certain")
+    chart.say(entry, f"{why}: what it says is not certain")
     return [fact if fact.kind not in chart.catalogue.kinds else _unsure(chart, fact) for fact in facts]
+
+
+def say_shapes(chart: Chart, entry: Entry) -> bool:
+    """Say which elements of a resource have a shape that is not theirs; whether there are any."""
+    wrong = dict.fromkeys(misshapen(entry.resource, SHAPES[entry.type]))
+    for what in wrong:
+        chart.gather(what, entry.where)
+    return bool(wrong)
+
+
+def well_shaped(chart: Chart, entry: Entry, facts: list[Fact]) -> list[Fact]:
+    """The facts of a resource, less what is not certain where elements of it have a shape that is not theirs."""
+    wrong = say_shapes(chart, entry)
+    modifying = list(misshapen(entry.resource, MODIFIERS[entry.type]))
+    if modifying:
+        return unsure(chart, entry, facts, modifying[0].partition(":")[0])
+    if wrong and any(fact.negative for fact in facts):
+        chart.drop(entry, "a 'no' that is not wholly understood is not used: it could deny too much")
+        return [fact for fact in facts if not fact.negative]
+    return facts
 
 
 def _unsure(chart: Chart, fact: Fact) -> Fact:

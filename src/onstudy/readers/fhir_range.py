@@ -200,9 +200,10 @@ def _limit(slot: Slot, part: Json, side: str, unit: str, wrong: list[str]) -> In
     element = obj(part, side)
     if not element:
         return None
-    reading = read_quantity(slot, element, f"referenceRange.{side}", unit)
+    key = f"referenceRange.{side}"
+    reading = read_quantity(slot, element, key, unit)
     if reading.wrong:
-        wrong.append(f"referenceRange.{side} {reading.wrong}")
+        wrong.append(f"{key} {reading.wrong.removeprefix(key).strip()}")
     return reading.value if isinstance(reading.value, Interval) and reading.value.exact else None
 
 
