@@ -127,6 +127,14 @@ def test_what_is_filled_in_beside_the_id_of_a_record_completes_it_though_its_val
     assert "left blank" in again.problems[-1].what
 
 
+def test_the_text_tells_two_questions_of_one_kind_apart_and_names_no_way_that_is_all_of_them() -> None:
+    text = to_text(asked(example("infarction-undated")))
+    assert "get: Myocardial infarction [myocardial_infarction] (S1-17: imprecise date)" in text
+    assert "confirm: Myocardial infarction [myocardial_infarction] (S1-17: no record of" in text
+    assert "enough, if favourable" not in text
+    assert "enough, if favourable" in to_text(asked(example("data-missing")))
+
+
 # What is on record already ----------------------------------------------------------------------------------
 
 CHEMOTHERAPY_ONLY = ["no-antibody", "no-cd19", "no-cd22", "no-intrathecal", "no-cranial-radiotherapy", "no-inducer"]

@@ -6,6 +6,7 @@ import json
 import textwrap
 from collections.abc import Sequence
 
+from onstudy.criteria.finding import Reason
 from onstudy.criteria.trial import Severity
 from onstudy.record.catalogue import Catalogue
 from onstudy.record.checks import DECEASED
@@ -13,7 +14,7 @@ from onstudy.record.patient import Fact
 from onstudy.screening import unread
 from onstudy.screening.aged import aged, counted
 from onstudy.screening.explain import near, reason_of
-from onstudy.screening.missing import Question
+from onstudy.screening.missing import Question, others_on_record
 from onstudy.screening.rows import asked, default_limits, ends, shortest_ways
 from onstudy.screening.screen import (
     ELIGIBLE,
@@ -261,7 +262,7 @@ def _open_text(at: CohortResult | Opening, s: Screening) -> list[str]:
     lines: list[str] = []
     for title, questions in (("get", at.missing), ("do", at.to_do), ("confirm", at.to_confirm)):
         for question in questions:
-            reasons = ", ".join(reason.replace("_", " ") for reason in question.reasons)
+            reasons = ", ".join(_reason(reason, question, s) for reason in question.reasons)
             asks = f"{asked(question.kind, s)} [{question.kind}] ({', '.join(question.criteria)}: {reasons})"
             lines += _wrapped(asks, f"    {title}: ", "      ")
     if names := _unread_among(at):
@@ -269,10 +270,18 @@ def _open_text(at: CohortResult | Opening, s: Screening) -> list[str]:
     return lines
 
 
+def _reason(reason: str, question: Question, s: Screening) -> str:
+    """A cause in a word or two; where there are records of the kind, what is not recorded is another one."""
+    if reason == Reason.NO_RECORD.value and others_on_record(question, s.patient, s.catalogue):
+        return "no record of another"
+    return reason.replace("_", " ")
+
+
 def _ways_text(cohort: CohortResult, s: Screening) -> list[str]:
     """The shortest ways to a positive verdict, where they are shorter than all that is open."""
     ways = shortest_ways(cohort, s)
-    if len(ways) == 1 and len(cohort.settled_by[0]) == len((*cohort.missing, *cohort.to_do, *cohort.to_confirm)):
+    kinds = {question.kind for question in (*cohort.missing, *cohort.to_do, *cohort.to_confirm)}
+    if len(ways) == 1 and set(cohort.settled_by[0]) == kinds:
         return []
     lines: list[str] = []
     for way in ways:
