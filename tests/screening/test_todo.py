@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,14 @@ from tests.screening.filling import Answers, filled, filled_in, put_back
 from tests.trials.flagship import ON, asked, changed, examples
 
 from onstudy import read_patients
+from onstudy.errors import Problem
+from onstudy.record.checks import DECEASED
 from onstudy.record.patient import Patient
 from onstudy.screening.explain import because
 from onstudy.screening.report import to_text
 from onstudy.screening.screen import Screening
 from onstudy.screening.todo import todo_file
+from onstudy.screening.worksheet import worksheet, worksheet_sections
 from onstudy.values.calendar import parse_when
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -133,6 +137,47 @@ def test_the_text_tells_two_questions_of_one_kind_apart_and_names_no_way_that_is
     assert "confirm: Myocardial infarction [myocardial_infarction] (S1-17: no record of" in text
     assert "enough, if favourable" not in text
     assert "enough, if favourable" in to_text(asked(example("data-missing")))
+
+
+WRONG = """
+facts:
+  - {kind: lvef, on: 2026-03-20, value: 57 %}
+  - {kind: bilirubin_total, id: Observation/bilirubin, value: 2 mg/dL, uln: 1.2 mg/dL}
+  - {kind: creatinine, on: 2026-03-15, value: 1.0 mg/dL, status: cancelled}
+  - {kind: hemoglobin, on: 2026-03-15, value: 11 g/dL}
+"""
+
+
+def test_what_is_wrong_with_an_answer_stands_above_the_verdicts_and_is_said_once() -> None:
+    record = example("data-missing")
+    record = replace(record, problems=(*record.problems, Problem("of the record", "Observation/x")))
+    s = asked(put_back(record, f"patient: {record.id}{WRONG}"))
+    top, _, rest = to_text(s).partition("\nC1  ")
+    assert "3 problems in what was added:" in top
+    for said in ("facts[2]: its status is 'cancelled'", "on record with another", "is dated 2026-03-20, after"):
+        assert said in top and said not in rest
+    assert "1 problem in the record:\n  - Observation/x: of the record" in rest
+    known = asked(put_back(record, f"patient: {record.id}{WRONG}"), as_known_on=ON)
+    assert "2 problems in what was added:" in to_text(known).partition("\nC1  ")[0]  # the lvef was not known then
+
+
+def test_the_worksheet_says_so_above_the_verdicts_after_a_death_and_counts_it_once() -> None:
+    record = example("data-missing")
+    record = replace(record, problems=(*record.problems, Problem(DECEASED, "Patient/p", True)))
+    html = worksheet(asked(put_back(record, f"patient: {record.id}{WRONG}")))
+    top = html[html.index('id="verdicts"') : html.index('class="cards"')]
+    assert top.index("Death on record") < top.index("What was added has 3 problems.") < top.index("<li>")
+    assert top.count("<li>") == 3 and "todo.yaml:5 facts[2]: its status is &#39;cancelled&#39;" in top
+    assert "could not be used" not in top
+    assert "What was added" not in worksheet_sections(asked(put_back(record, f"patient: {record.id}{WRONG}")))
+
+
+def test_an_answer_without_fault_adds_nothing_on_top() -> None:
+    record = example("data-missing")
+    old = "\nfacts:\n  - {kind: bilirubin_total, id: Observation/bilirubin, uln: 1.2 mg/dL}\n"
+    s = asked(put_back(record, f"patient: {record.id}{old}"), on=date(2026, 4, 20), therapy_start=None)
+    assert any("days old" in problem.what and "todo.yaml" in problem.where for problem in s.problems)
+    assert "what was added" not in to_text(s)
 
 
 # What is on record already ----------------------------------------------------------------------------------

@@ -331,6 +331,14 @@ def test_an_answer_dated_after_registration_says_so_on_top_and_where_it_is_liste
     assert "after the registration date" not in text(page)
 
 
+def test_so_does_one_that_completes_a_record(client: TestClient) -> None:
+    record = f"{PATIENT}  - {{kind: myocardial_infarction, id: MI, active: yes}}\n"
+    page = first(client, record, "p.yaml").text
+    page = again(client, page, **{field_of(page, "myocardial_infarction", "on"): "2026-03-20"}).text
+    top = text(page[: page.index("What changed")])
+    assert "is dated 2026-03-20, after the registration date; only what asks for that time uses it" in top
+
+
 def test_the_facts_added_go_back_in_with_add(client: TestClient) -> None:
     """The file that is downloaded gives, with the record, what the page shows."""
     from datetime import date

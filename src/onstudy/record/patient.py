@@ -66,10 +66,14 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class Patient:
-    """All facts of one person, with what could not be used. `sex` is also a fact of the kind `sex`."""
+    """All facts of one person, with what could not be used. `sex` is also a fact of the kind `sex`.
+
+    `answers` are the places of what was added to the record, as facts and problems name them.
+    """
 
     id: str
     born: When = UNDATED
     facts: tuple[Fact, ...] = ()
     coverage: tuple[Coverage, ...] = ()
     problems: tuple[Problem, ...] = ()
+    answers: frozenset[str] = frozenset()

@@ -61,7 +61,7 @@ def with_added(patient: Patient, more: Patient, source: str, catalogue: Catalogu
         added += explode([fact])
     problems += _still_open(added, known)
     problems += _other_person(patient, more, source)
-    return make_patient(
+    found = make_patient(
         patient.id,
         more.born if narrows(more.born, patient.born) else patient.born,
         sex,
@@ -70,6 +70,8 @@ def with_added(patient: Patient, more: Patient, source: str, catalogue: Catalogu
         problems,
         catalogue,
     )
+    places = {source, *(fact.source for fact in more.facts), *(one.where for one in more.problems)}
+    return replace(found, answers=patient.answers | places)
 
 
 def _toldapart(fact: Fact) -> Fact:

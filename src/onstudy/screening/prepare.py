@@ -21,7 +21,8 @@ def as_known(patient: Patient, day: date, catalogue: Catalogue) -> Patient:
     last = day.toordinal()
     kept = [_not_ended(reopened(fact), last) for fact in patient.facts if not fact.computed and _known_by(fact, last)]
     sex, others = without_sex(kept)
-    return make_patient(patient.id, patient.born, sex, others, patient.coverage, patient.problems, catalogue)
+    known = make_patient(patient.id, patient.born, sex, others, patient.coverage, patient.problems, catalogue)
+    return replace(known, answers=patient.answers)
 
 
 def without_sex(facts: Iterable[Fact]) -> tuple[str | None, list[Fact]]:

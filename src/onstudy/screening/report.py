@@ -8,11 +8,13 @@ from collections.abc import Sequence
 
 from onstudy.criteria.finding import Reason
 from onstudy.criteria.trial import Severity
+from onstudy.errors import Problem
 from onstudy.record.catalogue import Catalogue
 from onstudy.record.checks import DECEASED
 from onstudy.record.patient import Fact
 from onstudy.screening import unread
 from onstudy.screening.aged import aged, counted
+from onstudy.screening.answered import wrong_answers
 from onstudy.screening.explain import near, reason_of
 from onstudy.screening.missing import Question, others_on_record
 from onstudy.screening.rows import asked, default_limits, ends, shortest_ways
@@ -159,15 +161,22 @@ def to_text(screening: Screening) -> str:
         lines += _wrapped(f"default upper limits of normal used: {given}", "")
     for category, found in s.categories:
         lines += _wrapped(f"{category}: {found}", "")
+    answered = wrong_answers(s)
+    lines += _problems_text(answered, "what was added")
     for cohort in s.cohorts:
         lines += ["", *_cohort_text(cohort, s)]
     lines += ["", *_criteria_text(s)]
-    if s.problems:
-        lines += ["", f"{len(s.problems)} problem{'s' * (len(s.problems) > 1)} in the record:"]
-        for problem in s.problems:
-            lines += _wrapped(str(problem), "  - ", "    ")
+    lines += _problems_text([one for one in s.problems if one not in answered], "the record")
     lines += ["", "Not medical advice: it prepares the decision of a physician."]
     return writable("\n".join(lines) + "\n")
+
+
+def _problems_text(problems: Sequence[Problem], of: str) -> list[str]:
+    """A paragraph of problems; nothing where there are none."""
+    if not problems:
+        return []
+    lines = ["", f"{len(problems)} problem{'s' * (len(problems) > 1)} in {of}:"]
+    return lines + [line for problem in problems for line in _wrapped(str(problem), "  - ", "    ")]
 
 
 def to_table(screenings: Sequence[Screening]) -> str:

@@ -201,7 +201,7 @@ def screen(
         until=last,
         cohorts=tuple(work.cohort(cohort.id, cohort.title, rows) for cohort in trial.cohorts),
         criteria=rows,
-        problems=(*problems, *_old_results(rows, on, catalogue)),
+        problems=(*problems, *old_results(rows, on, catalogue)),
         categories=work.categories(),
         catalogue=catalogue,
     )
@@ -243,7 +243,7 @@ def _class(labels: Mapping[str, Truth]) -> str:
     return f"not settled: {' or '.join(possible)}" if possible else f"none of {', '.join(labels)}"
 
 
-def _old_results(rows: Iterable[CriterionResult], on: date, catalogue: Catalogue) -> list[Problem]:
+def old_results(rows: Iterable[CriterionResult], on: date, catalogue: Catalogue) -> list[Problem]:
     """Results older than advised, as problems: shown, deciding nothing."""
     found = []
     for row in rows:

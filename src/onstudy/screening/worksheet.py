@@ -14,12 +14,14 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from onstudy.criteria.trial import Trial
+from onstudy.errors import Problem
 from onstudy.printed import page as printed
 from onstudy.record.absence import ALL
 from onstudy.record.catalogue import Catalogue
 from onstudy.record.patient import Fact
 from onstudy.screening import overview, rows
 from onstudy.screening.aged import aged, counted
+from onstudy.screening.answered import wrong_answers
 from onstudy.screening.blank import BlankRow
 from onstudy.screening.screen import (
     ELIGIBLE,
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 _SHEET = "worksheet.css"
+MOST_ANSWERS = 8  # of which it is said on top what is wrong
 MOST_PROBLEMS = 200  # shown on the page; `onstudy facts` lists them all
 
 #: The icon of each status and verdict; the word always stands beside it.
@@ -71,7 +74,8 @@ def worksheet_style() -> str:
 
 def worksheet_sections(screening: Screening) -> str:
     """The sections of the worksheet without the page around them, for a page that has one; see `worksheet_style`."""
-    return _templates().get_template("worksheet.html").render(layout="sections.html", **_shown(screening))
+    shown = {**_shown(screening), "cautions": _cautions(screening, [])}  # the page tells of answers itself
+    return _templates().get_template("worksheet.html").render(layout="sections.html", **shown)
 
 
 def _shown(s: Screening) -> dict[str, object]:
@@ -91,7 +95,7 @@ def _shown(s: Screening) -> dict[str, object]:
         "line_width": WIDTH,
         "groups": rows.groups(s),
         "verdicts": {cohort.id: cohort.verdict for cohort in s.cohorts},
-        "cautions": _cautions(s),
+        "cautions": _cautions(s, wrong_answers(s)),
         "problems": _problems(s),
         "data_date": data_date(s),
         "digest": digest(s),
@@ -152,11 +156,18 @@ class Caution:
     said: str
     more: str = ""  # the words of a link
     at: str = ""  # the place in the page it leads to
+    lines: tuple[str, ...] = ()  # what it is about, one by one
 
 
-def _cautions(s: Screening) -> list[Caution]:
-    """What the verdicts are to be read with: results too old or not used, what was assumed or set from outside."""
+def _cautions(s: Screening, answers: list[Problem]) -> list[Caution]:
+    """What the verdicts are to be read with: answers and results that are too old or not used, what was assumed or
+    set from outside.
+    """
     found = [Caution("Death on record", "Check this before anything else.", "Where", "problems")] if s.deceased else []
+    if answers:
+        lines = tuple(str(one) for one in answers[:MOST_ANSWERS])
+        said = f"What was added has {len(answers)} problem{'s' * (len(answers) > 1)}."
+        found.append(Caution("Answers", said, "All problems", "problems", lines))
     found += _weak(s)
     if s.assumed_complete:
         kinds = ", ".join(label(kind, s.catalogue) for kind in s.assumed_complete)
@@ -181,7 +192,8 @@ def _weak(s: Screening) -> Iterator[Caution]:
     if old:
         said = f"{counted(old)}, counted to {s.on}. The verdict stands; a person decides whether to measure again."
         yield Caution("Old results", said, "What to measure again", "renew")
-    lost = sum(not problem.fact_kept for problem in s.problems)
+    answers = wrong_answers(s)
+    lost = sum(not problem.fact_kept for problem in s.problems if problem not in answers)
     if lost:
         said = f"{lost} entr{'ies' if lost > 1 else 'y'} of the record could not be used."
         yield Caution("Not used", said, "Which, and why", "problems")

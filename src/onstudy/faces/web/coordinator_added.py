@@ -13,6 +13,7 @@ from onstudy.readers.patientfile import patient_from
 from onstudy.readers.patientfile_write import quoted
 from onstudy.record.catalogue import Catalogue
 from onstudy.record.patient import Fact, Patient
+from onstudy.screening.answered import places
 from onstudy.screening.screen import Screening
 
 _NUMBERED = re.compile(rf"{SOURCE} facts\[(\d+)\]")
@@ -32,7 +33,7 @@ class Added:
 def listed(added: Mapping[str, Any], s: Screening) -> list[Added]:
     """Everything that was added, in the words of the form that asked for it, with what a screening found of it."""
     catalogue = s.catalogue
-    rested_on = {fact.source for row in s.criteria for fact in row.evidence}
+    rested_on = {place for row in s.criteria for fact in row.evidence for place in places(fact.source)}
     found = [Added(key, field_label(key, key, catalogue), str(added[key])) for key in ("born", "sex") if key in added]
     found += [
         Added(f"complete.{kind}", field_label(kind, "kind", catalogue), "That is all: there was no other")
@@ -42,7 +43,7 @@ def listed(added: Mapping[str, Any], s: Screening) -> list[Added]:
         kind = fact.get("kind", "")
         label = field_label(kind, "kind", catalogue)
         place = _place(number)
-        mind = "; ".join(_labelled(one.what, kind, label) for one in s.problems if one.where == place)
+        mind = "; ".join(_labelled(one.what, kind, label) for one in s.problems if place in places(one.where))
         mind += ". No criterion rests on it." if mind and place not in rested_on else ""
         found.append(Added(f"facts.{number}", label, "; ".join(_said(fact, kind, catalogue)), place, mind))
     return found
