@@ -214,6 +214,7 @@ class _Examples:
     def complete(self) -> None:
         """Every criterion is met, not met and unknown at least once, or the file says why it cannot be."""
         excused: Mapping[str, Node] = self.top.mapping.get("unreachable", _EMPTY).mapping
+        self.excuses(excused)
         for row in self.trial.criteria:
             if row.severity is Severity.INFORMATION:
                 continue
@@ -224,6 +225,19 @@ class _Examples:
                     self.fail(f"{row.id} is never {status}; add an example or say why under 'unreachable'", self.top)
                 if status in seen and status in reasons:
                     self.fail(f"{row.id} is said never to be {status}, and it is", excused[row.id])
+
+
+    def excuses(self, excused: Mapping[str, Node]) -> None:
+        """What is said to be unreachable names criteria that decide, and statuses, each with its reason."""
+        reachable = [row.id for row in self.trial.criteria if row.severity is not Severity.INFORMATION]
+        for criterion, node in excused.items():
+            if criterion not in reachable:
+                near = nearest(criterion, reachable)
+                self.fail(f"unreachable: there is no criterion {criterion!r} with a rule{near}", node)
+            self.known(node, (MET, NOT_MET, UNKNOWN_STATUS), f"unreachable {criterion}")
+            for status, reason in node.mapping.items():
+                if not (reason.text or "").strip():
+                    self.fail(f"unreachable {criterion}: say why it is never {status}", reason)
 
 
 def _asks_days(case: Node) -> bool:
