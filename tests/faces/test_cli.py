@@ -431,6 +431,19 @@ def test_decisions_are_not_kept_where_results_are_written(tmp_path: Path) -> Non
     assert kept.read_text() == "patient,trial,decision,date,reason\n"
 
 
+def test_check_of_a_draft_without_examples_is_no_success_and_hides_no_other(tmp_path: Path) -> None:
+    draft = tmp_path / "draft.yaml"
+    draft.write_bytes((SHIPPED / "NCT06480136.yaml").read_bytes())
+    run = onstudy("check", str(draft), "NCT06480136")
+    assert run.returncode == 1
+    assert [line.rpartition(", ")[2] for line in run.stdout.splitlines()] == ["1 problem", "all pass"]
+    assert run.stderr.startswith("draft.examples.yaml: there is no such file") and run.stderr.count("\n") == 1
+    (tmp_path / "draft.examples.yaml").write_bytes(b"\xff")
+    run = onstudy("check", "NCT06480136", str(draft))
+    assert (run.returncode, run.stdout) == (2, "")
+    assert "cannot be read: it is not UTF-8 text" in run.stderr
+
+
 def test_check_ends_with_the_line_that_sums_it_up() -> None:
     run = onstudy("check", "NCT03739814")
     assert run.returncode == 0, run.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from tests.trials.flagship import trial
@@ -26,6 +27,18 @@ def test_a_status_no_example_reaches_is_told_for_every_criterion_with_a_rule(tmp
     told = failures(tmp_path, "examples: []\n")
     assert len(told) == len(rows) * len(STATUSES)
     assert any("I-01 is never not_met; add an example or say why under 'unreachable'" in one for one in told)
+
+
+def test_a_draft_without_examples_is_checked_and_the_way_out_leads_on(tmp_path: Path) -> None:
+    path = tmp_path / "draft.examples.yaml"
+    checked = check_examples(trial(NAME), path, load_catalogue())
+    (problem,) = checked.failures
+    assert str(problem).startswith("draft.examples.yaml: there is no such file: the trial file is valid")
+    assert checked.line == f"{NAME}: {len(trial(NAME).criteria)} criteria, no examples, 1 problem"
+    lines = re.findall(r"'([^']+: [^']+)'", problem.what)
+    path.write_text("\n".join(lines), encoding="utf-8")
+    told = check_examples(trial(NAME), path, load_catalogue()).failures
+    assert all("is never" in one.what for one in told) and len(told) > 100
 
 
 def test_a_reason_excuses_one_status_and_no_other(tmp_path: Path) -> None:

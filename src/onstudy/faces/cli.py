@@ -118,14 +118,13 @@ def check(
     catalogue = load_catalogue()
     paths = inputs.trial_paths(trial)
     loaded = inputs.gather([partial(load_trial_file, path, catalogue) for path in paths])
-    failed = False
-    for one, path in zip(loaded, paths, strict=True):
-        checked = check_examples(one, examples_path(path), catalogue)
+    pairs = zip(loaded, paths, strict=True)
+    found = inputs.gather([partial(check_examples, one, examples_path(path), catalogue) for one, path in pairs])
+    for checked in found:
         for problem in checked.failures:
             print(problem, file=sys.stderr)
-        failed = failed or bool(checked.failures)
         print(checked.line)
-    raise SystemExit(1 if failed else 0)
+    raise SystemExit(1 if any(checked.failures for checked in found) else 0)
 
 
 @app.command()

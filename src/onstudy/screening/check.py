@@ -38,6 +38,17 @@ _CASE = (
 )  # fmt: skip
 
 
+_NO_EXAMPLES = (
+    "there is no such file: the trial file is valid, and nobody has shown that its rules mean what they should. Write "
+    "it beside the trial file, beginning with the two lines 'trial: {}' and 'examples: []': this check then names what "
+    "each criterion needs an example of"
+)
+
+
+def _counted(problems: int) -> str:
+    return f"{problems} problem{'s' * (problems > 1)}"
+
+
 @dataclass(frozen=True, slots=True)
 class Checked:
     """What checking the examples of a trial came to."""
@@ -49,18 +60,18 @@ class Checked:
     @property
     def line(self) -> str:
         """The one line that sums it up."""
-        counted = f"{self.trial.id}: {len(self.trial.criteria)} criteria, {self.examples} examples"
-        return f"{counted}, all pass" if not self.failures else f"{counted}, {len(self.failures)} problems"
+        counted = f"{self.trial.id}: {len(self.trial.criteria)} criteria, {self.examples or 'no'} examples"
+        return f"{counted}, all pass" if not self.failures else f"{counted}, {_counted(len(self.failures))}"
 
 
 def check_examples(trial: Trial, path: Path, catalogue: Catalogue) -> Checked:
-    """Screen every example of a file. Raises `InvalidFile` where the file itself cannot be read."""
+    """Screen every example of a file; that there is none yet is a failure. Raises `InvalidFile` where the file itself
+    cannot be read.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise InvalidFile(
-            [Problem("a trial file has its examples beside it; there is no such file: write it", path.name)]
-        ) from None
+        return Checked(trial, 0, (Problem(_NO_EXAMPLES.format(trial.id), path.name),))
     except (OSError, UnicodeDecodeError) as error:
         why = "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else error.strerror
         raise InvalidFile([Problem(f"the examples of the trial cannot be read: {why}", path.name)]) from None
@@ -225,7 +236,6 @@ class _Examples:
                     self.fail(f"{row.id} is never {status}; add an example or say why under 'unreachable'", self.top)
                 if status in seen and status in reasons:
                     self.fail(f"{row.id} is said never to be {status}, and it is", excused[row.id])
-
 
     def excuses(self, excused: Mapping[str, Node]) -> None:
         """What is said to be unreachable names criteria that decide, and statuses, each with its reason."""
