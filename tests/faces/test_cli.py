@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -429,6 +430,17 @@ def test_decisions_are_not_kept_where_results_are_written(tmp_path: Path) -> Non
     assert (run.returncode, len(run.stderr.splitlines())) == (2, 1)
     assert "lies in --out, where results are written; keep it elsewhere" in run.stderr
     assert kept.read_text() == "patient,trial,decision,date,reason\n"
+
+
+def test_the_sums_of_a_worksheet_are_those_of_the_files(tmp_path: Path) -> None:
+    record = str(EXAMPLES / "gilbert.json")
+    for format in ("html", "json"):
+        run = onstudy("screen", "NCT03739814", record, *ON, "--format", format, "--out", str(tmp_path / format))
+        assert run.returncode == 0, run.stderr
+    page = (tmp_path / "html").read_text(encoding="utf-8")
+    for file in (tmp_path / "json", SHIPPED / "NCT03739814.yaml"):
+        assert f"<code>{hashlib.sha256(file.read_bytes()).hexdigest()}</code>" in page
+    assert "<code>--format json --out FILE</code>, then <code>sha256sum FILE</code>" in page
 
 
 def test_check_of_a_draft_without_examples_is_no_success_and_hides_no_other(tmp_path: Path) -> None:

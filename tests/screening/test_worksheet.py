@@ -373,7 +373,7 @@ def test_many_problems_are_cut_off_and_counted() -> None:
 def test_the_page_names_version_data_date_and_hashes() -> None:
     s = screening("ELIGIBLE")
     text = page("ELIGIBLE").text
-    assert hashlib.sha256(s.to_json().encode()).hexdigest() == digest(s)
+    assert hashlib.sha256(f"{s.to_json()}\n".encode()).hexdigest() == digest(s)
     for part in (digest(s), hashlib.sha256(TRIAL.read_bytes()).hexdigest(), s.catalogue.version):
         assert part in text
     assert f"trial file version {s.trial.version}" in text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import logging
 import re
@@ -582,7 +583,9 @@ def test_the_downloads_are_those_of_the_command_line(client: TestClient) -> None
     assert sheet.headers["content-type"].startswith("text/html")
     assert sheet.headers["content-disposition"].startswith("attachment")
     assert sheet.text.lstrip().startswith("<!doctype html>") and "Content-Security-Policy" in sheet.text
-    assert json.loads(again(client, page, f"{HERE}/json").text)["patient"] == "cohort-1-eligible"
+    result = again(client, page, f"{HERE}/json")
+    assert json.loads(result.text)["patient"] == "cohort-1-eligible"
+    assert hashlib.sha256(result.content).hexdigest() in sheet.text
 
 
 @pytest.mark.parametrize("path", ["/worksheet", "/json", "/facts"])

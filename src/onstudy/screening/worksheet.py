@@ -121,8 +121,10 @@ def blank_worksheet(trial: Trial, catalogue: Catalogue) -> str:
 
 
 def digest(screening: Screening) -> str:
-    """SHA-256 of the JSON of the screening, in hexadecimal."""
-    return hashlib.sha256(screening.to_json().encode("utf-8", "surrogatepass")).hexdigest()
+    """SHA-256 of the JSON of the screening, in hexadecimal: of the line that is written to a file, with its end, so
+    that `sha256sum` of that file says the same.
+    """
+    return hashlib.sha256(f"{screening.to_json()}\n".encode()).hexdigest()
 
 
 def data_date(screening: Screening) -> str | None:
