@@ -26,6 +26,24 @@ class Problem:
 class OnstudyError(Exception):
     """Input that cannot be used at all; the message names the thing, the place and the way out."""
 
+    @property
+    def on_command_line(self) -> str:
+        """The message as the command line says it."""
+        return str(self)
+
+
+class OptionError(OnstudyError):
+    """A parameter of a call that cannot be. The message begins with its name, as Python and the REST API have it."""
+
+    def __init__(self, option: str, what: str) -> None:
+        self.option, self.what = option, what
+        super().__init__(f"{option}{what}")
+
+    @property
+    def on_command_line(self) -> str:
+        """The message with the option of the command line in place of the parameter."""
+        return f"--{self.option.replace('_', '-')}{self.what}"
+
 
 class InvalidFile(OnstudyError):
     """A file with problems, all of them gathered; shown together, one a line."""

@@ -172,10 +172,10 @@ def test_a_fact_of_the_future_is_a_problem_and_is_not_used(trial: Trial) -> None
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"assume_complete": ["bilirubin_total"]}, "never assumed"),
+        ({"assume_complete": ["bilirubin_total"]}, "^assume_complete: the absence of bilirubin_total is never assumed"),
         ({"therapy_start": "2026-03-15"}, "lies before"),
         ({"anchors": {"surgery": "2026-03-20"}}, "no anchor 'surgery'"),
-        ({"until": date(2026, 3, 1)}, "--until"),
+        ({"until": date(2026, 3, 1)}, "until 2026-03-01 lies before"),
         ({"until": date(2126, 3, 1)}, "ten years"),
         ({"default_limits": {"bilirubin": 1.2}}, "no kind"),
     ],

@@ -92,7 +92,8 @@ def test_anchors_assumptions_and_horizon_are_taken(client: TestClient) -> None:
     ({"anchors": {"nothing": "2026-03-18"}}, 422, "therapy_start"),
     ({"anchors": {"therapy_start": "2026-02-30"}}, 422, "no date and time there is"),
     ({"therapy_start": "2026-03-01"}, 422, "lies before"),
-    ({"assume_complete": ["lvef"]}, 422, "assume_complete"),
+    ({"assume_complete": ["lvef"]}, 422, "assume_complete: the absence of lvef is never assumed; record it or deny it"),
+    ({"assume_complete": ["sezure"]}, 422, "assume_complete: there is no kind 'sezure'; did you mean seizure?"),
     ({"patients": 1}, 422, "patients:"),
 ])  # fmt: skip
 def test_what_cannot_be_used_is_refused_clearly(

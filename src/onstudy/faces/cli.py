@@ -43,7 +43,7 @@ def main() -> None:
     try:
         raise SystemExit(usage.run(app))
     except OnstudyError as error:
-        for line in str(error).splitlines():
+        for line in error.on_command_line.splitlines():
             print(f"onstudy: {line}", file=sys.stderr)
         raise SystemExit(2) from None
     except BrokenPipeError:  # the reader of our output went away, as `head` does

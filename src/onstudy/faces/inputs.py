@@ -31,7 +31,7 @@ def gather(work: Iterable[Callable[[], _T]]) -> list[_T]:
         try:
             done.append(one())
         except OnstudyError as error:
-            wrong.append(str(error))
+            wrong.append(error.on_command_line)
     if wrong:
         raise OnstudyError("\n".join(wrong))
     return done

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from onstudy.criteria.expr import TruthExpr
 from onstudy.criteria.trial import Cohort, Criterion, Severity, Trial
-from onstudy.errors import OnstudyError
+from onstudy.errors import OnstudyError, OptionError
 from onstudy.population.prescreen_parts import digest
 from onstudy.record.absence import assumable
 from onstudy.record.catalogue import Catalogue
@@ -68,7 +68,7 @@ def question(
 ) -> Question:
     """The question, checked. Raises `OnstudyError` for what no trial could be asked with."""
     if not EARLIEST_YEAR <= on.year < LATEST_YEAR:
-        raise OnstudyError(f"--on {on} lies outside {EARLIEST_YEAR}-{LATEST_YEAR - 1}")
+        raise OptionError("on", f" {on} lies outside {EARLIEST_YEAR}-{LATEST_YEAR - 1}")
     _check_trials(trials)
     asked = Question(tuple(trials), on, dict(anchors), assumable(assumed, catalogue))
     for name in anchors:

@@ -84,7 +84,7 @@ def refuse_unborn(patient: Patient, on: date) -> None:
     """Raises `NotYetBorn` where the patient was certainly not born on the index date."""
     if unborn(patient, on):
         raise NotYetBorn(
-            f"the registration date {on} lies before the patient's date of birth; check the date given (--on), or the "
+            f"the registration date {on} lies before the patient's date of birth; check the date given, or the "
             "date of birth in the record"
         )
 

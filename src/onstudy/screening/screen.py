@@ -13,7 +13,7 @@ from onstudy.engines.combining import Depth
 from onstudy.engines.memory import Memory
 from onstudy.engines.view import REGISTRATION, Anchors, View
 from onstudy.engines.windows import Verdict, moved, windows
-from onstudy.errors import OnstudyError, Problem
+from onstudy.errors import OnstudyError, OptionError, Problem
 from onstudy.record.absence import ALL, assumable
 from onstudy.record.catalogue import Catalogue, load_catalogue
 from onstudy.record.checks import DECEASED
@@ -179,12 +179,12 @@ def screen(
     assumed = assumable(assume_complete, catalogue)
     known = _anchors(trial, on, anchors or {})
     if not EARLIEST_YEAR <= on.year < LATEST_YEAR:
-        raise OnstudyError(f"--on {on} lies outside {EARLIEST_YEAR}-{LATEST_YEAR - 1}")
+        raise OptionError("on", f" {on} lies outside {EARLIEST_YEAR}-{LATEST_YEAR - 1}")
     last = until or date.fromordinal(on.toordinal() + HORIZON)
     if last < on:
-        raise OnstudyError(f"--until {last} lies before the registration date {on}")
+        raise OptionError("until", f" {last} lies before the registration date {on}")
     if last.toordinal() - on.toordinal() > 3660:
-        raise OnstudyError(f"--until {last} lies more than ten years after {on}; windows are for planning")
+        raise OptionError("until", f" {last} lies more than ten years after {on}; windows are for planning")
     refuse_unborn(patient, on)
     current = patient if as_known_on is None else as_known(patient, as_known_on, catalogue)
     ready, problems, defaults = prepared(current, on, catalogue, default_limits or {})

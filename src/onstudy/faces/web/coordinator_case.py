@@ -21,7 +21,7 @@ from starlette.datastructures import FormData, UploadFile
 
 from onstudy.criteria.trial import Trial
 from onstudy.engines.view import REGISTRATION
-from onstudy.errors import OnstudyError
+from onstudy.errors import OnstudyError, OptionError
 from onstudy.faces.web.coordinator_added import as_patient, read_added
 from onstudy.faces.web.coordinator_answers import SOURCE
 from onstudy.readers import read_patients
@@ -184,16 +184,16 @@ def moment(text: str, label: str) -> When:
 def located(error: OnstudyError, trial: Trial) -> tuple[str, str]:
     """The field of the form that an error of the settings is about, and the error in the words of the form."""
     moments = {name: capital(point.label) for name, point in trial.anchors.items() if name != REGISTRATION}
-    text = str(error)
-    for word, label in {**_OPTIONS, **moments}.items():
+    text = f"{_OPTIONS[error.option]}{error.what}" if isinstance(error, OptionError) else str(error)
+    for word, label in moments.items():
         text = _renamed(text, word, label)
     text = capital(text)
-    fields = {"until": _OPTIONS["--until"], "assume": _OPTIONS["--assume-complete"]}
+    fields = {"until": _OPTIONS["until"], "assume": _OPTIONS["assume_complete"]}
     fields |= {f"anchor.{name}": label for name, label in moments.items()}
     return next((name for name, label in fields.items() if text.startswith(label)), "on"), text
 
 
-_OPTIONS = {"--until": "Look ahead until", "--on": "Registration", "--assume-complete": "As absent"}
+_OPTIONS = {"until": "Look ahead until", "on": "Registration", "assume_complete": "As absent"}
 
 
 def _renamed(text: str, word: str, label: str) -> str:

@@ -16,7 +16,7 @@ from onstudy.faces.web.rest_models import TRIAL_ID, Ask, Found, Screened, Search
 from onstudy.faces.web.stock import Stock, stock_of
 from onstudy.faces.web.turns import in_turn
 from onstudy.readers import read_patients
-from onstudy.record.absence import ALL
+from onstudy.record.absence import assumable
 from onstudy.record.patient import Patient
 from onstudy.registry import results
 from onstudy.registry.geography import CityUnknown, Origin, ZipOutsideCoverage, ZipUnknown, zip_origin
@@ -49,9 +49,7 @@ def screen_record(ask: Ask, stock: Stocked) -> Response:
     wrong: list[str] = []
     patients = _tried(wrong, lambda: read_patients("patient", _bytes(ask.patient), stock.catalogue))
     anchors = _anchors(ask, trial, wrong)
-    for kind in ask.assume_complete:
-        if kind != ALL and (kind not in stock.catalogue.kinds or not stock.catalogue.kinds[kind].assumable):
-            wrong.append("assume_complete: names what is no kind whose absence may be assumed (docs/kinds.md)")
+    _tried(wrong, lambda: assumable(ask.assume_complete, stock.catalogue))
     if patients is None or wrong:
         raise OnstudyError("\n".join(dict.fromkeys(wrong)))
     found = [_screened(ask, trial, patient, anchors, stock) for patient in patients]
@@ -59,19 +57,16 @@ def screen_record(ask: Ask, stock: Stocked) -> Response:
 
 
 def _screened(ask: Ask, trial: Trial, patient: Patient, anchors: dict[str, When], stock: Stock) -> str:
-    """One patient's screening as JSON. Raises `OnstudyError` for dates that cannot be, in the words of the request."""
-    try:
-        return screen(
-            trial,
-            patient,
-            ask.on or stock.today(),
-            anchors=anchors,
-            until=ask.until,
-            assume_complete=ask.assume_complete,
-            catalogue=stock.catalogue,
-        ).to_json()
-    except OnstudyError as error:
-        raise OnstudyError(str(error).replace("--", "")) from None
+    """One patient's screening as JSON. Raises `OnstudyError` for dates that cannot be."""
+    return screen(
+        trial,
+        patient,
+        ask.on or stock.today(),
+        anchors=anchors,
+        until=ask.until,
+        assume_complete=ask.assume_complete,
+        catalogue=stock.catalogue,
+    ).to_json()
 
 
 def _bytes(record: dict[str, Any]) -> bytes:
