@@ -40,8 +40,8 @@ ON = date(2026, 3, 16)
 #: What reading generated patients complains of: mistakes that are drawn on purpose, and nothing else.
 MISTAKES = re.compile(
     r"its status is '(entered in error|entered-in-error|failed)': that is no result"
-    r"|(value|uln) has no unit; it is measured in \S+"
-    r"|(value|uln) has a unit that cannot be used: '\S+' cannot be expressed in '\S+': one measures .+"
+    r"|(value|uln of \w+) has no unit; it is measured in \S+: write the unit behind the number"
+    r"|(value|uln of \w+) has a unit that cannot be used: '\S+' cannot be expressed in '\S+': one measures .+"
 )
 
 

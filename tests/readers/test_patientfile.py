@@ -215,8 +215,15 @@ def test_limits_take_the_unit_of_the_value() -> None:
     )
     assert only(patient, "ast").uln == point(40.2)
     assert only(patient, "alt").uln is None
-    assert "uln has a unit that cannot be used" in said(patient)
+    assert "uln of alt has a unit that cannot be used" in said(patient)
     assert (only(patient, "creatinine").uln, only(patient, "creatinine").lln) == (point(1.2), point(0.5))
+
+
+def test_a_limit_without_a_unit_names_its_place_its_kind_and_the_way_out() -> None:
+    patient = written("kind: bilirubin_total, id: Observation/b, value: , uln: 1.2", "kind: lvef, value: 57")
+    way = "it is measured in {}: write the unit behind the number"
+    assert f"p.yaml:6 facts[0]: uln of bilirubin_total has no unit; {way.format('mg/dL')}" in said(patient)
+    assert f"p.yaml:7 facts[1]: value has no unit; {way.format('%')}" in said(patient)
 
 
 # Yes, no, unknown ---------------------------------------------------------------------------------------------

@@ -46,6 +46,8 @@ _PENDING_WORDS = ("pending", "in progress", "awaited", "to follow")
 _UNKNOWN_WORDS = ("unknown", "not stated", "not known", "not recorded", "?")
 _YES_WORDS, _NO_WORDS = ("yes", "true", "y"), ("no", "false", "n")
 UNCLEAR = "unclear"
+#: How what is wrong with a number begins that lacks its unit.
+UNITLESS = "has no unit"
 #: No value of a record that means anything is longer than this; longer ones are not looked at.
 LONGEST = 400
 SHOWN = 120
@@ -293,7 +295,7 @@ def measure(slot: Slot, quantity: Quantity, shown: str) -> Reading:
     if slot.type == COUNT:
         return _count(quantity, shown)
     if not quantity.unit and slot.unit not in ("", "1"):
-        wrong = f"has no unit; it is measured in {slot.unit}"
+        wrong = f"{UNITLESS}; it is measured in {slot.unit}"
         return Reading(None, NO_UNIT, wrong, detected, clip(shown))
     try:
         unit = slot.spelling(quantity.unit) or "1"

@@ -17,6 +17,7 @@ from onstudy.readers.reading import (
     NOT_STATED,
     PENDING,
     UNCLEAR,
+    UNITLESS,
     Reading,
     Slot,
     clip,
@@ -400,7 +401,7 @@ class Statement:
             return Reading(None, NOT_STATED)
         reading = read_value(slot, written, unit)
         if reading.wrong:
-            self.say(f"{key} {reading.wrong}")
+            self.say(f"{key} {_wrong(reading)}")
         return reading
 
     def _measured(self, kind: Kind, status: str) -> Fact | None:
@@ -467,7 +468,7 @@ class Statement:
         own = unit if isinstance(unit, str) and unit else _unit_of(value)
         reading = read_limit(slot_of(kind, self.catalogue), text, own)
         if reading.wrong:
-            self.say(f"{key} {reading.wrong}")
+            self.say(f"{key} of {kind.name} {_wrong(reading)}")
         return reading.value if isinstance(reading.value, Interval) else None
 
     def _part(self, whole: Fact, name: str, kind: Kind) -> Fact | None:
@@ -508,6 +509,11 @@ class Statement:
 
 def _blank(value: Written) -> bool:
     return value is None or (isinstance(value, str) and not value.strip())
+
+
+def _wrong(reading: Reading) -> str:
+    """What is wrong with a written value, with the way out where it lacks its unit."""
+    return f"{reading.wrong}: write the unit behind the number" if reading.wrong.startswith(UNITLESS) else reading.wrong
 
 
 def _unit_of(value: Written) -> str:

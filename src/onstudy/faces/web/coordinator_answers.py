@@ -258,7 +258,7 @@ def _problems(entry: Mapping[str, str], patient: str, catalogue: Catalogue) -> l
 
 def _in_words(what: str, kind: str, key: str, catalogue: Catalogue) -> str:
     """A fault in the words of the form: the label of its field where the file has a key, the kind by its name."""
-    first, _, rest = what.partition(" ")
+    first, _, rest = what.replace(f" of {kind} ", " ", 1).partition(" ")
     if first in (key, "value", *DATES):
         label = field_label(kind, key if first == "value" and key != "kind" else first, catalogue)
         what = f"{label} {rest}"
