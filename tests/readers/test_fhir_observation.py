@@ -118,6 +118,21 @@ def test_values_that_are_codes(more: Json, expected: set[str] | None) -> None:
     assert (fact.lacks is None) == (expected is not None)
 
 
+@pytest.mark.parametrize("code", ["21198-7", "19080-1"])
+@pytest.mark.parametrize(
+    ("interpretation", "expected"), [("POS", {"positive"}), ("NEG", {"negative"}), ("H", None), ("", None)]
+)
+def test_an_amount_of_hcg_is_the_pregnancy_test_that_its_interpretation_says(
+    code: str, interpretation: str, expected: set[str] | None
+) -> None:
+    """Which number makes it negative is for the laboratory to say; without that the newest test is unknown."""
+    more = {"interpretation": [concept(INTERPRETATION, interpretation)]} if interpretation else {}
+    amount = {"valueQuantity": {"value": 4, "unit": "m[IU]/mL", "system": UCUM, "code": "m[IU]/mL"}}
+    fact = only(bundle(observation(concept(LOINC, code), **amount, **more)), "pregnancy_test")
+    assert fact.value == (None if expected is None else frozenset(expected))
+    assert fact.attributes["specimen"] == frozenset({"serum"})
+
+
 @pytest.mark.parametrize(
     ("more", "detected"),
     [

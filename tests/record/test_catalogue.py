@@ -111,6 +111,8 @@ def test_only_the_study_brings_about_its_own_steps_specimens_and_attestations(ca
         (RACE, "2106-3", []),
         (LOINC, "2118-8", ["pregnancy_test"]),
         (RACE, "2118-8", []),
+        (LOINC, "21198-7", ["pregnancy_test"]),
+        (LOINC, "19080-1", ["pregnancy_test"]),
         (LOINC, "26464-8", ["blood_wbc"]),
         (LOINC, "26465-5", ["csf_wbc"]),
         (LOINC, "14017-8", ["cd22_cells_all"]),
