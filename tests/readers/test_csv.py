@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.readers.canon import of, only, read, said
+from tests.readers.canon import of, only, read, said, written
 
 from onstudy.readers import read_patients
 from onstudy.values.calendar import parse_when
@@ -76,6 +76,17 @@ def test_a_wrong_row_is_a_problem_and_the_others_are_read(line: str, words: str)
     assert re.search(words, said(patient)), said(patient)
     assert only(patient, "lvef").value == point(60.0)
     assert not of(patient, "seizure")
+
+
+def test_the_other_of_an_export_may_be_any_word() -> None:
+    """A patient file is written in words of this project, where it is none of the others."""
+    patient = read("patient,kind,on,agent,route\nP1,treatment,2026-03-10,methotrexate,Other\n", "f.csv")
+    assert only(patient, "treatment").attributes["route"] is None
+    assert "f.csv:2: route says other, which may be any word of the value set route: it is not used [kept]" in said(
+        patient
+    )
+    written_by_hand = written("kind: treatment, on: 2026-03-10, agent: methotrexate, route: other")
+    assert only(written_by_hand, "treatment").attributes["route"] == frozenset({"other"})
 
 
 def test_columns_that_are_not_read() -> None:

@@ -119,6 +119,24 @@ def test_a_cancer_as_the_reason_of_a_treatment(reason: Json, intent: dict[str, o
     assert stated == intent
 
 
+@pytest.mark.parametrize(
+    ("route", "expected"),
+    [
+        ({"text": "Other"}, None),
+        (concept(SNOMED, "1", text="other"), None),
+        (concept(OWN, "other"), {"other"}),
+        ({"text": "Intraventricular"}, {"intrathecal"}),
+        ({"text": "Ommaya reservoir"}, {"intrathecal"}),
+        ({"coding": [{"system": SNOMED, "code": "1", "display": "Intracerebroventricular route"}]}, {"intrathecal"}),
+    ],
+)
+def test_another_route_may_be_any_and_one_into_the_ventricles_is_into_the_spinal_fluid(
+    route: Json, expected: set[str] | None
+) -> None:
+    patient = bundle(drug(STATEMENT, status="completed", dosage=[{"route": route}]))
+    assert only(patient, "treatment").attributes["route"] == (None if expected is None else frozenset(expected))
+
+
 def test_agent_route_and_reason() -> None:
     patient = bundle(
         condition(concept(SNOMED, "277571004"), id="all"),

@@ -118,6 +118,19 @@ def test_values_that_are_codes(more: Json, expected: set[str] | None) -> None:
     assert (fact.lacks is None) == (expected is not None)
 
 
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ({"valueCodeableConcept": {"text": "Other"}}, None),
+        ({"valueString": "Other"}, None),
+        ({"valueCodeableConcept": concept(OWN, "other")}, {"other"}),
+    ],
+)
+def test_another_type_in_words_may_be_any(value: Json, expected: set[str] | None) -> None:
+    fact = only(bundle(observation(concept(OWN, "leukemia_diagnosis"), **value)), "leukemia_diagnosis")
+    assert fact.value == (None if expected is None else frozenset(expected))
+
+
 @pytest.mark.parametrize("code", ["21198-7", "19080-1"])
 @pytest.mark.parametrize(
     ("interpretation", "expected"), [("POS", {"positive"}), ("NEG", {"negative"}), ("H", None), ("", None)]

@@ -159,7 +159,7 @@ def _take(person: _Gathered, entry: dict[str, Written], where: str, catalogue: C
         stretch = {"kind": text, "from": entry.get("from"), "to": entry.get("to")}
         person.coverage.extend(coverage_from([stretch], where, catalogue, person.problems))
     else:
-        statement = Statement(entry, catalogue, where, own_id("row", entry))
+        statement = Statement(entry, catalogue, where, own_id("row", entry), own=False)
         person.facts += statement.facts()
         person.problems.extend(statement.problems)
 

@@ -18,6 +18,7 @@ from onstudy.readers.reading import (
     IMPRECISE,
     NO_UNIT,
     NOT_STATED,
+    OTHER,
     UNSUPPORTED,
     Reading,
     Slot,
@@ -39,13 +40,14 @@ from onstudy.record.catalogue import (
     ValueSet,
 )  # fmt: skip
 from onstudy.values.calendar import DateError, When, parse_when
-from onstudy.values.codes import UCUM, canonical_system
+from onstudy.values.codes import ONSTUDY, UCUM, Code, canonical_system
 from onstudy.values.interval import Interval
 from onstudy.values.quantity import Quantity, UnitError, bounded, factor, normalise_unit
 from onstudy.values.units import table
 
 #: With which SNOMED CT ends a full name, to say of which hierarchy the concept is: "Negative (qualifier value)".
 _SEMANTIC_TAG = re.compile(r" +\((?:qualifier value|finding|disorder|situation|procedure)\)$")
+_OWN_OTHER = Code(ONSTUDY, OTHER)
 _COMPARATORS = ("", "<", "<=", ">=", ">")
 _TWO_UNITS = "has one unit for people and another as its code: which of them is meant is not known"
 
@@ -214,7 +216,7 @@ def read_concept(slot: Slot, found: list[Coding], said: list[str], key: str, cat
         if len(detected) == 1:
             return Reading(None, NOT_STATED, detected=YES if detected == {"positive"} else NO, shown=shown)
     for word in said:
-        reading = read_value(slot, _SEMANTIC_TAG.sub("", word))
+        reading = read_value(slot, _SEMANTIC_TAG.sub("", word), own=False)
         if not reading.wrong:
             return reading
     return Reading(None, NOT_STATED, f"{key} has no code or word that is known for it")
@@ -224,6 +226,8 @@ def _member(values: ValueSet, coding: Coding, catalogue: Catalogue) -> frozenset
     found = catalogue.member(values.name, coding.code)
     if found is not None:
         return values.meaning(found[0])
+    if values.open and coding.code == _OWN_OTHER:
+        return values.meaning(OTHER)
     word = _interpretation(coding)
     return values.meaning(word) if word in values.members else frozenset()
 
@@ -265,11 +269,19 @@ def interpreted(concepts: list[Json]) -> str:
     return said.pop() if len(said) == 1 else ""
 
 
+def _code(slot: Slot, node: Json, key: str, catalogue: Catalogue) -> Reading:
+    """A code without a system, as the project's own extensions have it."""
+    return _word(slot, node[key], key, own=True)
+
+
 def _string(slot: Slot, node: Json, key: str, catalogue: Catalogue) -> Reading:
-    value = node[key]
+    return _word(slot, node[key], key, own=False)
+
+
+def _word(slot: Slot, value: object, key: str, own: bool) -> Reading:
     if not isinstance(value, str):
         return _wrong(key)
-    reading = read_value(slot, value)
+    reading = read_value(slot, value, own=own)
     return reading if not reading.wrong else replace(reading, wrong=f"{key} {reading.wrong}")
 
 
@@ -334,7 +346,7 @@ _SORTS: dict[str, _Read] = {
     "Range": _range,
     "CodeableConcept": _concept,
     "Coding": _coding,
-    "Code": _string,
+    "Code": _code,
     "String": _string,
     "Boolean": _boolean,
     "DateTime": _date,

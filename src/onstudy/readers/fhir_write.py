@@ -36,7 +36,7 @@ from onstudy.readers.fhir_write_parts import (
     value_concept,
     value_limits,
 )
-from onstudy.readers.reading import PENDING
+from onstudy.readers.reading import OTHER, PENDING
 from onstudy.readers.statement import UNMAPPED
 from onstudy.readers.timing import unsaid_end
 from onstudy.record.assemble import order, stated
@@ -303,14 +303,16 @@ class _Writer:
         return {"coding": [own_coding(kind.name, kind.label)], **shown}
 
     def said(self, name: str) -> Json | None:
-        """An attribute as a concept, taken from those that go into extensions; None where it is not one code."""
+        """An attribute as a concept, taken from those that go into extensions; None where it is not one code of a drug,
+        a route or a reason, as "other" is none.
+        """
         assert self.kind is not None
         values = self.catalogue.codes_of(self.kind.name, name)
         if values is None or name not in self.attributes:
             return None
         alone = name == _AGENT  # a drug's code may also name a kind of its own
         concept = value_concept(values, self.attributes[name], self.catalogue, alone)
-        if concept is not None and "coding" in concept:
+        if concept is not None and self.attributes[name] != values.meaning(OTHER):
             del self.attributes[name]
             return concept
         return None

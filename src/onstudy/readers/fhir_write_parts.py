@@ -7,6 +7,7 @@ from typing import Any
 
 from onstudy.readers.dates import write_when
 from onstudy.readers.fhir_own import ATTRIBUTE, CODES, ONE_OF, OPEN, RECORDED, WHEN
+from onstudy.readers.reading import OTHER
 from onstudy.record.catalogue import BOOLEAN, COUNT, YES, Attribute, Catalogue, CodeUse, Kind, ValueSet
 from onstudy.record.patient import Fact, Value
 from onstudy.values.calendar import When, parse_when, show
@@ -59,8 +60,8 @@ def member_name(values: ValueSet, codes: Value) -> str | None:
     """The one word that means exactly these codes; None where there is none."""
     if not isinstance(codes, frozenset):
         return None
-    if values.open and codes == values.meaning("other"):
-        return "other"
+    if values.open and codes == values.meaning(OTHER):
+        return OTHER
     return next((name for name in sorted(codes & set(values.members)) if values.meaning(name) == codes), None)
 
 
@@ -72,8 +73,8 @@ def value_concept(values: ValueSet, codes: Value, catalogue: Catalogue, alone: b
     name = member_name(values, codes)
     if name is None:
         return None
-    if name == "other":
-        return {"text": "other"}
+    if name == OTHER:
+        return {"coding": [own_coding(OTHER, OTHER)]}
     member = values.members[name]
     public = [
         {"system": use.code.system, "code": use.code.code}

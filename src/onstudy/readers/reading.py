@@ -48,6 +48,8 @@ _YES_WORDS, _NO_WORDS = ("yes", "true", "y"), ("no", "false", "n")
 UNCLEAR = "unclear"
 #: How what is wrong with a number begins that lacks its unit.
 UNITLESS = "has no unit"
+#: What of an open value set is none of its words.
+OTHER = "other"
 #: No value of a record that means anything is longer than this; longer ones are not looked at.
 LONGEST = 400
 SHOWN = 120
@@ -137,8 +139,11 @@ def plain(text: str) -> str:
     return " ".join(text[:LONGEST].lower().replace("_", " ").replace("-", " ").split())
 
 
-def read_value(slot: Slot, text: str, unit: str = "") -> Reading:
-    """What a written value may be; `unit` is used where the text itself has none."""
+def read_value(slot: Slot, text: str, unit: str = "", own: bool = True) -> Reading:
+    """What a written value may be; `unit` is used where the text itself has none.
+
+    `own`: whether it was written in the words of this project; see `read_word`.
+    """
     if len(text) > LONGEST:
         return Reading(None, IMPRECISE, "is too long to be a value")
     tidy = text.strip()
@@ -153,7 +158,7 @@ def read_value(slot: Slot, text: str, unit: str = "") -> Reading:
     if slot.type in (QUANTITY, COUNT):
         return _read_number(slot, tidy, unit)
     if slot.type in (CODE, ORDERED):
-        return read_word(slot, tidy)
+        return read_word(slot, tidy, own)
     if slot.type == DATE:
         return _read_date(tidy)
     return read_yes_no(tidy)
@@ -169,26 +174,32 @@ def read_yes_no(text: str) -> Reading:
     return Reading(None, NOT_STATED, "is neither yes, no nor unknown: write one of the three")
 
 
-def read_word(slot: Slot, text: str) -> Reading:
-    """A code of the slot's value set by its name, label or synonym."""
+def read_word(slot: Slot, text: str, own: bool = True) -> Reading:
+    """A code of the slot's value set by its name, label or synonym.
+
+    Of words that are not our `own`, "other" says only that none of *theirs* fitted: it may be any of ours.
+    """
     assert slot.values is not None, "a slot of codes has a value set"
-    if slot.values.open and plain(text) == "other":
-        return Reading(slot.values.meaning("other"), shown=clip(text))
+    if not own and plain(text) == OTHER:
+        wrong = f"says other, which may be any word of the value set {slot.values.name}: it is not used"
+        return Reading(None, NOT_STATED, wrong, shown=clip(text))
+    if slot.values.open and plain(text) == OTHER:
+        return Reading(slot.values.meaning(OTHER), shown=clip(text))
     found = slot.values.find(text)
     if found is not None:
         return Reading(slot.values.meaning(found), shown=clip(text))
-    wrong = f"is no word of the value set {slot.values.name}{_near_member(slot.values, text)}"
+    wrong = f"is no word of the value set {slot.values.name}{_near_member(slot.values, text, own)}"
     return Reading(None, NOT_STATED, wrong)
 
 
-def _near_member(values: ValueSet, text: str) -> str:
+def _near_member(values: ValueSet, text: str, own: bool) -> str:
     words = [word.lower() for m in values.members.values() for word in (m.name, m.label, *m.synonyms)]
     # Names of drugs end alike, and another drug is no help: of an open set only a slip of the pen is corrected.
     if near := nearest(text.lower(), words, 0.85 if values.open else 0.6):
         return near
     if not values.open:
         return f" ({', '.join(values.members)})"
-    return '; write the group it belongs to, or "other" where it belongs to none of them'
+    return "; write the group it belongs to" + (', or "other" where it belongs to none of them' if own else "")
 
 
 def _read_date(text: str) -> Reading:

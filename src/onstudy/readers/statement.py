@@ -63,11 +63,16 @@ _ASKED = ("kind", "id", "recorded", "unit")
 
 
 class Statement:
-    """One written fact being read: its entry, its place, and the problems met on the way."""
+    """One written fact being read: its entry, its place, and the problems met on the way.
 
-    def __init__(self, entry: Mapping[str, Written], catalogue: Catalogue, where: str, name: str) -> None:
+    `own`: whether somebody wrote it in the words of this project, or another system put out its own.
+    """
+
+    def __init__(
+        self, entry: Mapping[str, Written], catalogue: Catalogue, where: str, name: str, own: bool = True
+    ) -> None:
         self.entry, self.catalogue, self.where = entry, catalogue, where
-        self.name = name
+        self.name, self.own = name, own
         self.problems: list[Problem] = []
         self._misspelt = False
         self._unsaid = False  # whether the answer of an entry that is filled in was left blank
@@ -399,7 +404,7 @@ class Statement:
         if isinstance(written, dict) or written is None:
             self.say(f"{key} is empty or a mapping where a value is expected: it is not used")
             return Reading(None, NOT_STATED)
-        reading = read_value(slot, written, unit)
+        reading = read_value(slot, written, unit, self.own)
         if reading.wrong:
             self.say(f"{key} {_wrong(reading)}")
         return reading
