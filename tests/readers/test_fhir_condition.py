@@ -6,6 +6,7 @@ import pytest
 from tests.readers.build import (
     ACTIVE,
     ICD,
+    OWN,
     RESOLVED,
     SNOMED,
     Json,
@@ -215,6 +216,53 @@ def test_a_status_that_is_over_does_not_say_how_things_stand_since(more: Json, s
     assert "it is over, so it does not say how things stand since" in said(patient)
     rest = bundle(condition(concept(ICD, "C91.01"), onsetDateTime="2026-03-02", **more))
     assert only(rest, "all_disease_status").value == frozenset({"in_remission"})
+
+
+ASSERTED = "http://hl7.org/fhir/StructureDefinition/condition-assertedDate"
+
+
+@pytest.mark.parametrize(
+    ("more", "recorded"), [({}, "2026-03-15"), ({"recordedDate": "2026-03-12"}, "2026-03-12")], ids=["alone", "beside"]
+)
+def test_the_day_of_assertion_is_that_of_record_where_no_other_is(more: Json, recorded: str) -> None:
+    asserted = {"extension": [{"url": ASSERTED, "valueDateTime": "2026-03-15"}], **more}
+    known = only(bundle(condition(concept(SNOMED, "22298006"), **asserted)), "myocardial_infarction")
+    unread = only(bundle(condition(concept(SNOMED, "15777000"), **asserted)), "unmapped")
+    assert str(known.recorded) == str(unread.recorded) == recorded
+    assert show(known.start) == f"until {recorded}"
+
+
+B_ALL = concept(SNOMED, "277571004")
+
+
+def test_a_refuted_diagnosis_with_a_value_is_a_result_that_is_not_known() -> None:
+    """Else the older one would speak, which may be the very one that is refuted."""
+    refuted = only(
+        bundle(condition(B_ALL, verificationStatus=verified("refuted"), recordedDate="2026-03-10")),
+        "leukemia_diagnosis",
+    )
+    assert (refuted.negative, refuted.value, refuted.lacks) == (False, None, "conflict")
+    assert show(refuted.start) == "2026-03-10"
+
+
+STRANGE = [{"text": "Entered in error"}, concept("urn:site", "refuted"), "unknown"]
+
+
+@pytest.mark.parametrize("status", STRANGE, ids=str)
+def test_a_verification_that_is_not_understood_leaves_the_diagnosis_open(status: object) -> None:
+    def of_code(code: Json, **more: object) -> Json:
+        return condition(code, verificationStatus=status, recordedDate="2026-03-10", **more)
+
+    seen = bundle(of_code(concept(SNOMED, "22298006")))
+    assert not only(seen, "myocardial_infarction").certain
+    assert "its verificationStatus is no code of FHIR: the diagnosis is not certain [kept]" in said(seen)
+    valued = only(bundle(of_code(B_ALL)), "leukemia_diagnosis")
+    assert (valued.certain, valued.value, valued.lacks) == (False, None, "not_stated")
+    state = only(
+        bundle(of_code(concept(OWN, "pacemaker"), clinicalStatus=RESOLVED, abatementDateTime="2025-01-01")),
+        "pacemaker",
+    )
+    assert (state.negative, state.certain) == (False, False)
 
 
 def test_codes_of_one_concept_are_synonyms() -> None:

@@ -96,6 +96,14 @@ def test_samples_that_were_sent() -> None:
     assert of(patient, "unmapped") == []
 
 
+def test_a_sample_that_was_taken_need_not_have_been_sent() -> None:
+    collected = {"collection": {"collectedDateTime": "2026-03-13"}}
+    patient = bundle(resource("Specimen", id="m", type=concept(OWN, "mrd_marrow_submission"), **collected))
+    sample = only(patient, "mrd_marrow_submission")
+    assert (sample.certain, show(sample.start)) == (False, "from 2026-03-13")
+    assert "has no receivedTime: that it was sent is not certain [kept]" in said(patient)
+
+
 def test_reports_without_results() -> None:
     patient = bundle(
         resource("DiagnosticReport", id="w", status="registered", code=concept(OWN, "bcr_abl1")),

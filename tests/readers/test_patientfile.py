@@ -248,6 +248,14 @@ def test_presence(keys: str, negative: bool, lacks: str | None) -> None:
     assert (fact.negative, fact.lacks) == (negative, lacks)
 
 
+def test_a_refuted_value_is_a_result_that_is_not_known() -> None:
+    fact = only(
+        written("kind: leukemia_diagnosis, on: 2026-03-10, value: precursor_b_all, status: refuted"),
+        "leukemia_diagnosis",
+    )
+    assert (fact.value, fact.lacks) == (None, "conflict")
+
+
 def test_a_no_is_narrowed_by_one_attribute() -> None:
     patient = written(
         "kind: treatment, agent: cd19_directed, value: no, recorded: 2026-03-10",

@@ -36,7 +36,7 @@ from onstudy.population.bulk_rows import Builder, Ints, join_rows, settled
 from onstudy.population.bulk_walk import UPDATED, Taking, counted, walk
 from onstudy.readers.fhir import ADMINISTRATIVE, BIRTH_SEX, READ, identifier_pair, named_by
 from onstudy.readers.fhir_json import is_id, items, references, resource_type, text
-from onstudy.readers.fhir_own import FACT_ID, FHIR_BASE, PATIENT_ID
+from onstudy.readers.fhir_own import ASSERTED, FACT_ID, FHIR_BASE, PATIENT_ID
 from onstudy.readers.source import decode
 
 PATIENT, BUNDLE, OUTCOME = "Patient", "Bundle", "OperationOutcome"
@@ -54,7 +54,7 @@ NO_PATIENT = "resources whose subject is named, but not as a patient"
 
 _TYPE = re.compile(rb'\s*\{\s*"resourceType"\s*:\s*"([A-Za-z]{1,64})"')
 _OWN_NAMES = (FACT_ID, PATIENT_ID)
-_READ_URLS = (FHIR_BASE, BIRTH_SEX)
+_READ_URLS = (FHIR_BASE, BIRTH_SEX, ASSERTED)
 _PLAIN = rf"^{PATIENT}/[A-Za-z0-9\-.]+$"
 _BOM = b"\xef\xbb\xbf"
 

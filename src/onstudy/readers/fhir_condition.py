@@ -9,12 +9,12 @@ from collections import Counter
 from dataclasses import replace
 
 from onstudy.readers.dates import spanning, until
-from onstudy.readers.fhir_chart import Chart, named, valued
+from onstudy.readers.fhir_chart import Chart, named, valued, without_value
 from onstudy.readers.fhir_entries import Entry
 from onstudy.readers.fhir_json import codings, extension, flag, obj, status_code, text
 from onstudy.readers.fhir_meaning import Meaning
-from onstudy.readers.fhir_own import CONDITION_CLINICAL, CONDITION_VERIFICATION, ONGOING
-from onstudy.readers.reading import NOT_STATED
+from onstudy.readers.fhir_own import ASSERTED, CONDITION_CLINICAL, CONDITION_VERIFICATION, ONGOING
+from onstudy.readers.reading import CONFLICT, NOT_STATED
 from onstudy.readers.timing import Times, over_since, reversed_period
 from onstudy.record.catalogue import NONE, STATE, Kind
 from onstudy.record.patient import Fact
@@ -23,7 +23,10 @@ from onstudy.values.codes import ONSTUDY, SNOMED
 
 _OPEN = ("active", "recurrence", "relapse")
 _CLOSED = ("inactive", "remission", "resolved")
+_CONFIRMED, _REFUTED, _ERROR = "confirmed", "refuted", "entered-in-error"
 _SUSPECTED = ("provisional", "differential", "unconfirmed")
+#: A verification that is stated, and in no word of FHIR.
+_UNCLEAR = "?"
 #: Kinds that say how things stood when they were recorded, not since when.
 _STATUS_KINDS = ("all_disease_status",)
 _AT_REST = frozenset({"in_remission"})  # the status that is said of a disease that is over
@@ -32,22 +35,36 @@ _AT_REST = frozenset({"in_remission"})  # the status that is said of a disease t
 def read_condition(chart: Chart, entry: Entry) -> list[Fact]:
     """The facts of a Condition."""
     resource = entry.resource
-    verified = status_code(resource, "verificationStatus", CONDITION_VERIFICATION)
-    if verified == "entered-in-error":
+    verified = _verified(chart, entry)
+    if verified == _ERROR:
         return chart.drop(entry, "it was entered in error")
     found = chart.means(entry, codings(obj(resource, "code")))
     times = _times(chart, entry)
-    if not found and verified == "refuted":
+    if not found and verified == _REFUTED:
         return chart.drop(entry, "it is refuted, and of a kind that is not in the catalogue: it denies nothing")
     if not found:
         return chart.unmapped(entry, resource.get("code"), times)
     facts: list[Fact] = []
     for meaning in found:
-        if verified == "refuted" or meaning.negative:
+        if verified == _UNCLEAR and meaning.negative:
+            chart.drop(entry, "a 'no' that is not wholly understood is not used: it could deny too much")
+        elif verified == _REFUTED or meaning.negative:
             facts += _refuted(chart, entry, meaning, times)
         else:
-            facts += _confirmed(chart, entry, meaning, times, verified not in _SUSPECTED)
+            facts += _stated(chart, entry, meaning, times, verified)
     return named(facts)
+
+
+def _verified(chart: Chart, entry: Entry) -> str:
+    """How sure the diagnosis is; confirmed where nothing is said of it."""
+    stated = entry.resource.get("verificationStatus")
+    if not stated:
+        return _CONFIRMED
+    verified = status_code(entry.resource, "verificationStatus", CONDITION_VERIFICATION)
+    if verified in (_CONFIRMED, _REFUTED, _ERROR, *_SUSPECTED):
+        return verified
+    chart.say(entry, "its verificationStatus is no code of FHIR: the diagnosis is not certain")
+    return _UNCLEAR
 
 
 def _times(chart: Chart, entry: Entry) -> Times:
@@ -58,7 +75,7 @@ def _times(chart: Chart, entry: Entry) -> Times:
     going = True if clinical in _OPEN else False if clinical in _CLOSED else None
     if text(entry.resource, "abatementString") and end is None:
         going = False
-    times = Times(start=start, end=end, going=going, recorded=chart.recorded(entry, "recordedDate"))
+    times = Times(start=start, end=end, going=going, recorded=_recorded(chart, entry))
     if reversed_period(times):
         chart.say(entry, "it ends before it begins: its dates are not used")
         times = Times(going=going, recorded=times.recorded)
@@ -67,6 +84,13 @@ def _times(chart: Chart, entry: Entry) -> Times:
     if going and times == Times(going=True) and not _dated(chart, entry):
         return Times()
     return times
+
+
+def _recorded(chart: Chart, entry: Entry) -> When | None:
+    """The day of record; where none is stated, the day on which it was asserted."""
+    found = chart.recorded(entry, "recordedDate")
+    asserted = extension(entry.resource, ASSERTED) if found is None else {}
+    return chart.date(entry, asserted, "valueDateTime") if asserted else found
 
 
 def _dated(chart: Chart, entry: Entry) -> bool:
@@ -85,9 +109,14 @@ def _unstated_end(chart: Chart, entry: Entry, times: Times) -> When:
 
 
 def _refuted(chart: Chart, entry: Entry, meaning: Meaning, times: Times) -> list[Fact]:
-    """Nothing of the kind up to the day the refutation was recorded."""
+    """Nothing of the kind up to the day the refutation was recorded.
+
+    One with a value is a result of that day which is not known: an older one may be the very one that is refuted.
+    """
     if meaning.kind.value != NONE:
-        return chart.drop(entry, f"{meaning.kind.name} has a value: a refuted one is not used")
+        chart.say(entry, f"{meaning.kind.name} has a value, and this one is refuted: which it is instead is not known")
+        said = Times(on=times.recorded or times.start, recorded=times.recorded)
+        return [without_value(chart.positive(entry, meaning, said), CONFLICT)]
     if meaning.category or not (meaning.sets or _stands_alone(meaning.kind, entry)):
         return chart.drop(entry, f"its code is one of several for {meaning.kind.name}: refuted, it denies no other")
     said = Times(on=times.recorded or times.start, recorded=times.recorded)
@@ -109,18 +138,21 @@ def _stands_alone(kind: Kind, entry: Entry) -> bool:
     )
 
 
-def _confirmed(chart: Chart, entry: Entry, meaning: Meaning, times: Times, certain: bool) -> list[Fact]:
+def _stated(chart: Chart, entry: Entry, meaning: Meaning, times: Times, verified: str) -> list[Fact]:
+    """A diagnosis. Of what may be refuted or entered in error no value is known, nor the end of a state."""
     kind, end = meaning.kind, times.end
     if kind.name in _STATUS_KINDS and times.recorded is not None:
         times = Times(on=times.recorded, recorded=times.recorded)
-    fact = chart.positive(entry, meaning, times, certain=certain)
+    fact = chart.positive(entry, meaning, times, certain=verified == _CONFIRMED)
     if kind.value != NONE:
+        if verified == _UNCLEAR:
+            return [without_value(fact, NOT_STATED)]
         fact = replace(fact, **valued(None, meaning))
         if kind.name in _STATUS_KINDS and end is not None and fact.value != _AT_REST:
             chart.say(entry, "it is over, so it does not say how things stand since")
             since = replace(fact, start=end, end=None, recorded=None, value=None, lacks=NOT_STATED, shown="")
             return [fact, since]
         return [fact]
-    if kind.extent == STATE and times.end is not None:
+    if kind.extent == STATE and times.end is not None and verified != _UNCLEAR:
         return over_since(fact, times.end)
     return [fact]

@@ -32,6 +32,9 @@ FACT_ID = f"{FHIR_BASE}fact"
 SAMPLE = f"{FHIR_BASE}sample"
 PATIENT_ID = f"{FHIR_BASE}patient"
 
+#: US Core: the day a Condition was first asserted, where its `recordedDate` is not filled in.
+ASSERTED = "http://hl7.org/fhir/StructureDefinition/condition-assertedDate"
+
 # HL7's own code systems ------------------------------------------------------------------------------
 
 _HL7 = "http://terminology.hl7.org/CodeSystem/"

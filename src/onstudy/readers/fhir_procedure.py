@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from onstudy.readers.dates import spanning
+from onstudy.readers.dates import spanning, starting
 from onstudy.readers.fhir_chart import Chart, named, valued, without_value
 from onstudy.readers.fhir_entries import Entry
 from onstudy.readers.fhir_json import codings, items, obj, references, text, words
@@ -93,10 +93,13 @@ def read_specimen(chart: Chart, entry: Entry) -> list[Fact]:
     if status in _NO_SPECIMEN:
         return chart.drop(entry, f"its status is {status}: there is no usable sample")
     received = chart.date(entry, resource, "receivedTime")
-    collection = obj(resource, "collection")
-    collected = chart.date(entry, collection, "collectedDateTime")
-    times = Times(on=received or collected, recorded=chart.recorded(entry))
-    return named([chart.positive(entry, meaning, times) for meaning in found])
+    collected = chart.date(entry, obj(resource, "collection"), "collectedDateTime")
+    sent = received is not None or "receivedTime" in resource
+    if not sent:
+        chart.say(entry, "has no receivedTime: that it was sent is not certain")
+    on = received or (starting(collected) if collected is not None else None)
+    times = Times(on=on, recorded=chart.recorded(entry))
+    return named([chart.positive(entry, meaning, times, certain=sent) for meaning in found])
 
 
 def read_report(chart: Chart, entry: Entry) -> list[Fact]:

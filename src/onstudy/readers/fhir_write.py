@@ -136,7 +136,7 @@ class _Writer:
             return self.medication(kind)
         if kind.name in _PROCEDURES or kind.name == _TREATMENT:
             return self.procedure(kind)
-        if kind.by_study and kind.extent == MOMENT:
+        if kind.by_study and kind.extent == MOMENT and fact.start.known:  # without a day it would be none that was sent
             return self.specimen(kind)
         if is_diagnosis(kind):
             return self.condition(kind)

@@ -55,7 +55,8 @@ _NO_RESULT = (
     "aborted", "rejected", "unsatisfactory",
 )  # fmt: skip
 _SUSPECTED = ("suspected", "provisional", "differential", "unconfirmed")
-_STATUSES = (*_FINAL, *_OPEN, *_CLOSED, *_PENDING, *_NO_RESULT, *_SUSPECTED, "refuted")
+_REFUTED = "refuted"
+_STATUSES = (*_FINAL, *_OPEN, *_CLOSED, *_PENDING, *_NO_RESULT, *_SUSPECTED, _REFUTED)
 _UNKNOWN = "?"
 _OPEN_ENDS = ("ongoing", "present", "active", "now", "continuing")
 #: What a question that is still to be answered states itself; the day as well where it asks for a state of that day.
@@ -264,7 +265,7 @@ class Statement:
         if reading.wrong:
             self.say(f"value {reading.wrong}")
         times = self._times(status)
-        if status == "refuted" or reading.value == frozenset({NO}):
+        if status == _REFUTED or reading.value == frozenset({NO}):
             return self._negative(kind, times)
         placed = self._fitting(kind, times)
         fact = self._positive(kind, status, placed)
@@ -411,9 +412,6 @@ class Statement:
 
     def _measured(self, kind: Kind, status: str) -> Fact | None:
         times = self._times(status)
-        if status == "refuted":
-            self.drop(f"{kind.name} has a value: it is measured, not refuted")
-            return None
         fact = self._positive(kind, status, self._fitting(kind, times))
         reading = self._value(kind, self.entry, status)
         return self._with_value(kind, fact, reading, self.entry)
@@ -423,6 +421,9 @@ class Statement:
             return Reading(None, NOT_STATED)
         if status in _PENDING:
             return self._pending(kind, entry, status)
+        if status == _REFUTED:
+            self.say(f"{kind.name} has a value, and this one is refuted: which it is instead is not known")
+            return Reading(None, CONFLICT)
         if _blank(entry.get("value")):
             stated = [name for name in self.catalogue.attributes(kind.name) if not _blank(entry.get(name))]
             return Reading(None, NOT_STATED, "" if stated else "is not stated")

@@ -1,0 +1,98 @@
+"""What a source leaves in doubt is left in the same doubt by a build: one record of each sort, and many alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.population.building import Resource, built, ndjson, stored
+from tests.population.test_bulk_readers import CLINICAL, VERIFIED, check, own, spread
+
+from onstudy.readers import read_patients
+from onstudy.record.patient import Fact
+
+LOINC, SNOMED = "http://loinc.org", "http://snomed.info/sct"
+INTERPRETATION = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
+ASSERTED = "http://hl7.org/fhir/StructureDefinition/condition-assertedDate"
+TIMES = pytest.mark.parametrize("times", [1, 8], ids=["alone", "many alike"])
+
+
+def coded(system: str, code: str) -> Resource:
+    return {"coding": [{"system": system, "code": code}]}
+
+
+def read_both_ways(of_person: Callable[[int], list[Resource]], people: int, folder: Path) -> list[Fact]:
+    """The facts of some people, the same by the readers of a screening and by a build."""
+    resources: list[Resource] = []
+    for number in range(people):
+        resources.append({"resourceType": "Patient", "id": f"p{number}", "birthDate": "1990-01-01", "gender": "female"})
+        for place, resource in enumerate(of_person(number)):
+            about = {"id": f"r{number}-{place}", "subject": {"reference": f"Patient/p{number}"}}
+            resources.append({**resource, **about})
+    built(spread(resources, folder / "export", 2), folder / "store")
+    expected = list(read_patients("all.ndjson", ndjson(resources)))
+    check(stored(folder / "store"), expected)
+    return [fact for patient in expected for fact in patient.facts if fact.kind != "sex"]
+
+
+@TIMES
+def test_diagnoses(times: int, tmp_path: Path) -> None:
+    """Refuted with a value, verified in no word of FHIR, recorded on the day they were asserted."""
+
+    def of_person(number: int) -> list[Resource]:
+        day = f"2026-03-{number + 1:02d}"
+        said = [{"coding": [{"system": VERIFIED, "code": "refuted"}]}, {"text": "Entered in error"}, None]
+        codes = [coded(SNOMED, "277571004"), coded(SNOMED, "22298006"), own("pacemaker"), coded(SNOMED, "15777000")]
+        over = {"clinicalStatus": {"coding": [{"system": CLINICAL, "code": "resolved"}]}}
+        asserted: Resource = {"extension": [{"url": ASSERTED, "valueDateTime": day}]}
+        return [
+            {
+                "resourceType": "Condition",
+                "code": code,
+                **({"verificationStatus": status} if status else {}),
+                **dated,
+                **(over if place % 2 else {}),
+            }
+            for status in said
+            for place, code in enumerate(codes)
+            for dated in (asserted, {"recordedDate": day}, {**asserted, "recordedDate": "2026-02-01"})
+        ]
+
+    facts = read_both_ways(of_person, times, tmp_path)
+    found = {(fact.kind, fact.certain, fact.lacks) for fact in facts}
+    assert {("leukemia_diagnosis", True, "conflict"), ("leukemia_diagnosis", False, "not_stated")} <= found
+    assert {fact.recorded is None for fact in facts} == {False}
+
+
+@TIMES
+def test_samples_and_words_of_others(times: int, tmp_path: Path) -> None:
+    """A sample that was collected, an amount of hCG with and without a word, a route and a value "other"."""
+
+    def of_person(number: int) -> list[Resource]:
+        day = f"2026-03-{number + 1:02d}"
+        sample: Resource = {"resourceType": "Specimen", "type": own("mrd_marrow_submission")}
+        hcg: Resource = {"resourceType": "Observation", "status": "final", "code": coded(LOINC, "21198-7")}
+        hcg |= {"valueQuantity": {"value": 3.5 + number, "unit": "m[IU]/mL"}}
+        words = [{"interpretation": [coded(INTERPRETATION, word)]} for word in ("POS", "NEG", "H")]
+        drug: Resource = {"resourceType": "MedicationStatement", "status": "completed", "effectiveDateTime": day}
+        drug |= {"medicationCodeableConcept": {"text": "methotrexate"}}
+        of_type: Resource = {"resourceType": "Observation", "status": "final", "code": own("leukemia_diagnosis")}
+        return [
+            {**sample, "collection": {"collectedDateTime": day}},
+            {**sample, "receivedTime": day, "collection": {"collectedDateTime": "2026-03-01"}},
+            *({**hcg, "effectiveDateTime": f"{day}T0{place}:00:00Z", **one} for place, one in enumerate([*words, {}])),
+            *({**drug, "dosage": [{"route": {"text": text}}]} for text in ("Other", "Ommaya reservoir")),
+            {**drug, "dosage": [{"route": own("other")}]},
+            {**of_type, "effectiveDateTime": day, "valueString": "Other"},
+            {**of_type, "effectiveDateTime": day, "valueCodeableConcept": own("other")},
+        ]
+
+    facts = read_both_ways(of_person, times, tmp_path)
+    assert {fact.certain for fact in facts if fact.kind == "mrd_marrow_submission"} == {True, False}
+    tests = {fact.value for fact in facts if fact.kind == "pregnancy_test"}
+    assert tests == {frozenset({"positive"}), frozenset({"negative"}), None}
+    routes = [fact.attributes["route"] for fact in facts if fact.kind == "treatment"]
+    assert set(routes) == {None, frozenset({"intrathecal"}), frozenset({"other"})}
+    types = {fact.value for fact in facts if fact.kind == "leukemia_diagnosis"}
+    assert types == {None, frozenset({"other"})}
