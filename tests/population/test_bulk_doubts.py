@@ -28,8 +28,8 @@ def read_both_ways(of_person: Callable[[int], list[Resource]], people: int, fold
     for number in range(people):
         resources.append({"resourceType": "Patient", "id": f"p{number}", "birthDate": "1990-01-01", "gender": "female"})
         for place, resource in enumerate(of_person(number)):
-            about = {"id": f"r{number}-{place}", "subject": {"reference": f"Patient/p{number}"}}
-            resources.append({**resource, **about})
+            about = {"subject": {"reference": f"Patient/p{number}"}}
+            resources.append({"resourceType": "", "id": f"x{number}-{place}", **resource, **about})
     built(spread(resources, folder / "export", 2), folder / "store")
     expected = list(read_patients("all.ndjson", ndjson(resources)))
     check(stored(folder / "store"), expected)
@@ -63,6 +63,47 @@ def test_diagnoses(times: int, tmp_path: Path) -> None:
     found = {(fact.kind, fact.certain, fact.lacks) for fact in facts}
     assert {("leukemia_diagnosis", True, "conflict"), ("leukemia_diagnosis", False, "not_stated")} <= found
     assert {fact.recorded is None for fact in facts} == {False}
+
+
+@TIMES
+def test_results_that_what_holds_them_takes_back(times: int, tmp_path: Path) -> None:
+    """Listed in a report in error, in that and another, in a panel in error, of specimens of some statuses."""
+
+    def of_person(number: int) -> list[Resource]:
+        day, error = f"2026-03-{number + 1:02d}", {"status": "entered-in-error"}
+
+        def result(name: str, **more: object) -> Resource:
+            of_it = {"code": coded(LOINC, "26464-8"), "valueQuantity": {"value": 8 + number, "unit": "/uL"}}
+            taken = {"status": "final", "effectiveDateTime": f"{day}T{len(name):02d}:00:00Z"}
+            return {"resourceType": "Observation", "id": f"{name}{number}", **taken, **of_it, **more}
+
+        def listing(*names: str) -> list[Resource]:
+            return [{"reference": f"Observation/{name}{number}"} for name in names]
+
+        statuses = ("available", "unavailable", "unsatisfactory", "entered-in-error")
+        refers = [{"specimen": {"reference": f"Specimen/{status}{number}"}} for status in statuses]
+        report: Resource = {"resourceType": "DiagnosticReport", "status": "final"}
+        blood = {"text": "Blood"}
+        return [
+            *(result(f"{'s' * (place + 1)}", **one) for place, one in enumerate(refers)),
+            *(
+                {"resourceType": "Specimen", "id": f"{status}{number}", "status": status, "type": blood}
+                for status in statuses
+            ),
+            *(result("r" * many) for many in (5, 6, 7, 8)),
+            {**report, **error, "result": listing("rrrrr", "rrrrrr")},
+            {**report, "result": listing("rrrrrr", "rrrrrrr")},
+            {**report, "result": listing("rrrrrrr", "rrrrrrrr"), "specimen": [refers[2]["specimen"]]},
+            result("t" * 9),
+            result("t" * 10, code={"text": "x"}, hasMember=listing("t" * 9), **error),
+        ]
+
+    facts = read_both_ways(of_person, times, tmp_path)
+    found = {(fact.source.strip("0123456789"), fact.value is None) for fact in facts if fact.kind == "blood_wbc"}
+    assert {(name.removeprefix("Observation/"), lost) for name, lost in found} == {
+        ("s", False), ("ss", False), ("sss", True), ("ssss", True),
+        ("rrrrr", True), ("rrrrrr", False), ("rrrrrrr", True), ("rrrrrrrr", True), ("t" * 9, True),
+    }  # fmt: skip
 
 
 @TIMES

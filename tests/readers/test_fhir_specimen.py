@@ -221,6 +221,67 @@ def test_an_awaited_report_of_another_specimen() -> None:
     assert only(bundle(report, specimen({"text": "Blood"})), "blood_wbc").lacks == "pending_result"
 
 
+# What holds a result and takes it back ------------------------------------------------------------------------
+
+IN_ERROR, REFERRING = {"status": "entered-in-error"}, {"result": [{"reference": "Observation/x1"}]}
+BLOOD: Json = {"text": "Blood"}
+TAKEN_BACK: dict[str, tuple[list[Json], str]] = {
+    "report": (
+        [resource("DiagnosticReport", **IN_ERROR, **REFERRING)],
+        "the report it is listed in was entered in error",
+    ),
+    "panel": (
+        [{**observation({"text": "x"}, hasMember=REFERRING["result"], **IN_ERROR), "id": "p"}],
+        "the panel it is listed in was entered in error",
+    ),
+    "specimen": ([specimen(BLOOD, status="unsatisfactory")], "the status of its specimen is unsatisfactory"),
+    "specimen in error": ([specimen(BLOOD, **IN_ERROR)], "the status of its specimen is entered-in-error"),
+    "specimen of the report": (
+        [
+            resource("DiagnosticReport", status="final", specimen=[{"reference": "Specimen/t"}], **REFERRING),
+            {**specimen(BLOOD, status="unsatisfactory"), "id": "t"},
+        ],
+        "the status of its specimen is unsatisfactory",
+    ),
+}
+
+
+@pytest.mark.parametrize(("others", "why"), TAKEN_BACK.values(), ids=TAKEN_BACK.keys())
+@pytest.mark.parametrize("first", [True, False], ids=["before", "after"])
+def test_a_result_that_what_holds_it_takes_back(others: list[Json], why: str, first: bool) -> None:
+    result = count(**(REFERRED if others[0].get("id") == "s" else {}))
+    patient = bundle(*([*others, result] if first else [result, *others]))
+    assert (only(patient, "blood_wbc").value, only(patient, "blood_wbc").lacks) == (None, "unsupported")
+    assert f"Observation/x1: {why}: its value is not used [kept]" in said(patient)
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        [resource("DiagnosticReport", status="cancelled", **REFERRING)],
+        [
+            {**resource("DiagnosticReport", **IN_ERROR, **REFERRING), "id": "d1"},
+            {**resource("DiagnosticReport", status="corrected", **REFERRING), "id": "d2"},
+        ],
+        [specimen(BLOOD, status="unavailable")],
+        [specimen(BLOOD), {**specimen(BLOOD, status="unsatisfactory"), "id": "t"}],
+    ],
+    ids=["cancelled", "another report has it", "used up", "another specimen"],
+)
+def test_a_result_that_stands(others: list[Json]) -> None:
+    assert only(bundle(count(**REFERRED), *others), "blood_wbc").value == point(8.0)
+
+
+def test_a_no_of_a_report_in_error_is_none() -> None:
+    said_no = observation(concept(OWN, "gilbert_syndrome"), valueBoolean=False)
+    assert only(bundle(said_no), "gilbert_syndrome").negative
+    patient = bundle(said_no, resource("DiagnosticReport", **IN_ERROR, **REFERRING))
+    assert kinds(patient) == set()
+    said_yes = observation(concept(OWN, "gilbert_syndrome"), valueBoolean=True)
+    patient = bundle(said_yes, resource("DiagnosticReport", **IN_ERROR, **REFERRING))
+    assert only(patient, "gilbert_syndrome").lacks == "unsupported"
+
+
 # Components -------------------------------------------------------------------------------------------------
 
 

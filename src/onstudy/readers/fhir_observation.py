@@ -64,7 +64,8 @@ def read_observation(chart: Chart, entry: Entry) -> list[Fact]:
     measured = chart.measured(entry, meant, resource.get("code"))
     found = measured.meanings
     facts = [fact for meaning in found for fact in _of_meaning(chart, entry, resource, meaning, times)]
-    facts = [without_value(fact) for fact in facts] if measured.doubtful else facts
+    if measured.doubtful:
+        facts = [without_value(fact) for fact in facts if not fact.negative]
     composite = any(meaning.kind.components for meaning in found)
     facts += [] if composite else _loose_components(chart, entry, found, times)
     if lacks:

@@ -19,6 +19,9 @@ from onstudy.record.catalogue import SPECIMEN, Catalogue, ValueSet
 from onstudy.values.codes import ONSTUDY
 
 _DEEPEST = 4  # a sample of a sample of a sample
+_REPORT, _IN_ERROR = "DiagnosticReport", "entered-in-error"
+#: Of a specimen with one of these statuses there is no result to rely on.
+_UNFIT = (_IN_ERROR, "unsatisfactory")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,7 @@ class Material:
 class Measured:
     """The meanings of a result's code, with what it was measured in taken into account.
 
-    `doubtful`: whether it is a result of these kinds cannot be told. `said` explains what was made of it.
+    `doubtful`: whether it is a result of these kinds, or any, cannot be told. `said` explains what was made of it.
     """
 
     meanings: tuple[Meaning, ...]
@@ -72,7 +75,7 @@ class Specimens:
                 if found:
                     own[id(entry)] = found
                 members = references(entry.resource, "hasMember") if "hasMember" in entry.resource else []
-            elif entry.type == "DiagnosticReport":
+            elif entry.type == _REPORT:
                 members = references(entry.resource, "result")
             else:
                 continue
@@ -107,6 +110,36 @@ class Specimens:
 
     def measured(self, entry: Entry, found: tuple[Meaning, ...], concept: object) -> Measured:
         """The kinds that a result with this concept as its code is one of, by what it was measured in."""
+        measured = self._material_of(entry, found, concept)
+        doubt = self._doubt(entry)
+        if not doubt:
+            return measured
+        said = "; ".join(part for part in (measured.said, f"{doubt}: its value is not used") if part)
+        return Measured(measured.meanings, True, said)
+
+    def _doubt(self, entry: Entry) -> str:
+        """Why what holds a result takes it back: report or panel, where no other report has it; its specimen."""
+        holders = self._holders.get(id(entry), ())
+        in_error = [holder for holder in holders if text(holder.resource, "status") == _IN_ERROR]
+        wrong = next((holder for holder in in_error if self._lists(holder, entry)), None)
+        if wrong is not None and not any(one.type == _REPORT for one in holders if one not in in_error):
+            return f"the {'report' if wrong.type == _REPORT else 'panel'} it is listed in was entered in error"
+        for holder in (entry, *holders):
+            named = references(holder.resource, "specimen") if "specimen" in holder.resource else []
+            found = [target for target in self._index.all(named, holder) if target.type == "Specimen"]
+            unfit = (status for target in found if (status := text(target.resource, "status")) in _UNFIT)
+            if found:
+                status = next(unfit, "")
+                return f"the status of its specimen is {status}" if status else ""
+        return ""
+
+    def _lists(self, holder: Entry, result: Entry) -> bool:
+        """Whether a resource lists a result, and does not only lend it its specimen."""
+        members = references(holder.resource, "result" if holder.type == _REPORT else "hasMember")
+        return any(target is result for target in self._index.all(members, holder))
+
+    def _material_of(self, entry: Entry, found: tuple[Meaning, ...], concept: object) -> Measured:
+        """The kinds that a result is one of by what it was measured in, whatever its specimen was worth."""
         if self._words is None or not any(meaning.kind.specimens for meaning in found):
             return Measured(found)
         stated = self._stated(entry)
