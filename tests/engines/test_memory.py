@@ -178,9 +178,9 @@ def test_a_no_whose_beginning_lies_after_it_was_recorded_says_nothing_wrong() ->
 def test_a_no_of_an_imprecise_day_covers_what_is_sure(said: str) -> None:
     record = f"facts:\n- {{kind: seizure, value: no, recorded: {said}}}\n- {{kind: seizure, on: 2026-04-10}}"
     rule = "no seizure within 7 days before registration"
-    assert ask(record, rule, on=date(2026, 4, 2)).truth is UNKNOWN
+    assert ask(record, rule, on=date(2026, 4, 20)).truth is UNKNOWN
     alone = f"facts: [{{kind: seizure, value: no, recorded: {said}}}]"
-    assert ask(alone, rule, on=date(2026, 4, 2)).truth is TRUE
+    assert ask(alone, rule, on=date(2026, 4, 20)).truth is TRUE
 
 
 def test_a_record_that_may_lie_on_either_side_of_a_no_conflicts() -> None:
@@ -206,7 +206,7 @@ def test_many_narrowed_negatives_stay_few_possibilities() -> None:
         for number, agent in enumerate(agents)
     )
     view = View(patient(f"facts:\n{said}- {{kind: treatment, on: 2026-03-12}}\n"), load_catalogue())
-    assert len(view.unseen("treatment")[0]) <= 10
+    assert len(view.unseen("treatment", date(2026, 3, 16).toordinal())[0]) <= 10
 
 
 # What a judgement has seen ------------------------------------------------------------------------------

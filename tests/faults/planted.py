@@ -550,12 +550,27 @@ def codes_that_are_all_denied_contradict_nothing(patch: Patch) -> None:
 
 @fault
 def a_no_ends_on_its_day(patch: Patch) -> None:
-    patch.setattr(View, "_newer", lambda self, denial, kind: "ends")
+    patch.setattr(View, "_newer", lambda self, denial, kind, day: "ends")
 
 
 @fault
 def a_no_outlives_newer_records(patch: Patch) -> None:
-    patch.setattr(View, "_newer", lambda self, denial, kind: "")
+    patch.setattr(View, "_newer", lambda self, denial, kind, day: "")
+
+
+@fault
+def what_begins_after_registration_ends_a_no(patch: Patch) -> None:
+    patch.setattr(view, "_begins_after", lambda fact, day: False)
+
+
+@fault
+def a_no_is_looked_at_on_the_first_day_only(patch: Patch) -> None:
+    patch.setattr(View, "_begun_by", lambda self, day: date(2026, 3, 16).toordinal())
+
+
+@fault
+def no_day_is_asked_because_something_begins(patch: Patch) -> None:
+    patch.setattr(View, "begins", [])
 
 
 @fault

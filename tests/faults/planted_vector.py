@@ -489,6 +489,11 @@ def a_negative_holds_whatever_is_newer(patch: Patch) -> None:
 
 
 @fault
+def what_begins_after_registration_ends_a_negative(patch: Patch) -> None:
+    patch.setattr(regions, "_begun", lambda facts: np.ones(1, np.bool_))
+
+
+@fault
 def a_negative_outlives_a_diagnosis_that_nobody_could_read(patch: Patch) -> None:
     _cached(patch, Family, "unread", lambda self: rowsets.rows_of(self.shard, (), negative=False))
 

@@ -102,8 +102,8 @@ _DAYS = "days of treatment <= 1 day"
             "any seizure",
         ),
         (
-            "facts: [{kind: seizure, value: no, recorded: 2026-03}, {kind: seizure, on: 2026-04-02}]",
-            "facts: [{kind: seizure, value: no, recorded: 2026-03-01}, {kind: seizure, on: 2026-04-02}]",
+            "facts: [{kind: seizure, value: no, recorded: 2026-03}, {kind: seizure, on: 2026-03-05}]",
+            "facts: [{kind: seizure, value: no, recorded: 2026-03-01}, {kind: seizure, on: 2026-03-05}]",
             "no seizure within 7 days before registration",
         ),
         (

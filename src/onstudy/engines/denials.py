@@ -16,8 +16,8 @@ from onstudy.record.patient import Fact, Value
 Settles = Callable[[Iterable[Subject]], bool]
 
 
-def carrying(view: View, kind: str, where: TruthExpr | None, settles: Settles) -> tuple[Fact, ...]:
-    """The negatives on which it rests that there is nothing of a kind, the answer being settled.
+def carrying(view: View, kind: str, day: int, where: TruthExpr | None, settles: Settles) -> tuple[Fact, ...]:
+    """The negatives on which it rests, on a registration day, that there is nothing of a kind: the answer is settled.
 
     `where` is what is asked of each record. Where they settle it by themselves they are named; where it takes the
     completeness of the record, only those of the whole kind are. Of several that say the same in part, one is enough.
@@ -25,25 +25,25 @@ def carrying(view: View, kind: str, where: TruthExpr | None, settles: Settles) -
     partly = view.partial(kind)
 
     def by_form(dropped: frozenset[str], covered: bool) -> bool:
-        possible = view.unseen(kind, dropped, covered)[0]
+        possible = view.unseen(kind, day, dropped, covered)[0]
         return not [other for other in possible if not _ruled_out(where, other.fact.attributes)]
 
     def enough(dropped: frozenset[str], covered: bool) -> bool:
-        return by_form(dropped, covered) or settles(view.unseen(kind, dropped, covered)[0])
+        return by_form(dropped, covered) or settles(view.unseen(kind, day, dropped, covered)[0])
 
     everyone = frozenset(partly)
     together = by_form(frozenset(), False)  # what all of them leave open, no single one rules out
     alone = next((others for others in partly.values() if by_form(others, False)), None) if together else None
     covered = bool(view.patient.coverage) and not together
     if (covered or len(partly) < len(view.denials(kind))) and enough(everyone, covered):
-        return view.unseen(kind, everyone, covered)[1]
+        return view.unseen(kind, day, everyone, covered)[1]
     dropped = next((others for others in partly.values() if by_form(others, True)), None) if covered else alone
     if dropped is None:
         dropped = frozenset()
         for denial in partly if len(partly) > 1 else ():
             if enough(dropped | {denial}, covered):
                 dropped |= {denial}
-    return view.unseen(kind, dropped, covered)[1]
+    return view.unseen(kind, day, dropped, covered)[1]
 
 
 def _ruled_out(where: TruthExpr | None, left: Mapping[str, Value]) -> bool:

@@ -269,7 +269,7 @@ class Records:
         tells which negatives say so.
         """
         kind = self.catalogue.kinds[records.kind]
-        imagined, denials = self.view.unseen(records.kind)
+        imagined, denials = self.view.unseen(records.kind, self.index)
         anchors = self._window_anchors(records, subject) if imagined else []
         for other in imagined:
             if self._could_be(other, records, body, anchors) is not FALSE:
@@ -279,7 +279,7 @@ class Records:
                 return Open(UNKNOWN, frozenset({reason}), (self.ask(kind.name, reason),), ())
         if cite and self.cites and self.view.partial(kind.name):  # else all that speak of the kind carry it
             settles = partial(self._none_counts, records, body, subject)
-            denials = carrying(self.view, kind.name, records.where, settles)
+            denials = carrying(self.view, kind.name, self.index, records.where, settles)
         return Open(FALSE, NONE, (), denials)
 
     def denied(self, records: e.Records, body: TruthExpr | None, subject: Subject | None) -> Open:

@@ -6,10 +6,11 @@ could lie; where no region is left, none is zero.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 
 from onstudy.record.catalogue import BOOLEAN, DAY, MOMENT, NO, STATE, YES, Catalogue
 from onstudy.record.patient import Coverage, Fact, Patient, Value
@@ -68,8 +69,8 @@ class View:
         self._denials: dict[str, tuple[Fact, ...]] = {}
         self._partial: dict[str, Mapping[str, frozenset[str]]] = {}
         self._unspecified: dict[str, tuple[Fact, ...]] = {}
-        self._unseen: dict[tuple[str, frozenset[str], bool], Unrecorded] = {}
-        self._sure: dict[tuple[str, str], Days | None] = {}
+        self._unseen: dict[tuple[str, int, frozenset[str], bool], Unrecorded] = {}
+        self._sure: dict[tuple[str, str, int], Days | None] = {}
         self._conflicting: dict[str, bool] = {}
         self._silence: dict[tuple[str, str], Value] = {}
 
@@ -146,11 +147,25 @@ class View:
 
     # Negatives ------------------------------------------------------------------------------------------
 
-    def _surely(self, denial: Fact, kind: str) -> Days | None:
-        """The days on which there surely was nothing of a kind (None: no bound), or None where no day is sure."""
-        key = (denial.id, kind)
+    @cached_property
+    def begins(self) -> list[int]:
+        """The days on which records may have begun at the earliest, in order; after one of them a "no" may be over."""
+        found = {fact.start.days.low for facts in self._positives.values() for fact in facts}
+        return sorted(int(day) for day in found if day is not None)
+
+    def _begun_by(self, day: int) -> int:
+        """The newest of those up to a day: what has begun by either is the same."""
+        place = bisect_right(self.begins, day)
+        return self.begins[place - 1] if place else 0
+
+    def _surely(self, denial: Fact, kind: str, day: int) -> Days | None:
+        """The days on which there surely was nothing of a kind (None: no bound), or None where no day is sure.
+
+        As it stands for a registration `day`.
+        """
+        key = (denial.id, kind, day)
         if key not in self._sure:
-            newer = self._newer(denial, kind)
+            newer = self._newer(denial, kind, day)
             self._sure[key] = None if newer == "void" else self._stretch(denial, newer)
         return self._sure[key]
 
@@ -218,11 +233,11 @@ class View:
             return fact.start.days
         return Interval(fact.start.days.low, None)
 
-    def _newer(self, denial: Fact, kind: str) -> str:
+    def _newer(self, denial: Fact, kind: str, day: int) -> str:
         """What newer facts do, or may do, to a negative: nothing, end it on its day ("ends"), or make it void.
 
         A negative of a group is one of each member: of a `kind` only what is or may be of that kind says otherwise. So
-        may a diagnosis that nobody could read.
+        may a diagnosis that nobody could read. What surely begins after the registration `day` ends nothing by then.
         """
         said = _said(denial)
         state = ""
@@ -230,7 +245,7 @@ class View:
             before = compare(LE, fact.start.days, said)
             if before is not FALSE and _recorded_later(fact, denial) is not FALSE:
                 return "void"
-            if before is not TRUE:
+            if before is not TRUE and not _begins_after(fact, day):
                 state = "ends"
         return state
 
@@ -305,18 +320,19 @@ class View:
 
     # What nobody recorded ----------------------------------------------------------------------------------
 
-    def unseen(self, kind: str, dropped: frozenset[str] = frozenset(), covered: bool = True) -> Unrecorded:
-        """What an unrecorded fact of a kind could still be, and the negatives that exclude the rest.
+    def unseen(self, kind: str, day: int, dropped: frozenset[str] = frozenset(), covered: bool = True) -> Unrecorded:
+        """What an unrecorded fact of a kind could still be, and the negatives that exclude the rest, as they stand for
+        a registration `day`.
 
         As it would be without the negatives `dropped` (ids) and, unless `covered`, without what is declared complete.
         """
-        key = (kind, dropped, covered)
+        key = (kind, self._begun_by(day), dropped, covered)
         found = self._unseen.get(key)
         if found is None:
-            found = self._unseen[key] = self._work_out_unseen(kind, dropped, covered)
+            found = self._unseen[key] = self._work_out_unseen(*key)
         return found
 
-    def _work_out_unseen(self, kind: str, dropped: frozenset[str], covered: bool) -> Unrecorded:
+    def _work_out_unseen(self, kind: str, day: int, dropped: frozenset[str], covered: bool) -> Unrecorded:
         coverage = self._coverage(kind) if covered else []
         denials = self.denials(kind) if self.catalogue.kinds[kind].extent != STATE else ()
         if not coverage and not denials:
@@ -326,7 +342,7 @@ class View:
             regions = [part for region in regions for part in _without(region, cover.first, cover.last)]
         used: list[Fact] = []
         for denial in denials:
-            sure = self._surely(denial, kind) if denial.id not in dropped else None
+            sure = self._surely(denial, kind, day) if denial.id not in dropped else None
             if sure is None:
                 continue
             if regions or denial.narrowed is None:  # where nothing is left open, a part denied proves nothing
@@ -391,6 +407,11 @@ def _recorded_later(fact: Fact, denial: Fact) -> Truth:
     if fact.recorded is None or said is None or not said.known:
         return FALSE
     return compare(GT, fact.recorded.days, said.days)
+
+
+def _begins_after(fact: Fact, day: int) -> bool:
+    low = fact.start.days.low
+    return low is not None and low > day
 
 
 def _without(region: _Region, first: int | None, last: int | None) -> list[_Region]:

@@ -94,6 +94,7 @@ def critical_days(rule: TruthExpr, view: View, anchors: Anchors, first: int, unt
         steps.update(day + beside for beside in _BESIDE)
         for duration in durations:
             steps.update(_shifted(day, duration))
+    steps.update(day for day in view.begins if day > first)  # whatever begins may end a "no"
     if works.ages:
         steps.update(_birthdays(view, first, until, max(distances)))
     return {day for step in steps for distance in distances if first < (day := step - distance) <= until}

@@ -89,6 +89,8 @@ class Turns:
         turns = np.zeros((len(rows), self.horizon + 1), np.bool_)
         for kind in works.kinds & {*self.shard.kinds}:
             self._turn(turns, wanted, *self._endpoints(kind), works.durations)
+        for kind in {*self.shard.kinds} - {*self.catalogue.kinds}:  # what nobody could read may end a "no"
+            self._turn(turns, wanted, *self._endpoints(kind), ())
         self._turn(turns, wanted, *self._covered(), works.durations)
         if works.ages:
             self._birthdays(turns, rows)

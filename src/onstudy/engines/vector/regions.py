@@ -133,7 +133,9 @@ def _outside_denials(regions: Regions, frame: Frame, family: Family) -> Regions:
 
 
 def _newer(denials: Denials, frame: Frame, at: Index, family: Family) -> tuple[Mask, Mask]:
-    """Which negatives newer facts make void, and which they end, or may end, on their day."""
+    """Which negatives newer facts make void, and which they end, or may end, on their day: not those that surely begin
+    after the registration day.
+    """
     void, ends = np.zeros(len(at), np.bool_), np.zeros(len(at), np.bool_)
     for known, facts in ((True, family.circle), (False, family.unread)):
         if not len(facts) or not len(at):
@@ -146,8 +148,14 @@ def _newer(denials: Denials, frame: Frame, at: Index, family: Family) -> tuple[M
         recorded = others.places.moment("recorded")
         later = np.where(recorded.known & beside.recorded.known, relations.before(beside.recorded, recorded), FALSE)
         void[place[concerns & (before != FALSE) & (later != FALSE)]] = True
-        ends[place[concerns & (before != TRUE)]] = True
+        ends[place[concerns & (before != TRUE) & _begun(others)]] = True
     return void, ends
+
+
+def _begun(facts: Recorded) -> Mask:
+    """Which do not surely begin after the registration day."""
+    found: Mask = relations.before(facts.index, facts.start) != TRUE
+    return found
 
 
 def _concerned(denials: Denials, facts: Recorded) -> Mask:
