@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from datetime import date
 
 from onstudy.readers.patientfile import read_patient_file
 from onstudy.readers.source import Content
@@ -49,7 +50,7 @@ def filled_in(screening: Screening, record: Patient, answers: Answers, complete:
     return put_back(record, filled(todo_file(screening), answers, complete))
 
 
-def put_back(record: Patient, text: str, name: str = "todo.yaml") -> Patient:
-    """The record with a filled file added."""
+def put_back(record: Patient, text: str, name: str = "todo.yaml", on: date | None = None) -> Patient:
+    """The record with a filled file added; `on` is the registration date."""
     (more,) = read_patient_file(Content(name, name, text, "patient"), load_catalogue())
-    return with_added(record, more, f"--add {name}", load_catalogue())
+    return with_added(record, more, f"--add {name}", load_catalogue(), on)

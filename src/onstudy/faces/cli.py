@@ -79,9 +79,9 @@ def screen(
 
     output.check_format(format, ("text", "json", "html"))
     known_on = inputs.day(as_known_on, "--as-known-on") if as_known_on else None
-    trials, patients = inputs.read_all(trial, source or [], add or [], store, patient or [], known_on)
-    anchors = inputs.anchors(therapy_start, anchor or [])
     day = inputs.day(on, "--on") if on else date.today()
+    trials, patients = inputs.read_all(trial, source or [], add or [], store, patient or [], known_on, day)
+    anchors = inputs.anchors(therapy_start, anchor or [])
     limits = inputs.limits(default_uln or [])
     found = []
     for number, who in enumerate(output.progress(without_wrong_births(patients, day)), start=1):

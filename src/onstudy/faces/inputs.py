@@ -53,9 +53,11 @@ def read_all(
     store: str = "",
     stored: Sequence[str] = (),
     known_on: date | None = None,
+    on: date | None = None,
 ) -> tuple[list[Trial], list[Patient]]:
     """The trials and patients of a screening, those of files first, then those of a store by their ids; further facts
-    are added to its one patient, unless they were recorded after the day that all is to be known on.
+    are added to its one patient, who is to be registered on a day (`on`), unless they were recorded after the day that
+    all is to be known on.
     """
     if bool(store) != bool(stored):
         raise OnstudyError("--store DIR and --patient ID go together: a store, and which of its patients")
@@ -72,11 +74,13 @@ def read_all(
     gather(work)
     found = [patient for some in read for patient in some]
     if further:
-        found = [_with_all(found, further, more, known_on)]
+        found = [_with_all(found, further, more, known_on, on)]
     return trials, found
 
 
-def _with_all(found: list[Patient], names: list[str], more: list[list[Patient]], known_on: date | None) -> Patient:
+def _with_all(
+    found: list[Patient], names: list[str], more: list[list[Patient]], known_on: date | None, on: date | None
+) -> Patient:
     from onstudy.screening.answers import with_added
 
     if len(found) != 1:
@@ -92,7 +96,7 @@ def _with_all(found: list[Patient], names: list[str], more: list[list[Patient]],
             )
         # A later answer that completes a record would take the record with it: it must go before it is added.
         known = others[0] if known_on is None else as_known(others[0], known_on, load_catalogue())
-        patient = with_added(patient, known, f"--add {name}", load_catalogue())
+        patient = with_added(patient, known, f"--add {name}", load_catalogue(), on)
     return patient
 
 

@@ -17,7 +17,7 @@ from onstudy.record.formula import Formula, parse_formula
 from onstudy.record.newest import Results
 from onstudy.record.patient import Fact
 from onstudy.values.calendar import When, age
-from onstudy.values.interval import Interval, Op, compare, hull, multiply, point
+from onstudy.values.interval import Interval, Op, common_part, compare, hull, multiply, point
 from onstudy.values.truth import FALSE, TRUE, UNKNOWN, Truth
 
 #: Cockcroft and Gault: the clearance of a woman is 0.85 of a man's.
@@ -131,7 +131,7 @@ def _agreed(first: Fact, second: Fact, one: _Worked, other: _Worked, unit: str) 
     agree = _agree(one, other)
     if agree is TRUE:
         return first
-    value = None if agree is FALSE else _common(first.value, multiply(second.value, _ABOUT))
+    value = None if agree is FALSE else common_part(first.value, multiply(second.value, _ABOUT))
     if value is None:
         return replace(first, value=None, shown="", lacks=CONFLICT)
     return replace(first, value=value, shown=shown_value(value, unit))
@@ -150,15 +150,6 @@ def _agree(one: _Worked, other: _Worked) -> Truth:
         value = first.evaluate(at)
         found.add(min(compare(Op.LE, value, most), compare(Op.GE, value, least)))
     return found.pop() if len(found) == 1 else UNKNOWN
-
-
-def _common(one: Interval, other: Interval) -> Interval | None:
-    """The values that lie in both; None where there are none."""
-    low, low_open = max((-inf if part.low is None else part.low, part.low_open) for part in (one, other))
-    high, closed = min((inf if part.high is None else part.high, not part.high_open) for part in (one, other))
-    if low > high or (low == high and (low_open or not closed)):
-        return None
-    return Interval(None if low == -inf else low, None if high == inf else high, low_open, not closed)
 
 
 def _of_fact(fact: Fact | None, catalogue: Catalogue) -> _Input:

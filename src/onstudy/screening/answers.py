@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import date
 
 from onstudy.errors import OnstudyError, Problem, nearest
 from onstudy.readers.reading import without_contradictions
-from onstudy.readers.timing import unsaid_end
 from onstudy.record.assemble import SEX, make_patient, renamed, stated
 from onstudy.record.catalogue import STATE, Catalogue
 from onstudy.record.checks import check
@@ -16,10 +16,12 @@ from onstudy.record.ends import reopened
 from onstudy.record.patient import Fact, Patient, Value
 from onstudy.record.samples import explode
 from onstudy.record.unusable import before_itself, present_states
-from onstudy.screening.narrowing import apart, narrower, narrows
+from onstudy.screening.answered_dates import Dates, dates
+from onstudy.screening.narrowing import apart, narrower
 from onstudy.screening.prepare import without_sex
 from onstudy.values.calendar import When
 from onstudy.values.interval import Op, compare
+from onstudy.values.overlap import common
 from onstudy.values.truth import TRUE
 
 _ADDED = "added"
@@ -28,9 +30,10 @@ _UNNAMED = re.compile(r"facts\[\d+\]")
 _ENTRY, _OF_A_RECORD = re.compile(r"facts\[\d+\]$"), re.compile(r"[/#]")
 
 
-def with_added(patient: Patient, more: Patient, source: str, catalogue: Catalogue) -> Patient:
+def with_added(patient: Patient, more: Patient, source: str, catalogue: Catalogue, on: date | None = None) -> Patient:
     """The patient with further facts, each showing where it came from; an entry with the id of a fact of
-    the record completes it. Raises `OnstudyError` where the further facts are another patient's.
+    the record completes it. Where the registration date is given (`on`), what is on record cannot be answered to be
+    after it. Raises `OnstudyError` where the further facts are another patient's.
     """
     if more.id != patient.id:
         raise OnstudyError(
@@ -49,10 +52,11 @@ def with_added(patient: Patient, more: Patient, source: str, catalogue: Catalogu
         fact = given if given.id in known else _toldapart(given)
         before = known.get(fact.id)
         if before is not None and before.kind == fact.kind and not _otherwise_since(before, fact, catalogue):
-            problems += _complete(before, fact, known, catalogue)
+            problems += _complete(before, fact, known, catalogue, on)
             continue
         if before is not None and before.kind == fact.kind:
-            fact = _again(before, fact)
+            fact, said = _again(before, fact, catalogue, on)
+            problems += said
         else:
             problems += _lost(given, known)
         fact = fact if before is None else renamed(fact, f"{source} {fact.id}")
@@ -63,7 +67,7 @@ def with_added(patient: Patient, more: Patient, source: str, catalogue: Catalogu
     problems += _other_person(patient, more, source)
     found = make_patient(
         patient.id,
-        more.born if narrows(more.born, patient.born) else patient.born,
+        common(more.born, patient.born) or patient.born,
         sex,
         known.values(),
         (*patient.coverage, *more.coverage),
@@ -104,11 +108,12 @@ def _lost(given: Fact, known: Mapping[str, Fact]) -> Iterator[Problem]:
 # What completes a fact -----------------------------------------------------------------------------------
 
 
-def _complete(before: Fact, more: Fact, known: dict[str, Fact], catalogue: Catalogue) -> list[Problem]:
+def _complete(before: Fact, more: Fact, known: dict[str, Fact], catalogue: Catalogue, on: date | None) -> list[Problem]:
     """Completes a fact of `known`, and each component that the answer states; returns what does not go together."""
     now = _now(reopened(before), more, catalogue)
-    problems = list(_contradictions(now, more, catalogue))
-    whole = _completed(now, more)
+    placed = dates(now, more, catalogue.kinds.get(now.kind), on)
+    problems = list(_contradictions(now, more, placed, catalogue))
+    whole = _completed(now, more, placed)
     attributes, said = without_contradictions(whole.kind, whole.attributes, catalogue)
     known[before.id] = replace(whole, attributes=attributes) if said else whole
     problems += [Problem(what, more.source, fact_kept=True) for what in said]
@@ -116,7 +121,7 @@ def _complete(before: Fact, more: Fact, known: dict[str, Fact], catalogue: Catal
         held = before.parts.get(name)
         beside = known.get(f"{before.id}.{name}") or (known.get(held.id) if held is not None else None)
         if beside is not None:
-            problems += _complete(beside, replace(part, start=beside.start), known, catalogue)
+            problems += _complete(beside, replace(part, start=beside.start), known, catalogue, on)
         else:
             joined = _component(before, name, part)
             known[joined.id] = joined
@@ -150,12 +155,11 @@ def _otherwise_since(before: Fact, more: Fact, catalogue: Catalogue) -> bool:
     return any(apart(before.attributes.get(name), more.attributes.get(name)) for name in names)
 
 
-def _again(before: Fact, more: Fact) -> Fact:
-    """The same disease, as an answer of a later day has it."""
-    before = reopened(before)
-    start = more.start if narrows(more.start, before.start) else before.start
-    end = _said_end(more)
-    return replace(more, start=start, end=end, ongoing=more.ongoing or (before.ongoing and end is None))
+def _again(before: Fact, more: Fact, catalogue: Catalogue, on: date | None) -> tuple[Fact, list[Problem]]:
+    """The same disease, as an answer of a later day has it; and what of its dates cannot be."""
+    placed = dates(replace(reopened(before), end=None), more, catalogue.kinds.get(before.kind), on)
+    now = replace(more, start=placed.start, end=placed.end, ongoing=placed.ongoing)
+    return now, list(_not_used(more, placed.differing, placed))
 
 
 def _now(before: Fact, more: Fact, catalogue: Catalogue) -> Fact:
@@ -180,7 +184,7 @@ def _states(more: Fact, catalogue: Catalogue) -> list[str]:
     return [name for name, value in more.attributes.items() if value is not None and name in states]
 
 
-def _completed(before: Fact, more: Fact) -> Fact:
+def _completed(before: Fact, more: Fact, placed: Dates) -> Fact:
     """A fact with what was not stated of it filled in; what is stated stays.
 
     One that was only suspected, or whose outcome was pending, is affirmed by a "yes" and refuted by a "no"; a result
@@ -190,11 +194,10 @@ def _completed(before: Fact, more: Fact) -> Fact:
     if more.negative:
         begun = before.start if before.start.known else more.start  # it denies this one, and nothing before it
         return replace(more, start=begun, source=source) if _undecided(before) else before
+    if before.negative:
+        return before
     affirmed = more.shown == "yes"
     unset = more.value is not None and (before.value is None or _narrowed(before, more))
-    said = _said_end(more)
-    ends = said is not None and (before.end is None or before.ongoing or narrows(said, before.end))
-    goes_on = before.ongoing or _goes_on(before, more)
     whole = replace(
         before,
         attributes={**more.attributes, **{name: _filled(before, more, name) for name in before.attributes}},
@@ -204,9 +207,9 @@ def _completed(before: Fact, more: Fact) -> Fact:
         shown=more.shown if unset else before.shown,
         uln=before.uln if before.uln is not None else more.uln,
         lln=before.lln if before.lln is not None else more.lln,
-        start=more.start if narrows(more.start, before.start) else before.start,
-        end=said if ends else None if goes_on else before.end,
-        ongoing=goes_on and not ends,
+        start=placed.start,
+        end=placed.end,
+        ongoing=placed.ongoing,
     )
     return before if whole == before else replace(whole, source=source)
 
@@ -215,16 +218,6 @@ def _narrowed(before: Fact, more: Fact) -> bool:
     """Whether an answer's value is that on record, more exactly; not where a detail, as its detection, differs."""
     details = ((before.attributes.get(name), value) for name, value in more.attributes.items())
     return narrower(more.value, before.value) and not any(apart(old, new) for old, new in details)
-
-
-def _said_end(fact: Fact) -> When | None:
-    """The end of a fact, where one is stated."""
-    return None if unsaid_end(fact.start, fact.end) else fact.end
-
-
-def _goes_on(before: Fact, more: Fact) -> bool:
-    """Whether it is answered that it still goes on, where nothing was said of an end."""
-    return more.ongoing and not before.negative and unsaid_end(before.start, before.end)
 
 
 def _undecided(fact: Fact) -> bool:
@@ -236,37 +229,46 @@ def _filled(before: Fact, more: Fact, name: str) -> Value:
     stated, new = before.attributes[name], more.attributes.get(name)
     if before_itself(before, name) and new is not None:
         return new
+    if isinstance(stated, When) and isinstance(new, When):
+        return common(new, stated) or stated
     return new if stated is None or narrower(new, stated) else stated
 
 
 # What does not go together ---------------------------------------------------------------------------------
 
 
-def _contradictions(before: Fact, more: Fact, catalogue: Catalogue) -> Iterator[Problem]:
+def _contradictions(before: Fact, more: Fact, placed: Dates, catalogue: Catalogue) -> Iterator[Problem]:
     """What two statements of one fact say differently; nothing where one only adds to the other."""
-    if more.negative:
-        differing = [] if _undecided(before) or before.negative else ["answer"]
-    else:
-        pairs: Mapping[str, tuple[Value, Value]] = {
-            "value": (before.value, more.value),
-            "uln": (before.uln, more.uln),
-            "lln": (before.lln, more.lln),
-            **{name: (before.attributes.get(name), value) for name, value in more.attributes.items()},
-        }
-        pairs = {name: pair for name, pair in pairs.items() if not before_itself(before, name)}
-        differing = [name for name, (old, new) in pairs.items() if apart(old, new)]
-        if more.start.known and compare(Op.EQ, more.start.days, before.start.days) is not TRUE:
-            differing += [] if narrows(more.start, before.start) or narrows(before.start, more.start) else ["date"]
-        going = more.ongoing and not before.ongoing and not _goes_on(before, more)
-        differing += ["end"] if going or (not before.ongoing and apart(_said_end(before), _said_end(more))) else []
-        if before.recorded is not None and more.recorded is None and (states := _states(more, catalogue)):
-            what = (
-                f"{more.id}: {states[0]} is on record for {before.recorded}; answer with `recorded`, the day it was so"
-            )
-            yield Problem(what, more.source, fact_kept=True)
+    if more.negative or before.negative:
+        yield from _not_used(more, [] if _undecided(before) or more.negative == before.negative else ["answer"])
+        return
+    details = {name: (before.attributes.get(name), value) for name, value in more.attributes.items()}
+    details = {name: pair for name, pair in details.items() if not before_itself(before, name)}
+    pairs: Mapping[str, tuple[Value, Value]] = {
+        "value": (before.value, more.value),
+        "uln": (before.uln, more.uln),
+        "lln": (before.lln, more.lln),
+    }
+    differing = [name for name, (old, new) in pairs.items() if apart(old, new)]
+    differing += [name for name, (old, new) in details.items() if apart(old, new) and not _overlapping(old, new)]
+    if before.recorded is not None and more.recorded is None and (states := _states(more, catalogue)):
+        what = f"{more.id}: {states[0]} is on record for {before.recorded}; answer with `recorded`, the day it was so"
+        yield Problem(what, more.source, fact_kept=True)
+    yield from _not_used(more, [*differing, *placed.differing], placed)
+
+
+def _not_used(more: Fact, differing: Sequence[str], placed: Dates | None = None) -> Iterator[Problem]:
+    """What of an answer is on record otherwise, and what of its dates cannot be."""
     if differing:
         what = f"{more.id} is on record with another {', '.join(differing)}; what is recorded was kept"
         yield Problem(what, more.source, fact_kept=True)
+    for what in () if placed is None else placed.refused:
+        yield Problem(f"{more.id}: {what}", more.source, fact_kept=True)
+
+
+def _overlapping(old: Value, new: Value) -> bool:
+    """Whether both are dates that may be the same."""
+    return isinstance(old, When) and isinstance(new, When) and common(new, old) is not None
 
 
 def _denied(fact: Fact, known: Mapping[str, Fact], catalogue: Catalogue) -> Iterator[Problem]:
@@ -296,7 +298,7 @@ def _other_person(patient: Patient, more: Patient, source: str) -> Iterator[Prob
     sexes = (_sex_of(patient), _sex_of(more))
     if None not in sexes and sexes[0] != sexes[1]:
         yield Problem("the sex differs from the one on record, which was kept", source, fact_kept=True)
-    if apart(patient.born if patient.born.known else None, more.born if more.born.known else None):
+    if common(more.born, patient.born) is None:
         yield Problem("born differs from the date on record, which was kept", source, fact_kept=True)
 
 

@@ -8,7 +8,7 @@ from datetime import date
 
 from onstudy.errors import OnstudyError, Problem
 from onstudy.record.assemble import SEX, make_patient
-from onstudy.record.catalogue import MOMENT, STATE, Catalogue
+from onstudy.record.catalogue import MOMENT, STATE, Catalogue, Kind
 from onstudy.record.ends import reopened
 from onstudy.record.impossible import OLDEST, too_old
 from onstudy.record.patient import Fact, Patient
@@ -114,7 +114,7 @@ def prepared(
     facts, problems, used = [], [*patient.problems, *wrong], dict[str, float]()
     for fact in patient.facts:
         kind = catalogue.kinds.get(fact.kind)  # None: a code nobody mapped
-        ready = _bounded(fact, today, kind is not None and kind.extent == MOMENT and not fact.computed)
+        ready = bounded(fact, today, kind)
         if ready.uln is None and ready.kind in default_limits and isinstance(ready.value, Interval):
             used[ready.kind] = float(default_limits[ready.kind])
             ready = replace(ready, uln=point(used[ready.kind]))
@@ -127,12 +127,14 @@ def prepared(
     return replace(patient, born=born, facts=tuple(facts)), tuple(problems), dict(sorted(used.items()))
 
 
-def _bounded(fact: Fact, today: int, moment: bool) -> Fact:
+def bounded(fact: Fact, today: int, kind: Kind | None) -> Fact:
+    """The fact with a last day on which it may have begun, or up to which a "no" speaks, where it states none."""
     if fact.negative:
         said = (fact.end is not None and fact.end.known) or fact.recorded is not None
         return fact if said else replace(fact, end=on_day(today))
     recorded = fact.recorded.days.high if fact.recorded is not None else None
     days = fact.start.days
+    moment = kind is not None and kind.extent == MOMENT and not fact.computed
     if days.high is not None and not (moment and recorded is not None and days.low != days.high > recorded):
         return fact
     last = today if recorded is None else int(recorded)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from math import inf
 
 from onstudy.values.truth import FALSE, TRUE, UNKNOWN, Truth, negate
 
@@ -78,6 +79,15 @@ def hull(parts: list[Interval]) -> Interval:
     low, low_open = _outer([(p.low, p.low_open) for p in parts], min)
     high, high_open = _outer([(p.high, p.high_open) for p in parts], max)
     return Interval(low, high, low_open, high_open)
+
+
+def common_part(one: Interval, other: Interval) -> Interval | None:
+    """The values that lie in both; None where there are none."""
+    low, low_open = max((-inf if part.low is None else part.low, part.low_open) for part in (one, other))
+    high, closed = min((inf if part.high is None else part.high, not part.high_open) for part in (one, other))
+    if low > high or (low == high and (low_open or not closed)):
+        return None
+    return Interval(None if low == -inf else low, None if high == inf else high, low_open, not closed)
 
 
 def _outer(

@@ -144,14 +144,14 @@ class Case:
     def screened(self, settings: Settings | None = None) -> Screening:
         """The screening. Raises `OnstudyError` for dates and kinds that cannot be."""
         chosen = settings or self.settings
-        patient = self.patient
+        patient, on = self.patient, day(chosen.on, "Registration")
         if chosen.added:
             more = as_patient(chosen.added, patient.id, self.catalogue)
-            patient = with_added(patient, more, SOURCE, self.catalogue)
+            patient = with_added(patient, more, SOURCE, self.catalogue, on)
         return screen(
             self.trial,
             patient,
-            day(chosen.on, "Registration"),
+            on,
             anchors={
                 name: moment(text, self.trial.anchors[name].label) for name, text in chosen.anchors.items() if text
             },
