@@ -575,12 +575,45 @@ def no_day_is_asked_because_something_begins(patch: Patch) -> None:
 
 @fault
 def a_no_outlives_a_diagnosis_that_nobody_could_read(patch: Patch) -> None:
-    patch.setattr(View, "_unread_among", lambda self, kind: ())
+    patch.setattr(View, "unread_among", lambda self, kind: ())
 
 
 @fault
 def a_diagnosis_that_nobody_could_read_may_be_of_any_kind(patch: Patch) -> None:
     patch.setattr(view, "may_be_among", lambda kind, catalogue: True)
+
+
+@fault
+def a_no_of_a_state_outlives_a_diagnosis_that_nobody_could_read(patch: Patch) -> None:
+    patch.setattr(View, "over", lambda self, denial, kind, index: False)
+
+
+@fault
+def a_diagnosis_that_is_yet_to_come_ends_a_no_of_a_state(patch: Patch) -> None:
+    whole = View.over
+    patch.setattr(View, "over", lambda self, denial, kind, index: whole(self, denial, kind, index + 1000))
+
+
+@fault
+def an_older_no_of_a_state_hides_that_a_newer_one_has_seen_a_diagnosis(patch: Patch) -> None:
+    patch.setattr(
+        Records, "over", lambda self, fact, kind: fact.negative and self.view.over(fact, kind.name, self.index)
+    )
+
+
+@fault
+def a_judgement_outlives_a_diagnosis_that_nobody_could_read(patch: Patch) -> None:
+    patch.setattr(records, "may_be_judged", lambda kind, catalogue: False)
+
+
+@fault
+def every_judgement_is_of_diagnoses(patch: Patch) -> None:
+    patch.setattr(records, "may_be_judged", lambda kind, catalogue: True)
+
+
+@fault
+def windows_do_not_look_at_diagnoses_that_nobody_could_read(patch: Patch) -> None:
+    patch.setattr(windows, "may_end", lambda kind, catalogue: False)
 
 
 @fault

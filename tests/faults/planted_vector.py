@@ -499,6 +499,21 @@ def a_negative_outlives_a_diagnosis_that_nobody_could_read(patch: Patch) -> None
 
 
 @fault
+def a_negative_of_a_state_outlives_a_diagnosis_that_nobody_could_read(patch: Patch) -> None:
+    patch.setattr(states, "over", lambda denials, frame, at, family: np.zeros(len(at), np.bool_))
+
+
+@fault
+def a_judgement_outlives_a_diagnosis_that_nobody_could_read(patch: Patch) -> None:
+    patch.setattr(states, "may_be_judged", lambda kind, catalogue: False)
+
+
+@fault
+def every_judgement_is_of_diagnoses(patch: Patch) -> None:
+    patch.setattr(states, "may_be_judged", lambda kind, catalogue: True)
+
+
+@fault
 def a_diagnosis_that_nobody_could_read_may_be_of_any_kind(patch: Patch) -> None:
     patch.setattr(rowsets, "may_be_among", lambda kind, catalogue: True)
 

@@ -193,6 +193,23 @@ def test_a_no_that_is_older_than_a_diagnosis_nobody_could_read() -> None:
     (part,) = parts_of(question, patients, "vector")
     found = [row["S1-27"] == UNKNOWN for row in statuses_of(part, patients)]
     assert found == [False, False, False, True, True, True, False, True, True, False, True, False, False]
+    found = [row["S1-31"] == UNKNOWN for row in statuses_of(part, patients)]  # judged that day; 20 March is to come
+    assert found == [False, False, False, True, True, False, False, True, True, False, True, False, False]
+
+
+def test_a_judgement_and_a_no_of_a_state_turn_on_the_day_of_a_diagnosis_nobody_could_read() -> None:
+    facts: list[dict[str, Any]] = [
+        {"kind": "pregnancy", "value": False, "recorded": "2026-03-14"},
+        {"kind": "seizzure", "on": "2026-03-20"},
+    ]
+    patient = changed("B1", sex="female", facts=facts)
+    question = question_of(USUAL, trial())
+    row = np.zeros(1, np.int32)
+    turns = Turns(shard_of([patient], CATALOGUE), row, CATALOGUE, question.index, question.horizon, (0,))
+    for name in ("S1-13", "S1-31"):
+        (rule,) = (rule for criterion, rule in asked_rows(trial()) if criterion.id == name)
+        assert 4 in turns.of(rule, row)[1], name
+    compared([patient], question, "vector")
 
 
 def test_what_is_to_do_pushes_nobody_down() -> None:

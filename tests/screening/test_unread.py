@@ -13,6 +13,7 @@ from onstudy.criteria.trial import Trial
 from onstudy.record.catalogue import load_catalogue
 from onstudy.record.unread import may_be_among
 from onstudy.screening.answers import with_added
+from onstudy.screening.explain import reason_of
 from onstudy.screening.report import to_text
 from onstudy.screening.screen import Screening
 from onstudy.screening.todo import todo_file
@@ -51,8 +52,8 @@ def trial() -> Trial:
     return load_trial("NCT03739814")
 
 
-def asked(trial: Trial, *resources: dict[str, Any]) -> Screening:
-    person = {"resourceType": "Patient", "id": "p1", "gender": "male", "birthDate": "1955-01-01"}
+def asked(trial: Trial, *resources: dict[str, Any], sex: str = "male") -> Screening:
+    person = {"resourceType": "Patient", "id": "p1", "gender": sex, "birthDate": "1955-01-01"}
     about = [{**resource, "subject": {"reference": "Patient/p1"}} for resource in resources]
     bundle = {
         "resourceType": "Bundle",
@@ -101,7 +102,9 @@ def test_what_a_diagnosis_may_be() -> None:
     kinds = CATALOGUE.kinds
     assert may_be_among(kinds["cardiac_arrhythmia"], CATALOGUE)
     assert may_be_among(kinds["gilbert_syndrome"], CATALOGUE)
-    for name in ("treatment", "lvef", "hbsag", "csf_examination"):
+    assert may_be_among(kinds["pregnancy"], CATALOGUE)
+    assert may_be_among(kinds["pacemaker"], CATALOGUE)
+    for name in ("treatment", "lvef", "hbsag", "csf_examination", "hct_planned", "sex", "uncontrolled_infection"):
         assert not may_be_among(kinds[name], CATALOGUE), name
     assert not may_be_among(None, CATALOGUE)
 
@@ -209,3 +212,25 @@ def test_a_later_no_has_seen_it(trial: Trial) -> None:
     again = {**NO_CANCER, "id": "again", "effectiveDateTime": "2026-02-10"}
     (row,) = (row for row in asked(trial, NO_CANCER, LATER, again).criteria if row.criterion.id == "S1-27")
     assert row.status == "met"
+
+
+def stated(kind: str, day: str) -> dict[str, Any]:
+    code = {"coding": [{"system": "https://onstudy.dev/codes", "code": kind}]}
+    return {**NO_CANCER, "id": kind, "code": code, "effectiveDateTime": day}
+
+
+def test_a_no_of_a_state_holds_until_such_a_diagnosis(trial: Trial) -> None:
+    s = asked(trial, stated("pregnancy", "2026-02-09"), stated("nursing", "2026-02-10"), LATER, sex="female")
+    rows = {row.criterion.id: (row.status, row.if_confirmed) for row in s.criteria}
+    assert (rows["S1-13"], rows["S1-14"]) == (("unknown", "met"), ("met", "met"))
+    assert questions(s)["pregnancy"]["ask"].endswith("could not be read: ICD-10-CM C50.911.")
+
+
+def test_a_judgement_that_was_given_before_it_names_it(trial: Trial) -> None:
+    s = asked(trial, stated("uncontrolled_infection", "2026-02-09"), LATER)
+    (row,) = (row for row in s.criteria if row.criterion.id == "S1-31")
+    assert row.status == "unknown"
+    assert reason_of(row, CATALOGUE) == (
+        "Uncontrolled infection: the judgement of 2026-02-09 may not have seen a diagnosis that could not be read, "
+        "ICD-10-CM C50.911 2026-02-10"
+    )

@@ -325,6 +325,9 @@ class Memory:
         if not fact.negative:
             holds = TRUE if self.records.lasts(fact, kind) is TRUE else UNKNOWN
             said = self.records.examined(fact, holds, records, kind)
+        if self.records.over(fact, kind):
+            anew = self.records.ask(kind.name, Reason.NO_RECORD)
+            return Match(fact, UNKNOWN, frozenset({Reason.NO_RECORD}), (anew,))
         if newer is None or (said.truth is FALSE and not fact.negative):
             return said
         asks = (*asks_of([said]), self.records.ask(kind.name, Reason.STALE))

@@ -21,6 +21,7 @@ from onstudy.engines.timing import outermost, overlaps, stated
 from onstudy.engines.view import Subject, View
 from onstudy.record.catalogue import MOMENT, NO, STATE, YES, Kind
 from onstudy.record.patient import Fact
+from onstudy.record.unread import may_be_judged
 from onstudy.values.calendar import DAY, When
 from onstudy.values.interval import GE, GT, LE, Interval, add, compare, point
 from onstudy.values.truth import FALSE, TRUE, UNKNOWN, Truth, agreed, negate
@@ -207,13 +208,25 @@ class Records:
         return compare(GE, add(fact.start.days, point(kind.lasts_at_most)), self.index_days)
 
     def newest_said(self, kind: Kind) -> list[Match]:
-        """The statements of a state, yes or no, that could be the newest; none where all are surely over."""
+        """The statements of a state, yes or no, that could be the newest; none where all are surely over, or no longer
+        say anything.
+        """
         if kind.name not in self.view.spoken_of:
             return []
         facts = (*self.view.facts(kind.name), *self.view.denials(kind.name))
         said = [Match(fact, self.until_index(fact)) for fact in facts]
         possible = outermost([match for match in said if match.truth is not FALSE], newest=True)
-        return possible if any(self.lasts(match.fact, kind) is not FALSE for match in possible) else []
+        standing = (m for m in possible if self.lasts(m.fact, kind) is not FALSE and not self.over(m.fact, kind))
+        return possible if any(standing) else []
+
+    def over(self, fact: Fact, kind: Kind) -> bool:
+        """Whether a statement is a "no" that a diagnosis nobody could read has, or may have, ended. Where one that was
+        surely made has seen that diagnosis, so has the newest.
+        """
+        if not fact.negative or not self.view.unread:
+            return False
+        made = [denial for denial in self.view.denials(kind.name) if self.until_index(denial) is TRUE]
+        return all(self.view.over(denial, kind.name, self.index) for denial in (fact, *made))
 
     def overtaken(self, fact: Fact, kind: Kind) -> Fact | None:
         """The newest record that a judgement would have to judge and has not seen, or may not have seen.
@@ -228,14 +241,20 @@ class Records:
             for part in judged_by(kind.name, self.catalogue)
             for found in self._since_when(self.matches(part, None))
         ]
+        if self.view.unread and may_be_judged(kind, self.catalogue):
+            judged += self._since_when([Match(fact, UNKNOWN) for fact in self.view.unread if self._by_index(fact)])
         since, newest = max(judged, key=lambda found: (found[0], found[1].id), default=(-inf, None))
         return newest if since > seen else None
+
+    def _by_index(self, fact: Fact) -> bool:
+        return self.until_index(fact) is not FALSE
 
     def _since_when(self, matches: Sequence[Match]) -> list[tuple[float, Fact]]:
         """Facts, each with the last day up to the index date on which its finding may have begun or first been charted.
 
         Of one without a first day only its day of record tells that it is late: without that nothing does. What is
-        of one kind and began on one day is one finding, however often it was charted; results are not.
+        of one kind and began on one day is one finding, however often it was charted; results are not, nor is what
+        nobody could read.
         """
         charted: dict[object, float] = {}
         for match in matches:
@@ -249,7 +268,8 @@ class Records:
 
     def _finding(self, fact: Fact) -> object:
         """What tells records of one finding from those of others."""
-        known = fact.start.day is not None and self.catalogue.kinds[fact.kind].extent != MOMENT
+        kind = self.catalogue.kinds.get(fact.kind)  # None: a code nobody mapped
+        known = fact.start.day is not None and kind is not None and kind.extent != MOMENT
         return (fact.kind, fact.start.day) if known else fact.id
 
     def _begun(self, fact: Fact) -> float:

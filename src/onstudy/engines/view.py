@@ -60,7 +60,7 @@ class View:
         for fact in patient.facts:
             (self._negatives if fact.negative else self._positives)[fact.kind].append(fact)
         unread = (fact for fact in patient.facts if is_unread_diagnosis(fact, catalogue))
-        self._unread = tuple(fact for fact in unread if tells_when(fact))
+        self.unread = tuple(fact for fact in unread if tells_when(fact))
         self.spoken_of: set[str] = set()  # the kinds that some fact is of, is a group of, or may be a member of
         for kind in (*self._positives, *self._negatives):
             if kind in catalogue.kinds:
@@ -239,15 +239,23 @@ class View:
         A negative of a group is one of each member: of a `kind` only what is or may be of that kind says otherwise. So
         may a diagnosis that nobody could read. What surely begins after the registration `day` ends nothing by then.
         """
-        said = _said(denial)
         state = ""
-        for fact in (*self._of(denial, kind), *self._unread_among(kind)):
-            before = compare(LE, fact.start.days, said)
-            if before is not FALSE and _recorded_later(fact, denial) is not FALSE:
-                return "void"
-            if before is not TRUE and not _begins_after(fact, day):
-                state = "ends"
+        for fact in (*self._of(denial, kind), *self.unread_among(kind)):
+            effect = _effect(fact, denial)
+            if effect == "void":
+                return effect
+            if effect and not _begins_after(fact, day):
+                state = effect
         return state
+
+    def over(self, denial: Fact, kind: str, index: int) -> bool:
+        """Whether a diagnosis that nobody could read has, or may have, ended a negative of a state by a day."""
+        last = _said(denial).low
+        ending = ("void", "ends") if last is None or last < index else ("void",)
+        return any(
+            _effect(fact, denial) in ending and compare(LE, fact.start.days, point(index)) is not FALSE
+            for fact in self.unread_among(kind)
+        )
 
     def _of(self, denial: Fact, kind: str) -> Iterator[Fact]:
         """The facts that are or may be of a kind, and may be what a negative denies."""
@@ -258,11 +266,11 @@ class View:
             if denial.narrowed is None or self._may_concern(denial, fact):
                 yield fact
 
-    def _unread_among(self, kind: str) -> tuple[Fact, ...]:
+    def unread_among(self, kind: str) -> tuple[Fact, ...]:
         """The diagnoses that could not be read, where one may be of a kind."""
-        if not self._unread or not may_be_among(self.catalogue.kinds[kind], self.catalogue):
+        if not self.unread or not may_be_among(self.catalogue.kinds[kind], self.catalogue):
             return ()
-        return self._unread
+        return self.unread
 
     def _may_concern(self, denial: Fact, fact: Fact) -> bool:
         assert denial.narrowed is not None
@@ -399,6 +407,14 @@ def _said(denial: Fact) -> Interval:
     """The days on which a negative may have been said, and up to which it speaks."""
     when = denial.end if denial.end is not None else denial.recorded
     return ANYTHING if when is None else when.days
+
+
+def _effect(fact: Fact, denial: Fact) -> str:
+    """What a fact that says otherwise does, or may do, to a negative: nothing, end it on its day, or make it void."""
+    before = compare(LE, fact.start.days, _said(denial))
+    if before is not FALSE and _recorded_later(fact, denial) is not FALSE:
+        return "void"
+    return "" if before is TRUE else "ends"
 
 
 def _recorded_later(fact: Fact, denial: Fact) -> Truth:

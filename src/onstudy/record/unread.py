@@ -27,10 +27,22 @@ def of_diagnosis(source: str) -> bool:
 
 
 def may_be_among(kind: Kind | None, catalogue: Catalogue) -> bool:
-    """Whether a diagnosis could be a record of the kind: it is there or not, and is nothing that was given."""
-    if kind is None or kind.value != NONE or kind.extent == STATE or kind.components:
+    """Whether a diagnosis could be a record of the kind: it is there or not, and is nothing that was given, judged or
+    planned.
+    """
+    if kind is None or kind.value != NONE or kind.components or kind.attested or kind.planned:
         return False
     return _AGENT not in catalogue.attributes(kind.name)
+
+
+def may_be_judged(kind: Kind, catalogue: Catalogue) -> bool:
+    """Whether a diagnosis could be a record that an attestation of the kind judges."""
+    return any(may_be_among(catalogue.kinds[judged.kind], catalogue) for judged in kind.judges)
+
+
+def may_end(kind: Kind, catalogue: Catalogue) -> bool:
+    """Whether a diagnosis may end what was stated of a state, from one registration day to the next."""
+    return kind.extent == STATE and (may_be_among(kind, catalogue) or may_be_judged(kind, catalogue))
 
 
 def tells_when(fact: Fact) -> bool:

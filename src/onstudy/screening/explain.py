@@ -9,9 +9,11 @@ from onstudy.criteria.finding import Ask, Finding, Reason
 from onstudy.language.unparse import plain, unparse
 from onstudy.record.catalogue import Catalogue
 from onstudy.record.patient import Fact
+from onstudy.record.unread import is_unread_diagnosis
 from onstudy.screening.decisive import decisive_leaves, telling_leaves
 from onstudy.screening.screen import CriterionResult
 from onstudy.screening.since import sentence as days_since
+from onstudy.screening.unread import called
 from onstudy.screening.wording import (
     NOTHING_ELSE,
     brief,
@@ -279,11 +281,17 @@ def _overtaken(finding: Finding, catalogue: Catalogue) -> str:
         return ""
     given = " or ".join(dict.fromkeys(when_text(fact).removeprefix("on ") for fact in finding.evidence))
     rest = phrases(finding.reasons - {Reason.STALE})
-    said = f"the judgement of {given} may not have seen {fact_text(finding.passed, catalogue)}"
+    said = f"the judgement of {given} may not have seen {_not_seen(finding.passed, catalogue)}"
     charted = finding.passed.recorded
     if charted is not None and charted != finding.passed.start:
         said += f", charted {show(charted)}"
     return f"{said}, {rest}" if rest else said
+
+
+def _not_seen(fact: Fact, catalogue: Catalogue) -> str:
+    if not is_unread_diagnosis(fact, catalogue):
+        return fact_text(fact, catalogue)
+    return f"a diagnosis that could not be read, {called(fact)} {when_text(fact)}"
 
 
 def _unknown(finding: Finding, listed: str, others: bool) -> str:

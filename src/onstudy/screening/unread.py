@@ -20,7 +20,7 @@ _WORDLESS = ("", "unmapped", "no code")  # what readers show of a record without
 
 def unread_diagnoses(facts: Iterable[Fact], catalogue: Catalogue) -> tuple[str, ...]:
     """What the record calls the diagnoses that could not be read, each once; those without a type of record too."""
-    return tuple(dict.fromkeys(_called(fact) for fact in facts if is_unread_diagnosis(fact, catalogue)))
+    return tuple(dict.fromkeys(called(fact) for fact in facts if is_unread_diagnosis(fact, catalogue)))
 
 
 def beside_absences(assumed: Sequence[str], patient: Patient, catalogue: Catalogue) -> tuple[str, ...]:
@@ -34,7 +34,8 @@ def beside_absences(assumed: Sequence[str], patient: Patient, catalogue: Catalog
     return unread_diagnoses(patient.facts, catalogue) if absent else ()
 
 
-def _called(fact: Fact) -> str:
+def called(fact: Fact) -> str:
+    """What the record calls a diagnosis that could not be read."""
     system, bar, code = fact.shown.partition("|")
     if bar:
         return f"{_NAMES.get(system, system)} {code}"

@@ -9,14 +9,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onstudy.engines.vector import relations
-from onstudy.engines.vector.arrays import FALSE, TRUE, Index, Mask, any_at, counts_at, joined, pointers, spread, whole
+from onstudy.engines.vector.arrays import (
+    FALSE,
+    TRUE,
+    Index,
+    Mask,
+    Truths,
+    any_at,
+    counts_at,
+    joined,
+    pointers,
+    spread,
+    whole,
+)
 from onstudy.engines.vector.calendar import FAR
 from onstudy.engines.vector.codes import Codes, Word
 from onstudy.engines.vector.denials import Denials, turns, universe
 from onstudy.engines.vector.fields import attribute
 from onstudy.engines.vector.frames import Frame
 from onstudy.engines.vector.moments import Moments
-from onstudy.engines.vector.rowsets import Family
+from onstudy.engines.vector.rowsets import Family, RowSet
 from onstudy.engines.vector.subjects import Imagined, Recorded
 from onstudy.record.catalogue import STATE
 from onstudy.record.shard import NO_DAY, NONE
@@ -140,14 +152,10 @@ def _newer(denials: Denials, frame: Frame, at: Index, family: Family) -> tuple[M
     for known, facts in ((True, family.circle), (False, family.unread)):
         if not len(facts) or not len(at):
             continue
-        place, rows = facts.of(frame.patient[at])
-        others = Recorded(family, facts, rows, frame.setting, denials.pair[place], plain=False)
-        beside = denials.take(place)
+        place, beside, others = _beside(denials, frame, at, family, facts)
         concerns = _concerned(beside, others) if known else np.ones(len(place), np.bool_)
-        before = relations.at_most(others.start, beside.said)
-        recorded = others.places.moment("recorded")
-        later = np.where(recorded.known & beside.recorded.known, relations.before(beside.recorded, recorded), FALSE)
-        void[place[concerns & (before != FALSE) & (later != FALSE)]] = True
+        makes_void, before = _effects(beside, others)
+        void[place[concerns & makes_void]] = True
         ends[place[concerns & (before != TRUE) & _begun(others)]] = True
     return void, ends
 
@@ -156,6 +164,36 @@ def _begun(facts: Recorded) -> Mask:
     """Which do not surely begin after the registration day."""
     found: Mask = relations.before(facts.index, facts.start) != TRUE
     return found
+
+
+def over(denials: Denials, frame: Frame, at: Index, family: Family) -> Mask:
+    """Which negatives of a state a diagnosis that nobody could read has, or may have, ended by the index date; `at` is
+    the row of each.
+    """
+    found = np.zeros(len(at), np.bool_)
+    if len(family.unread) and len(at):
+        place, beside, others = _beside(denials, frame, at, family, family.unread)
+        makes_void, before = _effects(beside, others)
+        ends = (before != TRUE) & (beside.said.first < others.index.first)
+        found[place[(makes_void | ends) & (relations.at_most(others.start, others.index) != FALSE)]] = True
+    return found
+
+
+def _beside(
+    denials: Denials, frame: Frame, at: Index, family: Family, facts: RowSet
+) -> tuple[Index, Denials, Recorded]:
+    """Each negative beside each of some facts of its patient: which negative it is, that one, and the fact."""
+    place, rows = facts.of(frame.patient[at])
+    others = Recorded(family, facts, rows, frame.setting, denials.pair[place], plain=False)
+    return place, denials.take(place), others
+
+
+def _effects(denials: Denials, facts: Recorded) -> tuple[Mask, Truths]:
+    """Whether the fact beside each negative makes it void, and whether it had begun by the day that was said."""
+    before = relations.at_most(facts.start, denials.said)
+    recorded = facts.places.moment("recorded")
+    later = np.where(recorded.known & denials.recorded.known, relations.before(denials.recorded, recorded), FALSE)
+    return (before != FALSE) & (later != FALSE), before
 
 
 def _concerned(denials: Denials, facts: Recorded) -> Mask:

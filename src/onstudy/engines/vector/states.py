@@ -31,8 +31,10 @@ from onstudy.engines.vector.moments import Moments
 from onstudy.engines.vector.picking import outermost
 from onstudy.engines.vector.places import Places
 from onstudy.engines.vector.queries import Evaluator, examined, until_index
+from onstudy.engines.vector.regions import over
 from onstudy.engines.vector.subjects import Recorded
 from onstudy.record.catalogue import NO, YES, Kind
+from onstudy.record.unread import may_be_judged
 from onstudy.values.calendar import Duration, Unit
 
 
@@ -45,6 +47,7 @@ class Statements:
     says: Truths
     lasts: Truths  # whether it may still hold, though nobody ended it
     overtaken: Mask  # it has not, or may not have, seen a record it would have to judge: it says nothing
+    over: Mask  # it is a "no" that a diagnosis nobody could read has, or may have, ended: it says nothing
     when: Moments
     places: Places
     records: Records | None = None  # None: they say no
@@ -57,6 +60,7 @@ class Statements:
             self.says[rows],
             self.lasts[rows],
             self.overtaken[rows],
+            self.over[rows],
             self.when.take(rows),
             self.places.take(rows),
             self.records,
@@ -76,8 +80,8 @@ def newest(node: e.Any, kind: Kind, frame: Frame, ask: Evaluator) -> list[tuple[
     made = np.concatenate([part.made for part in sets])
     kept = outermost(made, moments.concat([part.when for part in sets], sizes), at, frame.rows, newest=True)
     kept &= made != FALSE
-    if kind.lasts_at_most is not None:  # what is surely over by itself is as if it were not recorded
-        standing = np.concatenate([part.lasts for part in sets]) != FALSE
+    standing = np.concatenate([(part.lasts != FALSE) & ~part.over for part in sets])
+    if not standing.all():  # where all is surely over, it is as if it were not recorded
         kept &= any_at(frame.rows, at[kept & standing])[at]
     if kind.judges and kept.any():
         sets = _judged(sets, at, np.split(kept, np.cumsum(sizes)[:-1]), kind, frame, ask)
@@ -147,7 +151,24 @@ def _since_when(kind: Kind, frame: Frame, rows: Index, ask: Evaluator) -> NDArra
             days = _begun_or_charted(subjects, at, match.truth[among] == TRUE)
             latest = largest_at(at, days, some.rows, -FAR)
             found[some.at] = np.maximum(found[some.at], latest)
+    if may_be_judged(kind, frame.setting.catalogue):
+        found[rows] = np.maximum(found[rows], _unread_since(kind, frame.take(rows)))
     return found
+
+
+def _unread_since(kind: Kind, frame: Frame) -> NDArray[np.int32]:
+    """Of each row the last such day of a diagnosis that nobody could read, each of which is a finding of its own."""
+    family = frame.setting.family(kind.name)
+    unread = family.unmapped.diagnoses(any_at(frame.setting.shard.patients.rows, frame.patient))
+    if not len(unread):
+        return np.full(frame.rows, -FAR, np.int32)
+    part = frame.laid_out(family, unread, plain=False)
+    at, subjects = part.at, part.subjects
+    recorded, index = subjects.places.moment("recorded"), subjects.index.first
+    begun = np.minimum(subjects.start.last, index)
+    charted = np.where(recorded.known, np.minimum(recorded.last, index), np.int32(-FAR))
+    days = np.where(until_index(subjects.start, subjects.index) != FALSE, np.maximum(begun, charted), np.int32(-FAR))
+    return largest_at(at, whole(days, len(at)).astype(np.int32), frame.rows, -FAR)
 
 
 def _begun_or_charted(subjects: Recorded, at: Index, certain: Mask) -> NDArray[np.int32]:
@@ -182,7 +203,7 @@ def _said(part: Records, node: e.Any, kind: Kind, ask: Evaluator) -> Statements:
     lasts = whole(_lasts(subjects, kind), rows)
     says = examined(part, np.where(lasts == TRUE, TRUE, UNKNOWN), node.records, kind, ask)
     never = np.zeros(rows, np.bool_)
-    return Statements(part.at, made, says, lasts, never, subjects.start, subjects.places, part)
+    return Statements(part.at, made, says, lasts, never, never, subjects.start, subjects.places, part)
 
 
 def _lasts(subjects: Recorded, kind: Kind) -> Truths:
@@ -201,10 +222,13 @@ def _denied(kind: Kind, frame: Frame) -> Statements | None:
     negatives = negatives.only(mine)
     at, rows = negatives.of(frame.patient)
     places, pair = negatives.take(rows), frame.to_pairs(at)
-    when = Denials(places, frame.setting, pair).statement
-    made = whole(until_index(when, frame.setting.index.take(pair)), len(at))
-    size = len(at)
-    return Statements(at, made, np.full(size, FALSE), np.full(size, TRUE), np.zeros(size, np.bool_), when, places)
+    denials = Denials(places, frame.setting, pair)
+    when, size = denials.statement, len(at)
+    made = whole(until_index(when, frame.setting.index.take(pair)), size)
+    ended = over(denials, frame, at, family)
+    ended &= ~any_at(frame.rows, at[~ended & (made == TRUE)])[at]  # where one has seen it, so has the newest
+    says = np.where(ended, UNKNOWN, FALSE)
+    return Statements(at, made, says, np.full(size, TRUE), np.zeros(size, np.bool_), ended, when, places)
 
 
 def sure(found: Sequence[tuple[Statements, Index]], rows: int) -> tuple[Mask, Mask]:

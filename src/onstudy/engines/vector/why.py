@@ -209,6 +209,9 @@ class Whys:
             own.append((part.at, part.places.kinds, pieces(part.places)))
             if part.overtaken.any():
                 parts.append(self._attest_anew(kind, part).onto(part.at, frame.rows))
+            if part.over.any():
+                anew = because(part.over, Reason.NO_RECORD, self.book.of_kind(kind.name, Reason.NO_RECORD))
+                parts.append(anew.onto(part.at, frame.rows))
             if part.records is not None:
                 size = part.records.frame.rows
                 says = any_at(size, rows[part.says == UNKNOWN])
