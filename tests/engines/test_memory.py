@@ -209,6 +209,12 @@ def test_many_narrowed_negatives_stay_few_possibilities() -> None:
     assert len(view.unseen("treatment", date(2026, 3, 16).toordinal())[0]) <= 10
 
 
+@pytest.mark.parametrize("rule", ["latest ecog >= 2", "2 <= latest ecog"])
+def test_the_value_that_leaves_it_open_is_asked_for_on_either_side(rule: str) -> None:
+    (asked,) = ask("facts: [{id: open, kind: ecog, on: 2026-03-10, value: 1-2}]", rule).asks
+    assert (asked.kind, asked.about, asked.reason) == ("ecog", "open", Reason.IMPRECISE_VALUE)
+
+
 # What a judgement has seen ------------------------------------------------------------------------------
 
 

@@ -207,18 +207,16 @@ class Memory:
     def _value_asks(
         self, node: TruthExpr, left: list[Case], right: list[Case], reasons: set[Reason]
     ) -> tuple[Ask, ...]:
-        """The value is there and does not settle it: ask for that field of the fact it is a value of. Of dates those
-        that are not one day, on either side.
+        """The value is there and does not settle it: ask for that field of the fact it is a value of, on the right if
+        there is none on the left. Of dates those that are not one day, on either side.
         """
-        value = (
-            node.event if isinstance(node, e.Timing) else getattr(node, "left", None) or getattr(node, "value", None)
-        )
+        value, other = _sides(node)
         if isinstance(node, e.Timing):
-            sides = ((value, left), (node.anchor, right))
+            sides = ((value, left), (other, right))
             vague = gathered(self._asks_of_facts(of, cases, reasons, vague=True) for of, cases in sides)
             if vague:
                 return vague
-        return self._asks_of_facts(value, left, reasons)
+        return self._asks_of_facts(value, left, reasons) or self._asks_of_facts(other, right, reasons)
 
     def _asks_of_facts(
         self, of: object, cases: list[Case], reasons: set[Reason], vague: bool = False
@@ -408,6 +406,20 @@ def _placing(node: e.Timing) -> Decide:
         return truth, (frozenset({Reason.IMPRECISE_DATE}) if truth is UNKNOWN else NONE)
 
     return placed
+
+
+def _sides(node: TruthExpr) -> tuple[ValueExpr | None, ValueExpr | None]:
+    """The value that is judged, and what it is held against, where that is a value."""
+    match node:
+        case e.Timing(event=event, anchor=anchor):
+            return event, anchor
+        case e.Compare(left=left, right=e.Limit()):
+            return left, None
+        case e.Compare(left=left, right=right):
+            return left, right
+        case e.Member(value=value):
+            return value, None
+    return None, None
 
 
 def _vague(case: Case) -> bool:

@@ -125,7 +125,7 @@ class Whys:
             else:
                 np.bitwise_or.at(reasons, part.at, why)
         reasons |= left.lacking.reasons
-        return self._asked(node, frame, reasons, [left], left)
+        return self._asked(node, frame, reasons, [left])
 
     def _beside(
         self, node: e.Compare | e.Timing, frame: Frame, left: ValueCauses, right: ValueCauses, base: str
@@ -140,21 +140,22 @@ class Whys:
         why = np.where(known > 0, known, whole(why, len(one)))
         reasons = np.zeros(frame.rows, np.uint16)
         np.bitwise_or.at(reasons, left_at[one], np.where(whole(truth, len(one)) == UNKNOWN, why, np.uint16(0)))
-        return self._asked(node, frame, reasons, [left, right], left)
+        return self._asked(node, frame, reasons, [left, right])
 
-    def _asked(
-        self, node: TruthExpr, frame: Frame, reasons: Bits, sides: Sequence[ValueCauses], left: ValueCauses
-    ) -> Causes:
-        """The questions the values come with; where there are none, that of the very facts that do not settle it."""
+    def _asked(self, node: TruthExpr, frame: Frame, reasons: Bits, sides: Sequence[ValueCauses]) -> Causes:
+        """The questions the values come with; where there are none, that of the very facts that do not settle it: on
+        the right if there are none on the left.
+        """
         unknown = self._unknown(node, frame)
         reasons = np.where(reasons == 0, BITS[Reason.CONFLICT], reasons)
         asked = union([side.together() for side in sides], frame.rows)
-        own = [self._of_facts(reasons, about, frame) for about in left.about]
         found = Causes(np.zeros(frame.rows, np.uint16), asked.at, asked.ask)
         if isinstance(node, e.Timing):
             vague = [self._of_facts(reasons, about, frame) for side in sides for about in _vague(side)]
             found = found.or_else(union(vague, frame.rows))
-        found = found.or_else(union(own, frame.rows))
+        for side in sides:
+            own = [self._of_facts(reasons, about, frame) for about in side.about]
+            found = found.or_else(union(own, frame.rows))
         return Causes(reasons, found.at, found.ask).only(unknown)
 
     def _of_facts(self, reasons: Bits, about: About, frame: Frame) -> Causes:
