@@ -191,9 +191,9 @@ def test_a_no_that_is_older_than_a_diagnosis_nobody_could_read() -> None:
     question = question_of(USUAL, trial())
     compared(patients, question, "vector")
     (part,) = parts_of(question, patients, "vector")
-    found = [row["S1-27"] == UNKNOWN for row in statuses_of(part, patients)]
-    assert found == [False, False, False, True, True, True, False, True, True, False, True, False, False]
-    found = [row["S1-31"] == UNKNOWN for row in statuses_of(part, patients)]  # judged that day; 20 March is to come
+    found = [row["S1-27"] == UNKNOWN for row in statuses_of(part, patients)]  # 20 March is to come
+    assert found == [False, False, False, True, True, False, False, True, True, False, True, False, False]
+    found = [row["S1-31"] == UNKNOWN for row in statuses_of(part, patients)]  # judged that day
     assert found == [False, False, False, True, True, False, False, True, True, False, True, False, False]
 
 
