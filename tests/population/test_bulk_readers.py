@@ -283,6 +283,10 @@ MISSHAPEN: tuple[Resource, ...] = (
     {"identifier": {"value": "7"}}, {"interpretation": "H"}, {"status": ["final"]}, {"hasMember": "x"},
     {"extension": {}}, {"specimen": "x"}, {"effectivePeriod": "March"},
 )  # fmt: skip
+#: A limit without anything that a limit could be.
+EMPTY_LIMITS: tuple[Resource, ...] = (
+    {"referenceRange": [{"high": {"reference": "Patient/zz"}}]}, {"referenceRange": [{"low": {}}]},
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("times", [1, 9], ids=["alone", "many alike"])
@@ -291,13 +295,13 @@ def test_elements_of_another_shape_are_told_of_alike(times: int, tmp_path: Path)
     for number in range(times):
         patient, *others = _looked_at(number)
         resources += [patient, *others]
-        for place, wrong in enumerate(MISSHAPEN):
+        for place, wrong in enumerate((*MISSHAPEN, *EMPTY_LIMITS)):
             resources.append({**others[0], "id": f"w{place}-{number}", **wrong})
     built(spread(resources, tmp_path / "export", 1), tmp_path / "store")
     expected = read_patients("all.ndjson", ndjson(resources))
     check(stored(tmp_path / "store"), expected)
     said = " ".join(problem.what for problem in expected[0].problems)
-    assert said.count("belongs: ") == len(MISSHAPEN)
+    assert (said.count("belongs: "), said.count("no usable value")) == (len(MISSHAPEN), len(EMPTY_LIMITS))
 
 
 #: Whom a result may be about, with whether it is about the patient p1, where there is one patient and where are two.

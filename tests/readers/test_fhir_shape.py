@@ -55,8 +55,9 @@ def test_a_reference_range(written: Any, limit: float | None, says: str | None) 
     assert [what for what in told(result) if "belongs" in what] == ([says] if says else [])
 
 
-def test_a_limit_that_cannot_be_read_is_named_once() -> None:
-    result = observation(BILIRUBIN, valueQuantity=MG_DL, referenceRange=[{"high": {"unit": "mg/dL"}}])
+@pytest.mark.parametrize("limit", [{"unit": "mg/dL"}, {}, {"reference": "Patient/zz"}])
+def test_a_limit_that_cannot_be_read_is_named_once(limit: Json) -> None:
+    result = observation(BILIRUBIN, valueQuantity=MG_DL, referenceRange=[{"high": limit}])
     assert told(result) == ["referenceRange.high has no usable value"]
 
 

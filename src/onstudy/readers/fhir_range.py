@@ -197,8 +197,8 @@ def _is_normal(concept: Json) -> bool:
 
 
 def _limit(slot: Slot, part: Json, side: str, unit: str, wrong: list[str]) -> Interval | None:
-    element = obj(part, side)
-    if not element:
+    element = part.get(side)
+    if not isinstance(element, dict):
         return None
     key = f"referenceRange.{side}"
     reading = read_quantity(slot, element, key, unit)
