@@ -137,3 +137,61 @@ def test_samples_and_words_of_others(times: int, tmp_path: Path) -> None:
     assert set(routes) == {None, frozenset({"intrathecal"}), frozenset({"other"})}
     types = {fact.value for fact in facts if fact.kind == "leukemia_diagnosis"}
     assert types == {None, frozenset({"other"})}
+
+
+@TIMES
+def test_drugs(times: int, tmp_path: Path) -> None:
+    """Stopped before or after their planned end, bounded by one or several dosages or by a length, and not taken."""
+
+    def of_person(number: int) -> list[Resource]:
+        begun, ended, known = f"2025-03-{number + 1:02d}", f"2025-06-{number + 1:02d}", f"2025-05-{number + 1:02d}"
+        changed = {"meta": {"lastUpdated": f"{known}T10:00:00Z"}}
+
+        def days(start: str, end: str) -> Resource:
+            return {"timing": {"repeat": {"boundsPeriod": {"start": start, "end": end}}}}
+
+        def length(value: float, unit: str) -> Resource:
+            return {"timing": {"repeat": {"boundsDuration": {"value": value, "unit": unit, "code": unit}}}}
+
+        order: Resource = {"resourceType": "MedicationRequest", "intent": "order", "authoredOn": begun}
+        said: Resource = {"resourceType": "MedicationStatement"}
+        agents = ({"text": "Entecavir 0.5 mg"}, coded("http://www.whocc.no/atc", "J05AF10"), {"text": "XY-101"})
+        dosages = (
+            [days(begun, ended)],
+            [days(begun, "2025-04-01"), days("2025-04-01", ended)],
+            [days(ended, "2025-07-01"), {"text": "then as needed"}],
+            [length(30 + number % 2, "d")],
+            [length(1, "mo"), length(7, "d")],
+            [length(36, "h")],
+        )
+        orders = [
+            {**order, "status": status, "dosageInstruction": dosage, **when}
+            for status in ("active", "stopped", "completed")
+            for dosage in dosages
+            for when in ({}, changed, {"meta": {"lastUpdated": "2025-09-01T00:00:00Z"}})
+        ]
+        statements = [
+            {**said, "status": status, "effectivePeriod": {"start": begun, "end": ended}, **when}
+            for status in ("stopped", "completed", "active")
+            for when in ({}, changed, {"dateAsserted": known}, {"dateAsserted": "2025-09-01"})
+        ]
+        denials = [
+            {**said, "status": "not-taken", **more}
+            for more in (
+                {"effectiveDateTime": known},
+                {"effectivePeriod": {"start": known}, "dateAsserted": "2025-09-01"},
+                {"effectivePeriod": {"start": known, "end": ended}},
+                {"effectiveDateTime": known, "dosage": [{"route": {"text": "Oral"}}]},
+                {"dateAsserted": known},
+                {},
+            )
+        ]
+        # Of one person either orders, or an open one and a denial: many of them together would all be ended by one.
+        some = [*orders, *statements] if number % 2 == 0 else [{**order, "status": "active"}]
+        some += denials[number // 2 % len(denials) :][:1] if number % 2 else []
+        return [{**one, "medicationCodeableConcept": agents[(place + number) % 3]} for place, one in enumerate(some)]
+
+    facts = read_both_ways(of_person, 3 * times, tmp_path)
+    assert {fact.kind for fact in facts} >= {"treatment", "hbv_suppressive_therapy"}
+    assert {(fact.ongoing, fact.end is None) for fact in facts if not fact.negative} >= {(True, True), (False, False)}
+    assert times == 1 or {fact.start.day is None for fact in facts if fact.negative} == {True, False}

@@ -84,6 +84,133 @@ def test_from_when_to_when_a_drug_was_taken(type_: str, more: Json, expected: tu
     assert tuple(str(part).replace("T00:00Z", "") if isinstance(part, str) else part for part in found) == expected
 
 
+def days(start: str, end: str) -> Json:
+    return {"timing": {"repeat": {"boundsPeriod": {"start": start, "end": end}}}}
+
+
+def length(value: float, unit: str, **more: object) -> Json:
+    return {"timing": {"repeat": {"boundsDuration": {"value": value, "unit": unit, "code": unit, **more}}}}
+
+
+def between(**sides: int) -> Json:
+    span = {side: {"value": number, "code": "d"} for side, number in sides.items()}
+    return {"timing": {"repeat": {"boundsRange": span}}}
+
+
+PLANNED: Json = {"authoredOn": "2025-03-01", "dosageInstruction": [days("2025-03-01", "2027-06-01")]}
+CHANGED: Json = {"meta": {"lastUpdated": "2025-05-01T10:00:00Z"}}
+TAKEN: Json = {"effectivePeriod": {"start": "2025-03-01", "end": "2027-01-01"}}
+
+
+@pytest.mark.parametrize(
+    ("type_", "more", "end"),
+    [
+        (REQUEST, {"status": "stopped", **PLANNED, **CHANGED}, "2025-03-01..2025-05-01"),
+        (REQUEST, {"status": "completed", **PLANNED, **CHANGED}, "2025-03-01..2025-05-01"),
+        (REQUEST, {"status": "stopped", **PLANNED}, "2025-03-01..2027-06-01"),
+        (REQUEST, {"status": "completed", **PLANNED}, "2027-06-01"),
+        (REQUEST, {"status": "active", **PLANNED, **CHANGED}, "2027-06-01"),
+        (STATEMENT, {"status": "stopped", **TAKEN, "dateAsserted": "2025-06-01"}, "2025-03-01..2025-06-01"),
+        (STATEMENT, {"status": "completed", **TAKEN, **CHANGED}, "2025-03-01..2025-05-01"),
+        (STATEMENT, {"status": "stopped", **TAKEN, "dateAsserted": "2027-01-01"}, "2027-01-01"),
+        (STATEMENT, {"status": "stopped", **TAKEN}, "2027-01-01"),
+        (GIVEN, {"status": "stopped", **TAKEN, **CHANGED}, "2025-03-01..2025-05-01"),
+    ],
+)
+def test_what_was_stopped_did_not_go_on_to_its_planned_end(type_: str, more: Json, end: str) -> None:
+    intent = {"intent": "order"} if type_ == REQUEST else {}
+    assert shown(only(bundle(drug(type_, **intent, **more)), "treatment")) == ("2025-03-01", end, False)
+
+
+ORDERED: Json = {"status": "active", "intent": "order", "authoredOn": "2019-01-01"}
+
+
+@pytest.mark.parametrize(
+    ("dosages", "start", "end"),
+    [
+        ([days("2019-01-05", "2019-02-01"), days("2019-02-01", "2019-04-01")], "2019-01-05", "2019-04-01"),
+        ([days("2019-02", "2019-04-01"), days("2019-01-05", "2019-02-01")], "2019-01-05", "2019-04-01"),
+        ([days("2019", "2019"), days("2019-02-01", "2019-03-01")], "2019-01-01..2019-02-01", "2019-03-01..2019-12-31"),
+        ([days("2019-01-05", "2019-02-01"), {"text": "then as needed"}], "2019-01-01", "from 2019-02-01"),
+        ([days("2019-01-05", "2019-13-01")], "2019-01-05", "from 2019-01-05"),
+        ([{"timing": {"repeat": {"boundsPeriod": {"start": "2019-01-05"}}}}], "2019-01-05", None),
+        ([length(90, "d")], "2019-01-01", "2019-03-31..2019-04-01"),
+        ([length(2, "wk")], "2019-01-01", "2019-01-14..2019-01-15"),
+        ([length(1.5, "wk")], "2019-01-01", "2019-01-07..2019-01-15"),
+        ([length(3, "mo")], "2019-01-01", "2019-03-31..2019-04-01"),
+        ([length(7, "d"), length(7, "d")], "2019-01-01", "2019-01-07..2019-01-15"),
+        ([length(36, "h")], "2019-01-01", "from 2019-01-01"),
+        ([length(90, "d", comparator=">")], "2019-01-01", "from 2019-01-01"),
+        ([between(low=5, high=7)], "2019-01-01", "2019-01-05..2019-01-08"),
+        ([between(low=5)], "2019-01-01", "from 2019-01-01"),
+        ([between(low=7, high=5)], "2019-01-01", "from 2019-01-01"),
+        ([], "2019-01-01", None),
+        ([{"text": "daily"}], "2019-01-01", None),
+    ],
+    ids=str,
+)
+def test_an_order_lasts_from_the_first_to_the_last_day_of_its_dosages(
+    dosages: list[Json], start: str, end: str | None
+) -> None:
+    fact = only(bundle(drug(REQUEST, **ORDERED, dosageInstruction=dosages)), "treatment")
+    assert shown(fact) == (start, end, end is None)
+
+
+ENTECAVIR = concept(ATC, "J05AF10")
+
+
+def not_taken(**more: object) -> Json:
+    return {**drug(STATEMENT, status="not-taken", **more), "id": "no", "medicationCodeableConcept": ENTECAVIR}
+
+
+@pytest.mark.parametrize("words", [False, True], ids=["coded", "in words"])
+def test_a_drug_that_is_not_taken_ends_the_order_of_it(words: bool) -> None:
+    """It denies the agent from that day on, of every kind the drug is, and nothing of the days before."""
+    said_no = not_taken(effectiveDateTime="2026-03-01", dateAsserted="2026-03-02")
+    if words:
+        said_no["medicationCodeableConcept"] = {"text": "Entecavir 0.5 mg"}
+    order = {**drug(REQUEST, **ORDERED), "medicationCodeableConcept": ENTECAVIR}
+    patient = bundle(order, said_no)
+    for kind in ("treatment", "hbv_suppressive_therapy"):
+        no, taken = (next(fact for fact in of(patient, kind) if fact.negative is wanted) for wanted in (True, False))
+        assert no.narrowed == ("agent", frozenset({"entecavir"}))
+        assert shown(no) == ("2026-03-01", "2026-03-01", False)
+        assert shown(taken) == ("2019-01-01", "2019-01-01..2026-02-28", False)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"effectiveDateTime": "2026-03-01", "dosage": [{"route": {"text": "Oral"}}]},
+        {"effectivePeriod": {"start": "2026-03-01", "end": "2026-03-08"}},
+        {"effectiveDateTime": "2026-03"},
+    ],
+    ids=["by one route", "for a while", "some day"],
+)
+def test_a_drug_not_taken_for_a_while_or_by_one_route_contradicts_the_order_and_does_not_end_it(more: Json) -> None:
+    order = {**drug(REQUEST, **ORDERED), "medicationCodeableConcept": ENTECAVIR}
+    patient = bundle(order, not_taken(**more))
+    no, taken = (next(f for f in of(patient, "treatment") if f.negative is wanted) for wanted in (True, False))
+    assert taken.ongoing
+    assert no.start.known
+    assert no.start.day is None
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"effectiveDateTime": "2026-03-01", "medicationCodeableConcept": {"text": "XY-101"}},
+        {"effectiveDateTime": "2026-03-01", "medicationCodeableConcept": concept(ATC, "L01EA-")},
+    ],
+    ids=["no day", "an unknown drug", "one of several"],
+)
+def test_what_is_not_taken_and_cannot_be_told_denies_nothing(more: Json) -> None:
+    patient = bundle({**not_taken(), **more})
+    assert not any(fact.negative for fact in patient.facts)
+    assert "so that it denies none: that is no exposure [not kept]" in said(patient)
+
+
 @pytest.mark.parametrize(
     ("type_", "more"),
     [

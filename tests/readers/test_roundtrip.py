@@ -91,6 +91,21 @@ def test_a_period_is_written_as_it_was_stated() -> None:
         assert not disease.ongoing and disease.opened == (None, True)
 
 
+@pytest.mark.parametrize(
+    "fact",
+    [
+        "kind: treatment, agent: rituximab, from: 2026-03-01, to: 2026-04-01, recorded: 2026-03-05",
+        "kind: treatment, agent: methotrexate, on: 2026-03-01, route: other, intent: other",
+        "kind: mrd_marrow_submission, recorded: 2026-03-05",
+        "kind: mrd_marrow_submission",
+    ],
+    ids=["an end to come", "none of the words", "sent by a day", "sent some day"],
+)
+def test_what_reading_would_doubt_is_written_so_that_it_stays(fact: str) -> None:
+    patient = written(fact)
+    assert [canon(form) for form in again(patient)] == [canon(patient)] * 2
+
+
 @pytest.mark.parametrize("name", ["BASE-1", "BASE-2", "V07", "V13", "V16", "V22"])
 def test_bundles_are_valid_r4(name: str) -> None:
     Bundle.model_validate(to_bundle(vignettes()[name], CATALOGUE))

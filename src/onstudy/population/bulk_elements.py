@@ -83,6 +83,8 @@ class Repeat(Element):
     """When a drug is to be taken."""
 
     boundsPeriod: Period | UnsetType = UNSET
+    boundsDuration: Raw = NOTHING
+    boundsRange: Raw = NOTHING
 
 
 class Timing(Element):

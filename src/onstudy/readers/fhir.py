@@ -18,6 +18,7 @@ from onstudy.readers.fhir_json import Json, extension, extensions, flag, items, 
 from onstudy.readers.fhir_meaning import Vocabulary
 from onstudy.readers.fhir_medication import read_medication
 from onstudy.readers.fhir_modifier import is_modified, say_shapes, says_other, unsure, well_shaped
+from onstudy.readers.fhir_not_taken import read_statement
 from onstudy.readers.fhir_observation import read_observation
 from onstudy.readers.fhir_own import COVERAGE, PATIENT_ID
 from onstudy.readers.fhir_procedure import read_procedure, read_report, read_specimen
@@ -39,7 +40,7 @@ _Read = Callable[[Chart, Entry], list[Fact]]
 READ: dict[str, _Read] = {
     "Observation": read_observation,
     "Condition": read_condition,
-    "MedicationStatement": read_medication,
+    "MedicationStatement": read_statement,
     "MedicationRequest": read_medication,
     "MedicationAdministration": read_medication,
     "Procedure": read_procedure,

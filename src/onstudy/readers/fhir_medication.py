@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from onstudy.readers.dates import spanning
 from onstudy.readers.drugs import AGENT, ORDINARY, ROUTE, TREATMENT, NamedDrug
 from onstudy.readers.fhir_chart import Chart, named
+from onstudy.readers.fhir_drug_times import ORDER, drug_times
 from onstudy.readers.fhir_entries import Entry
 from onstudy.readers.fhir_json import Coding, Json, codings, flag, items, obj, references, text, words
 from onstudy.readers.fhir_meaning import Meaning
 from onstudy.readers.fhir_value import read_concept
 from onstudy.readers.reading import clip, slot_of
-from onstudy.readers.timing import Times, reversed_period
+from onstudy.readers.timing import Times
 from onstudy.readers.unrecognised import Unrecognised
 from onstudy.record.patient import Fact, Value
 
@@ -54,13 +54,13 @@ def read_medication(chart: Chart, entry: Entry) -> list[Fact]:
     if status in _NO_EXPOSURE or flag(resource, "doNotPerform") is True:
         what = f"its status is {status}" if status in _NO_EXPOSURE else "it says not to give the drug"
         return chart.drop(entry, f"{what}: that is no exposure")
-    if entry.type == "MedicationRequest" and text(resource, "intent") in _NO_ORDER:
+    if entry.type == ORDER and text(resource, "intent") in _NO_ORDER:
         return chart.drop(entry, f"its intent is {text(resource, 'intent')}: that is no exposure")
     if status not in _STATUSES[entry.type]:
         chart.say(entry, "has a status that is not known: its end is taken as not known")
-    times = _times(chart, entry, status)
+    times = drug_times(chart, entry, _STATUSES[entry.type].get(status))
     facts: list[Fact] = []
-    for concept in _medications(chart, entry):
+    for concept in medications(chart, entry):
         exposure = exposures(chart, entry, concept)
         facts += [_exposure(chart, entry, meaning, times, concept) for meaning in exposure.meanings]
         if not exposure.whole:
@@ -70,7 +70,7 @@ def read_medication(chart: Chart, entry: Entry) -> list[Fact]:
     return named(facts)
 
 
-def _medications(chart: Chart, entry: Entry) -> list[Json]:
+def medications(chart: Chart, entry: Entry) -> list[Json]:
     """The concepts of the drug: its own, or that of the Medication it refers to, or those of its ingredients."""
     concept = obj(entry.resource, "medicationCodeableConcept")
     if concept:
@@ -175,51 +175,6 @@ def _exposure(chart: Chart, entry: Entry, meaning: Meaning, times: Times, concep
 def _name_of(fact: Fact) -> str:
     agents = fact.attributes.get(AGENT)
     return ", ".join(sorted(agents)) if isinstance(agents, frozenset) else ""
-
-
-def _times(chart: Chart, entry: Entry, status: str) -> Times:
-    going = _STATUSES[entry.type].get(status)
-    if entry.type == "MedicationRequest":
-        return _ordered(chart, entry, going)
-    times = chart.timing(entry, "effective")
-    recorded = chart.recorded(entry, "dateAsserted")
-    times = replace(times, going=going, recorded=recorded)
-    if going is False and times.on is None and times.end is None:
-        return _stopped(chart, entry, times)
-    if reversed_period(times):
-        chart.say(entry, "it ends before it begins: its dates are not used")
-        return Times(going=going, recorded=recorded)
-    return times
-
-
-def _ordered(chart: Chart, entry: Entry, going: bool | None) -> Times:
-    """An order counts from the day it was written, or from the beginning its dosage states."""
-    authored = chart.date(entry, entry.resource, "authoredOn")
-    bounds = [
-        period
-        for dosage in items(entry.resource, "dosageInstruction")
-        if (period := obj(obj(obj(dosage, "timing"), "repeat"), "boundsPeriod"))
-    ]
-    start, end = authored, None
-    if len(bounds) == 1:
-        start = chart.date(entry, bounds[0], "start") or authored
-        end = chart.date(entry, bounds[0], "end")
-    recorded = chart.recorded(entry) or authored
-    times = Times(start=start, end=end, going=going, recorded=recorded)
-    if reversed_period(times):
-        chart.say(entry, "it ends before it begins: its dates are not used")
-        times = Times(start=authored, going=going, recorded=recorded)
-    return _stopped(chart, entry, times) if going is False and times.end is None else times
-
-
-def _stopped(chart: Chart, entry: Entry, times: Times) -> Times:
-    """Stopped without a date: by the day that was recorded, or last changed, at the latest."""
-    changed = chart.date(entry, obj(entry.resource, "meta"), "lastUpdated")
-    known = times.recorded if entry.type != "MedicationRequest" else None
-    start = times.start
-    if start is None or (known is None and changed is None):
-        return replace(times, going=False) if known is not None else replace(times, going=None)
-    return replace(times, end=spanning(start, known or changed))
 
 
 def _route(chart: Chart, entry: Entry) -> dict[str, Value]:

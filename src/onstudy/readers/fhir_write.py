@@ -10,6 +10,7 @@ from __future__ import annotations
 import uuid
 import zlib
 
+from onstudy.readers.dates import over
 from onstudy.readers.fhir_json import is_id
 from onstudy.readers.fhir_own import (
     ABSENT_REASON,
@@ -271,7 +272,7 @@ class _Writer:
         unsaid = unsaid_end(fact.start, fact.end)
         resource: Json = {
             "resourceType": "MedicationStatement",
-            "status": "active" if fact.ongoing else "unknown" if unsaid else "completed",
+            "status": "active" if fact.ongoing else "unknown" if unsaid or self.is_planned() else "completed",
             "medicationCodeableConcept": self.agent(kind),
             "subject": self.subject,
         }
@@ -283,6 +284,11 @@ class _Writer:
         if (route := self.said("route")) is not None:
             resource["dosage"] = [{"route": route}]
         return self.closed(resource)
+
+    def is_planned(self) -> bool:
+        """Whether the end was still to come on the day of record, so that it was not over then."""
+        recorded, end = self.fact.recorded, self.fact.end
+        return recorded is not None and end is not None and over(end, recorded)
 
     def exposure_dates(self, prefix: str, unsaid: bool) -> Json:
         """One day, or from when to when as far as it is known."""
