@@ -513,11 +513,13 @@ def test_results_and_limits_that_cannot_be_are_told_of_without_reading_the_whole
 
 
 def test_what_nobody_of_a_sex_has(tmp_path: Path) -> None:
-    """Pregnancies, tests and menses of men and women."""
+    """Pregnancies, tests and menses of men and women, and their testicles; what is suspected or denied is none."""
     folder = tmp_path / "bundles"
     folder.mkdir()
     facts = ["kind: pregnancy, from: 2026-01", "kind: menses, on: 2026-02-25"]
     facts += [f"kind: pregnancy_test, on: 2026-03-10, value: {value}" for value in ("positive", "negative")]
+    facts += [f"kind: testicular_involvement, on: 2026-03-10{more}" for more in ("", ", status: suspected")]
+    facts += ["kind: hysterectomy, value: no, recorded: 2026-03-10"]
     for number, (fact, sex) in enumerate((fact, sex) for fact in facts for sex in ("male", "female")):
         text = f"patient: p{number}\nborn: 1990-01-01\nsex: {sex}\nfacts: [{{{fact}}}]"
         (patient,) = read_patients("one.yaml", text.encode())
@@ -525,6 +527,9 @@ def test_what_nobody_of_a_sex_has(tmp_path: Path) -> None:
     built(folder, tmp_path / "store")
     expected = [patient for path in folder.glob("*.json") for patient in read_patients(path)]
     assert sum("the sex is male" in str(patient.problems) for patient in expected) == 3
+    either = frozenset({"female", "male"})
+    doubted = {patient.id for patient in expected if any(fact.value == either for fact in patient.facts)}
+    assert doubted == {"p0", "p2", "p4", "p9"}
     check(stored(tmp_path / "store"), expected)
 
 

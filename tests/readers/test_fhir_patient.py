@@ -17,7 +17,7 @@ from onstudy.screening.worksheet import worksheet
 
 DEAD = "the patient is recorded as deceased: check this before anything else"
 TOLD = "The patient is recorded as deceased: check this before anything else."
-BORN_AS = "gender and sex at birth differ: gender is used, check both"
+BORN_AS = "gender and sex at birth differ: sex is not known, check both"
 
 
 def at_birth(code: str) -> dict[str, Any]:

@@ -470,6 +470,28 @@ def test_what_nobody_of_the_sex_has(fact: str, words: str) -> None:
     assert not written(fact, sex="female").problems
 
 
+@pytest.mark.parametrize(
+    ("facts", "sex", "known"),
+    [
+        (["kind: hysterectomy, on: 2019"], "male", False),
+        (["kind: hysterectomy, on: 2019"], "female", True),
+        (["kind: hysterectomy, on: 2019, status: suspected"], "male", True),
+        (["kind: hysterectomy, value: no, recorded: 2019-01-01"], "male", True),
+        (["kind: testicular_involvement, on: 2019"], "female", False),
+        (["kind: pregnancy_test, on: 2026-03-10, value: positive"], "male", False),
+        (["kind: pregnancy_test, on: 2026-03-10, value: negative"], "male", True),
+        (["kind: hysterectomy, on: 2019", "kind: sex, on: 2020-01-01, value: male"], "male", False),
+    ],
+)
+def test_where_a_record_is_of_another_sex_it_may_be_either(facts: list[str], sex: str, known: bool) -> None:
+    patient = written(*facts, sex=sex)
+    sexes = {fact.id: fact.value for fact in patient.facts if fact.kind == "sex" and fact.computed}
+    assert sexes == ({} if known else {"sex:either": frozenset({"female", "male"})})
+    again, problems = assemble(patient.facts, CATALOGUE, patient.born)
+    assert (tuple(again), tuple(problems)) == (patient.facts, patient.problems)
+    assert not any(fact.computed for fact in stated(patient, CATALOGUE) if fact.kind == "sex")
+
+
 # Order, names, doing it twice --------------------------------------------------------------------------------------
 
 

@@ -15,9 +15,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from onstudy.errors import Problem
-from onstudy.population.bulk_checks import Record, checked, with_ends
+from onstudy.population.bulk_checks import Record, checked, of_another_sex, with_ends
 from onstudy.population.bulk_classes import Contents, factorised
-from onstudy.population.bulk_derive import SEX, Known, derived
+from onstudy.population.bulk_derive import Known, derived
 from onstudy.population.bulk_expand import Expanded, expand
 from onstudy.population.bulk_extra import extra_of
 from onstudy.population.bulk_facts import (
@@ -45,6 +45,7 @@ from onstudy.readers.timing import Times
 from onstudy.readers.unrecognised import Unrecognised, unrecognised_drugs
 from onstudy.record.catalogue import Catalogue
 from onstudy.record.patient import Coverage, Fact, Patient
+from onstudy.record.sexes import SEX
 from onstudy.record.shard import (
     NO_DAY,
     NO_INSTANT,
@@ -252,6 +253,7 @@ class _Assembly:
         parts = join_components([parts, grouped.parts])
         birth = _by_patient(born, self._whose_birth, given.patients)
         known = Known(facts, _kinds_of(facts, bases, kinds), kinds, parts, birth, bases)
+        self.odd.append(of_another_sex(Record(facts, known.kind, kinds, bases, parts, given.catalogue, given.patients)))
         more = derived(known, given.catalogue)
         self.odd.append(more.odd)
         facts = join_facts([facts, more.made])

@@ -18,6 +18,7 @@ from onstudy.record.catalogue import DAY, PERIOD, STATE, Catalogue
 from onstudy.record.checks import QTCF_TOLERANCE, check
 from onstudy.record.ends import end_superseded
 from onstudy.record.patient import Fact
+from onstudy.record.sexes import SEX
 from onstudy.record.shard import NO_INSTANT
 from onstudy.values.calendar import DAY as A_DAY
 from onstudy.values.calendar import When
@@ -76,8 +77,19 @@ def checked(record: Record) -> Said:
     _menses(record, found)
     _dated_details(record, found)
     _sexes(record, found)
-    _of_another_sex(record, found)
     return Said.listed(sorted(found), kept=True)
+
+
+def of_another_sex(record: Record) -> Ints:
+    """Patients of whom something may be recorded that nobody of their sex has."""
+    kinds = record.catalogue.kinds
+    whose = [kinds[name].of_sex if name in kinds else "" for name in record.kinds]
+    sex, found = record.of(SEX), np.zeros(record.patients, bool)
+    for one in sorted({name for name in whose if name}):
+        of_it = np.array([name == one for name in whose], bool)[record.kind] & ~record.flags("negative")
+        others = [isinstance(base.value, frozenset) and one not in base.value for base in record.bases.facts]
+        found |= record.having(of_it) & record.having(sex & np.array(others, bool)[record.facts.base])
+    return np.flatnonzero(found)
 
 
 def _implausible(record: Record, found: _Found) -> None:
@@ -162,20 +174,6 @@ def _sexes(record: Record, found: _Found) -> None:
     mine = record.of("sex")
     many = np.bincount(record.facts.patient[mine], minlength=record.patients) > 1
     for own in _by_patient(record, np.flatnonzero(mine & many[record.facts.patient])):
-        _look(record, own[0], [_dated(record, place) for place in own], found)
-
-
-def _of_another_sex(record: Record, found: _Found) -> None:
-    """What nobody of one sex has, beside the sex of the patient."""
-    kinds = record.catalogue.kinds
-    whose = [kinds[name].of_sex if name in kinds else "" for name in record.kinds]
-    concerned, sex = np.zeros(len(record.kind), bool), record.of("sex")
-    for one in sorted({name for name in whose if name}):
-        of_it = np.array([name == one for name in whose], bool)[record.kind]
-        others = [isinstance(base.value, frozenset) and one not in base.value for base in record.bases.facts]
-        both = record.having(of_it) & record.having(sex & np.array(others, bool)[record.facts.base])
-        concerned |= (sex | of_it) & both[record.facts.patient]
-    for own in _by_patient(record, np.flatnonzero(concerned)):
         _look(record, own[0], [_dated(record, place) for place in own], found)
 
 

@@ -26,11 +26,11 @@ from onstudy.record.catalogue import AGE, SEX_FACTOR, Catalogue, Derivation, Kin
 from onstudy.record.derived import IMPRECISE, NO_RECORD, SEX_FACTORS, derive, shown_value, with_plausible
 from onstudy.record.formula import parse_formula
 from onstudy.record.patient import Fact
+from onstudy.record.sexes import SEX
 from onstudy.record.shard import HIGH_OPEN, LOW_OPEN, NO_DAY, NO_OFFSET
 from onstudy.values.calendar import UNDATED, age
 from onstudy.values.interval import Interval, point
 
-SEX = "sex"
 #: Why each value is not known; None where it is.
 Reasons = NDArray[Any]
 #: Day 0 of numpy's calendar as an ordinal.

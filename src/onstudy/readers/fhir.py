@@ -237,7 +237,7 @@ def _patient(person: _Person, unplaced: list[Problem], chart: Chart) -> Patient:
 
 @dataclass(frozen=True, slots=True)
 class Who:
-    """What a Patient resource says of a person; `sex` is "" where it is neither male nor female."""
+    """What a Patient resource says of a person; `sex` is "" where it is not known."""
 
     id: str
     sex: str
@@ -248,13 +248,17 @@ class Who:
 BIRTH_SEX = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-birthsex"
 
 
-def _contradictions(chart: Chart, entry: Entry, gender: str) -> None:
-    """What a person must look at before any verdict: a death on record, and a sex at birth that differs."""
-    if flag(entry.resource, "deceasedBoolean") is True or text(entry.resource, "deceasedDateTime"):
-        chart.say(entry, DECEASED)
+def _sex(chart: Chart, entry: Entry) -> str:
+    """The sex of a person; "" where that is neither male nor female, or where the sex at birth is another."""
+    gender = text(entry.resource, "gender").lower()
+    if gender not in ("male", "female"):
+        chart.say(entry, "has no gender that is male or female: sex is not known")
+        return ""
     born_as = {"M": "male", "F": "female"}.get(text(extension(entry.resource, BIRTH_SEX), "valueCode"), "")
-    if gender and born_as and gender != born_as:
-        chart.say(entry, "gender and sex at birth differ: gender is used, check both")
+    if born_as and gender != born_as:
+        chart.say(entry, "gender and sex at birth differ: sex is not known, check both")
+        return ""
+    return gender
 
 
 def read_resource(chart: Chart, entry: Entry) -> list[Fact]:
@@ -270,16 +274,13 @@ def read_person(chart: Chart, entry: Entry) -> Who:
     chart.born = chart.date(entry, entry.resource, "birthDate") or UNDATED
     if not chart.born.known and not chart.problems:
         chart.say(entry, "has no birth date")
-    gender = text(entry.resource, "gender").lower()
-    if gender not in ("male", "female"):
-        chart.say(entry, "has no gender that is male or female: sex is not known")
-        gender = ""
-    chart.sex = gender
+    if flag(entry.resource, "deceasedBoolean") is True or text(entry.resource, "deceasedDateTime"):
+        chart.say(entry, DECEASED)
+    chart.sex = _sex(chart, entry)
     if is_modified(entry.resource):
         chart.say(entry, "has a modifierExtension, which is not known here: check what it says of the patient")
-    _contradictions(chart, entry, gender)
     say_shapes(chart, entry)
-    return Who(_patient_id(entry), gender, _coverage(chart, entry))
+    return Who(_patient_id(entry), chart.sex, _coverage(chart, entry))
 
 
 def _patient_id(entry: Entry) -> str:

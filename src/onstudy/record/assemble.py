@@ -17,10 +17,9 @@ from onstudy.record.ends import end_superseded, reopened
 from onstudy.record.impossible import possible_birth, without_impossible
 from onstudy.record.patient import Coverage, Fact, Patient
 from onstudy.record.samples import explode, group, restated
+from onstudy.record.sexes import SEX, doubted
 from onstudy.values.calendar import EARLIEST_YEAR, When, parse_when
 from onstudy.values.interval import Interval
-
-SEX = "sex"
 
 
 def make_patient(
@@ -74,7 +73,7 @@ def assemble(facts: Iterable[Fact], catalogue: Catalogue, born: When) -> tuple[l
     """
     possible, wrong = without_impossible(facts, catalogue)
     single = restated(_distinct(possible), catalogue)
-    together = group(single, catalogue)
+    together = doubted(group(single, catalogue), catalogue)
     derived = derive(together, catalogue, born)
     whole = end_superseded(explode(derived), catalogue)
     return sorted(whole, key=order), [*dict.fromkeys(wrong), *check(whole, catalogue, born)]

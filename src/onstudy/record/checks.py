@@ -9,6 +9,7 @@ from onstudy.record.catalogue import Catalogue
 from onstudy.record.derived import CONFLICT, IMPRECISE_DATE
 from onstudy.record.impossible import bounds_text, outside
 from onstudy.record.patient import Fact
+from onstudy.record.sexes import of_another_sex
 from onstudy.record.unusable import before_itself, over_and_going_on
 from onstudy.values.calendar import UNDATED, When
 from onstudy.values.interval import Interval, Op, compare, point, subtract
@@ -18,7 +19,6 @@ from onstudy.values.truth import FALSE, TRUE
 DECEASED = "the patient is recorded as deceased: check this before anything else"
 #: A reported QTcF further than this (ms) from the one its own QT and rate give is shown.
 QTCF_TOLERANCE = 10.0
-_POSITIVE = frozenset({"positive"})
 
 
 def check(facts: Sequence[Fact], catalogue: Catalogue, born: When = UNDATED) -> list[Problem]:
@@ -140,18 +140,10 @@ def _sexes(facts: Sequence[Fact]) -> Iterator[tuple[str, str]]:
 
 
 def _of_another_sex(facts: Sequence[Fact], catalogue: Catalogue) -> Iterator[tuple[str, str]]:
-    """What is recorded, or was found positive, of nobody of the patient's sex."""
-    sexes = {fact.value for fact in facts if fact.kind == "sex"}
-    (sex,) = sexes if len(sexes) == 1 else (None,)
-    if not isinstance(sex, frozenset):
-        return
-    for fact in facts:
-        kind = catalogue.kinds.get(fact.kind)
-        if kind is None or not kind.of_sex or kind.of_sex in sex or fact.negative or not fact.certain:
-            continue
-        if not kind.measured or fact.value == _POSITIVE:
-            said = f"positive {kind.label.lower()}" if kind.measured else kind.label.lower()
-            yield f"a {said} is recorded, and the sex is {' or '.join(sorted(sex))}: check both", fact.source
+    for fact, sex in of_another_sex(facts, catalogue):
+        kind = catalogue.kinds[fact.kind]
+        said = f"positive {kind.label.lower()}" if kind.measured else kind.label.lower()
+        yield f"a {said} is recorded, and the sex is {' or '.join(sorted(sex))}: check both", fact.source
 
 
 def _births(facts: Sequence[Fact], born: When) -> Iterator[tuple[str, str]]:

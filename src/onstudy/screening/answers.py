@@ -9,12 +9,13 @@ from datetime import date
 
 from onstudy.errors import OnstudyError, Problem, nearest
 from onstudy.readers.reading import without_contradictions
-from onstudy.record.assemble import SEX, make_patient, renamed, stated
+from onstudy.record.assemble import make_patient, renamed, stated
 from onstudy.record.catalogue import STATE, Catalogue
 from onstudy.record.checks import check
 from onstudy.record.ends import reopened
 from onstudy.record.patient import Fact, Patient, Value
 from onstudy.record.samples import explode
+from onstudy.record.sexes import SEX
 from onstudy.record.unusable import before_itself, present_states
 from onstudy.screening.answered_dates import Dates, dates
 from onstudy.screening.narrowing import apart, narrower
@@ -40,8 +41,8 @@ def with_added(patient: Patient, more: Patient, source: str, catalogue: Catalogu
             f"{source}: holds facts of another patient than the one screened; its 'patient:' must be the same"
         )
     sex, own = without_sex(patient.facts)
-    if not any(fact.kind == SEX for fact in own):
-        sex = sex or _sex_of(more)
+    if _sex_of(patient) is None:
+        sex = _sex_of(more) or sex
     known = {fact.id: fact for fact in own if not fact.computed}
     found_again = set(check(patient.facts, catalogue, patient.born))
     problems = [*[one for one in patient.problems if one not in found_again], *more.problems]
@@ -303,5 +304,8 @@ def _other_person(patient: Patient, more: Patient, source: str) -> Iterator[Prob
 
 
 def _sex_of(patient: Patient) -> str | None:
-    stated = (fact.value for fact in patient.facts if fact.kind == SEX)
-    return next((code for value in stated if isinstance(value, frozenset) for code in value), None)
+    """The sex of a patient, where one is stated and nothing on record speaks against it."""
+    stated = [fact for fact in patient.facts if fact.kind == SEX]
+    if any(fact.computed for fact in stated):
+        return None
+    return next((code for fact in stated if isinstance(fact.value, frozenset) for code in fact.value), None)

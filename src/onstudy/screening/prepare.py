@@ -7,11 +7,12 @@ from dataclasses import replace
 from datetime import date
 
 from onstudy.errors import OnstudyError, Problem
-from onstudy.record.assemble import SEX, make_patient
+from onstudy.record.assemble import make_patient
 from onstudy.record.catalogue import MOMENT, STATE, Catalogue, Kind
 from onstudy.record.ends import reopened
 from onstudy.record.impossible import OLDEST, too_old
 from onstudy.record.patient import Fact, Patient
+from onstudy.record.sexes import SEX
 from onstudy.values.calendar import DAY, UNDATED, When, on_day
 from onstudy.values.interval import Interval, point
 
