@@ -533,6 +533,41 @@ def test_what_nobody_of_a_sex_has(tmp_path: Path) -> None:
     check(stored(tmp_path / "store"), expected)
 
 
+@pytest.mark.parametrize("times", [1, 6])
+def test_words_of_records_whose_codes_nobody_knows(times: int, tmp_path: Path) -> None:
+    """A diagnosis is what its words name in full; a result is there, and has no value. One code, several words."""
+    words = [
+        "Stroke",
+        "Stroke (disorder)",
+        "Heart attack",
+        "Old stroke",
+        "Total bilirubin",
+        "Bilirubin, urine",
+        "HBV DNA",
+    ]
+    texts: list[Resource] = [{"text": word} for word in words] + [{"coding": [{"display": word}]} for word in words]
+    resources: list[Resource] = []
+    for number in range(times):
+        about = {"subject": {"reference": f"Patient/p{number}"}}
+        resources.append({"resourceType": "Patient", "id": f"p{number}", "birthDate": "1960-01-01", "gender": "male"})
+        for place, text in enumerate(texts):
+            coded = {"coding": [{"system": "urn:local", "code": "12", **text.get("coding", [{}])[0]}]}
+            for code in (text, {**coded, **{k: v for k, v in text.items() if k == "text"}}):
+                name = f"{number}-{place}-{'coding' in code}-{len(code)}"
+                dated = {"id": name, "code": code, **about}
+                resources.append({"resourceType": "Condition", "onsetDateTime": f"2026-01-{place + 1:02}", **dated})
+                result = {
+                    "effectiveDateTime": f"2026-02-{place + 1:02}",
+                    "valueQuantity": {"value": 1.0, "unit": "mg/dL"},
+                }
+                resources.append({"resourceType": "Observation", "status": "final", **result, **dated})
+    built(spread(resources, tmp_path / "export", 1), tmp_path / "store")
+    expected = list(read_patients("all.ndjson", ndjson(resources)))
+    kinds = {fact.kind for patient in expected for fact in patient.facts}
+    assert kinds == {"sex", "stroke", "myocardial_infarction", "bilirubin_total", "hbv_dna", "unmapped"}
+    check(stored(tmp_path / "store"), expected)
+
+
 def test_a_no_of_a_state_that_a_newer_record_contradicts(tmp_path: Path) -> None:
     """Pregnant since a day before or after the "no" of 1 March, recorded before or after it."""
     folder = tmp_path / "bundles"

@@ -332,3 +332,47 @@ def test_the_one_code_of_a_terminology_denies_its_kind() -> None:
     code = concept(SNOMED, "22298006")
     read = bundle(condition(code, verificationStatus=verified("refuted"), recordedDate="2026-03-10"))
     assert only(read, "myocardial_infarction").negative
+
+
+# Words ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "certain"),
+    [
+        ({"text": "Myocardial infarction"}, "myocardial_infarction", True),
+        ({"text": "MYOCARDIAL  infarction (disorder)"}, "myocardial_infarction", True),
+        (
+            {"coding": [{"system": "urn:local", "code": "12", "display": "Myocardial infarction"}]},
+            "myocardial_infarction",
+            True,
+        ),
+        ({"text": "Heart attack"}, "myocardial_infarction", False),
+        ({"text": "Heart attack", "coding": [{"display": "Myocardial infarction"}]}, "myocardial_infarction", True),
+        ({"text": "Old myocardial infarction"}, "unmapped", True),
+        ({"text": "Myocardial infarction, stroke"}, "unmapped", True),
+        ({"text": "Myocardial infarction", "coding": [{"display": "Stroke"}]}, "unmapped", True),
+        ({"text": "Total bilirubin"}, "unmapped", True),
+        ({"text": "Investigator sees an uncontrolled infection"}, "unmapped", True),
+        ({"text": "Myocardial infarction", "coding": [{"system": OWN, "code": "unmapped"}]}, "unmapped", True),
+        ({"text": "Stroke", "coding": [{"system": ICD, "code": "I21.4"}]}, "myocardial_infarction", True),
+    ],
+)
+def test_words_that_name_a_kind_in_full(code: Json, kind: str, certain: bool) -> None:
+    """By its label for sure, by a synonym not, and only where no code is known; words that name two kinds name none."""
+    fact = only(bundle(condition(code, onsetDateTime="2026-01-01")), kind)
+    assert (fact.certain, show(fact.start)) == (certain, "2026-01-01")
+
+
+def test_what_is_said_of_words_that_name_a_kind() -> None:
+    patient = bundle(condition(concept("urn:local", "12", text="Stroke")))
+    assert "urn:local|12 is not in the catalogue, and its words are those of stroke: read as that" in said(patient)
+    assert "there is no code, and its words are those of stroke: read as that" in said(
+        bundle(condition({"text": "Stroke"}))
+    )
+
+
+@pytest.mark.parametrize(("word", "kinds"), [("refuted", []), ("entered-in-error", []), ("provisional", [False])])
+def test_words_of_a_diagnosis_that_is_not_confirmed(word: str, kinds: list[bool]) -> None:
+    patient = bundle(condition({"text": "Stroke"}, verificationStatus=verified(word)))
+    assert [fact.certain for fact in patient.facts if fact.kind == "stroke"] == kinds

@@ -627,3 +627,41 @@ def test_a_value_that_is_a_code_alone_is_shown_by_its_label() -> None:
     named = {"coding": [{"system": SNOMED, "code": "421704003", "display": "NYHA Class II (finding)"}]}
     said = observation(concept(LOINC, "88020-3"), valueCodeableConcept=named)
     assert only(bundle(said), "nyha_class").shown == "NYHA Class II (finding)"
+
+
+# Words ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ({"coding": [{"system": "urn:local", "code": "BILT"}], "text": "Total bilirubin"}, "bilirubin_total"),
+        ({"coding": [{"system": "urn:local", "code": "BILT", "display": "serum BILIRUBIN"}]}, "bilirubin_total"),
+        ({"text": "Total bilirubin"}, "bilirubin_total"),
+        ({"text": "Bilirubin, total, urine"}, "unmapped"),
+        ({"text": "eGFR"}, "unmapped"),
+        ({"text": "Myocardial infarction"}, "unmapped"),
+    ],
+)
+def test_words_alone_give_no_result_a_value(code: Json, kind: str) -> None:
+    """They show that there is one, which may be the newest; "eGFR" is two things."""
+    fact = only(bundle(observation(code, valueQuantity=MG_DL, referenceRange=[{"high": {"value": 1.2}}])), kind)
+    assert (fact.value, fact.uln) == (None, None)
+    assert fact.lacks == ("unsupported" if kind != "unmapped" else None)
+
+
+def test_what_is_said_of_a_result_of_words_alone() -> None:
+    patient = bundle(observation({"coding": [{"system": "urn:local", "code": "BILT"}], "text": "Total bilirubin"}))
+    said_of = "urn:local|BILT is not in the catalogue, and its words are those of bilirubin_total"
+    assert f"{said_of}: kept, its value is not used; map the code" in said(patient)
+
+
+def test_whether_something_was_detected_is_not_known_by_words_alone() -> None:
+    fact = only(bundle(observation({"text": "HBV DNA"}, valueString="not detected")), "hbv_dna")
+    assert (fact.value, dict(fact.attributes)) == (None, {"detected": None})
+
+
+def test_words_of_a_result_in_another_specimen() -> None:
+    urine = {"resourceType": "Specimen", "id": "s", "subject": {"reference": "Patient/p1"}, "type": {"text": "Urine"}}
+    result = observation({"text": "Total bilirubin"}, specimen={"reference": "Specimen/s"}, valueQuantity=MG_DL)
+    assert of(bundle(result, urine), "bilirubin_total") == []

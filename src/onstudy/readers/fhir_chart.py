@@ -37,6 +37,7 @@ from onstudy.readers.fhir_own import (
 from onstudy.readers.fhir_range import Ranges
 from onstudy.readers.fhir_specimen import Measured, Specimens
 from onstudy.readers.fhir_value import date_of, read_element
+from onstudy.readers.kind_names import KindNames, NamedKind
 from onstudy.readers.reading import (
     NOT_STATED,
     UNSUPPORTED,
@@ -336,6 +337,16 @@ class Chart:
                 source=entry.where,
             )
         ]
+
+    def named(self, concept: object, names: KindNames) -> NamedKind | None:
+        """The kind that the words of a concept name whose codes nobody knows."""
+        return None if _unmapped_before(codings(concept)) else names.find(words(concept))
+
+    def unknown_but_named(self, entry: Entry, kind: Kind, what: str) -> None:
+        """Note a code that the catalogue does not know, of a record whose words name a kind; `what` is made of it."""
+        found = codings(entry.resource.get("code"))
+        code = f"{quoted(str(found[0].code))} is not in the catalogue" if found else "there is no code"
+        self.gather(f"{code}, and its words are those of {kind.name}: {what}", entry.where)
 
     def unknown(self, found: list[Coding], where: str) -> None:
         """Note a code that the catalogue does not know."""

@@ -43,7 +43,7 @@ def read_condition(chart: Chart, entry: Entry) -> list[Fact]:
     if not found and verified == _REFUTED:
         return chart.drop(entry, "it is refuted, and of a kind that is not in the catalogue: it denies nothing")
     if not found:
-        return chart.unmapped(entry, resource.get("code"), times)
+        return _by_words(chart, entry, times, verified)
     facts: list[Fact] = []
     for meaning in found:
         if verified == _UNCLEAR and meaning.negative:
@@ -65,6 +65,18 @@ def _verified(chart: Chart, entry: Entry) -> str:
         return verified
     chart.say(entry, "its verificationStatus is no code of FHIR: the diagnosis is not certain")
     return _UNCLEAR
+
+
+def _by_words(chart: Chart, entry: Entry, times: Times, verified: str) -> list[Fact]:
+    """A diagnosis of no known code: what its words name, surely by the label of a kind alone."""
+    concept = entry.resource.get("code")
+    named_kind = chart.named(concept, chart.vocabulary.diagnoses)
+    if named_kind is None:
+        return chart.unmapped(entry, concept, times)
+    sure = named_kind.label
+    chart.unknown_but_named(entry, named_kind.kind, "read as that" if sure else "read as that, not for sure")
+    unsure = verified == _CONFIRMED and not sure
+    return _stated(chart, entry, Meaning(named_kind.kind), times, _SUSPECTED[0] if unsure else verified)
 
 
 def _times(chart: Chart, entry: Entry) -> Times:

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field, replace
 
 from onstudy.readers.drugs import DrugNames
 from onstudy.readers.fhir_json import Coding
+from onstudy.readers.kind_names import KindNames
 from onstudy.readers.reading import Slot, slot_of
 from onstudy.record.catalogue import Attribute, Catalogue, CodeUse, Kind
 from onstudy.record.patient import Value
+from onstudy.record.unread import may_be_among
 from onstudy.values.codes import Code
 
 _CONFIRMED = ("V", "own")
@@ -34,6 +36,8 @@ class Vocabulary:
     def __init__(self, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
         self.drugs = DrugNames(catalogue)
+        self.diagnoses = KindNames(kind for kind in catalogue if may_be_among(kind, catalogue))
+        self.results = KindNames(kind for kind in catalogue if kind.measured and not kind.components)
         self._slots: dict[str, Slot] = {}
         self._found: dict[tuple[Code, ...], tuple[Meaning, ...]] = {}
 

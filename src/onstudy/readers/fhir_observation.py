@@ -32,6 +32,7 @@ from onstudy.readers.reading import (
     NOT_STATED,
     PENDING,
     UNCLEAR,
+    UNSUPPORTED,
     Reading,
 )
 from onstudy.readers.timing import Times, empty_negative
@@ -72,7 +73,26 @@ def read_observation(chart: Chart, entry: Entry) -> list[Fact]:
         facts = [without_value(fact, lacks) if withheld or fact.value is not None else fact for fact in facts]
     if facts or found or references(resource, "hasMember"):
         return named(facts)
-    return (chart.unused if meant else chart.unmapped)(entry, resource.get("code"), times)
+    if meant:
+        return chart.unused(entry, resource.get("code"), times)
+    return _by_words(chart, entry, times) or chart.unmapped(entry, resource.get("code"), times)
+
+
+def _by_words(chart: Chart, entry: Entry, times: Times) -> list[Fact]:
+    """A result of no known code whose words name a kind: it may be its newest, and what it says is not used."""
+    concept = entry.resource.get("code")
+    named_kind = chart.named(concept, chart.vocabulary.results)
+    measured = chart.measured(entry, (Meaning(named_kind.kind),) if named_kind is not None else (), concept)
+    facts = [_unsupported(chart, entry, meaning, times) for meaning in measured.meanings]
+    for fact in facts:
+        what = "kept, its value is not used; map the code"
+        chart.unknown_but_named(entry, chart.catalogue.kinds[fact.kind], what)
+    return facts
+
+
+def _unsupported(chart: Chart, entry: Entry, meaning: Meaning, times: Times) -> Fact:
+    detected = {"detected": None} if "detected" in chart.catalogue.attributes(meaning.kind.name) else {}
+    return chart.frame(entry, meaning, _moment(times), lacks=UNSUPPORTED, attributes=detected)
 
 
 def _about_another(chart: Chart, entry: Entry) -> bool:

@@ -216,10 +216,15 @@ def read_concept(slot: Slot, found: list[Coding], said: list[str], key: str, cat
         if len(detected) == 1:
             return Reading(None, NOT_STATED, detected=YES if detected == {"positive"} else NO, shown=shown)
     for word in said:
-        reading = read_value(slot, _SEMANTIC_TAG.sub("", word), own=False)
+        reading = read_value(slot, without_tag(word), own=False)
         if not reading.wrong:
             return reading
     return Reading(None, NOT_STATED, f"{key} has no code or word that is known for it")
+
+
+def without_tag(word: str) -> str:
+    """Words without the semantic tag of a full name of SNOMED CT."""
+    return _SEMANTIC_TAG.sub("", word)
 
 
 def _member(values: ValueSet, coding: Coding, catalogue: Catalogue) -> frozenset[str]:
