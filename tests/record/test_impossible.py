@@ -37,7 +37,8 @@ def test_a_result_below_zero_is_unknown(fact: str, kind: str) -> None:
     [
         ("kind: body_weight, on: 2026-03-15, value: 700 kg", "body_weight", "0.2 to 650 kg"),
         ("kind: cd22_on_lymphoblasts, on: 2026-03-02, value: 150 %", "cd22_on_lymphoblasts", "0 to 100 %"),
-        ('kind: lvef, on: 2026-03-10, value: "> 100 %"', "lvef", "0 to 100 %"),
+        ('kind: lvef, on: 2026-03-10, value: "> 100 %"', "lvef", "5 to 95 %"),
+        ("kind: lvef, on: 2026-03-10, value: 0.55 %", "lvef", "5 to 95 %"),
         ("kind: ecog, on: 2026-03-10, value: 7", "ecog", "0 to 5"),
         ("kind: ecg, on: 2026-03-14, qt: 427 ms, rate: 8000 /min", "ecg_heart_rate", "1 to 700 /min"),
     ],
@@ -56,6 +57,7 @@ def test_a_result_no_person_can_have_is_unknown(fact: str, kind: str, words: str
         "kind: bilirubin_total, on: 2026-03-15, value: 80 mg/dL",
         "kind: blood_wbc, on: 2026-03-15, value: 2000000 /uL",
         'kind: lvef, on: 2026-03-10, value: "90..110 %"',
+        "kind: lvef, on: 2026-03-10, value: 5 %",
     ],
 )
 def test_an_extreme_one_and_one_that_may_be_possible_stay(fact: str) -> None:
