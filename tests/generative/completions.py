@@ -109,7 +109,7 @@ def narrow_date(tape: Tape, entry: Entry, index: date, _rules: Sequence[TruthExp
 
 
 def supply_date(tape: Tape, entry: Entry, index: date, _rules: Sequence[TruthExpr]) -> bool:
-    """A date that is not written at all: no later than it was recorded, or than the index date."""
+    """A date that is not written at all: no later than it was recorded, or than the index date, or its end."""
     one = _one(tape, entry)
     if one is None or _denied(one):
         return False
@@ -121,8 +121,12 @@ def supply_date(tape: Tape, entry: Entry, index: date, _rules: Sequence[TruthExp
         return False
     if _day_is_news(one, entry):
         return False
-    day = _within(tape, _bounded(UNDATED, one, index))
-    return day is not None and _set_date(one, "on", day)
+    bounded = _bounded(UNDATED, one, index)
+    day = _within(tape, bounded)
+    if day is None or "to" not in one:
+        return day is not None and _set_date(one, "on", day)
+    by_its_end = bounded.days.high == read_when(str(one["to"])).days.high
+    return _set_date(one, "from", day[:7] if by_its_end and tape.chance(2) else day)  # of that month, up to its end
 
 
 def _supply_end(tape: Tape, one: dict[str, object], index: date) -> bool:
@@ -144,7 +148,8 @@ def _supply_end(tape: Tape, one: dict[str, object], index: date) -> bool:
 def _bounded(when: When, one: dict[str, object], index: date) -> When:
     """A start without an upper bound, bounded by the day it was recorded, else by the index date."""
     recorded = read_when(str(one["recorded"])).days.high if "recorded" in one else None
-    last = index if recorded is None else date.fromordinal(int(recorded))
+    over = read_when(str(one["to"])).days.high if "to" in one else None
+    last = date.fromordinal(min(int(day) for day in (recorded or index.toordinal(), over) if day is not None))
     low = when.days.low
     if low is not None and int(low) > last.toordinal():
         return when

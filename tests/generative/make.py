@@ -155,6 +155,8 @@ def _place(tape: Tape, shape: Shape, entry: Entry, index: date) -> None:
     how = tape.one_of("to", "to", "active", "stopped", "")
     if how == "to":
         entry["to"] = some_date(tape, index)
+        if tape.chance(6):
+            del entry["from"]
     elif how:
         entry["active"] = "yes" if how == "active" else "no"
 

@@ -6,6 +6,7 @@ from random import Random
 
 import numpy as np
 
+from onstudy.population import bulk_moments
 from onstudy.population.bulk_extra import extra_of
 from onstudy.population.bulk_facts import NO_COMPONENTS, Bases, component_names, from_facts
 from onstudy.population.bulk_groups import shown_moments
@@ -17,6 +18,7 @@ from onstudy.record.patient import Fact, Patient
 from onstudy.record.shard import NONE, Shard, patient_of, shard_of
 from onstudy.values.calendar import UNDATED, When, parse_when, show
 from onstudy.values.interval import Interval, point
+from onstudy.values.overlap import no_earlier, no_later
 
 WRITTEN = (
     "1850-01-01", "1900-02-28", "1999", "2024-02", "2024-02-29", "2026-03-01", "2200-12-31",
@@ -37,6 +39,15 @@ def moments() -> list[When]:
 def test_moments_are_shown_as_ever() -> None:
     given = moments()
     assert shown_moments(from_whens([*given, None])).to_pylist() == [*(show(when) for when in given), ""]
+
+
+def test_a_start_and_an_end_bound_each_other_as_those_of_one_fact_do() -> None:
+    given = moments() + [When(Interval(when.span.low, when.span.high, True, True)) for when in moments()[2:4]]
+    pairs = [(one, other) for one in given for other in given]
+    firsts, others = (from_whens([pair[place] for pair in pairs]) for place in (0, 1))
+    many = bulk_moments.no_later(firsts, others), bulk_moments.no_earlier(firsts, others)
+    for row, (one, other) in enumerate(pairs):
+        assert (many[0].at(row), many[1].at(row)) == (no_later(one, other), no_earlier(one, other)), (one, other)
 
 
 def test_facts_lie_by_kind_patient_time_and_id() -> None:

@@ -19,6 +19,7 @@ from onstudy.errors import OnstudyError
 from onstudy.population.generate import Asked, generate_fhir
 from onstudy.population.store import Store
 from onstudy.readers import read_patients
+from onstudy.readers.dates import write_when
 from onstudy.readers.fhir_write import to_bundle
 from onstudy.record.catalogue import load_catalogue
 from onstudy.record.patient import Patient
@@ -607,6 +608,26 @@ def test_one_episode_recorded_again(tmp_path: Path) -> None:
     built(tmp_path / "bundles", tmp_path / "store")
     expected = [patient for path in sorted((tmp_path / "bundles").iterdir()) for patient in read_patients(path)]
     assert [any(fact.opened for fact in one.facts) for one in expected] == [ended for *_, ended in pairs]
+    check(stored(tmp_path / "store"), expected)
+
+
+def test_a_beginning_and_an_end_that_bound_each_other(tmp_path: Path) -> None:
+    """A month and a day of it, a day and its month, hours of one day by two clocks, what leaves both as they are."""
+    dates = [
+        ("2025-06", "2025-06-10"), ("2025-06-10", "2025-06"), ("2025", "2025-06"), ("2025-06", "2025-07"),
+        ("2025-06-10T09:00:00Z", "2025-06-10"), ("2025-06-10", "2025-06-10T03:00:00-05:00"), ("2025-06", "2025-06"),
+    ]  # fmt: skip
+    folder = tmp_path / "bundles"
+    folder.mkdir()
+    for number, (first, last) in enumerate(dates):
+        facts = "{kind: gvhd, from: 2025-06-01, to: 2025-06-20}, {kind: gvhd, from: 2025-06, active: yes}"
+        (patient,) = read_patients("one.yaml", f"patient: p{number}\nborn: 1990-01-01\nfacts: [{facts}]".encode())
+        text = json.dumps(to_bundle(patient)).replace("2025-06-01", first).replace("2025-06-20", last)
+        (folder / f"{number}.json").write_text(text)
+    built(folder, tmp_path / "store")
+    expected = [patient for path in sorted(folder.iterdir()) for patient in read_patients(path)]
+    found = [write_when(fact.start) for one in expected for fact in one.facts if fact.end and fact.end.days.high]
+    assert found[:3] == ["2025-06-01..2025-06-10", "2025-06-10", "2025-01-01..2025-06-30"]
     check(stored(tmp_path / "store"), expected)
 
 

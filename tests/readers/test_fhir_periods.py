@@ -22,7 +22,7 @@ MG_DL: Json = {"value": 1.8, "unit": "mg/dL"}
         (
             condition(concept(SNOMED, "84757009"), onsetDateTime="2015", abatementPeriod=REVERSED),
             "epilepsy",
-            ("2015", "date unknown", False),
+            ("2015", "from 2015-01-01", False),
             "abatementPeriod",
         ),
         (

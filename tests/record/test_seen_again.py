@@ -6,7 +6,7 @@ import pytest
 from tests.readers.canon import CATALOGUE, written
 
 from onstudy.record.assemble import assemble
-from onstudy.values.calendar import show
+from onstudy.values.calendar import UNDATED, show
 
 FROM = "from: 2025-06-01"
 ACTIVE = f"{FROM}, active: yes, recorded: 2025-07-01, id: old"
@@ -23,6 +23,16 @@ def end(kind: str, old: str, *others: str) -> tuple[str | None, bool]:
     }
     (only,) = found
     return only
+
+
+def test_a_month_of_beginning_that_the_end_bounds_is_that_month_still() -> None:
+    """Both began in June; the later record ended on 20 June, so began by then. They may be one, so it may be over."""
+    month = "kind: gvhd, from: 2025-06"
+    first = f"{month}, active: yes, recorded: 2025-07-01, id: old"
+    found = written(first, f"{month}, to: 2025-06-20, recorded: 2026-01-05").facts
+    for facts in (found, assemble(found, CATALOGUE, UNDATED)[0]):  # assembling twice changes nothing
+        (old,) = (fact for fact in facts if fact.id == "old")
+        assert old.opened is not None and not old.ongoing and old.end is not None and old.end.span.high is None
 
 
 @pytest.mark.parametrize(

@@ -593,3 +593,18 @@ def test_what_lacks_of_a_limit_and_a_record_before_its_time_are_told_as_they_are
     record = "facts:\n- {kind: hcv_rna, on: 2017-01-01, detected: no}\n- {kind: hepatitis_c, on: 2018-01-01}\n"
     said = because(ask(record, "latest hcv_rna after (start of latest hepatitis_c) has (detected is no)"), CATALOGUE)
     assert "window" not in said and "only outside the time asked for" in said
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ("no treatment", "Treatment: rituximab from an unknown day to 2026-02-10"),
+        (
+            "every treatment has (end is at least 6 weeks before registration)",
+            "Treatment rituximab: end 2026-02-10, asked at least 6 weeks before registration",
+        ),
+    ],
+)
+def test_a_period_of_which_only_the_end_is_known(rule: str, said: str) -> None:
+    record = "facts: [{kind: treatment, agent: rituximab, to: 2026-02-10}]"
+    assert because(ask(record, rule), CATALOGUE) == said

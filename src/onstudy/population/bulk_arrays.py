@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from onstudy.errors import Problem
-from onstudy.population.bulk_checks import Record, checked, of_another_sex, with_ends
+from onstudy.population.bulk_checks import Record, checked, in_themselves, of_another_sex, with_ends
 from onstudy.population.bulk_classes import Contents, factorised
 from onstudy.population.bulk_derive import Known, derived
 from onstudy.population.bulk_expand import Expanded, expand
@@ -259,6 +259,7 @@ class _Assembly:
         facts = join_facts([facts, more.made])
         parts = join_components([parts, more.parts])
         record = Record(facts, _kinds_of(facts, bases, kinds), kinds, bases, parts, given.catalogue, given.patients)
+        record = replace(record, facts=in_themselves(record))
         record = replace(record, facts=with_ends(record))
         if not given.unique:
             self.odd.append(_twice(facts))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from onstudy.population.bulk_facts import Bases, Components, Facts, component_names, fact_at
 from onstudy.population.bulk_impossible import NEAR, possible_bounds
-from onstudy.population.bulk_moments import from_whens, put
+from onstudy.population.bulk_moments import Moments, from_whens, no_earlier, no_later, put
 from onstudy.population.bulk_numbers import Flags
 from onstudy.population.bulk_problems import Said
 from onstudy.population.bulk_rows import Ints
@@ -220,6 +220,30 @@ def with_ends(record: Record) -> Facts:
     end = facts.end.writable
     put(end, np.array(list(moments), np.int64), from_whens(list(moments.values())))
     return replace(facts, base=base, end=end)
+
+
+def in_themselves(record: Record) -> Facts:
+    """The facts, each with a beginning and an end that bound each other, as `record.periods.in_itself` has them."""
+    facts = record.facts
+    start, end = facts.start, facts.end
+    same = (start.low == end.low) & (start.high == end.high) & (start.flags == end.flags) & (start.offset == end.offset)
+    apart = (start.high != NO_INSTANT) & (end.low != NO_INSTANT) & (start.high < end.low - 2 * A_DAY)  # in any offset
+    places = np.flatnonzero(end.stated & ~same & ~apart & ~record.flags("negative"))
+    start, end = start.take(places), end.take(places)
+    begun, over = no_later(start, end), no_earlier(end, start)
+    earlier = (start.high != NO_INSTANT) & ((begun.high != start.high) | (begun.flags != start.flags))
+    later = (over.low != end.low) | (over.flags != end.flags)
+    return replace(facts, start=_with(facts.start, places, begun, earlier), end=_with(facts.end, places, over, later))
+
+
+def _with(moments: Moments, places: Ints, others: Moments, changed: Flags) -> Moments:
+    """The moments with others in those of the places where they changed."""
+    rows = np.flatnonzero(changed)
+    if not len(rows):
+        return moments
+    found = moments.writable
+    put(found, places[rows], others.take(rows))
+    return found
 
 
 def _seen_again(record: Record) -> Flags:

@@ -347,6 +347,43 @@ def spanning(start: Moments, end: Moments) -> Moments:
     )
 
 
+def no_later(start: Moments, end: Moments) -> Moments:
+    """`values.overlap.no_later` of each pair: a start that does not lie after its end."""
+    high = _by_the_clock_of(start, end.high, end)
+    is_open, own = (end.flags & HIGH_OPEN) != 0, (start.flags & HIGH_OPEN) != 0
+    bounded = (end.high != NO_INSTANT) & ((start.high == NO_INSTANT) | (high < start.high))
+    bounded |= (end.high != NO_INSTANT) & (high == start.high) & is_open & ~own
+    closed = ((start.flags & LOW_OPEN) == 0) & ~is_open
+    bounded &= (start.low == NO_INSTANT) | (start.low < high) | ((start.low == high) & closed)
+    flags = (start.flags & LOW_OPEN) | np.where(is_open, HIGH_OPEN, 0)
+    return Moments(
+        start.low, np.where(bounded, high, start.high), np.where(bounded, flags, start.flags).astype(np.int8),
+        start.offset, start.stated,
+    )  # fmt: skip
+
+
+def no_earlier(end: Moments, start: Moments) -> Moments:
+    """`values.overlap.no_earlier` of each pair: an end that does not lie before its start."""
+    low = _by_the_clock_of(end, start.low, start)
+    is_open, own = (start.flags & LOW_OPEN) != 0, (end.flags & LOW_OPEN) != 0
+    bounded = (start.low != NO_INSTANT) & ((end.low == NO_INSTANT) | (low > end.low))
+    bounded |= (start.low != NO_INSTANT) & (low == end.low) & is_open & ~own
+    closed = ((end.flags & HIGH_OPEN) == 0) & ~is_open
+    bounded &= (end.high == NO_INSTANT) | (low < end.high) | ((low == end.high) & closed)
+    flags = (end.flags & HIGH_OPEN) | np.where(is_open, LOW_OPEN, 0)
+    return Moments(
+        np.where(bounded, low, end.low), end.high, np.where(bounded, flags, end.flags).astype(np.int8),
+        end.offset, end.stated,
+    )  # fmt: skip
+
+
+def _by_the_clock_of(own: Moments, bound: Int64s, other: Moments) -> Int64s:
+    """A bound of other moments by the clock of those it is held against, where both state an offset."""
+    both = (own.offset != NO_OFFSET) & (other.offset != NO_OFFSET)
+    minutes = own.offset.astype(np.int64) - other.offset.astype(np.int64)
+    return np.where(both, bound + minutes * 60 * SECOND, bound)
+
+
 def put(into: Moments, rows: Rows, moments: Moments) -> None:
     """Set some moments."""
     for one in fields(Moments):

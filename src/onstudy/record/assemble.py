@@ -16,6 +16,7 @@ from onstudy.record.derived import derive
 from onstudy.record.ends import end_superseded, reopened
 from onstudy.record.impossible import possible_birth, without_impossible
 from onstudy.record.patient import Coverage, Fact, Patient
+from onstudy.record.periods import in_itself
 from onstudy.record.samples import explode, group, restated
 from onstudy.record.sexes import SEX, doubted
 from onstudy.values.calendar import EARLIEST_YEAR, When, parse_when
@@ -75,7 +76,7 @@ def assemble(facts: Iterable[Fact], catalogue: Catalogue, born: When) -> tuple[l
     single = restated(_distinct(possible), catalogue)
     together = doubted(group(single, catalogue), catalogue)
     derived = derive(together, catalogue, born)
-    whole = end_superseded(explode(derived), catalogue)
+    whole = end_superseded([in_itself(fact) for fact in explode(derived)], catalogue)
     return sorted(whole, key=order), [*dict.fromkeys(wrong), *check(whole, catalogue, born)]
 
 

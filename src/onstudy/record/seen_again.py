@@ -17,6 +17,7 @@ from onstudy.record.patient import Fact
 from onstudy.record.said import charted, first_day, is_open, last_day, said_open, speaks
 from onstudy.values.calendar import DAY, When, between
 from onstudy.values.interval import hull
+from onstudy.values.overlap import no_later
 from onstudy.values.truth import FALSE, TRUE, UNKNOWN, Truth
 
 
@@ -31,20 +32,20 @@ def end_seen_again(facts: Sequence[Fact], catalogue: Catalogue) -> list[Fact]:
     return [_ended(fact, episodes.get(_begun(fact), ()), catalogue) for fact in facts]
 
 
-#: A kind, and the first and last day on which something began.
-_Begun = tuple[str, float | None, float | None]
+#: A kind, and the first day on which something may have begun.
+_Begun = tuple[str, float | None]
 
 
 def _begun(fact: Fact) -> _Begun:
-    return fact.kind, fact.start.days.low, fact.start.days.high
+    return fact.kind, fact.start.days.low
 
 
 def _episodes(facts: Sequence[Fact], catalogue: Catalogue) -> dict[_Begun, list[Fact]]:
-    """Periods that began at the same time, where one of them is open and more than one there."""
+    """Periods that may have begun on the same first day, where one of them is open and more than one there."""
     found: dict[_Begun, list[Fact]] = defaultdict(list)
     for fact in facts:
         kind = catalogue.kinds.get(fact.kind)
-        if kind is not None and kind.extent == PERIOD and not fact.negative and None not in _begun(fact):
+        if kind is not None and kind.extent == PERIOD and not fact.negative and fact.start.days.low is not None:
             found[_begun(fact)].append(fact)
     return {key: own for key, own in found.items() if len(own) > 1 and any(is_open(fact, catalogue) for fact in own)}
 
@@ -55,7 +56,7 @@ def _ended(fact: Fact, beside: Sequence[Fact], catalogue: Catalogue) -> Fact:
     sure: list[Fact] = []
     doubt = False
     for other in beside:
-        if other is fact or not other.certain or other.lacks is not None:
+        if other is fact or not other.certain or other.lacks is not None or not _of_one_beginning(fact, other):
             continue
         truth = min(_same(fact, other, catalogue), _over(fact, other, catalogue))
         if truth is TRUE:
@@ -70,6 +71,14 @@ def _ended(fact: Fact, beside: Sequence[Fact], catalogue: Catalogue) -> Fact:
 
 
 # Of one episode -------------------------------------------------------------------------------------------------
+
+
+def _of_one_beginning(fact: Fact, other: Fact) -> bool:
+    """Whether two periods began at the same time as far as is known, the other one by its end at the latest."""
+    if fact.start.days.high is None or other.start.days.high is None:
+        return False
+    one, two = ((start if other.end is None else no_later(start, other.end)) for start in (fact.start, other.start))
+    return one.days == two.days
 
 
 def _same(fact: Fact, other: Fact, catalogue: Catalogue) -> Truth:

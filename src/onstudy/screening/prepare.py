@@ -104,8 +104,9 @@ def prepared(
     """The record for one index date, its problems, and the default limits that were used, by kind.
 
     A date without an upper bound ends with the day it was recorded, else with the index date: a record
-    speaks of what has been. So does one that is not known to the day, of what happens at one moment; what is
-    computed of several records lies between them. Facts that are dated later and are not states or plans are shown.
+    speaks of what has been; of what is over, no later than its end. So does one that is not known to the day, of
+    what happens at one moment; what is computed of several records lies between them. Facts that are dated later
+    and are not states or plans are shown.
     """
     for name in default_limits:
         if name not in catalogue.kinds:
@@ -138,7 +139,8 @@ def bounded(fact: Fact, today: int, kind: Kind | None) -> Fact:
     moment = kind is not None and kind.extent == MOMENT and not fact.computed
     if days.high is not None and not (moment and recorded is not None and days.low != days.high > recorded):
         return fact
-    last = today if recorded is None else int(recorded)
+    over = fact.end.days.high if fact.end is not None and not fact.ongoing else None
+    last = min(int(day) for day in (today if recorded is None else recorded, over) if day is not None)
     low = fact.start.span.low
     if low is not None and int(low) >= (last + 1) * DAY:
         return fact

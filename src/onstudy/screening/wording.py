@@ -39,6 +39,7 @@ _GIVEN_BEFORE = "what was stated may not have seen a record that it would have t
 
 _ONE = re.compile(r"(?<![\d.,])1 (hour|day|week|month|year)s\b")
 _NAMING = ("agent", "type", "term")  # attributes that say which record it is, so that their name need not be said
+_UNKNOWN_BEGINNING = "from an unknown day"
 _TIMELESS = ("sex", "born")  # said of a person once; the day adds nothing
 
 
@@ -151,7 +152,7 @@ def when_text(fact: Fact) -> str:
         if not fact.start.known:
             return "dates unknown"
         return f"begun {begun}, its end not known" if begun.startswith("on ") else f"since {begun}, its end not known"
-    return f"{begun} to {show(fact.end)}"
+    return f"{_UNKNOWN_BEGINNING if fact.start.span.low is None else begun} to {show(fact.end)}"
 
 
 def moment_text(start: When) -> str:
@@ -171,7 +172,8 @@ def subject(part: Finding, value: e.ValueExpr, catalogue: Catalogue) -> str:
         return f"{fact_text(fact, catalogue)}: {value.name.replace('_', ' ')}"
     if not fact.start.known or fact.kind in _TIMELESS:
         return named
-    return f"{named} on {when_text(fact).removeprefix('on ')}"
+    when = when_text(fact)
+    return f"{named} {when}" if when.startswith(_UNKNOWN_BEGINNING) else f"{named} on {when.removeprefix('on ')}"
 
 
 # The terms of a rule --------------------------------------------------------------------------------------

@@ -94,7 +94,8 @@ class Recorded(Subjects):
 
     @cached_property
     def start(self) -> Moments:
-        """A start without an upper bound ends with the day it was recorded, else with the index date.
+        """A start without an upper bound ends with the day it was recorded, else with the index date; by its end at the
+        latest.
 
         So does one that is not known to the day, of what happens at one moment, where that day lies before its end;
         what is computed of several records lies between them.
@@ -113,6 +114,9 @@ class Recorded(Subjects):
         said = recorded.known & (recorded.last < FAR)
         unbounded = unbounded | (vague & said & (recorded.last < found.last))
         until = np.where(said, recorded.last, self.setting.prepared.take(self.pair).first).astype(np.int32)
+        if self._ends is not None:  # a moment has none of its own
+            over = self._ends.known if self._ongoing is None else self._ends.known & ~self._ongoing
+            until = np.where(over, np.minimum(until, self._ends.last), until)
         changed = unbounded & (found.first <= until)
         last = np.where(changed, until, found.last)
         return Moments(found.first, last, partial(_until, found, changed, until), found.offset, found.stated)
