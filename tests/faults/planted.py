@@ -18,7 +18,7 @@ from onstudy.engines.memory import Memory
 from onstudy.engines.records import Records
 from onstudy.engines.view import Subject, View
 from onstudy.language import unparse
-from onstudy.record.catalogue import MOMENT
+from onstudy.record.catalogue import MOMENT, Catalogue, load_catalogue
 from onstudy.record.patient import Fact
 from onstudy.values import calendar, interval
 from onstudy.values.calendar import DAY, HOUR, Duration, Unit, When, on_day
@@ -561,6 +561,35 @@ def a_no_outlives_newer_records(patch: Patch) -> None:
 @fault
 def what_begins_after_registration_ends_a_no(patch: Patch) -> None:
     patch.setattr(view, "_begins_after", lambda fact, day: False)
+
+
+@fault
+def a_no_outlives_what_opens_its_question_anew(patch: Patch) -> None:
+    patch.setattr(View, "_reopened", lambda self, kind, said, day: False)
+
+
+@fault
+def a_no_outlives_what_opens_the_question_of_its_group_anew(patch: Patch) -> None:
+    patch.setitem(load_catalogue().reopeners, "immune_related_adverse_event", ())
+
+
+@fault
+def whatever_the_details_it_opens_a_question_anew(patch: Patch) -> None:
+    patch.setattr(Catalogue, "narrowed_by", lambda self, judged: ())
+
+
+@fault
+def what_is_not_stated_opens_no_question_anew(patch: Patch) -> None:
+    def broken(self: View, fact: Fact, name: str, codes: frozenset[str]) -> bool:
+        value = fact.value if name == "value" else self.attribute(Subject(fact), name)
+        return isinstance(value, frozenset) and value <= codes
+
+    patch.setattr(View, "_may_have", broken)
+
+
+@fault
+def what_opens_a_question_anew_began_when_it_was_charted(patch: Patch) -> None:
+    patch.setattr(View, "_ended", lambda self, fact: interval.ANYTHING)
 
 
 @fault

@@ -489,6 +489,16 @@ def a_negative_holds_whatever_is_newer(patch: Patch) -> None:
 
 
 @fault
+def a_negative_outlives_what_opens_its_question_anew(patch: Patch) -> None:
+    patch.setattr(regions, "_reopened", lambda denials, frame, at, judged: np.zeros(len(at), np.bool_))
+
+
+@fault
+def a_negative_settles_though_its_question_is_open_anew(patch: Patch) -> None:
+    _cached(patch, Family, "reopened", lambda self: np.zeros(self.shard.patients.rows, np.bool_))
+
+
+@fault
 def what_begins_after_registration_ends_a_negative(patch: Patch) -> None:
     patch.setattr(regions, "_begun", lambda facts: np.ones(1, np.bool_))
 

@@ -5,7 +5,8 @@ stated, a kind is declared complete, a kind of which nothing is recorded gets it
 
 A record that a judgement on record would have to judge is no completion but news: the judgement has not seen it. Nor is
 the first day of a judgement, or of what it judges: until it is known, nothing says that the judgement came too early.
-Nor is a diagnosis that nobody can read, or its first day where nothing else tells when it was: either may end a "no".
+Nor is what opens the question of a "no" anew, or a diagnosis that nobody can read, or the first day of either where
+nothing else tells when it was: each may end a "no".
 """
 
 from __future__ import annotations
@@ -327,8 +328,12 @@ def _open_to(shape: Shape, entry: Entry, rules: Sequence[TruthExpr], catalogue: 
 
 
 def _judged(kind: str, entry: Entry, catalogue: Catalogue) -> bool:
-    """Whether an attestation on record judges records of a kind, or of one that they may be of."""
+    """Whether an attestation on record judges records of a kind, or of one that they may be of; or a "no" on record
+    says nothing of the time after such a record.
+    """
     judges = [judged for one in _known(entry) for judged in catalogue.kinds[str(one["kind"])].judges]
+    denied = {below for one in _known(entry) if _denied(one) for below in catalogue.families[str(one["kind"])]}
+    judges += [judged for name in sorted(denied) for judged in catalogue.reopeners[name]]
     return any(kind in _related(judged.kind, catalogue) for judged in judges)
 
 

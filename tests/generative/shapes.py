@@ -152,6 +152,12 @@ SHAPES: Mapping[str, Shape] = {
             extent="period",
         ),
         Shape("gvhd", extent="period"),
+        Shape("extramedullary_disease", extent="period"),
+        Shape(
+            "all_disease_status",
+            values=("relapsed", "in_remission", "newly_diagnosed", ""),
+            asked=("is relapsed", "in (relapsed, refractory)", "is not in_remission"),
+        ),
         Shape(
             "hematopoietic_transplant",
             attributes={"type": ("allogeneic", "autologous", ["allogeneic", "autologous"])},
@@ -201,7 +207,9 @@ FAMILIES: tuple[tuple[str, ...], ...] = (
     ("neurologic_disorder", "seizure", "brain_injury", "neurologic_disorder_reviewed"),
     ("treatment", "steroid_replacement_reviewed"),
     ("toxicity",),
+    ("toxicity", "treatment"),
     ("gvhd", "hematopoietic_transplant"),
+    ("extramedullary_disease", "all_disease_status", "hypercvad_ineligible"),
     ("other_malignancy",),
     ("menses", "hysterectomy"),
     ("pregnancy", "pacemaker", "hypercvad_ineligible"),

@@ -169,6 +169,17 @@ def test_a_no_turns_on_the_day_of_a_diagnosis_nobody_could_read() -> None:
     compared([patient], question, "vector")
 
 
+def test_a_no_turns_on_the_day_of_what_opens_its_question_anew() -> None:
+    """No acute toxicity, said on 2026-03-14; a treatment of the leukemia is dated 2026-03-20."""
+    patient = changed("B2", facts=[{"kind": "treatment", "agent": "vincristine", "intent": "ALL", "on": "2026-03-20"}])
+    question = question_of(USUAL, trial())
+    row = np.zeros(1, np.int32)
+    turns = Turns(shard_of([patient], CATALOGUE), row, CATALOGUE, question.index, question.horizon, (0,))
+    (rule,) = (rule for criterion, rule in asked_rows(trial()) if criterion.id == "C2-14")
+    assert 4 in turns.of(rule, row)[1]
+    compared([patient], question, "vector")
+
+
 def test_a_no_that_is_older_than_a_diagnosis_nobody_could_read() -> None:
     """That there is no other cancer was recorded on 2026-03-14. A procedure and an undated entry end nothing."""
     person = to_bundle(changed("B1"))

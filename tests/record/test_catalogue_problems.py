@@ -240,6 +240,19 @@ def test_a_small_catalogue_is_read(tmp_path: Path) -> None:
             "'value' is no attribute of disease that has codes, nor its value",
         ),
         (SPEAKS, f'{SPEAKS}\nstays = "perhaps"', "kind.harmless.stays: there is no answer 'perhaps'"),
+        *(
+            ('question = "Is there one?"', f'question = "Is there one?"\nreopened_by = ["{named}"]', message)
+            for named, message in (
+                ("desease", "kind.disease.reopened_by: there is no kind 'desease'; did you mean disease"),
+                ("disease", "kind.disease.reopened_by: a record of the kind itself ends"),
+                ("severity with value=lw", "there is no grade named 'lw'"),
+                ("severity with agnt=low", "kind.disease.reopened_by: 'agnt' is no attribute of severity"),
+            )
+        ),
+        *(
+            (question, f'{question}\nreopened_by = ["disease"]', "only a kind that is there or not, and is no state")
+            for question in ('question = "Which?"', 'question = "Is it"', 'question = "What did it show?"')
+        ),
         (
             'components = {cr = "creatinine"}',
             'components = {cr = "kreatinin"}',

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 
-from onstudy.record.catalogue import BOOLEAN, DAY, MOMENT, NO, STATE, YES, Catalogue
+from onstudy.record.catalogue import BOOLEAN, DAY, MOMENT, NO, STATE, YES, Catalogue, Judged
 from onstudy.record.patient import Coverage, Fact, Patient, Value
 from onstudy.record.unread import is_unread_diagnosis, may_be_among, tells_when
 from onstudy.values.calendar import UNDATED, When, between
@@ -70,6 +70,7 @@ class View:
         self._partial: dict[str, Mapping[str, frozenset[str]]] = {}
         self._unspecified: dict[str, tuple[Fact, ...]] = {}
         self._unseen: dict[tuple[str, int, frozenset[str], bool], Unrecorded] = {}
+        self._reopening: dict[str, tuple[Fact, ...]] = {}
         self._sure: dict[tuple[str, str, int], Days | None] = {}
         self._conflicting: dict[str, bool] = {}
         self._silence: dict[tuple[str, str], Value] = {}
@@ -237,7 +238,8 @@ class View:
         """What newer facts do, or may do, to a negative: nothing, end it on its day ("ends"), or make it void.
 
         A negative of a group is one of each member: of a `kind` only what is or may be of that kind says otherwise. So
-        may a diagnosis that nobody could read. What surely begins after the registration `day` ends nothing by then.
+        may a diagnosis that nobody could read. What opens the question anew ends it too. What surely begins after the
+        registration `day` ends nothing by then.
         """
         state = ""
         for fact in (*self._of(denial, kind), *self.unread_among(kind)):
@@ -246,7 +248,36 @@ class View:
                 return effect
             if effect and not _begins_after(fact, day):
                 state = effect
-        return state
+        return state or ("ends" if self._reopened(kind, _said(denial), day) else "")
+
+    def _reopened(self, kind: str, said: Interval, day: int) -> bool:
+        """Whether a record began, or may have begun, after a negative was said that opens its question anew."""
+        return any(
+            compare(LE, fact.start.days, said) is not TRUE
+            and compare(LE, self._ended(fact), said) is not TRUE
+            and not _begins_after(fact, day)
+            for fact in self._reopeners(kind)
+        )
+
+    def _reopeners(self, kind: str) -> tuple[Fact, ...]:
+        """The facts that open the question of a kind anew, or may, of those that tell when they were."""
+        found = self._reopening.get(kind)
+        if found is None:
+            named = self.catalogue.reopeners[kind]
+            found = self._reopening[kind] = tuple(fact for judged in named for fact in self._named(judged))
+        return found
+
+    def _named(self, judged: Judged) -> Iterator[Fact]:
+        kind, codes = self.catalogue.kinds[judged.kind], self.catalogue.narrowed_by(judged)
+        groups = () if kind.measured else self.catalogue.ancestors(kind.name) & self._positives.keys()
+        for fact in (*self.facts(kind.name), *(fact for group in sorted(groups) for fact in self._positives[group])):
+            if tells_when(fact) and all(self._may_have(fact, name, among) for name, among in codes):
+                yield fact
+
+    def _may_have(self, fact: Fact, name: str, codes: frozenset[str]) -> bool:
+        """Whether the value or an attribute of a fact is, or may be, one of some codes."""
+        value = fact.value if name == "value" else self.attribute(Subject(fact), name)
+        return not isinstance(value, frozenset) or bool(value & codes)
 
     def over(self, denial: Fact, kind: str, index: int) -> bool:
         """Whether a diagnosis that nobody could read has, or may have, ended a negative of a state by a day."""
@@ -263,7 +294,7 @@ class View:
         for fact in self.facts(denial.kind):
             if fact.kind not in members and fact.kind not in groups:
                 continue
-            if denial.narrowed is None or self._may_concern(denial, fact):
+            if denial.narrowed is None or self._may_have(fact, *denial.narrowed):
                 yield fact
 
     def unread_among(self, kind: str) -> tuple[Fact, ...]:
@@ -271,12 +302,6 @@ class View:
         if not self.unread or not may_be_among(self.catalogue.kinds[kind], self.catalogue):
             return ()
         return self.unread
-
-    def _may_concern(self, denial: Fact, fact: Fact) -> bool:
-        assert denial.narrowed is not None
-        name, codes = denial.narrowed
-        value = self.attribute(Subject(fact), name)
-        return not isinstance(value, frozenset) or bool(value & codes)
 
     def attribute(self, subject: Subject, name: str) -> Value:
         """An attribute as recorded, or what silence means; of an unseen record only what is excluded.

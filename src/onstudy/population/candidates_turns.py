@@ -39,6 +39,7 @@ class Clockwork:
     kinds: frozenset[str]
     durations: tuple[Duration, ...]
     ages: bool
+    opening: frozenset[str]  # kinds of which a record ends a "no" of the kinds asked for when it begins
     counted: frozenset[str]  # kinds of which days are counted: one that goes on gets longer every day
 
 
@@ -50,11 +51,13 @@ def clockwork(rule: TruthExpr, catalogue: Catalogue) -> Clockwork:
     counts = [node for node in nodes if isinstance(node, e.Count) and node.of is not e.CountOf.RECORDS]
     kinds = _all_of((node.kind for node in nodes if isinstance(node, e.Records)), catalogue)
     kinds |= _all_of((judged.kind for name in kinds for judged in catalogue.kinds[name].judges), catalogue)
+    opening = _all_of((judged.kind for name in kinds for judged in catalogue.reopeners[name]), catalogue)
     days += [most for name in sorted(kinds) if (most := catalogue.kinds[name].lasts_at_most) is not None]
     return Clockwork(
         kinds=kinds,
         durations=tuple(dict.fromkeys([*(span.duration for span in spans), *(Duration(n, Unit.DAYS) for n in days)])),
         ages=any(isinstance(node, e.Age) for node in nodes),
+        opening=opening,
         counted=_all_of((node.records.kind for node in counts), catalogue),
     )
 
@@ -89,7 +92,8 @@ class Turns:
         turns = np.zeros((len(rows), self.horizon + 1), np.bool_)
         for kind in works.kinds & {*self.shard.kinds}:
             self._turn(turns, wanted, *self._endpoints(kind), works.durations)
-        for kind in {*self.shard.kinds} - {*self.catalogue.kinds}:  # what nobody could read may end a "no"
+        unread = {*self.shard.kinds} - {*self.catalogue.kinds}  # it may end a "no" as well
+        for kind in unread | (works.opening & {*self.shard.kinds}):
             self._turn(turns, wanted, *self._endpoints(kind), ())
         self._turn(turns, wanted, *self._covered(), works.durations)
         if works.ages:

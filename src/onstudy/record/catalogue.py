@@ -193,7 +193,8 @@ class Derivation:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """Records that an attestation judges: of a kind, with codes of the value or of attributes where that narrows it.
+    """Records that a kind names: that its attestations judge, or that open its question anew. Of a kind, with codes of
+    the value or of attributes where that narrows it.
 
     Written as "nyha_class with value=III", "treatment with agent=bcr_abl1_tki and intent=cml".
     """
@@ -239,6 +240,7 @@ class Kind:
     lasts_at_most: int | None = None  # days after which a state that nobody ended is surely over
     speaks_of: tuple[str, ...] = ()  # whose records it judges; it has not seen those that began after it
     stays: str = ""  # the answer (yes or no) that no further record takes back
+    reopened_by: tuple[str, ...] = ()  # a "no" says nothing of the time after one of these began
     supersedes: str = ""  # a newer record with the same value of this attribute ends the earlier one
     plausible: tuple[float, float] | None = None
     of_sex: str = ""  # recorded, or positive, of nobody of another sex
@@ -263,6 +265,11 @@ class Kind:
     def judges(self) -> tuple[Judged, ...]:
         """What `speaks_of` names, taken apart."""
         return tuple(Judged.of(text) for text in self.speaks_of)
+
+    @cached_property
+    def reopeners(self) -> tuple[Judged, ...]:
+        """What `reopened_by` names, taken apart."""
+        return tuple(Judged.of(text) for text in self.reopened_by)
 
 
 @dataclass(frozen=True)
@@ -294,6 +301,13 @@ class Catalogue:
     def lineage(self) -> dict[str, tuple[str, ...]]:
         """For each kind, the kinds of whose records its own are: itself and all groups above it, sorted."""
         return {name: tuple(sorted({name, *self.ancestors(name)})) for name in self.kinds}
+
+    @cached_property
+    def reopeners(self) -> dict[str, tuple[Judged, ...]]:
+        """What opens the question of each kind anew: what it names, and what the groups above it do."""
+        return {
+            name: tuple(one for up in above for one in self.kinds[up].reopeners) for name, above in self.lineage.items()
+        }
 
     @cached_property
     def _ancestors(self) -> dict[str, frozenset[str]]:
@@ -358,6 +372,15 @@ class Catalogue:
             found = self.attribute(kind, attribute)
             name = found.values if found is not None else ""
         return self.value_sets.get(name) if name else None
+
+    def narrowed_by(self, judged: Judged) -> tuple[tuple[str, frozenset[str]], ...]:
+        """The attributes (or "value") that narrow what a kind names, each with all its code may stand for."""
+        found = []
+        for name, code in judged.codes:
+            values = self.codes_of(judged.kind, None if name == "value" else name)
+            assert values is not None, "the catalogue was checked"
+            found.append((name, values.meaning(code)))
+        return tuple(found)
 
     @cached_property
     def _kind_codes(self) -> _CodeTable:

@@ -6,7 +6,7 @@ Kept apart from reading, because the shipped catalogue is checked by the tests a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from onstudy.errors import OnstudyError, Problem, nearest
 from onstudy.record.catalogue import (
@@ -36,6 +36,7 @@ from onstudy.record.catalogue import (
     Catalogue,
     CodeUse,
     Derivation,
+    Judged,
     Kind,
     ValueSet,
 )
@@ -108,6 +109,7 @@ def _kind(kind: Kind, catalogue: Catalogue) -> Iterator[Problem]:
     yield from _silence_of_kind(kind, catalogue, where)
     yield from _policies(kind, catalogue, where)
     yield from _judgement(kind, catalogue, where)
+    yield from _reopened(kind, catalogue, where)
     for attribute in kind.attributes.values():
         yield from _attribute(attribute, kind, catalogue, f"{where}.attributes.{attribute.name}")
     yield from _composite(kind, catalogue, where)
@@ -236,12 +238,26 @@ def _judgement(kind: Kind, catalogue: Catalogue, where: str) -> Iterator[Problem
     if kind.stays and not kind.speaks_of:
         yield Problem("holds only for a kind that speaks of others", f"{where}.stays")
     yield from check_names([kind.stays] if kind.stays else [], (YES, NO), "answer", f"{where}.stays")
-    for judged in kind.judges:
-        yield from check_names([judged.kind], catalogue.kinds, "kind", f"{where}.speaks_of")
-        if judged.kind == kind.name:
-            yield Problem("an attestation does not judge itself", f"{where}.speaks_of")
+    if any(judged.kind == kind.name for judged in kind.judges):
+        yield Problem("an attestation does not judge itself", f"{where}.speaks_of")
+    yield from _named(kind.judges, catalogue, f"{where}.speaks_of")
+
+
+def _reopened(kind: Kind, catalogue: Catalogue, where: str) -> Iterator[Problem]:
+    """Which records open the question of a kind anew, if it can be denied and a "no" of it holds on later days."""
+    if kind.reopened_by and (kind.value != NONE or kind.components or kind.extent == STATE):
+        yield Problem('only a kind that is there or not, and is no state, has a "no" to end', f"{where}.reopened_by")
+    if any(opened.kind == kind.name for opened in kind.reopeners):
+        yield Problem('a record of the kind itself ends a "no" as it is', f"{where}.reopened_by")
+    yield from _named(kind.reopeners, catalogue, f"{where}.reopened_by")
+
+
+def _named(records: Iterable[Judged], catalogue: Catalogue, where: str) -> Iterator[Problem]:
+    """Records that a kind names: of kinds there are, narrowed by codes of theirs."""
+    for judged in records:
+        yield from check_names([judged.kind], catalogue.kinds, "kind", where)
         for name, code in judged.codes if judged.kind in catalogue.kinds else ():
-            yield from _told_by(name, code, catalogue.kinds[judged.kind], catalogue, f"{where}.speaks_of")
+            yield from _told_by(name, code, catalogue.kinds[judged.kind], catalogue, where)
 
 
 def _told_by(name: str, code: str, kind: Kind, catalogue: Catalogue, where: str) -> Iterator[Problem]:

@@ -215,6 +215,7 @@ def _kind(name: str, entry: Entry, systems: Mapping[str, str]) -> Kind:
         lasts_at_most=_days(entry, "lasts_at_most"),
         speaks_of=entry.texts("speaks_of"),
         stays=entry.text("stays"),
+        reopened_by=entry.texts("reopened_by"),
         supersedes=entry.text("supersedes"),
         plausible=entry.pair("plausible"),
         of_sex=entry.text("of_sex"),

@@ -119,6 +119,7 @@ def _facets(kind: Kind, catalogue: Catalogue) -> Iterator[tuple[str, str]]:
     yield "Lasts", f"at most {kind.lasts_at_most} days; then it is as if not recorded" if kind.lasts_at_most else ""
     yield "Judges", _judges(kind)
     yield "No", _no(kind)
+    yield "Asked anew", _reopened(kind, catalogue)
     yield "No record", "may be assumed absent until confirmed" if kind.assumable else "nothing is known"
     yield "Comes from", _source(kind)
     yield "Newer record", f"ends an earlier one with the same `{kind.supersedes}`" if kind.supersedes else ""
@@ -213,6 +214,12 @@ def _judges(kind: Kind) -> str:
     named = ", ".join(_judged(judged) for judged in kind.judges)
     back = {"": "", YES: "; a “yes” stays all the same", NO: "; a “no” stays all the same"}[kind.stays]
     return f"{named}; one that began after it was not seen, and leaves it unknown{back}"
+
+
+def _reopened(kind: Kind, catalogue: Catalogue) -> str:
+    """After which records a "no" says nothing more."""
+    named = ", ".join(_judged(judged) for judged in catalogue.reopeners[kind.name])
+    return f"after {named}; a “no” says nothing of the time from then on" if named else ""
 
 
 def _judged(judged: Judged) -> str:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from onstudy.engines.vector import relations
+from onstudy.criteria.expr import Type
+from onstudy.engines.vector import codes, relations
 from onstudy.engines.vector.arrays import (
     FALSE,
     TRUE,
@@ -25,12 +26,12 @@ from onstudy.engines.vector.arrays import (
 from onstudy.engines.vector.calendar import FAR
 from onstudy.engines.vector.codes import Codes, Word
 from onstudy.engines.vector.denials import Denials, turns, universe
-from onstudy.engines.vector.fields import attribute
+from onstudy.engines.vector.fields import attribute, read
 from onstudy.engines.vector.frames import Frame
 from onstudy.engines.vector.moments import Moments
 from onstudy.engines.vector.rowsets import Family, RowSet
 from onstudy.engines.vector.subjects import Imagined, Recorded
-from onstudy.record.catalogue import STATE
+from onstudy.record.catalogue import STATE, Judged
 from onstudy.record.shard import NO_DAY, NONE
 
 Days = NDArray[np.int32]
@@ -157,7 +158,32 @@ def _newer(denials: Denials, frame: Frame, at: Index, family: Family) -> tuple[M
         makes_void, before = _effects(beside, others)
         void[place[concerns & makes_void]] = True
         ends[place[concerns & (before != TRUE) & _begun(others)]] = True
+    for judged in family.catalogue.reopeners[family.kind.name]:
+        ends |= _reopened(denials, frame, at, judged)
     return void, ends
+
+
+def _reopened(denials: Denials, frame: Frame, at: Index, judged: Judged) -> Mask:
+    """Which negatives are older, or may be, than one of the records named, which opens their question anew.
+
+    A record tells when it was by its first possible day, or by its day of record.
+    """
+    found = np.zeros(len(at), np.bool_)
+    family = frame.setting.family(judged.kind)
+    if not len(family.records) or not len(at):
+        return found
+    place, rows = family.records.of(frame.patient[at])
+    facts = Recorded(family, family.records, rows, frame.setting, denials.pair[place], plain=False)
+    said = denials.take(place).said
+    mine = _begun(facts) & (facts.places.moment("recorded").known | (facts.start.first > -FAR))
+    for when in (facts.start, facts.ended):
+        mine = mine & (relations.at_most(when, said) != TRUE)
+    for name, among in family.catalogue.narrowed_by(judged):
+        values = read(facts, name, Type("code")).values
+        assert isinstance(values, Codes)
+        mine = mine & (codes.member(values, among) != FALSE)
+    found[place[whole(mine, len(place))]] = True
+    return found
 
 
 def _begun(facts: Recorded) -> Mask:

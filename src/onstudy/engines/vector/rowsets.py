@@ -183,6 +183,16 @@ class Family:
         return self.unmapped.diagnoses(self.denied)
 
     @cached_property
+    def reopened(self) -> Mask:
+        """Which patients have a record of a kind that may open the question anew."""
+        named = (self.catalogue.kinds[judged.kind] for judged in self.catalogue.reopeners[self.kind.name])
+        kinds = [
+            self.catalogue.families[kind.name] | (frozenset() if kind.measured else self.catalogue.ancestors(kind.name))
+            for kind in named
+        ]
+        return rows_of(self.shard, frozenset().union(*kinds), negative=False).has_rows
+
+    @cached_property
     def denied(self) -> Mask:
         """Which patients have such negatives."""
         return self.negatives.has_rows
@@ -267,7 +277,7 @@ class Family:
         mine = negatives.among(self.itself_and_above)
         found = mine & negatives.spread([kind.negative == HISTORY for kind in kinds], np.bool_)
         start = negatives.moment("start", required=True)
-        beside = self.circle.has_rows | self.unread.has_rows
+        beside = self.circle.has_rows | self.unread.has_rows | self.reopened
         found = found & (start.first <= -FAR) & (start.last >= FAR) & ~beside[negatives.patient]
         return found & ~negatives.codes("narrowed.by").stated if negatives.has("narrowed.by") else found
 
