@@ -5,11 +5,17 @@ from __future__ import annotations
 from datetime import date
 from itertools import pairwise
 
+import numpy as np
 import pytest
-from tests.engines.asking import patient
+from tests.engines.asking import NAMES, patient
+from tests.engines.each import causes_of
 
+from onstudy.criteria.finding import Reason
+from onstudy.engines.vector import Pairs, Vector, of_whens
+from onstudy.language.parse import parse
 from onstudy.language.trialfile import read_trial
 from onstudy.record.catalogue import load_catalogue
+from onstudy.record.shard import shard_of
 from onstudy.screening.missing import MOST_SETS, Question
 from onstudy.screening.screen import CohortResult, screen
 from onstudy.values.calendar import When, as_when
@@ -150,3 +156,49 @@ def test_many_alternatives_stay_quick() -> None:
     )
     rules = [f"no {a} or no {b} or latest lvef >= 45 %" for a, b in pairwise(kinds_of)]
     assert cohort(EMPTY, *rules).settled_by[0] == ("lvef",)
+
+
+# Days of treatment --------------------------------------------------------------------------------------
+
+_TWO = (
+    "from: 2026-02-26, to: 2026-02-28{0}}}, {{kind: treatment, agent: prednisone, from: 2026-03-13, to: 2026-03-15{0}"
+)
+_SPAN, _DAYS = "duration of treatment <= 14 days", "days of treatment <= 9 days"
+
+
+@pytest.mark.parametrize(
+    ("dates", "rule", "fields"),
+    [
+        # 6 days within a span of 18: all is stated, and what is asked of it would not settle it.
+        (_TWO.format(", frequency: daily"), _SPAN, None),
+        ("from: 2026-03-01, to: 2026-03-15, frequency: intermittent", _DAYS, None),
+        ("from: 2026-03-01, active: yes, frequency: weekly", _DAYS, None),
+        # How often it was given is not stated, or one of two words; nor on which day it began or ended.
+        (_TWO.format(""), _SPAN, ("frequency",)),
+        ("from: 2026-03-01, to: 2026-03-15", _DAYS, ("frequency",)),
+        ("from: 2026-03-01, to: 2026-03-15, frequency: [daily, once]", _DAYS, ("frequency",)),
+        ("from: 2026-02, to: 2026-03-05, frequency: daily", _DAYS, ()),
+        ("from: 2026-03-01, frequency: daily", _DAYS, ()),
+    ],
+)
+def test_of_days_is_asked_what_is_not_stated_of_them(dates: str, rule: str, fields: tuple[str, ...] | None) -> None:
+    record = f"complete: [treatment]\nfacts: [{{kind: treatment, agent: dexamethasone, {dates}}}]"
+    found = cohort(record, rule)
+    assert found.verdict == "undetermined"
+    assert [question.fields for question in found.missing] == ([] if fields is None else [fields])
+    assert found.settled_by == (() if fields is None else (("treatment",),))
+    tree = parse(rule, load_catalogue(), NAMES)
+    pairs = Pairs(np.zeros(1, np.int32), {"registration": of_whens([as_when("2026-03-16")])})
+    asks = Vector(shard_of([patient(record)], load_catalogue()), pairs, load_catalogue()).asks(tree)
+    named = {key[0] for key, row in zip(asks.keys, asks.asked, strict=True) if row[0]}
+    assert named == (set() if fields is None else {"treatment"})
+    assert causes_of(asks) == [frozenset({Reason.IMPRECISE_VALUE})]
+
+
+def test_one_date_that_is_not_known_is_asked_beside_what_is_stated() -> None:
+    record = (
+        f"complete: [treatment]\nfacts: [{{kind: treatment, agent: dexamethasone, {_TWO.format(', frequency: daily')}}}"
+    )
+    more = "{kind: treatment, agent: prednisolone, id: X1, from: 2026-03-05, frequency: daily}"
+    (question,) = cohort(f"{record}, {more}]", _SPAN).missing
+    assert question.about == ("X1",)

@@ -9,7 +9,7 @@ from onstudy.criteria import expr as e
 from onstudy.criteria.expr import CountOf, ValueExpr, Which
 from onstudy.criteria.finding import Ask, AskClass, Reason
 from onstudy.engines.candidates import NONE, Case, Match, asks_of, distinct, gathered, lacks
-from onstudy.engines.counting import length
+from onstudy.engines.counting import lacking, length
 from onstudy.engines.records import Records
 from onstudy.engines.view import Anchors, Subject
 from onstudy.record.catalogue import DATE
@@ -233,7 +233,9 @@ class Cases:
         if not span.exact and not reasons:
             reasons = frozenset({Reason.IMPRECISE_VALUE})
             asks = tuple(
-                Ask(m.fact.kind, AskClass.MISSING, Reason.IMPRECISE_VALUE, "frequency", m.fact.id) for m in matches
+                Ask(match.fact.kind, AskClass.MISSING, Reason.IMPRECISE_VALUE, name, match.fact.id)
+                for match in matches
+                for name in lacking(match.fact, self.records)
             )
         certain_first = sorted(matches, key=lambda match: match.truth, reverse=True)
         counted = [Case(span, match.fact, reasons, asks) for match in certain_first]

@@ -14,6 +14,8 @@ from onstudy.record.patient import Fact, Value
 from onstudy.values.interval import Interval, point
 from onstudy.values.truth import TRUE
 
+#: The attribute that says how often something was given within its period.
+FREQUENCY = "frequency"
 DAILY, ONCE = frozenset({"daily"}), frozenset({"once"})
 
 
@@ -35,6 +37,21 @@ def length(of: CountOf, matches: list[Match], records: Records, until: Interval)
     if of is CountOf.DURATION and len(begun) > 1:
         return Interval(certain, span)
     return Interval(certain, max(certain, min(possible, span)))
+
+
+def lacking(fact: Fact, records: Records) -> tuple[str, ...]:
+    """What of a fact could still tell on how many days it was, as the field to ask for ("" is its dates): nothing where
+    its days are known, and how often it was given within them.
+    """
+    first, last = fact.start.day, records.end_of(fact).day
+    if first is not None and first == last:
+        return ()
+    often = fact.attributes.get(FREQUENCY)
+    if records.catalogue.attribute(fact.kind, FREQUENCY) is not None and (
+        not isinstance(often, frozenset) or len(often) != 1
+    ):
+        return (FREQUENCY,)
+    return ("",) if first is None or (last is None and not fact.ongoing) else ()
 
 
 def _certain_days(facts: Iterable[Fact], records: Records, until: Interval) -> int:
@@ -85,7 +102,7 @@ def _daily(fact: Fact, records: Records, until: int) -> range:
 
 def _stated(fact: Fact) -> Value:
     """How often within its period it was given, where that is stated."""
-    return fact.attributes.get("frequency")
+    return fact.attributes.get(FREQUENCY)
 
 
 def _possible_days(fact: Fact, records: Records, until: Interval) -> tuple[int | None, int | None]:

@@ -199,7 +199,9 @@ class Memory:
             return Finding(node, result, NONE, evidence, parts)
         if not reasons:
             reasons.add(Reason.CONFLICT)
-        asking = [case.asks for case in (*left, *right) if case.asks] or [self._value_asks(node, left, right, reasons)]
+        asking = [case.asks for case in (*left, *right) if case.asks]
+        if not asking and not any(case.reasons for case in (*left, *right)):  # else it was seen that nothing settles it
+            asking = [self._value_asks(node, left, right, reasons)]
         asks = asking[0] if len(asking) == 1 else gathered(asking)
         passed = next((case.passed for case in (*left, *right) if case.passed is not None), None)
         return Finding(node, result, frozenset(reasons), evidence, parts, asks, None, "", passed)

@@ -123,7 +123,7 @@ def _ways(finding: Finding, wanted: bool) -> list[frozenset[str]]:
             ways += [_ways(then, wanted)] if then.result is UNKNOWN else []
             return _joined(ways, together=not wanted)
     kinds = frozenset(ask.kind for ask in finding.asks)
-    return [kinds] if kinds else [frozenset()]
+    return [kinds] if kinds else []  # nothing settles it where all that could be asked is known
 
 
 def _joined(ways: list[list[frozenset[str]]], together: bool) -> list[frozenset[str]]:

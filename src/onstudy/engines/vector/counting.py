@@ -17,6 +17,8 @@ from onstudy.engines.vector.queries import Matches
 from onstudy.engines.vector.subjects import Recorded
 from onstudy.record.shard import NO_OFFSET
 
+#: The attribute that says how often something was given within its period.
+FREQUENCY = "frequency"
 DAILY, ONCE = frozenset({"daily"}), frozenset({"once"})
 
 #: Of each stretch its row, its first and its last day.
@@ -162,9 +164,27 @@ def _joined(parts: Sequence[Stretches]) -> Stretches:
     return at, first, last
 
 
+def lacking(subjects: Recorded, size: int) -> Array:
+    """Records of which more could tell on how many days each was: those whose days, or how often within them it was
+    given, are not known.
+    """
+    places = subjects.places
+    start, end = _day_bounds(subjects.start, size), _day_bounds(subjects.end, size)
+    going = whole(places.get("ongoing"), size) if places.has("ongoing") else np.zeros(size, np.bool_)
+    begun, over = start[0] == start[1], end[0] == end[1]
+    loose = ~begun | ~(over | going)
+    kinds = np.array([subjects.family.catalogue.attribute(kind, FREQUENCY) is not None for kind in places.kinds])
+    asked = whole(kinds[np.zeros(1, np.intp) if places.piece is None else places.piece], size)
+    frequency = slot(places, f"a.{FREQUENCY}", "code")
+    assert isinstance(frequency, Codes)
+    stated = frequency.look_up(np.array([len(word) == 1 for word in frequency.words] + [False]))
+    found: Array = (loose | asked & ~whole(stated, size)) & ~(begun & over & (start[0] == end[0]))
+    return found
+
+
 def _given(subjects: Recorded, size: int, often: frozenset[str]) -> Array:
     """What is stated to have been given so often."""
-    frequency = slot(subjects.places, "a.frequency", "code")
+    frequency = slot(subjects.places, f"a.{FREQUENCY}", "code")
     assert isinstance(frequency, Codes)
     return whole(frequency.look_up(np.array([word == often for word in frequency.words] + [False])), size)
 

@@ -153,9 +153,10 @@ class Whys:
         if isinstance(node, e.Timing):
             vague = [self._of_facts(reasons, about, frame) for side in sides for about in _vague(side)]
             found = found.or_else(union(vague, frame.rows))
+        open_ = asked.reasons == 0  # else nothing more can settle it
         for side in sides:
             own = [self._of_facts(reasons, about, frame) for about in side.about]
-            found = found.or_else(union(own, frame.rows))
+            found = found.or_else(union(own, frame.rows).only(open_))
         return Causes(reasons, found.at, found.ask).only(unknown)
 
     def _of_facts(self, reasons: Bits, about: About, frame: Frame) -> Causes:

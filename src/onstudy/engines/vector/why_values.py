@@ -26,6 +26,7 @@ from onstudy.engines.vector.causes import (
     pieces,
     union,
 )
+from onstudy.engines.vector.counting import lacking
 from onstudy.engines.vector.extremes import ranges_of
 from onstudy.engines.vector.frames import Frame
 from onstudy.engines.vector.moments import Moments
@@ -239,7 +240,8 @@ def _count(node: e.Count, frame: Frame, why: Explainer) -> ValueCauses:
         abouts.append((match.at[some], places.kinds, whole(pieces(places), len(some))[some]))
         loose = np.where(some, BITS[Reason.IMPRECISE_VALUE], _NO)
         asked = asked_of(loose, places.kinds, pieces(places), lambda k, r: why.book.number(k, AskClass.MISSING, r))
-        vague.append(asked.onto(match.at, rows))
+        known = asked.only(lacking(match.records.subjects, len(some)))
+        vague.append(Causes(loose, known.at, known.ask).onto(match.at, rows))
     parts.append(of_open(node.records, None, frame, why))
     found = union(parts, rows)
     unexplained = inexact & (found.reasons == 0)
