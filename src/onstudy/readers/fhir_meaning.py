@@ -36,8 +36,8 @@ class Vocabulary:
     def __init__(self, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
         self.drugs = DrugNames(catalogue)
-        self.diagnoses = KindNames(kind for kind in catalogue if may_be_among(kind, catalogue))
-        self.results = KindNames(kind for kind in catalogue if kind.measured and not kind.components)
+        self.diagnoses = KindNames(catalogue, lambda kind: may_be_among(kind, catalogue))
+        self.results = KindNames(catalogue, lambda kind: kind.measured and not kind.components)
         self._slots: dict[str, Slot] = {}
         self._found: dict[tuple[Code, ...], tuple[Meaning, ...]] = {}
 

@@ -383,6 +383,15 @@ class Catalogue:
         return tuple(found)
 
     @cached_property
+    def kinds_by_word(self) -> dict[str, dict[str, bool]]:
+        """For each label and synonym, as `plain` writes it, the kinds it names, with whether it is their label."""
+        found: dict[str, dict[str, bool]] = {}
+        for kind in self:
+            for word in (kind.label, *kind.synonyms):
+                found.setdefault(plain(word), {}).setdefault(kind.name, word == kind.label)
+        return found
+
+    @cached_property
     def _kind_codes(self) -> _CodeTable:
         return _CodeTable((kind.name, use) for kind in self for use in kind.codes)
 
