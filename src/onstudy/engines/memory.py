@@ -351,7 +351,9 @@ class Memory:
             reasons, asks = reasons | lacking.reasons, gathered((asks, lacking.asks))
         if not reasons:
             reasons = frozenset({Reason.CONFLICT})
-            asks = (self.records.ask_result(node.pick.records.kind, Reason.CONFLICT),)
+            asks = tuple(
+                self.records.ask_result(match.fact.kind, Reason.CONFLICT, about=match.fact.id) for match in possible
+            )
         passed = None if lacking is None else lacking.passed
         return Finding(node, truth, reasons, evidence, tuple(parts), tuple(dict.fromkeys(asks)), passed=passed)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from onstudy.errors import Problem, nearest
@@ -36,6 +36,7 @@ class _Gathered:
     facts: list[Fact] = field(default_factory=list)
     coverage: list[Coverage] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    withdrawn: list[str] = field(default_factory=list)
 
 
 #: What a row states, beside the place it stands at.
@@ -97,7 +98,9 @@ def patient_of_rows(name: str, rows: Iterable[Row], loose: Sequence[Problem], ca
     for where, entry in rows:
         _take(gathered, entry, where, catalogue)
     problems = [*loose, *gathered.problems]
-    return make_patient(name, gathered.born, gathered.sex, gathered.facts, gathered.coverage, problems, catalogue)
+    born, sex = gathered.born, gathered.sex
+    patient = make_patient(name, born, sex, gathered.facts, gathered.coverage, problems, catalogue)
+    return replace(patient, withdrawn=tuple(gathered.withdrawn)) if gathered.withdrawn else patient
 
 
 def _rows(content: Content) -> Iterator[tuple[int, list[str], str]]:
@@ -162,6 +165,7 @@ def _take(person: _Gathered, entry: dict[str, Written], where: str, catalogue: C
         statement = Statement(entry, catalogue, where, own_id("row", entry), own=False)
         person.facts += statement.facts()
         person.problems.extend(statement.problems)
+        person.withdrawn += [statement.withdrawn] if statement.withdrawn else []
 
 
 def _born(person: _Gathered, text: str, where: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from onstudy.errors import AMONG_MANY, InvalidFile, Problem, nearest
@@ -128,8 +129,9 @@ def patient_from(entry: Mapping[str, object], name: str, catalogue: Catalogue) -
     if not patient_id:
         patient_id = clip(Path(name).stem) or "patient"
         problems.append(Problem(f"{UNNAMED}; called {clip(patient_id, 60)!r} here", name, True))
-    facts = facts_from(written.get("facts"), name, catalogue, problems)
-    return make_patient(
+    withdrawn: list[str] = []
+    facts = facts_from(written.get("facts"), name, catalogue, problems, withdrawn)
+    patient = make_patient(
         patient_id,
         _born(written, name, problems),
         _word(written, "sex", name, problems),
@@ -138,6 +140,7 @@ def patient_from(entry: Mapping[str, object], name: str, catalogue: Catalogue) -
         problems,
         catalogue,
     )
+    return replace(patient, withdrawn=tuple(withdrawn)) if withdrawn else patient
 
 
 def _meant(key: str) -> str:
@@ -169,8 +172,12 @@ def _born(entry: Mapping[str, Written], name: str, problems: list[Problem]) -> W
         return UNDATED
 
 
-def facts_from(written: object, name: str, catalogue: Catalogue, problems: list[Problem]) -> list[Fact]:
-    """The facts of a list of written ones; what is wrong is added to `problems`, the others still load."""
+def facts_from(
+    written: object, name: str, catalogue: Catalogue, problems: list[Problem], withdrawn: list[str]
+) -> list[Fact]:
+    """The facts of a list of written ones; what is wrong is added to `problems`, the others still load. The ids of
+    those that were entered in error are added to `withdrawn`.
+    """
     entries = as_written(written) if not isinstance(written, list) else written
     if entries is None:
         return []
@@ -189,6 +196,7 @@ def facts_from(written: object, name: str, catalogue: Catalogue, problems: list[
         statement = Statement(plain_entry, catalogue, where, own_id(label, plain_entry))
         facts += statement.facts()
         problems.extend(statement.problems)
+        withdrawn += [statement.withdrawn] if statement.withdrawn else []
     return facts
 
 

@@ -50,8 +50,9 @@ _OPEN = ("active", "in progress", "ongoing")
 _DONE = "completed"
 _CLOSED = (_DONE, "stopped", "resolved", "inactive", "ended")
 _PENDING = ("pending", "registered", "preliminary", "partial")
+_ERROR = "entered in error"
 _NO_RESULT = (
-    "failed", "cancelled", "canceled", "entered in error", "not done", "not performed", "not taken",
+    "failed", "cancelled", "canceled", _ERROR, "not done", "not performed", "not taken",
     "aborted", "rejected", "unsatisfactory",
 )  # fmt: skip
 _SUSPECTED = ("suspected", "provisional", "differential", "unconfirmed")
@@ -75,6 +76,8 @@ class Statement:
         self.entry, self.catalogue, self.where = entry, catalogue, where
         self.name, self.own = name, own
         self.problems: list[Problem] = []
+        #: The id of a record that the entry says was entered in error, whatever else it was left blank for.
+        self.withdrawn = clip(self._word("id")) if plain(self._word("status")) == _ERROR else ""
         self._misspelt = False
         self._unsaid = False  # whether the answer of an entry that is filled in was left blank
         self._over: When | None = None
@@ -137,6 +140,10 @@ class Statement:
         )
 
     # What it is about -----------------------------------------------------------------------------------
+
+    def _word(self, key: str) -> str:
+        value = self.entry.get(key)
+        return value.strip() if isinstance(value, str) else ""
 
     def _text(self, key: str) -> str:
         """A key's text; "" where it is blank or missing, and a problem where it is a list or a mapping."""

@@ -69,6 +69,7 @@ class Patient:
     """All facts of one person, with what could not be used. `sex` is also a fact of the kind `sex`.
 
     `answers` are the places of what was added to the record, as facts and problems name them.
+    `withdrawn` are the ids of records, of another source, that this one says were entered in error.
     """
 
     id: str
@@ -77,3 +78,4 @@ class Patient:
     coverage: tuple[Coverage, ...] = ()
     problems: tuple[Problem, ...] = ()
     answers: frozenset[str] = frozenset()
+    withdrawn: tuple[str, ...] = field(default=(), compare=False)

@@ -44,8 +44,9 @@ def with_added(patient: Patient, more: Patient, source: str, catalogue: Catalogu
     if _sex_of(patient) is None:
         sex = _sex_of(more) or sex
     known = {fact.id: fact for fact in own if not fact.computed}
+    withdrawn = list(_withdraw(more, known, source))
     found_again = set(check(patient.facts, catalogue, patient.born))
-    problems = [*[one for one in patient.problems if one not in found_again], *more.problems]
+    problems = [*[one for one in patient.problems if one not in found_again], *more.problems, *withdrawn]
     added: list[Fact] = []
     for given in stated(more, catalogue):
         if given.kind == SEX:
@@ -104,6 +105,20 @@ def _lost(given: Fact, known: Mapping[str, Fact]) -> Iterator[Problem]:
         what = f"no fact of the record has the id {given.id}{nearest(given.id, known)}"
     earlier = ", and the answers given before are to be added again" if given.id.startswith(_ADDED) else ""
     yield Problem(f"{what}; taken as a further fact{earlier}", given.source, fact_kept=True)
+
+
+def _withdraw(more: Patient, known: dict[str, Fact], source: str) -> Iterator[Problem]:
+    """Leaves out of `known` the records that were entered in error, with their components; says which are not there."""
+    for name in more.withdrawn:
+        part_of = next((whole.id for whole in known.values() if name in {part.id for part in whole.parts.values()}), "")
+        if name not in known or part_of:
+            why = (
+                f"it is a part of {part_of}" if part_of else f"no fact of the record has that id{nearest(name, known)}"
+            )
+            yield Problem(f"{name} is said to be entered in error, and {why}: nothing is left out", source)
+            continue
+        for part in known.pop(name).parts.values():
+            known.pop(part.id, None)
 
 
 # What completes a fact -----------------------------------------------------------------------------------

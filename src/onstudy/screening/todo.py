@@ -187,6 +187,8 @@ class _Blank:
         found = [entry for fact in about for entry in self.completing(fact, question)]
         if question.reasons == (Reason.CONFLICT.value,) and kind.value == NONE and kind.extent != STATE:
             found = self.ending(about, question)
+        elif question.reasons == (Reason.CONFLICT.value,) and kind.measured:
+            found = [*self.telling_apart(about), self.new(kind)]
         elif question.unrecorded or not found or (kind.measured and Reason.IMPRECISE_VALUE.value in question.reasons):
             found.append(self.another(kind) if others else self.new(kind))
         fresh = [entry for entry in dict.fromkeys(found) if entry not in self.written]
@@ -210,6 +212,17 @@ class _Blank:
             ("  # The records contradict each other: say when it was over, or correct them where they were made.",),
             *found,
         ]
+
+    def telling_apart(self, facts: list[Fact]) -> list[_Entry]:
+        """What settles which of several results of one day is the newest: when each was taken, or that one is wrong."""
+        found = [self.completion(fact, self._telling(fact)) for fact in facts if not fact.computed]
+        how = "write when each was taken, or which was entered in error"
+        return [(f"  # The results contradict each other: {how}; or add one of a later day.",), *found] if found else []
+
+    def _telling(self, fact: Fact) -> Iterator[str]:
+        if not fact.start.span.exact:
+            yield f"on:  # the time of day as well: {show_day(fact.start.days.low) or 'YYYY-MM-DD'}Thh:mm"
+        yield "status:  # entered in error, if it was"
 
     def _may_be_over(self, fact: Fact, question: Question) -> bool:
         """Whether an open period is asked about within a window, so that an end can put it outside."""
