@@ -43,6 +43,8 @@ CONCEPTS: Sequence[tuple[int, str, str, str]] = (
     (20, "SNOMED", "72607000", "Intrathecal route"),
     (21, "RxNorm", "6851", "methotrexate"),
     (22, "SNOMED", "65617004", "Veno-occlusive disease of the liver"),
+    (23, "SNOMED", "74964007", "Other"),
+    (24, "LOINC", "21198-7", "Choriogonadotropin.beta subunit [Units/volume] in Serum or Plasma"),
     (2_000_000_100, "onstudy", "treatment", "Treatment"),
     (2_000_000_101, "onstudy", "no", "no"),
     (2_000_000_102, "onstudy", "agent", "agent"),

@@ -127,6 +127,11 @@ def test_a_value_concept_is_a_result(tmp_path: Path) -> None:
     assert one(of(read(tmp_path, measurement=[row]), "hbsag")).value == frozenset({"negative"})
 
 
+def test_an_amount_of_hcg_is_the_pregnancy_test_that_a_concept_beside_it_says(tmp_path: Path) -> None:
+    row = {**BILIRUBIN, "measurement_concept_id": 24, "value_as_number": 2.5, "value_as_concept_id": 12}
+    assert one(of(read(tmp_path, measurement=[row]), "pregnancy_test")).value == frozenset({"negative"})
+
+
 def test_what_the_source_wrote_is_read_where_there_is_no_number(tmp_path: Path) -> None:
     fact = result(tmp_path, value_source_value="<0.5", unit_concept_id=2)
     assert fact.value == Interval(None, 0.5, False, True)
@@ -282,6 +287,8 @@ def test_a_dose_of_the_last_day_is_over_and_a_drug_taken_until_then_is_not(tmp_p
 def test_a_route_is_read_by_its_concept(tmp_path: Path) -> None:
     row = {**RITUXIMAB, "drug_concept_id": 21, "route_concept_id": 20, "drug_exposure_end_date": "2026-01-10"}
     assert one(of(read(tmp_path, drug_exposure=[row]), "treatment")).attributes["route"] == frozenset({"intrathecal"})
+    row["route_concept_id"] = 23  # other than those of the source, which may be any of ours
+    assert one(of(read(tmp_path / "other", drug_exposure=[row]), "treatment")).attributes["route"] is None
 
 
 # What own concepts say ------------------------------------------------------------------------------------------
