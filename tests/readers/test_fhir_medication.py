@@ -99,6 +99,7 @@ def between(**sides: int) -> Json:
 
 PLANNED: Json = {"authoredOn": "2025-03-01", "dosageInstruction": [days("2025-03-01", "2027-06-01")]}
 CHANGED: Json = {"meta": {"lastUpdated": "2025-05-01T10:00:00Z"}}
+LATER: Json = {"meta": {"lastUpdated": "2027-01-02T10:00:00Z"}}
 TAKEN: Json = {"effectivePeriod": {"start": "2025-03-01", "end": "2027-01-01"}}
 
 
@@ -110,7 +111,13 @@ TAKEN: Json = {"effectivePeriod": {"start": "2025-03-01", "end": "2027-01-01"}}
         (REQUEST, {"status": "stopped", **PLANNED}, "2025-03-01..2027-06-01"),
         (REQUEST, {"status": "completed", **PLANNED}, "2027-06-01"),
         (REQUEST, {"status": "active", **PLANNED, **CHANGED}, "2027-06-01"),
-        (STATEMENT, {"status": "stopped", **TAKEN, "dateAsserted": "2025-06-01"}, "2025-03-01..2025-06-01"),
+        (STATEMENT, {"status": "stopped", **TAKEN, "dateAsserted": "2025-06-01"}, "2025-03-01..2027-01-01"),
+        (
+            STATEMENT,
+            {"status": "completed", **TAKEN, "dateAsserted": "2025-03-01", **CHANGED},
+            "2025-03-01..2025-05-01",
+        ),
+        (STATEMENT, {"status": "completed", **TAKEN, "dateAsserted": "2025-03-01", **LATER}, "2027-01-01"),
         (STATEMENT, {"status": "completed", **TAKEN, **CHANGED}, "2025-03-01..2025-05-01"),
         (STATEMENT, {"status": "stopped", **TAKEN, "dateAsserted": "2027-01-01"}, "2027-01-01"),
         (STATEMENT, {"status": "stopped", **TAKEN}, "2027-01-01"),

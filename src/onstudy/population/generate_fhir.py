@@ -136,6 +136,8 @@ def resource_of(saying: Saying, form: Form, catalogue: Catalogue) -> Json:
     resource.pop("identifier", None)
     if status in _NO_RESULT:
         resource["status"] = _NO_RESULT[status]
+    if resource["resourceType"] == "MedicationStatement" and recorded and end == DAY:
+        resource["status"] = "unknown"  # the day of record may lie before the end, and so was none by which it was over
     if resource["resourceType"] == "Observation":
         _as_written(resource, kind, saying)
         resource["category"] = [{"coding": [{"system": _CATEGORIES, "code": _category(kind)}]}]

@@ -43,18 +43,21 @@ def _taken(chart: Chart, entry: Entry, going: bool | None) -> Times:
 def _over(chart: Chart, entry: Entry, times: Times) -> Times:
     """What is over was so by the day that was recorded, or last changed, at the latest; a stopped order by its end too.
 
-    The day an order was written tells nothing of when it was stopped.
+    The day an order was written tells nothing of when it was stopped. A statement may be changed after the day it was
+    asserted on: an end that lies between the two may have been planned, or may be the very end.
     """
     recorded = times.recorded if entry.type != ORDER else None
-    known = recorded or chart.date(entry, obj(entry.resource, "meta"), "lastUpdated")
+    changed = chart.date(entry, obj(entry.resource, "meta"), "lastUpdated")
+    known = recorded or changed
     start, end = times.start, times.end
     if end is None or end.span.high is None:
         if start is None or known is None:
             return replace(times, end=None, going=False if recorded is not None else None)
         return replace(times, end=spanning(start, known))
-    if known is not None and over(end, known):
-        return replace(times, end=spanning(start or UNDATED, known))
-    if entry.type == ORDER and text(entry.resource, "status") != _COMPLETED:
+    if changed is not None and over(end, changed):
+        return replace(times, end=spanning(start or UNDATED, changed))
+    stopped = entry.type == ORDER and text(entry.resource, "status") != _COMPLETED
+    if stopped or (recorded is not None and changed is None and over(end, recorded)):
         return replace(times, end=spanning(start or UNDATED, end))
     return times
 
