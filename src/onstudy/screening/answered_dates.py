@@ -66,12 +66,18 @@ def _start(
     if end is not None and over(more.start, end):
         return before.start, (), (f"`{key}` {more.start} lies after its end, {end}: {_WAY}",)
     if start is None:
-        return before.start, ("date",), ()
+        return before.start, () if _implied(more) else ("date",), ()
     last = UNDATED if on is None or (kind is not None and kind.planned) else bounded(before, on.toordinal(), kind).start
     if over(start, last):
         by = show_day(last.days.high)
         return before.start, (), (f"`{key}` {start} lies after {by}, and what is on record had been by then: {_WAY}",)
     return start if end is None else no_later(start, end), *_TAKEN
+
+
+def _implied(more: Fact) -> bool:
+    """Whether an answer states no beginning, but only by when it had begun: it was recorded, or over."""
+    bounds = [when.span.high for when in (more.recorded, more.end) if when is not None]
+    return more.start.span.low is None and more.start.span.high in bounds
 
 
 def _end(start: When, more: Fact, stated: When | None) -> tuple[When | None, tuple[str, ...], tuple[str, ...]]:
