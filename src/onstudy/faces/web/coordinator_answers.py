@@ -220,7 +220,7 @@ def given(form: FormData, patient: str, catalogue: Catalogue) -> Given:
         said = _faults(entry, patient, catalogue)
         if said:
             wrong.append((fields, said))
-        elif facts_from([entry], SOURCE, catalogue, []):  # nothing is made of a question without its answer
+        elif facts_from([entry], SOURCE, catalogue, [], []):  # nothing is made of a question without its answer
             facts.append({key: value for key, value in entry.items() if value})
     complete = [kind for kind in form.getlist("complete") if isinstance(kind, str) and kind in catalogue.kinds]
     for key in ("born", "sex"):
