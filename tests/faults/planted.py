@@ -565,7 +565,7 @@ def what_begins_after_registration_ends_a_no(patch: Patch) -> None:
 
 @fault
 def a_no_outlives_what_opens_its_question_anew(patch: Patch) -> None:
-    patch.setattr(View, "_reopened", lambda self, kind, said, day: False)
+    patch.setattr(View, "_reopened", lambda self, kind, said, day: [])
 
 
 @fault

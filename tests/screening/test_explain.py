@@ -108,6 +108,16 @@ def test_a_judgement_that_came_too_early_is_told_with_what_it_has_not_seen() -> 
     )
 
 
+def test_a_no_that_is_older_than_what_opened_its_question_is_told_with_that() -> None:
+    older = "{kind: gvhd, value: no, on: 2025-10-01}"
+    given = "{kind: hematopoietic_transplant, type: allogeneic, on: 2025-10-10}"
+    said = because(ask(f"facts: [{older}, {given}]", "no gvhd at registration"), CATALOGUE)
+    since = "not recorded since Hematopoietic cell transplant allogeneic 2025-10-10"
+    assert said == f'Graft-versus-host disease at registration: {since}; a "no" on record is older'
+    for record in (f"facts: [{older}, {given.replace('2025-10-10', '2026-03-20')}]", f"facts: [{given}]"):
+        assert "since" not in because(ask(record, "no gvhd"), CATALOGUE)
+
+
 # How near ------------------------------------------------------------------------------------------------
 
 

@@ -65,7 +65,7 @@ class Finding:
     asks: tuple[Ask, ...] = ()
     about: Fact | None = None
     assumed: str = ""  # the kind whose absence was taken as "no" to come to this
-    passed: Fact | None = None  # of an unknown, for want of a record that counts: the newest one, which does not
+    passed: Fact | None = None  # of an unknown, the newest record that makes it so: it does not count, or ended a "no"
 
     @property
     def truth(self) -> Truth:

@@ -74,6 +74,7 @@ class Open:
     asks: tuple[Ask, ...] = ()
     denials: tuple[Fact, ...] = ()
     assumed: str = ""
+    since: Fact | None = None  # of an unknown: a recorded "no" says nothing of the time after this began
 
 
 NOTHING_OPEN = Open(FALSE)

@@ -366,7 +366,7 @@ def _none(node: TruthExpr, open_end: Open, truth: Truth | None = None) -> Findin
     """A finding where no record counts: it rests on what nobody recorded. `truth` where it is not that itself."""
     truth = open_end.truth if truth is None else truth
     denials = () if truth is UNKNOWN else open_end.denials
-    return Finding(node, truth, open_end.reasons, denials, (), open_end.asks, None, open_end.assumed)
+    return Finding(node, truth, open_end.reasons, denials, (), open_end.asks, None, open_end.assumed, open_end.since)
 
 
 def _told(node: TruthExpr, cases: list[Case]) -> Parts:

@@ -296,7 +296,9 @@ class Records:
                 if self._assumes(kind):
                     return Open(FALSE, NONE, (), (), kind.name)
                 reason = self._why_unseen(records, kind, anchors)
-                return Open(UNKNOWN, frozenset({reason}), (self.ask(kind.name, reason),), ())
+                tells = self.cites and reason is Reason.NO_RECORD
+                since = self.view.reopened(kind.name, self.index) if tells else None
+                return Open(UNKNOWN, frozenset({reason}), (self.ask(kind.name, reason),), since=since)
         if cite and self.cites and self.view.partial(kind.name):  # else all that speak of the kind carry it
             settles = partial(self._none_counts, records, body, subject)
             denials = carrying(self.view, kind.name, self.index, records.where, settles)

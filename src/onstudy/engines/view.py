@@ -250,14 +250,20 @@ class View:
                 state = effect
         return state or ("ends" if self._reopened(kind, _said(denial), day) else "")
 
-    def _reopened(self, kind: str, said: Interval, day: int) -> bool:
-        """Whether a record began, or may have begun, after a negative was said that opens its question anew."""
-        return any(
-            compare(LE, fact.start.days, said) is not TRUE
+    def reopened(self, kind: str, day: int) -> Fact | None:
+        """The newest record that ended a negative of a kind by opening its question anew; None where none did."""
+        found = (fact for denial in self.denials(kind) for fact in self._reopened(kind, _said(denial), day))
+        return max(found, key=lambda fact: (fact.start.days.low or 0, fact.id), default=None)
+
+    def _reopened(self, kind: str, said: Interval, day: int) -> list[Fact]:
+        """The records that began, or may have begun, after a negative was said and open its question anew."""
+        return [
+            fact
+            for fact in self._reopeners(kind)
+            if compare(LE, fact.start.days, said) is not TRUE
             and compare(LE, self._ended(fact), said) is not TRUE
             and not _begins_after(fact, day)
-            for fact in self._reopeners(kind)
-        )
+        ]
 
     def _reopeners(self, kind: str) -> tuple[Fact, ...]:
         """The facts that open the question of a kind anew, or may, of those that tell when they were."""

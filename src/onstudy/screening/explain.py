@@ -247,6 +247,7 @@ def _about_records(finding: Finding, records: e.Records, catalogue: Catalogue) -
         held = [fact for fact in about if fact is not None and fact not in facts]
         fine = _satisfying(finding, held, records.kind, catalogue) if every else ""
         why = _overtaken(finding, catalogue) or _unknown(finding, listed, others=bool(facts or held))
+        why += _reopened(finding, catalogue)
         return f"{name}: {why}" + (f"; {fine}" if fine else "")
     if not listed:
         return _none(finding, name, catalogue)
@@ -292,6 +293,13 @@ def _not_seen(fact: Fact, catalogue: Catalogue) -> str:
     if not is_unread_diagnosis(fact, catalogue):
         return fact_text(fact, catalogue)
     return f"a diagnosis that could not be read, {called(fact)} {when_text(fact)}"
+
+
+def _reopened(finding: Finding, catalogue: Catalogue) -> str:
+    """Since when, of what nobody recorded, though an earlier day is: the record that opened the question anew."""
+    if finding.passed is None or finding.evidence:
+        return ""
+    return f' since {fact_text(finding.passed, catalogue)}; a "no" on record is older'
 
 
 def _unknown(finding: Finding, listed: str, others: bool) -> str:
