@@ -121,12 +121,14 @@ def _keep_memory() -> None:
     """Use memory again that was let go of, and do not give it back to the system each time.
 
     Large arrays come and go all the time; of memory that is new to the process, the first touch costs more than much
-    of what is worked out in it. Where the C library is another than that of GNU, it stays as it is.
+    of what is worked out in it. Arrow, whose own pool gives memory back, takes its from the same place. Where the C
+    library is another than that of GNU, all stays as it is.
     """
     with suppress(OSError, AttributeError):
         setting = ctypes.CDLL(None).mallopt
         setting(_TRIM_THRESHOLD, (1 << 31) - 1)
         setting(_MMAP_MAX, 0)
+        pa.set_memory_pool(pa.system_memory_pool())
 
 
 #: Settings of `mallopt`: how much free memory is given back, and how many pieces are asked of the system one by one.
