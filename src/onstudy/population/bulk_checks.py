@@ -308,9 +308,9 @@ def _may_end(record: Record, denying: Flags) -> Flags:
     for name in record.kinds:
         entry = catalogue.kinds.get(name)
         restated = entry is not None and bool(entry.supersedes or name in catalogue.present)
-        if entry is not None and entry.extent == STATE:
+        if entry is not None and entry.extent == STATE and (no := record.of(name) & negative).any():
             family = np.array([one in catalogue.families[name] for one in record.kinds], bool)[record.kind]
-            found |= record.having(record.of(name) & negative) & record.having(family & ~negative)
+            found |= record.having(no) & record.having(family & ~negative)
         if entry is None:
             continue
         mine = record.of(name)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +15,9 @@ from onstudy.population.bulk_forms import NAME, Pattern
 from onstudy.population.bulk_order import in_order
 from onstudy.population.bulk_rows import Ints
 from onstudy.population.bulk_texts import NOWHERE, Texts, same_text, texts_of
+
+#: So many ways of filling are looked for one by one: sorting costs more.
+_FEW = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,29 +44,25 @@ class Filling:
         return self._made[key]
 
     def _column(self, patterns: Sequence[Pattern | None]) -> Texts:
-        numbers: dict[tuple[Pattern | None, tuple[tuple[int, int], ...]], int] = {}
-        ways = [(pattern, _used(layout, pattern)) for pattern, layout in zip(patterns, self.layouts, strict=True)]
-        number = np.array([numbers.setdefault(way, len(numbers)) for way in ways], np.int32)
-        if len(numbers) == 1 and _is_fixed(patterns[0]):
+        if len(set(patterns)) == 1 and _is_fixed(patterns[0]):
             return same_text(None if patterns[0] is None else _fixed(patterns[0]), len(self.row))
-        of = number[self.entry] if len(self.entry) else np.zeros(0, np.int32)
-        order = in_order(of)
-        ends = np.searchsorted(of[order], np.arange(len(numbers) + 1))
-        found: list[pa.Array] = []
-        place = np.full(len(order), NOWHERE, np.int64)
-        count = 0
-        for (pattern, used), start, end in zip(numbers, ends[:-1].tolist(), ends[1:].tolist(), strict=True):
-            if end == start or pattern is None:
+        words: dict[str, int] = {}
+        ways: dict[tuple[Pattern, tuple[tuple[int, int], ...]], int] = {}
+        fixed, way = np.full((2, len(patterns)), NOWHERE, np.int64)
+        for entry, (pattern, layout) in enumerate(zip(patterns, self.layouts, strict=True)):
+            if pattern is None:
                 continue
-            rows = order[start:end]
             if _is_fixed(pattern):
-                found.append(pa.array([_fixed(pattern)], pa.string()))
-                place[rows] = count
+                fixed[entry] = words.setdefault(_fixed(pattern), len(words))
             else:
-                texts = texts_of(self._filled(pattern, used, self.row[rows]))
+                way[entry] = ways.setdefault((pattern, _used(layout, pattern)), len(ways))
+        place, found, count = fixed[self.entry], [pa.array(list(words), pa.string())], len(words)
+        for (pattern, used), some in zip(ways, _places_of(way[self.entry], len(ways)), strict=True):
+            if len(some):
+                texts = texts_of(self._filled(pattern, used, self.row[some]))
                 found += texts.words
-                place[rows] = np.where(texts.place == NOWHERE, NOWHERE, texts.place + count)
-            count = sum(map(len, found))
+                place[some] = np.where(texts.place == NOWHERE, NOWHERE, texts.place + count)
+                count += sum(map(len, texts.words))
         return Texts(tuple(found), place)
 
     def _filled(self, pattern: Pattern, used: tuple[tuple[int, int], ...], rows: Ints) -> pa.Array:
@@ -81,6 +81,16 @@ class Filling:
         if place > 0:
             rows = np.array([self.related[row][place - 1] for row in rows.tolist()], np.int64)
         return _taken(contents.names.values, contents.names.places(rows, slot))
+
+
+def _places_of(numbers: Ints, many: int) -> Iterator[Ints]:
+    """Where each of the numbers from nought on stands: looked for one by one where they are few, else all sorted."""
+    if many <= _FEW:
+        yield from (np.flatnonzero(numbers == number) for number in range(many))
+        return
+    order = in_order(numbers)
+    ends = np.searchsorted(numbers[order], np.arange(many + 1))
+    yield from (order[start:end] for start, end in pairwise(ends.tolist()))
 
 
 def _is_fixed(pattern: Pattern | None) -> bool:
