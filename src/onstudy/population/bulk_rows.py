@@ -29,7 +29,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from onstudy.population.bulk_order import in_order
@@ -189,7 +188,7 @@ def settled(table: pa.Table) -> pa.Table:
         column = _one(table.column(name))
         if name in SLOTS:
             column = column.fill_null([]) if column.null_count else column
-            empty = not pc.any(pc.greater(pc.list_value_length(column), 0)).as_py()
+            empty = not len(column.flatten())
         else:
             empty = name in _OPTIONAL and column.null_count == len(column)
         if not empty:

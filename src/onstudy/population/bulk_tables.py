@@ -158,18 +158,20 @@ class _Said:
     def _attribute(self, name: str) -> dict[str, Column]:
         """The columns of one attribute, over the list of forms' facts."""
         if name not in self._attributes:
-            said = [fact.attributes.get(name) for fact in self.facts]
+            having = [place for place, fact in enumerate(self.facts) if name in fact.attributes]
+            said = [*(self.facts[place].attributes[name] for place in having), None]  # the last of all others
+            row = np.full(len(self.facts), len(having), np.int64)
+            row[having] = np.arange(len(having))
             words = [code_word(value) if isinstance(value, frozenset) else "" for value in said]
             places = {word: place for place, word in enumerate(dict.fromkeys(word for word in words if word))}
             index = np.array([places.get(word, NONE) for word in words], np.int32)
             numbers = from_intervals([value if isinstance(value, Interval) else None for value in said])
-            moments = from_whens([value if isinstance(value, When) else None for value in said])
-            empty = np.array([name in fact.attributes and fact.attributes[name] is None for fact in self.facts], bool)
+            moments = from_whens([value if isinstance(value, When) else None for value in said]).take(row)
+            numbers.flags[:-1][[value is None for value in said[:-1]]] = EMPTY
             self._attributes[name] = {
-                f"a.{name}.code": Text(index, tuple(places)),
-                **numbers.columns(f"a.{name}"),
+                f"a.{name}.code": Text(index[row], tuple(places)),
+                **numbers.take(row).columns(f"a.{name}"),
                 **moments.columns(f"a.{name}.at"),
-                f"a.{name}.flags": np.where(empty, EMPTY, numbers.flags).astype(np.int8),
             }
         return self._attributes[name]
 
