@@ -86,7 +86,8 @@ def write_shard(file: IO[bytes], shard: Shard) -> None:
     with pq.ParquetWriter(
         file,
         schema,
-        compression={column: "zstd" if is_text(column) else "lz4" for column in columns},
+        # what zstd costs to begin with is only worth it where the texts differ, and a file has many columns of nothing
+        compression={column: "zstd" if column in DIFFERENT else "lz4" for column in columns},
         use_dictionary=[column for column in columns if column not in DIFFERENT and column != "patient"],
         write_statistics=False,
         write_page_checksum=True,
