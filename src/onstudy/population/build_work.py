@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +123,6 @@ class _Worker:
         if catalogue_digest(self.catalogue) != given.catalogue:
             raise OnstudyError(f"{given.mapping}: was changed while it was used; run the same command again")
         self.rows, self.shards = given.store / ROWS, given.store / SHARDS
-        self._assembler: Assembler | None = None
 
     def work(self, piece: Reading | Finding | Putting) -> Read | pa.Table | Put:
         """Do one piece of work."""
@@ -141,22 +142,18 @@ class _Worker:
     # Putting together ---------------------------------------------------------------------------------------
 
     def _put(self, piece: Putting) -> Put:
-        rows = self._rows(piece)
-        shared = [_shared(table, piece.alone) for table in self._about_nobody(piece.files)]
         changed = self._changed(piece)
         old = None if changed is None or piece.old is None else self._old(piece.old)
         if old is not None and changed is not None and len(changed) > _MANY * old.patients.rows:
             old = None
-        if old is None:
-            assembled = self._assembled([*rows, *shared])
-            shard, built = assembled.shard, assembled.shard.patients.rows
-        else:
+        strangers: Left = Counter()
+        assembled = self._assembler.assemble(self._joined(piece, None if old is None else changed, strangers))
+        shard, built = assembled.shard, assembled.shard.patients.rows
+        if old is not None:
             assert changed is not None, "an old shard is kept where some patients changed"
-            assembled = self._assembled([*(_of(table, changed) for table in rows), *shared])
-            built = assembled.shard.patients.rows
-            shard = _replaced(old, self._ids(piece, changed), assembled.shard)
+            shard = _replaced(old, self._ids(piece, changed), shard)
         left = left_in(shard)
-        add_strangers(rows, left)
+        left.update(strangers)
         put = Put(None, built, _listed(left), assembled.ways)
         if shard.patients.rows:
             info = StoreWriter(self.given.store).add(piece.number, shard, latest_day(shard))
@@ -173,12 +170,18 @@ class _Worker:
             found.append(at_its_place(found.pop(), table) if name in piece.waited else table)
         return [table for table in found if table is not None]
 
-    def _assembled(self, tables: Sequence[pa.Table]) -> Any:
-        if self._assembler is None:
-            source = self.given.source
-            self._assembler = Assembler(source.reader(self.catalogue), source.together, self.catalogue)
-        some = [table for table in tables if table.num_rows]
-        return self._assembler.assemble(join_rows(some) if some else _NO_ROWS)
+    def _joined(self, piece: Putting, patients: pa.Array | None, strangers: Left) -> pa.Table:
+        """The rows of a shard, of some patients or all, and those about nobody; strangers among them are counted."""
+        rows = self._rows(piece)
+        add_strangers(rows, strangers)
+        some = rows if patients is None else [_of(table, patients) for table in rows]
+        some += [_shared(table, piece.alone) for table in self._about_nobody(piece.files)]
+        some = [table for table in some if table.num_rows]
+        return join_rows(some) if some else _NO_ROWS
+
+    @cached_property
+    def _assembler(self) -> Assembler:
+        return Assembler(self.given.source.reader(self.catalogue), self.given.source.together, self.catalogue)
 
     def _about_nobody(self, files: Sequence[str]) -> list[pa.Table]:
         return [table for name in files if (table := read_rows(self.rows / name, ABOUT_NOBODY)) is not None]

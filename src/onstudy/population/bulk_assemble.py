@@ -61,7 +61,9 @@ class Assembler:
 
     def assemble(self, table: pa.Table) -> Assembled:
         """The shard of all patients of whom the table has all rows. Rows about nobody are there for all."""
-        return _Table(gathered(table, component_names(self.catalogue)), self).assembled()
+        rows = gathered(table, component_names(self.catalogue))
+        del table  # it is large, and not needed any more
+        return _Table(rows, self).assembled()
 
 
 @dataclass(frozen=True, eq=False)

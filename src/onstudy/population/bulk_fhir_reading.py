@@ -178,7 +178,8 @@ class _Watch:
 
     def decoded(self, data: bytes) -> Any:
         """The JSON, read as the readers' own `decode` reads it."""
-        return json.loads(data, object_pairs_hook=self._node, parse_float=_Written, parse_int=_Whole)
+        hook = self._node if self.slots else None  # without numbers there is nothing to watch
+        return json.loads(data, object_pairs_hook=hook, parse_float=_Written, parse_int=_Whole)
 
     def _node(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         node = _Watched(pairs)
