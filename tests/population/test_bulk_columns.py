@@ -8,6 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from onstudy.population.bulk_classes import contents_of
+from onstudy.population.bulk_filling import Filling
+from onstudy.population.bulk_forms import NAME, Pattern
 from onstudy.population.bulk_letters import all_different, all_of, crc32s, last_letters, letters
 from onstudy.population.bulk_same import is_same, joined, same, settled, taken
 from onstudy.population.bulk_texts import join_texts, same_text, texts_of
@@ -42,6 +45,21 @@ def test_a_column_is_held_once_where_all_its_rows_say_the_same() -> None:
 
 
 # Texts by their places ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ways", [3, 40])  # few enough to be looked for one by one, and too many
+def test_each_fact_has_the_text_of_its_form_with_the_name_of_its_row(ways: int) -> None:
+    rows = 5 * ways
+    names = [f"n{row}" for row in range(rows)]
+    contents = contents_of(pa.table({"names": pa.array([[name] for name in names])}))
+    forms: list[Pattern | None] = [(f"F{form}/", (NAME, 0)) for form in range(ways)] + [("same",), None, ("same",)]
+    entry = np.random.default_rng(1).permutation(np.arange(rows) % len(forms))
+    filling = Filling(contents, {}, {}, [((0, 0),)] * len(forms), np.arange(rows)[::-1], entry)
+    wanted = [
+        f"F{form}/{names[rows - 1 - fact]}" if form < ways else ("same", None, "same")[form - ways]
+        for fact, form in enumerate(entry.tolist())
+    ]
+    assert filling.column(forms).array().to_pylist() == wanted
 
 
 def test_texts_are_the_same_after_they_were_joined_and_chosen() -> None:
