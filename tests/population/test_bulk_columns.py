@@ -8,10 +8,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from onstudy.population.bulk_classes import contents_of
+from onstudy.population.bulk_classes import Contents
 from onstudy.population.bulk_filling import Filling
 from onstudy.population.bulk_forms import NAME, Pattern
 from onstudy.population.bulk_letters import all_different, all_of, crc32s, last_letters, letters
+from onstudy.population.bulk_moments import none
+from onstudy.population.bulk_rows import NAMES, slots_of
 from onstudy.population.bulk_same import is_same, joined, same, settled, taken
 from onstudy.population.bulk_texts import join_texts, same_text, texts_of
 from onstudy.population.store import shard_number, shard_numbers
@@ -51,7 +53,8 @@ def test_a_column_is_held_once_where_all_its_rows_say_the_same() -> None:
 def test_each_fact_has_the_text_of_its_form_with_the_name_of_its_row(ways: int) -> None:
     rows = 5 * ways
     names = [f"n{row}" for row in range(rows)]
-    contents = contents_of(pa.table({"names": pa.array([[name] for name in names])}))
+    slots, no = slots_of(pa.table({NAMES: pa.array([[name] for name in names])}), NAMES), np.zeros(0)
+    contents = Contents(slots, slots, slots, none(0), no.astype(bool), no, no.astype(np.int8))  # only names are used
     forms: list[Pattern | None] = [(f"F{form}/", (NAME, 0)) for form in range(ways)] + [("same",), None, ("same",)]
     entry = np.random.default_rng(1).permutation(np.arange(rows) % len(forms))
     filling = Filling(contents, {}, {}, [((0, 0),)] * len(forms), np.arange(rows)[::-1], entry)

@@ -113,7 +113,7 @@ def _typed(fact: Fact) -> Fact:
 
 def smaller(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let pieces be so small that the large tables have several."""
-    for module in ("folder", "source"):
+    for module in ("folder", "duckdb"):
         monkeypatch.setattr(f"onstudy.population.omop_{module}.ROWS", 150)
     monkeypatch.setattr("onstudy.population.omop_folder.BLOCK", 10_000)
 
