@@ -207,8 +207,10 @@ def with_ends(record: Record) -> Facts:
     facts, bases = record.facts, record.bases
     base, moments = facts.base.copy(), {}
     denying = _denying(record)
-    mine = _may_end(record, denying)[facts.patient] & _concerned(record, denying)[record.kind]
-    places = np.flatnonzero(mine | _seen_again(record))
+    some = np.flatnonzero(_concerned(record, denying)[record.kind])
+    few = replace(record, facts=facts.take(some), kind=record.kind[some])
+    mine = some[_may_end(few, denying[some])[few.facts.patient]]
+    places = np.union1d(mine, np.flatnonzero(_seen_again(record)))
     for own in _by_patient(record, places):
         for fact in end_superseded([_dated(record, place) for place in own], record.catalogue):
             if fact.opened is not None:
