@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from onstudy.population.bulk_classes import Contents
+from onstudy.population.bulk_classes import Contents, factorised
 from onstudy.population.bulk_filling import Filling
 from onstudy.population.bulk_forms import NAME, Pattern
 from onstudy.population.bulk_letters import all_different, all_of, crc32s, last_letters, letters
@@ -19,6 +19,18 @@ from onstudy.population.bulk_texts import join_texts, same_text, texts_of
 from onstudy.population.store import shard_number, shard_numbers
 
 _TEXTS = ["", "a", "ab", "a", "ä", "日本", "x" * 40, "measurement.17", "a\0", "7" * 9]
+
+
+# Numbers for combinations ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("apart", [1, 1 << 40])
+def test_rows_have_one_number_where_all_their_keys_are_equal(apart: int) -> None:
+    draw = np.random.default_rng(5)
+    keys = [draw.integers(-3, 4, 500) * apart, np.zeros(500, np.int64), draw.integers(700, 710, 500)]
+    numbers, rows = factorised(*keys).tolist(), list(zip(*(key.tolist() for key in keys), strict=True))
+    assert len(set(numbers)) == len(set(rows)) == len(set(zip(numbers, rows, strict=True)))
+    assert factorised(np.zeros(0, np.int64), np.zeros(0, np.int64)).tolist() == []
 
 
 # Columns that say the same -----------------------------------------------------------------------------------------
@@ -97,8 +109,9 @@ def test_remainders_are_those_of_zlib() -> None:
 
 def test_texts_differ_where_no_two_are_equal() -> None:
     assert all_different(pa.array([]).cast(pa.string()))
-    assert all_different(pa.array([f"measurement.{number}" for number in range(70_000)]))
-    assert not all_different(pa.array([*(f"m.{number}" for number in range(70_000)), "m.4711"]))
+    many = [f"measurement.{number}" for number in range(300_000)]  # so many that halves of their hashes are equal
+    assert all_different(pa.array(many))
+    assert not all_different(pa.array([*many, "measurement.4711"]))
     assert not all_different(pa.array(_TEXTS))
     assert all_different(pa.array(_TEXTS).slice(3))
 

@@ -84,15 +84,24 @@ def factorised(*keys: Ints) -> Ints:
     """A number for each combination of keys, equal where all are equal."""
     found = np.zeros(len(keys[0]), np.int64) if keys else np.zeros(0, np.int64)
     for key in keys:
-        coded = pa.array(key).dictionary_encode()
-        place = coded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
-        found = place if not found.any() else _paired(found, place, len(coded.dictionary))
+        place, many = _numbered(key)
+        found = place if not found.any() else _numbered(found * many + place)[0]
     return found
 
 
-def _paired(one: Ints, other: Ints, others: int) -> Ints:
-    coded = pa.array(one * others + other).dictionary_encode()
-    return np.asarray(coded.indices.to_numpy(zero_copy_only=False), np.int64)
+def _numbered(key: Ints) -> tuple[Ints, int]:
+    """A number for each value, and how many there are. Values that lie close together are numbered by a list of all."""
+    if not len(key):
+        return key, 0
+    low = int(key.min())
+    span = int(key.max()) - low + 1
+    if span > 2 * len(key):
+        coded = pa.array(key).dictionary_encode()
+        return coded.indices.to_numpy(zero_copy_only=False).astype(np.int64), len(coded.dictionary)
+    there = np.zeros(span, bool)
+    there[key - low] = True
+    number = np.cumsum(there) - 1
+    return number[key - low], int(number[-1]) + 1
 
 
 def _date_code(contents: Contents, rows: int) -> tuple[Ints, NDArray[np.bool_]]:

@@ -39,10 +39,12 @@ class Said:
     @staticmethod
     def shared(facts: Facts) -> Said:
         """Problems that several records share, held as facts: each is told once a patient, and how often it is so."""
-        codes = factorised(facts.patient, facts.id.codes())  # numbered as they occur
+        codes = factorised(facts.patient, facts.id.codes())
         many = np.bincount(codes)
         first = np.empty(len(many), np.int64)
         first[codes[::-1]] = np.arange(len(codes))[::-1]
+        occur = np.argsort(first)
+        first, many = first[occur], many[occur]
         more = pc.binary_join_element_wise(", and ", pa.array(many - 1).cast(pa.string()), " more", "")
         more = pc.if_else(pa.array(many > 1), more, "")
         where = pc.binary_join_element_wise(facts.source.take(first).array(), more, "")
