@@ -25,6 +25,9 @@ _SMALLEST, _LARGEST = 1e-9, 1e15
 #: A quotient this near to a half may have been rounded on its way to the wrong side.
 _DOUBT = 1e-3
 
+#: The powers of ten that are exact.
+_POWERS = 10.0 ** np.arange(23)
+
 #: Classes of numbers that readers tell apart: the sign, and whether it is whole. 0 is irregular.
 IRREGULAR = 0
 
@@ -53,7 +56,7 @@ def rounded_all(values: Floats) -> Floats:
 
 def _scaled(values: Floats, power: NDArray[np.int64]) -> Floats:
     """Times a power of ten, which is exact on its own side of the stroke."""
-    up, down = 10.0 ** np.clip(power, 0, 22), 10.0 ** np.clip(-power, 0, 22)
+    up, down = _POWERS[np.clip(power, 0, 22)], _POWERS[np.clip(-power, 0, 22)]
     return np.asarray(values * up / down)
 
 
