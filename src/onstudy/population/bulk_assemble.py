@@ -11,7 +11,6 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -27,7 +26,7 @@ from onstudy.population.bulk_gathered import Gathered, gathered
 from onstudy.population.bulk_match import NO_FORM, Matched, Matcher
 from onstudy.population.bulk_person import Filled, patient_of_forms
 from onstudy.population.bulk_related import Clusters, clusters_of
-from onstudy.population.bulk_rows import LINKS, MEMBERS, Ints, slots_of
+from onstudy.population.bulk_rows import LINKS, MEMBERS, Ints
 from onstudy.population.bulk_walk import type_of_shape
 from onstudy.record.catalogue import Catalogue
 from onstudy.record.patient import Patient
@@ -98,8 +97,8 @@ class _Table:
 
     def __init__(self, rows: Gathered, by: Assembler) -> None:
         self.rows, self.by = rows, by
-        self.contents = contents_of(rows.table)
-        self.clusters: Clusters = clusters_of(rows.table, rows.shape, rows.shapes, rows.patient)
+        self.contents = contents_of(rows.slots)
+        self.clusters: Clusters = clusters_of(rows.slots, rows.shape, rows.shapes, rows.patient)
         classes = classes_of(self.contents, len(rows.patient))
         self.matcher = Matcher(self.contents, classes, self.clusters, by.book, by.reader)
         self.matcher.patient = rows.patient
@@ -184,33 +183,30 @@ class _Table:
         return [one for name, one in self.by.together(records, self.by.catalogue) if name == key]
 
     def _record(self, row: int) -> Record:
-        seq = self.rows.table.column("seq")[row].as_py()
+        seq = self.rows.cell("seq", row)
         place = f"line {seq}" if seq > 0 else ""
         patient = int(self.rows.patient[row])
         subject = self.rows.keys[patient] if patient >= 0 else ""
         if self.rows.shape[row] < 0:
-            payload, named = (self._optional(name, row) for name in ("payload", "named"))
+            payload, named = (self.rows.cell(name, row) for name in ("payload", "named"))
             return Record(place, subject=subject, payload=payload or b"", named=named or "")
         names, dates, numbers = (
             slots.texts(row) for slots in (self.contents.names, self.contents.dates, self.contents.numbers)
         )
-        links, members = (slots_of(self.rows.table, sort).texts(row) for sort in (LINKS, MEMBERS))
+        links, members = (self.rows.slots(sort).texts(row) for sort in (LINKS, MEMBERS))
         return Record(place, self.rows.shapes[self.rows.shape[row]], subject, names, dates, numbers, links, members)
-
-    def _optional(self, column: str, row: int) -> Any:
-        return self.rows.table.column(column)[row].as_py() if column in self.rows.table.column_names else None
 
     def _shared(self, rows: Sequence[int]) -> list[int]:
         """The resources about nobody that some rows refer to."""
         by_name = self._by_name()
         if not by_name:
             return []
-        links = slots_of(self.rows.table, LINKS)
+        links = self.rows.slots(LINKS)
         wanted: dict[str, None] = {}
         for row in rows:
             wanted |= dict.fromkeys(links.texts(row))
             if self.rows.shape[row] < 0:
-                payload = self.rows.table.column("payload")[row].as_py()
+                payload = self.rows.cell("payload", row)
                 wanted |= dict.fromkeys(found.decode() for found in _NAMED_IN_PAYLOAD.findall(payload))
         names = dict.fromkeys("/".join(one.split("/")[-2:]) for one in wanted)
         return [row for name in names for row in by_name.get(name, ())]

@@ -6,6 +6,7 @@ whether they are whole. Where how two dates lie to each other cannot be told by 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from onstudy.population.bulk_moments import INSTANT, INSTANT_OFFSET, ONE_DAY, OTHER, Moments, parse_moments
 from onstudy.population.bulk_numbers import IRREGULAR, read_numbers
-from onstudy.population.bulk_rows import DATES, NAMES, NUMBERS, Ints, Slots, slots_of
+from onstudy.population.bulk_rows import DATES, NAMES, NUMBERS, Ints, Slots
 
 #: Records with more dates, or more numbers, are read alone.
 MOST_DATES, MOST_NUMBERS = 4, 20
@@ -39,9 +40,9 @@ class Contents:
     sorts: NDArray[np.int8]
 
 
-def contents_of(table: pa.Table) -> Contents:
-    """The contents of a table of rows."""
-    names, dates, numbers = (slots_of(table, sort) for sort in (NAMES, DATES, NUMBERS))
+def contents_of(slots: Callable[[str], Slots]) -> Contents:
+    """The contents of rows; `slots` gives their slots of each sort."""
+    names, dates, numbers = (slots(sort) for sort in (NAMES, DATES, NUMBERS))
     moments, bad = parse_moments(dates.values)
     values, sorts = _each_once(numbers.values)
     return Contents(names, dates, numbers, moments, bad, values, sorts)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,21 +17,26 @@ from numpy.typing import NDArray
 from onstudy.population.bulk_classes import factorised
 from onstudy.population.bulk_letters import all_different, last_letters
 from onstudy.population.bulk_order import in_order
-from onstudy.population.bulk_rows import SLOTS, Ints, slots_of
+from onstudy.population.bulk_rows import SLOTS, Ints, Slots, slots_of
 from onstudy.population.bulk_walk import type_of_shape
 from onstudy.readers.source import decode
 
 
 @dataclass(frozen=True, eq=False)
 class Gathered:
-    """Rows by patient, those of one in the order of the source; those about nobody come last."""
+    """Rows by patient, those of one in the order of the source; those about nobody come last.
+
+    What stands in them stays where it lies in `table`; `place` says where that is.
+    """
 
     table: pa.Table
+    place: Ints
     patient: Ints
     keys: list[str]
     shape: NDArray[np.int32]
     shapes: list[bytes]
     unique: bool = False  # whether no two rows have the same name
+    _slots: dict[str, Slots] = field(default_factory=dict, init=False)
 
     @property
     def types(self) -> list[str]:
@@ -39,7 +45,18 @@ class Gathered:
 
     def take(self, rows: Ints) -> Gathered:
         """Some of the rows."""
-        return replace(self, table=self.table.take(pa.array(rows)), patient=self.patient[rows], shape=self.shape[rows])
+        return replace(self, place=self.place[rows], patient=self.patient[rows], shape=self.shape[rows])
+
+    def slots(self, sort: str) -> Slots:
+        """The slots of one sort."""
+        if sort not in self._slots:
+            found = slots_of(self.table, sort)
+            self._slots[sort] = replace(found, start=found.start[self.place], count=found.count[self.place])
+        return self._slots[sort]
+
+    def cell(self, column: str, row: int) -> Any:
+        """What a row has in a column that may be left out."""
+        return self.table.column(column)[int(self.place[row])].as_py() if column in self.table.column_names else None
 
 
 def gathered(table: pa.Table, components: Sequence[str]) -> Gathered:
@@ -50,10 +67,10 @@ def gathered(table: pa.Table, components: Sequence[str]) -> Gathered:
     shape = _single(table.column("shape"))
     number = shape.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)
     found = Gathered(
-        table.drop_columns(["patient", "shape"]), patient, keys.dictionary.to_pylist(), number,
+        table.drop_columns(["patient", "shape"]), order, patient[order], keys.dictionary.to_pylist(), number[order],
         shape.dictionary.to_pylist(),
     )  # fmt: skip
-    return _without_copies(found.take(order), components)
+    return _without_copies(found, components)
 
 
 def _single(column: pa.ChunkedArray) -> pa.Array:
@@ -64,11 +81,13 @@ def _without_copies(rows: Gathered, components: Sequence[str]) -> Gathered:
     """The rows without equal copies of a resource and without the older of its versions, as `Source.newest` does it."""
     if not len(rows.patient):
         return rows
-    names = slots_of(rows.table, "names")
+    names = rows.slots("names")
     some = np.flatnonzero((rows.shape >= 0) & (names.count > 0))
-    own = names.values.take(pa.array(names.start[some]))
+    alone = len(some) == len(names.values)  # then no name stands beside another, and all are looked at where they lie
+    own = names.values if alone else names.values.take(pa.array(names.start[some]))
     if all_different(own):
         return replace(rows, unique=bool((names.count <= 1).all()) and not _like_components(own, components))
+    own = names.values.take(pa.array(names.start[some]))
     types = {kind: number for number, kind in enumerate(sorted(set(rows.types)))}
     kind = np.array([types[one] for one in rows.types] + [-1], np.int64)[rows.shape[some]]
     name = own.dictionary_encode().indices.to_numpy().astype(np.int64)
@@ -94,10 +113,8 @@ def _like_components(names: pa.Array, components: Sequence[str]) -> bool:
 
 
 def _older(versions: list[int], rows: Gathered) -> Iterator[int]:
-    table = rows.table
-    stamps = table.column("stamp").take(pa.array(versions)).to_pylist() if "stamp" in table.column_names else []
-    stamps = stamps or [None] * len(versions)
-    slots = [slots_of(table, sort) for sort in SLOTS]
+    stamps = [rows.cell("stamp", row) for row in versions]
+    slots = [rows.slots(sort) for sort in SLOTS]
     kept: dict[tuple[object, ...], int] = {}
     for place, row in enumerate(versions):
         said = (_spaceless(rows.shapes[rows.shape[row]]), *(one.texts(row) for one in slots))

@@ -6,7 +6,7 @@ that is about nobody. A reference in another form than `Type/id` is left to the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from onstudy.population.bulk_fhir_reading import Cluster, Related
-from onstudy.population.bulk_rows import LINKS, MEMBERS, Ints, Slots, slots_of
+from onstudy.population.bulk_rows import LINKS, MEMBERS, NAMES, Ints, Slots
 from onstudy.population.bulk_walk import type_of_shape
 
 #: A simple reference, and nothing else.
@@ -42,13 +42,15 @@ class Clusters:
     strange: set[int] = field(default_factory=set)
 
 
-def clusters_of(table: pa.Table, shape: NDArray[np.int32], shapes: Sequence[bytes], patient: Ints) -> Clusters:
+def clusters_of(
+    slots: Callable[[str], Slots], shape: NDArray[np.int32], shapes: Sequence[bytes], patient: Ints
+) -> Clusters:
     """The clusters of all rows. Rows about nobody have the patient -1, and are there for all."""
     found = Clusters(shape.astype(np.int64), [(Related(one),) for one in shapes])
-    links, members = slots_of(table, LINKS), slots_of(table, MEMBERS)
+    links, members = slots(LINKS), slots(MEMBERS)
     if links.most == 0 and members.most == 0:
         return found
-    return _Linker(table, shape, shapes, patient, links, members, found).linked()
+    return _Linker(slots(NAMES), shape, shapes, patient, links, members, found).linked()
 
 
 class _Linker:
@@ -56,7 +58,7 @@ class _Linker:
 
     def __init__(
         self,
-        table: pa.Table,
+        names: Slots,
         shape: NDArray[np.int32],
         shapes: Sequence[bytes],
         patient: Ints,
@@ -68,7 +70,7 @@ class _Linker:
         self.types = [type_of_shape(one) for one in shapes]
         self.patient = patient
         self.links, self.members = links, members
-        self.names = slots_of(table, "names")
+        self.names = names
         self.link_texts = links.values
         self.targets = self._resolved(links)
         self.results = self._resolved(members)
@@ -80,7 +82,9 @@ class _Linker:
         """The row each reference leads to; `_NOWHERE`, or `_OTHERS` if to another patient's, or `_STRANGE`."""
         if not len(slots.values):
             return np.zeros(0, np.int64)
-        owner = np.repeat(np.arange(len(slots.start)), slots.count)
+        row, held = slots.held
+        owner = np.full(len(slots.values), _NOWHERE, np.int64)
+        owner[held] = row
         plain = pc.replace_substring_regex(slots.values, _ABSOLUTE, r"\1")
         kinds = pc.unique(pc.replace_substring_regex(plain, "/.*$", "")).to_pylist()
         known = [place for place, kind in enumerate(self.types) if kind in kinds]
@@ -106,8 +110,8 @@ class _Linker:
     def _holders(self) -> dict[int, list[int]]:
         """The reports and panels that list each result, in the order in which they count."""
         found: dict[int, list[int]] = {}
-        owner = np.repeat(np.arange(len(self.members.start)), self.members.count)
-        for holder, result in zip(owner.tolist(), self.results.tolist(), strict=True):
+        row, held = self.members.held
+        for holder, result in zip(row.tolist(), self.results[held].tolist(), strict=True):
             if result in (_OTHERS, _STRANGE):
                 self.found.strange.add(holder)
             elif result >= 0 and self.types[self.shape[result]] == _OBSERVATION:

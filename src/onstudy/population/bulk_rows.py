@@ -73,6 +73,13 @@ class Slots:
         return tuple(self.values[start + slot * self.step].as_py() or "" for slot in range(count))
 
     @property
+    def held(self) -> tuple[Ints, Ints]:
+        """Of every text that rows have, row by row: the row, and where it stands in `values`."""
+        row = np.repeat(np.arange(len(self.start)), self.count)
+        slot = np.arange(len(row)) - np.repeat(np.cumsum(self.count) - self.count, self.count)
+        return row, self.start[row] + slot * self.step
+
+    @property
     def most(self) -> int:
         """The largest number of slots a row has."""
         return int(self.count.max()) if len(self.count) else 0
@@ -90,7 +97,7 @@ def slots_of(table: pa.Table, sort: str) -> Slots:
         return Slots(lists.values, offsets[:-1], 1, count)
     single = [name for name in (f"{sort}{place}" for place in range(64)) if name in table.column_names]
     arrays = [_one(table.column(name)) for name in single]
-    values = pa.concat_arrays(arrays) if arrays else pa.array([], pa.string())
+    values = arrays[0] if len(arrays) == 1 else pa.concat_arrays(arrays) if arrays else pa.array([], pa.string())
     count = np.zeros(rows, np.int64)
     for array in arrays:  # what a row has stands in the first columns
         count += array.is_valid().to_numpy(zero_copy_only=False)
