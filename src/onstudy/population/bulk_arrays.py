@@ -39,7 +39,7 @@ from onstudy.population.bulk_problems import Said, problems_table
 from onstudy.population.bulk_related import Clusters
 from onstudy.population.bulk_rows import Ints
 from onstudy.population.bulk_spans import no_numbers
-from onstudy.population.bulk_tables import merged, tables_of, text_of
+from onstudy.population.bulk_tables import NO_KIND, merged, tables_of, text_of
 from onstudy.population.bulk_texts import same_text
 from onstudy.readers.timing import Times
 from onstudy.readers.unrecognised import Unrecognised, unrecognised_drugs
@@ -112,7 +112,7 @@ class Fast:
             extra.parts.wholes + len(record.facts), extra.parts.parts + len(record.facts), extra.parts.names
         )
         inner = extra.inner + len(record.facts)
-        facts, kind, parts, inner = _of_patients(facts, kind, join_components([record.parts, moved]), inner, place)
+        facts, kind, parts = _of_patients(facts, kind, join_components([record.parts, moved]), place)
         patients: dict[str, Column] = {"id": text_of(ids.take(pa.array(order))), **born.columns("born")}
         shard = Shard(
             Table("patients", len(order), without_defaults(patients)),
@@ -444,24 +444,15 @@ def _twice(facts: Facts) -> Ints:
 
 
 def _of_patients(
-    facts: Facts, kind: NDArray[np.int32], parts: Components, inner: Ints, place: Ints
-) -> tuple[Facts, NDArray[np.int32], Components, Ints]:
-    """The facts of the patients that have a place, under that number. `inner` are places of such."""
-    kept = place[facts.patient] >= 0
-    if kept.all():
-        moved = replace(facts, patient=place[facts.patient])
-        return moved, kind, parts, inner
-    rows = np.flatnonzero(kept)
-    new = np.full(len(facts), -1, np.int64)
-    new[rows] = np.arange(len(rows))
-    some = np.flatnonzero(kept[parts.wholes]) if len(parts.wholes) else parts.wholes
-    left = facts.take(rows)
-    return (
-        replace(left, patient=place[left.patient]),
-        kind[rows],
-        Components(new[parts.wholes[some]], new[parts.parts[some]], parts.names[some]),
-        new[inner],
-    )
+    facts: Facts, kind: NDArray[np.int32], parts: Components, place: Ints
+) -> tuple[Facts, NDArray[np.int32], Components]:
+    """The facts under the numbers of their patients; those of patients that have no place are of no kind."""
+    patient = place[facts.patient]
+    if patient.min(initial=0) >= 0:
+        return replace(facts, patient=patient), kind, parts
+    kept = np.flatnonzero(patient[parts.wholes] >= 0)
+    some = Components(parts.wholes[kept], parts.parts[kept], parts.names[kept])
+    return replace(facts, patient=patient), np.where(patient < 0, NO_KIND, kind).astype(np.int32), some
 
 
 def coverage_table(found: Sequence[tuple[int, Coverage]]) -> Table:

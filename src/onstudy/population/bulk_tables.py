@@ -35,13 +35,15 @@ from onstudy.values.calendar import DAY, When
 from onstudy.values.interval import Interval
 
 _LAST = np.iinfo(np.int64).max
+#: In place of a kind: a fact that is in no table.
+NO_KIND = -1
 
 
 def tables_of(
     facts: Facts, kind: NDArray[np.int32], kinds: Sequence[str], bases: Bases, parts: Components, names: Sequence[str],
     inner: Ints | None = None,
 ) -> dict[str, Table]:  # fmt: skip
-    """A table for each kind that has facts. `kind` is the place of each fact's kind in `kinds`.
+    """A table for each kind that has facts. `kind` is the place of each fact's kind in `kinds`; `NO_KIND` leaves it out.
 
     `inner` are the places of components that are no facts of their own.
     """
