@@ -7,7 +7,7 @@ whether they are whole. Where how two dates lie to each other cannot be told by 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -29,7 +29,10 @@ _BAD = 7
 
 @dataclass(frozen=True, eq=False)
 class Contents:
-    """What stands in the slots of many rows, read: names as texts, dates as moments, numbers as numbers."""
+    """What stands in the slots of many rows, read: names as texts, dates as moments, numbers as numbers.
+
+    The texts of dates and numbers, of which most occur many times, are coded by a dictionary.
+    """
 
     names: Slots
     dates: Slots
@@ -42,15 +45,18 @@ class Contents:
 
 def contents_of(slots: Callable[[str], Slots]) -> Contents:
     """The contents of rows; `slots` gives their slots of each sort."""
-    names, dates, numbers = (slots(sort) for sort in (NAMES, DATES, NUMBERS))
+    dates, numbers = (_coded(slots(sort)) for sort in (DATES, NUMBERS))
     moments, bad = parse_moments(dates.values)
     values, sorts = _each_once(numbers.values)
-    return Contents(names, dates, numbers, moments, bad, values, sorts)
+    return Contents(slots(NAMES), dates, numbers, moments, bad, values, sorts)
 
 
-def _each_once(texts: pa.Array) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
-    """Numbers of texts of which most occur several times."""
-    coded = texts.dictionary_encode()
+def _coded(slots: Slots) -> Slots:
+    return replace(slots, values=slots.values.dictionary_encode())
+
+
+def _each_once(coded: pa.DictionaryArray) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
+    """The numbers of texts."""
     values, sorts = read_numbers(coded.dictionary)
     index = coded.indices.fill_null(len(values)).to_numpy(zero_copy_only=False)
     return np.append(values, np.nan)[index], np.append(sorts, IRREGULAR).astype(np.int8)[index]

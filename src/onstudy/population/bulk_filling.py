@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from onstudy.population.bulk_classes import Contents
-from onstudy.population.bulk_forms import NAME, Pattern
+from onstudy.population.bulk_forms import NAME, NUMBER, Pattern
 from onstudy.population.bulk_order import in_order
 from onstudy.population.bulk_rows import Ints
 from onstudy.population.bulk_texts import NOWHERE, Texts, same_text, texts_of
@@ -59,28 +61,49 @@ class Filling:
         place, found, count = fixed[self.entry], [pa.array(list(words), pa.string())], len(words)
         for (pattern, used), some in zip(ways, _places_of(way[self.entry], len(ways)), strict=True):
             if len(some):
-                texts = texts_of(self._filled(pattern, used, self.row[some]))
+                texts = self._texts(pattern, used, self.row[some])
                 found += texts.words
                 place[some] = np.where(texts.place == NOWHERE, NOWHERE, texts.place + count)
                 count += sum(map(len, texts.words))
         return Texts(tuple(found), place)
 
-    def _filled(self, pattern: Pattern, used: tuple[tuple[int, int], ...], rows: Ints) -> pa.Array:
-        pieces = iter(used)
-        texts = [piece if isinstance(piece, str) else self._slot(piece[0], *next(pieces), rows) for piece in pattern]
-        if len(texts) == 1:
-            return texts[0]
-        return pc.binary_join_element_wise(*texts, "", null_handling="replace")
+    def _texts(self, pattern: Pattern, used: tuple[tuple[int, int], ...], rows: Ints) -> Texts:
+        sorts = [piece[0] for piece in pattern if not isinstance(piece, str)]
+        if sorts != [NUMBER]:
+            slots = [self._slot(sort, *where, rows) for sort, where in zip(sorts, used, strict=True)]
+            return texts_of(_with(pattern, slots))
+        words, place = self._number(used[0][1], rows)
+        return Texts((_with(pattern, [words]),), place)
 
     def _slot(self, sort: str, place: int, slot: int, rows: Ints) -> pa.Array:
         contents = self.contents
-        if sort != NAME:
-            return _taken(contents.numbers.values, contents.numbers.places(rows, slot))
+        if sort == NUMBER:
+            words, number = self._number(slot, rows)
+            return _taken(words, number)
         if place < 0:
             return pa.array([self.out[row][slot] for row in rows.tolist()], pa.string())
         if place > 0:
             rows = np.array([self.related[row][place - 1] for row in rows.tolist()], np.int64)
         return _taken(contents.names.values, contents.names.places(rows, slot))
+
+    def _number(self, slot: int, rows: Ints) -> tuple[pa.Array, Ints]:
+        """The different numbers that stand in a slot of rows, as they are written, and which of them each row has."""
+        numbers = self.contents.numbers
+        known = self._codes[numbers.places(rows, slot)]
+        found = np.zeros(len(numbers.values.dictionary), bool)
+        found[known] = True
+        return numbers.values.dictionary.filter(pa.array(found)), (np.cumsum(found) - 1)[known]
+
+    @cached_property
+    def _codes(self) -> NDArray[np.int32]:
+        return np.asarray(self.contents.numbers.values.indices.fill_null(0).to_numpy(zero_copy_only=False))
+
+
+def _with(pattern: Pattern, slots: Sequence[pa.Array]) -> pa.Array:
+    """The texts of a pattern with these in its open places."""
+    given = iter(slots)
+    texts = [piece if isinstance(piece, str) else next(given) for piece in pattern]
+    return texts[0] if len(texts) == 1 else pc.binary_join_element_wise(*texts, "", null_handling="replace")
 
 
 def _places_of(numbers: Ints, many: int) -> Iterator[Ints]:

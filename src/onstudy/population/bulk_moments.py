@@ -190,7 +190,7 @@ def joined(parts: Iterable[Moments]) -> Moments:
 
 def parse_moments(texts: pa.Array) -> tuple[Moments, Flags]:
     """The moments of ISO texts (null is none), and which of them `parse_when` refuses. Each text is read once."""
-    coded = texts.dictionary_encode()
+    coded = texts.dictionary_encode()  # those that are coded already stay as they are
     moments, bad = _distinct(coded.dictionary)
     place = coded.indices.fill_null(len(moments)).to_numpy(zero_copy_only=False)
     nothing = none(1)

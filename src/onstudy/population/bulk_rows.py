@@ -17,7 +17,7 @@ A record is its shape, which many share, and the texts in its slots. Rows travel
 `named`    string                                     the identifier by which it names its patient, as JSON
 =========  =========================================  ======================================================
 
-All but the first three may be left out.
+All but the first three may be left out. Single columns of dates and numbers may be coded by a dictionary.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ def tables_of(
     facts: Facts, kind: NDArray[np.int32], kinds: Sequence[str], bases: Bases, parts: Components, names: Sequence[str],
     inner: Ints | None = None,
 ) -> dict[str, Table]:  # fmt: skip
-    """A table for each kind that has facts. `kind` is the place of each fact's kind in `kinds`; `NO_KIND` leaves it out.
+    """A table for each kind that has facts. `kind` is the place of each fact's kind in `kinds`; of `NO_KIND` is none.
 
     `inner` are the places of components that are no facts of their own.
     """

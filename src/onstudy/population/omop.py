@@ -187,7 +187,7 @@ class OmopReading:
             ]
             index = np.array([_PEOPLE.index(key) for key in keys], np.int32)
             columns = {"patient": pa.array(patients, pa.string()), "names0": pa.array(patients, pa.string())}
-            columns["dates0"] = pa.array(born, pa.string())
+            columns["dates0"] = pa.array(born, pa.string()).dictionary_encode()
             yield self._numbered("person", columns, index, [_person_shape(*key) for key in _PEOPLE])
 
     # Events ---------------------------------------------------------------------------------------------------
@@ -261,8 +261,8 @@ class OmopReading:
         columns = {
             "patient": pa.array(batch.person).cast(pa.string()),
             "names0": pc.binary_join_element_wise(stem, pa.array(batch.id).cast(pa.string()), "."),
-            **{f"dates{place}": column for place, column in enumerate(dates)},
-            **{f"numbers{place}": column for place, column in enumerate(slots)},
+            **{f"dates{place}": column.dictionary_encode() for place, column in enumerate(dates)},
+            **{f"numbers{place}": column.dictionary_encode() for place, column in enumerate(slots)},
         }
         return self._numbered(table, columns, index, [shape for shape, _ in shapes])
 
