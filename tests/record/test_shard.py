@@ -144,7 +144,7 @@ def test_a_component_that_is_no_fact_of_its_own_is_kept_inside() -> None:
 
 
 def test_what_nobody_has_takes_no_column() -> None:
-    patient = Patient("p", on_day(7), (Fact("f", "ecog", start=on_day(9), value=point(1.0)),))
+    patient = Patient("p", on_day(7), (Fact("f", "ecog", start=on_day(9), value=point(1.0), source="f"),))
     shard = shard_of([patient], load_catalogue())
     assert sorted(shard.table("ecog").columns()) == ["id", "patient", "start.day", "value.low"]
     assert sorted(shard.patients.columns()) == ["born.day", "id"]
@@ -153,6 +153,18 @@ def test_what_nobody_has_takes_no_column() -> None:
     assert shard.table("ecog").text("lacks").at(0) is None
     assert shard.table("lvef").rows == 0
     assert shard.kinds == ("ecog",)
+
+
+@pytest.mark.parametrize("sources", [("f", "g"), ("f", ""), ("", ""), ("f", "elsewhere")])
+def test_where_a_fact_was_read_takes_no_column_where_it_is_what_it_is_called(sources: tuple[str, str]) -> None:
+    facts = [Fact(name, "ecog", source=source) for name, source in zip("fg", sources, strict=True)]
+    patients = [Patient(fact.id, facts=(fact,)) for fact in facts]
+    shard = shard_of(patients, load_catalogue())
+    assert shard.table("ecog").has("source") == (sources != ("f", "g"))
+    assert_kept(patients, shard)
+    second, first = select(shard, np.array([1])), select(shard, np.array([0]))
+    assert first.table("ecog").has("source") == (sources[0] != "f")
+    assert_kept(patients[::-1], joined([second, first]))
 
 
 def test_a_column_keeps_to_its_sort() -> None:

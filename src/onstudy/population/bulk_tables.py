@@ -21,6 +21,7 @@ from onstudy.record.shard import (
     EMPTY,
     NO_INSTANT,
     NONE,
+    SOURCE,
     Array,
     Column,
     Shard,
@@ -54,7 +55,8 @@ def tables_of(
     place[order] = np.arange(len(order)) - bounds[ordered_kinds]
     said = _Said(bases)
     sorted_facts = facts.take(order)
-    texts = {name: _texts_of(getattr(sorted_facts, name), name in ("id", "source")) for name in _FREE}
+    texts = {name: _texts_of(getattr(sorted_facts, name)) for name in ("shown", "sample")}
+    ids, sources = sorted_facts.id.in_one, sorted_facts.source.in_one
     references = _references(parts, kind, kinds, names, place)
     found = {}
     for number, name in enumerate(kinds):
@@ -67,7 +69,12 @@ def tables_of(
                 columns[column] = values
             if inner is not None and len(own := inner[kind[inner] == number]):
                 columns["inner"] = np.isin(np.arange(end - first), place[own])
-            found[name] = Table(name, end - first, without_defaults(columns))
+            stored = without_defaults(columns)
+            rows = slice(first, end)
+            stored["id"] = _each(ids.take(rows).array())
+            if not sorted_facts.source.take(rows).says_as(sorted_facts.id.take(rows)):
+                stored[SOURCE] = _each(sources.take(rows).array())
+            found[name] = Table(name, end - first, stored)
     return dict(sorted(found.items()))
 
 
@@ -184,8 +191,6 @@ _FLAGS: dict[str, Callable[[Fact], bool]] = {
     "suspected": lambda fact: not fact.certain,
     "computed": lambda fact: fact.computed,
 }
-#: Texts of which nearly each is another.
-_FREE = ("id", "source", "shown", "sample")
 _WORDS: dict[str, Callable[[Fact], str | None]] = {
     "lacks": lambda fact: fact.lacks,
     "code_status": lambda fact: fact.code_status,
@@ -214,10 +219,19 @@ def _columns(
     return columns
 
 
-def _texts_of(texts: Texts, empty_ones: bool) -> tuple[NDArray[np.int32], Words]:
-    """Texts as a column of a shard, of which parts can be taken; without `empty_ones` these are none."""
+def _each(texts: pa.Array) -> Text:
+    """A column of texts of which each is another; null is none."""
+    place = np.arange(len(texts), dtype=np.int32)
+    if texts.null_count:
+        place[texts.is_null().to_numpy(zero_copy_only=False)] = NONE
+        texts = texts.fill_null("")
+    return Text(place, Words(texts))
+
+
+def _texts_of(texts: Texts) -> tuple[NDArray[np.int32], Words]:
+    """Texts as a column of a shard, of which parts can be taken; one that is empty is none."""
     words, place = texts.all_words(), texts.place
-    if not empty_ones and len(words):
+    if len(words):
         empty = np.append(pc.equal(pc.binary_length(words), 0).to_numpy(zero_copy_only=False), False)
         place = np.where(empty[place], NONE, place) if empty.any() else place
     return place.astype(np.int32), Words(words)

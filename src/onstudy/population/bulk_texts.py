@@ -49,9 +49,26 @@ class Texts:
         """Which rows have one."""
         return np.asarray(self.place >= 0)
 
+    def says_as(self, other: Texts) -> bool:
+        """Whether each row has the same text as in another column; those that have it from one place are not read."""
+        shared = 0
+        for mine, theirs in zip(self.words, other.words, strict=False):
+            if mine is not theirs:
+                break
+            shared += len(mine)
+        apart = np.flatnonzero((self.place != other.place) | (self.place >= shared))
+        if len(apart) and self.at(int(apart[0])) != other.at(int(apart[0])):
+            return False
+        return bool(self.take(apart).array().equals(other.take(apart).array()))
+
     def all_words(self) -> pa.Array:
         """All texts that rows may have."""
         return pa.concat_arrays(self.words) if self.words else pa.array([], pa.string())
+
+    @property
+    def in_one(self) -> Texts:
+        """The same, with all words in one array: then some rows can be written out for what these take."""
+        return self if len(self.words) < 2 else replace(self, words=(self.all_words(),))
 
     def array(self) -> pa.Array:
         """The text of each row; null where there is none."""

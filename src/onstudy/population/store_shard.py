@@ -20,7 +20,9 @@ from numpy.typing import NDArray
 
 from onstudy.errors import OnstudyError
 from onstudy.record.shard import (
+    ID,
     NONE,
+    SOURCE,
     Column,
     Shard,
     Table,
@@ -236,7 +238,8 @@ class StoredTable(Table):
     """One table of a stored shard. Its columns are read together the first time one of them is asked for."""
 
     def __init__(self, name: str, file: ShardFile, group: int, entry: _Entry, columns: Collection[str] | None) -> None:
-        names = [column for column in entry["columns"] if columns is None or column in columns or column == "patient"]
+        kept = None if columns is None else {*columns, "patient", *([ID] if SOURCE in columns else [])}
+        names = [column for column in entry["columns"] if kept is None or column in kept]
         super().__init__(name, entry["rows"], _Columns(file, group, names, entry["rows"]))
 
 

@@ -29,6 +29,8 @@ Where all are at their default there is no moment; for `start` and `born` that i
 A number N is `N.low`, `N.high` (float64, NaN is no bound) and `N.flags`; UNBOUNDED is a number without any bound, as
 against no number. A `.high` that is not stored equals its `.low`, for moments as for numbers.
 
+A fact was mostly read at the place it is named after: a `source` that is not stored is the `id`.
+
 A value V is a number (`V.low` ...), a set of codes (`V.code`, text: "a|b", sorted) or a moment (`V.at.day` ...); an
 attribute that is named without any value has `V.flags` EMPTY 8.
 
@@ -41,6 +43,7 @@ from onstudy.record.shard.columns import (
     EMPTY,
     FACT_COLUMNS,
     HIGH_OPEN,
+    ID,
     LOW_OPEN,
     NO_DAY,
     NO_INSTANT,
@@ -48,6 +51,7 @@ from onstudy.record.shard.columns import (
     NONE,
     PATIENT_COLUMNS,
     PROBLEM_COLUMNS,
+    SOURCE,
     UNBOUNDED,
     Array,
     Column,
@@ -66,6 +70,7 @@ __all__ = [
     "EMPTY",
     "FACT_COLUMNS",
     "HIGH_OPEN",
+    "ID",
     "LOW_OPEN",
     "NONE",
     "NO_DAY",
@@ -73,6 +78,7 @@ __all__ = [
     "NO_OFFSET",
     "PATIENT_COLUMNS",
     "PROBLEM_COLUMNS",
+    "SOURCE",
     "UNBOUNDED",
     "Array",
     "Cells",

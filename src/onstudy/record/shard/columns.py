@@ -22,6 +22,9 @@ NO_OFFSET = -(2**15)
 #: No row, no word.
 NONE = -1
 
+#: What a fact is called, and where it was read: mostly the same.
+ID, SOURCE = "id", "source"
+
 #: What `.flags` may say of the moment or number beside it.
 LOW_OPEN, HIGH_OPEN, UNBOUNDED, EMPTY = 1, 2, 4, 8
 
@@ -58,6 +61,15 @@ class Text:
         """One row's text."""
         place = int(self.index[row])
         return None if place < 0 else self.words[place]
+
+    def says_as(self, other: Text) -> bool:
+        """Whether each row says the same as in another column."""
+        if self.words is other.words:
+            return np.array_equal(self.index, other.index)
+        if len(self.index) and self.at(0) != other.at(0):
+            return False
+        mine, theirs = (np.array([*text.words, None], object)[text.index] for text in (self, other))
+        return np.array_equal(mine, theirs)
 
 
 Column = Array | Text
@@ -135,12 +147,14 @@ class Table:
 
     def word(self, column: str, row: int) -> str | None:
         """One cell of a column of text."""
-        return self.text(column).at(row) if self.has(column) else None
+        return self.text(column).at(row) if self.has(column) or column == SOURCE else None
 
     def text(self, column: str) -> Text:
-        """A column of text; where it is not stored, no text in any row."""
+        """A column of text; where it is not stored, no text in any row. A `source` that is not stored is the `id`."""
         found = self._columns.get(column)
         if found is None:
+            if column == SOURCE and self.has(ID):
+                return self.text(ID)
             found = self._defaults.get(column)
         if found is None:
             found = self._defaults[column] = Text(np.full(self.rows, NONE, np.int32), ())

@@ -16,9 +16,11 @@ from onstudy.record.patient import Fact, Patient, Value
 from onstudy.record.shard.columns import (
     EMPTY,
     HIGH_OPEN,
+    ID,
     LOW_OPEN,
     NO_INSTANT,
     NONE,
+    SOURCE,
     UNBOUNDED,
     Array,
     Column,
@@ -71,6 +73,10 @@ class Cells:
         """One cell of text; no text where there is none or it is empty."""
         if text:
             self.set(row, column, text)
+
+    def have(self, column: str) -> None:
+        """A column in which it counts that nothing is said."""
+        self._cells[column]
 
     def moment(self, row: int, name: str, when: When | None, required: bool = False) -> None:
         """A moment: its one day where it is no more and no less than that, else its bounds."""
@@ -136,7 +142,8 @@ def without_defaults(columns: Mapping[str, Column]) -> dict[str, Column]:
 
 def _says_more(name: str, column: Column, columns: Mapping[str, Column]) -> bool:
     if isinstance(column, Text):
-        return bool((column.index >= 0).any())
+        own = columns.get(ID) if name == SOURCE else None
+        return bool((column.index >= 0).any()) if not isinstance(own, Text) else not column.says_as(own)
     default = default_of(name)
     if name.endswith(".high"):
         low = columns.get(name.removesuffix("high") + "low")
@@ -230,6 +237,7 @@ def _order(keys: Iterable[tuple[int, float, float, str]]) -> Array:
 
 def _write(cells: Cells, row: int, fact: Fact) -> None:
     """Every field of a fact but its kind and its parts."""
+    cells.have(SOURCE)
     for name in ("id", "lacks", "sample", "shown", "source", "code_status"):
         cells.say(row, name, getattr(fact, name))
     for name, said in (
