@@ -36,7 +36,7 @@ PATIENTS, COVERAGE, PROBLEMS = "patients", "coverage", "problems"
 BESIDE = (PATIENTS, COVERAGE, PROBLEMS)
 METADATA = b"onstudy"
 #: Texts that nearly every row has another of: plain, not coded by a dictionary.
-DIFFERENT = frozenset({"id", "sample", "shown", "source", "where"})
+DIFFERENT = frozenset({"id", "sample", "source", "where"})
 #: Texts for people, which no evaluation looks at; they are read on their own.
 FOR_PEOPLE = frozenset({"id", "sample", "shown", "source", "code_status", "where", "what"})
 
