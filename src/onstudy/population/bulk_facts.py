@@ -75,9 +75,12 @@ def _key(fact: Fact) -> tuple[object, ...]:
 
 def join_facts(parts: Sequence[Facts]) -> Facts:
     """Facts one after another."""
+    some = [part for part in parts if len(part)]
+    if len(some) < 2:
+        return some[0] if some else parts[0]
     columns: list[Any] = []
     for one in fields(Facts):
-        given = [getattr(part, one.name) for part in parts]
+        given = [getattr(part, one.name) for part in some]
         if isinstance(given[0], Moments):
             columns.append(joined(given))
         elif isinstance(given[0], Numbers):
