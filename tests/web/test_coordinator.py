@@ -332,12 +332,12 @@ def test_an_answer_dated_after_registration_says_so_on_top_and_where_it_is_liste
     assert "after the registration date" not in text(page)
 
 
-def test_so_does_one_that_completes_a_record(client: TestClient) -> None:
+def test_one_that_completes_a_record_is_refused_there(client: TestClient) -> None:
     record = f"{PATIENT}  - {{kind: myocardial_infarction, id: MI, active: yes}}\n"
     page = first(client, record, "p.yaml").text
     page = again(client, page, **{field_of(page, "myocardial_infarction", "on"): "2026-03-20"}).text
     top = text(page[: page.index("What changed")])
-    assert "is dated 2026-03-20, after the registration date; only what asks for that time uses it" in top
+    assert "`on` 2026-03-20 lies after 2026-03-16, and what is on record had been by then: it is not used" in top
 
 
 def test_the_facts_added_go_back_in_with_add(client: TestClient) -> None:
