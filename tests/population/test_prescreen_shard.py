@@ -240,7 +240,7 @@ def test_what_is_to_do_pushes_nobody_down() -> None:
 def test_a_day_that_comes_by_itself_is_found() -> None:
     """Rituximab in March 2026, nobody knows when, must be 7 days past: surely so from 2026-04-07 on."""
     rituximab = {"kind": "treatment", "agent": "rituximab", "from": "2026-03", "to": "2026-03", "intent": "ALL"}
-    patient = changed("B2", facts=[rituximab])
+    patient = changed("B2", facts=[rituximab], complete=["treatment", "hematopoietic_transplant", "toxicity"])
     (part,) = parts_of(question_of(USUAL, trial()), [patient], "vector")
     (row,) = [row for row in part.candidates.to_pylist() if row["cohort"] == "C2"]
     assert (row["verdict"], row["deciding"], row["missing"]) == ("undetermined", ["C2-10"], ["treatment"])
