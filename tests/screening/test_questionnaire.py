@@ -354,7 +354,9 @@ def _truths(done: Sitting, answers: dict[str, str], alive: set[str]) -> dict[str
 
 
 def _denied(done: Sitting, root: Root) -> bool:
-    """Whether a group it belongs to was denied: a "yes" would then contradict another answer."""
+    """Whether a group it belongs to was denied, or nobody of that sex has it: a "yes" contradicts another answer."""
+    if load_catalogue().kinds[root.kind].of_sex not in ("", done.given.get("sex", "")):
+        return True
     groups = [*load_catalogue().ancestors(root.kind), *(above.key for above in done.asking.asked.above(root))]
     return any(done.given.get(group) == "no" for group in groups)
 

@@ -262,9 +262,9 @@ def test_results_older_than_advised_are_said_beside_the_verdict(client: TestClie
     """Registered in November, his laboratory values of March are more than 14, his heart's more than 28 days old."""
     page = first(client, example="cohort-1-eligible.json", on="2026-11-22", start="2026-11-24T09:00").text
     verdicts = text(page[page.index('<ul class="verdicts">') : page.index("Worksheet (HTML)")])
-    assert "Cohort C1 Eligible 7 values are older than advised" in verdicts
+    assert "Cohort C1 Eligible 9 values are older than advised" in verdicts
     assert verdicts.count("older than advised") == 1
-    assert 'href="#renew"' in page and "To measure again 7" in text(page)
+    assert 'href="#renew"' in page and "To measure again 9" in text(page)
     assert "older than advised" not in first(client, example="cohort-1-eligible.json").text
 
 
@@ -307,16 +307,16 @@ def test_answers_change_the_verdict_and_what_changed_is_listed(client: TestClien
 
 
 def test_values_that_became_older_than_advised_are_among_what_changed(client: TestClient) -> None:
-    """Registered in November, seven of his values of March are older than advised, and no verdict is another."""
+    """Registered in November, nine of his values of March are older than advised, and no verdict is another."""
     page = first(client, example="cohort-1-eligible.json").text
     dates = {"on": "2026-11-22", "anchor.therapy_start": "2026-11-24T09:00"}
     later = again(client, page, **dates).text
     rows = [row for row in changed(later) if "older than advised" in row]
-    assert "Nothing: every verdict" not in later and len(rows) == 7
+    assert "Nothing: every verdict" not in later and len(rows) == 9
     assert all("Not among the values older than advised Older than advised: 2" in row for row in rows)
     back = again(client, later, **{"on": "2026-03-16", "anchor.therapy_start": "2026-03-18T09:00"}).text
     rows = [row for row in changed(back) if "older than advised" in row]
-    assert len(rows) == 7 and all(row.endswith(" Not among the values older than advised") for row in rows)
+    assert len(rows) == 9 and all(row.endswith(" Not among the values older than advised") for row in rows)
 
 
 def test_an_answer_dated_after_registration_says_so_on_top_and_where_it_is_listed(client: TestClient) -> None:

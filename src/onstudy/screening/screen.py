@@ -222,8 +222,10 @@ def _anchors(trial: Trial, on: date, given: Mapping[str, When | None]) -> dict[s
 
 
 def too_old(row: CriterionResult, on: date, catalogue: Catalogue) -> list[tuple[Fact, int]]:
-    """The results a row rests on that are older than the trial file advises, each with its age in days."""
-    advised = row.criterion.warn_older_than
+    """The results a row rests on that are older than the trial file advises, each with its age in days; none of a row
+    that does not apply.
+    """
+    advised = row.criterion.warn_older_than if row.status != NOT_APPLICABLE else None
     found = []
     for fact in row.evidence if advised is not None else ():
         day, kind = fact.start.days.high, catalogue.kinds.get(fact.kind)
