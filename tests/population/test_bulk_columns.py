@@ -15,7 +15,7 @@ from onstudy.population.bulk_letters import all_different, all_of, crc32s, last_
 from onstudy.population.bulk_moments import none
 from onstudy.population.bulk_rows import NAMES, slots_of
 from onstudy.population.bulk_same import is_same, joined, same, settled, taken
-from onstudy.population.bulk_texts import join_texts, same_text, texts_of
+from onstudy.population.bulk_texts import Texts, join_texts, same_text, texts_of
 from onstudy.population.store import shard_number, shard_numbers
 
 _TEXTS = ["", "a", "ab", "a", "ä", "日本", "x" * 40, "measurement.17", "a\0", "7" * 9]
@@ -130,3 +130,13 @@ def test_texts_consist_of_letters_that_are_allowed() -> None:
     assert not all_of(pa.array(["ab", "c"]), allowed)
     assert not all_of(pa.array(["\u00e4"]), allowed)
     assert all_of(pa.array(["c", "ab", "c"]).slice(1, 1), allowed)
+
+
+def test_which_rows_say_something_else_in_another_column() -> None:
+    """Of words both columns have, of words that are only alike, and of rows that say nothing in one of them or both."""
+    shared, mine, theirs = pa.array(["a", "b"]), pa.array(["c", "d"]), pa.array(["c", "e", "a"])
+    one = Texts((shared, mine), np.array([0, 1, 2, 3, 0, -1, -1, 2]))
+    other = Texts((shared, theirs), np.array([0, 0, 2, 3, 4, -1, 0, -1]))
+    assert one.apart_from(other).tolist() == [False, True, False, True, False, False, True, True]
+    assert one.apart_from(one).tolist() == [False] * 8
+    assert Texts((), np.zeros(0, np.int64)).apart_from(Texts((), np.zeros(0, np.int64))).tolist() == []

@@ -56,7 +56,8 @@ def tables_of(
     said = _Said(bases)
     sorted_facts = facts.take(order)
     texts = {name: _texts_of(getattr(sorted_facts, name)) for name in ("shown", "sample")}
-    ids, sources = sorted_facts.id.in_one, sorted_facts.source.in_one
+    ids, elsewhere = sorted_facts.id.in_one, sorted_facts.source.apart_from(sorted_facts.id)
+    sources = sorted_facts.source.in_one if elsewhere.any() else ids
     references = _references(parts, kind, kinds, names, place)
     found = {}
     for number, name in enumerate(kinds):
@@ -72,7 +73,7 @@ def tables_of(
             stored = without_defaults(columns)
             rows = slice(first, end)
             stored["id"] = _each(ids.take(rows).array())
-            if not sorted_facts.source.take(rows).says_as(sorted_facts.id.take(rows)):
+            if elsewhere[rows].any():
                 stored[SOURCE] = _each(sources.take(rows).array())
             found[name] = Table(name, end - first, stored)
     return dict(sorted(found.items()))

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from onstudy.population.bulk_rows import Ints
@@ -49,17 +50,20 @@ class Texts:
         """Which rows have one."""
         return np.asarray(self.place >= 0)
 
-    def says_as(self, other: Texts) -> bool:
-        """Whether each row has the same text as in another column; those that have it from one place are not read."""
+    def apart_from(self, other: Texts) -> NDArray[np.bool_]:
+        """Which rows have another text than in another column; those that have it from one place are not read."""
         shared = 0
         for mine, theirs in zip(self.words, other.words, strict=False):
             if mine is not theirs:
                 break
             shared += len(mine)
-        apart = np.flatnonzero((self.place != other.place) | (self.place >= shared))
-        if len(apart) and self.at(int(apart[0])) != other.at(int(apart[0])):
-            return False
-        return bool(self.take(apart).array().equals(other.take(apart).array()))
+        found = np.zeros(len(self), np.bool_)
+        rows = np.flatnonzero((self.place != other.place) | (self.place >= shared))
+        if len(rows):
+            mine, theirs = self.take(rows).array(), other.take(rows).array()
+            alike = pc.or_(pc.equal(mine, theirs).fill_null(False), pc.and_(mine.is_null(), theirs.is_null()))
+            found[rows] = ~alike.to_numpy(zero_copy_only=False)
+        return found
 
     def all_words(self) -> pa.Array:
         """All texts that rows may have."""
