@@ -641,11 +641,6 @@ def every_judgement_is_of_diagnoses(patch: Patch) -> None:
 
 
 @fault
-def windows_do_not_look_at_diagnoses_that_nobody_could_read(patch: Patch) -> None:
-    patch.setattr(windows, "may_end", lambda kind, catalogue: False)
-
-
-@fault
 def a_diagnosis_without_any_date_is_newer_than_a_no(patch: Patch) -> None:
     patch.setattr(view, "tells_when", lambda fact: True)
 

@@ -18,7 +18,6 @@ from onstudy.criteria.expr import TruthExpr
 from onstudy.criteria.finding import Window
 from onstudy.engines.view import REGISTRATION, Anchors, View
 from onstudy.record.patient import Fact
-from onstudy.record.unread import may_end
 from onstudy.values.calendar import DAY, Duration, Unit, When, shift_day
 from onstudy.values.interval import Interval
 from onstudy.values.truth import Truth
@@ -95,10 +94,7 @@ def critical_days(rule: TruthExpr, view: View, anchors: Anchors, first: int, unt
         steps.update(day + beside for beside in _BESIDE)
         for duration in durations:
             steps.update(_shifted(day, duration))
-    steps.update(day for day in view.begins if day > first)  # whatever begins may end a "no"
-    if any(may_end(view.catalogue.kinds[kind], view.catalogue) for kind in works.kinds if view.unread):
-        days_unread = (day for fact in view.unread for day in _days_of(fact) if day is not None)
-        steps.update(day + beside for day in days_unread for beside in _BESIDE)
+    steps.update(day for day in view.begins if day > first)  # whatever begins may end a "no", or a judgement
     if works.ages:
         steps.update(_birthdays(view, first, until, max(distances)))
     return {day for step in steps for distance in distances if first < (day := step - distance) <= until}

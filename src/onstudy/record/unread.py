@@ -5,7 +5,7 @@ They are kept and decide nothing. Silence beside one of them is no less silence;
 
 from __future__ import annotations
 
-from onstudy.record.catalogue import NONE, STATE, Catalogue, Kind
+from onstudy.record.catalogue import NONE, Catalogue, Kind
 from onstudy.record.patient import Fact
 
 _AGENT = "agent"
@@ -38,11 +38,6 @@ def may_be_among(kind: Kind | None, catalogue: Catalogue) -> bool:
 def may_be_judged(kind: Kind, catalogue: Catalogue) -> bool:
     """Whether a diagnosis could be a record that an attestation of the kind judges."""
     return any(may_be_among(catalogue.kinds[judged.kind], catalogue) for judged in kind.judges)
-
-
-def may_end(kind: Kind, catalogue: Catalogue) -> bool:
-    """Whether a diagnosis may end what was stated of a state, from one registration day to the next."""
-    return kind.extent == STATE and (may_be_among(kind, catalogue) or may_be_judged(kind, catalogue))
 
 
 def tells_when(fact: Fact) -> bool:

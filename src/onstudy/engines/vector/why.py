@@ -194,9 +194,13 @@ class Whys:
             parts.append(of_lacking(node.pick, frame, self).only(picked.lacking))
         found = union(parts, frame.rows)
         unknown = self._unknown(node, frame)
-        ask = self.book.of_result(node.pick.records.kind, Reason.CONFLICT)
-        conflict = because(unknown & (found.reasons == 0), Reason.CONFLICT, ask)
-        return union([found.only(found.reasons > 0), conflict], frame.rows).only(unknown)
+        settled = [found.only(found.reasons > 0)]
+        at_odds = np.where(unknown & (found.reasons == 0), BITS[Reason.CONFLICT], np.uint16(0))
+        for match in picked.possible if at_odds.any() else ():
+            places = match.records.subjects.places
+            asked = asked_of(at_odds[match.at], places.kinds, pieces(places), self.book.of_result)
+            settled.append(asked.onto(match.at, frame.rows))
+        return union(settled, frame.rows).only(unknown)
 
     def _attest_anew(self, kind: Kind, part: Statements) -> Causes:
         return because(part.overtaken, Reason.STALE, self.book.of_kind(kind.name, Reason.STALE))
