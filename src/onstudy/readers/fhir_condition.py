@@ -29,7 +29,7 @@ _SUSPECTED = ("provisional", "differential", "unconfirmed")
 _UNCLEAR = "?"
 #: Kinds that say how things stood when they were recorded, not since when.
 _STATUS_KINDS = ("all_disease_status",)
-_AT_REST = frozenset({"in_remission"})  # the status that is said of a disease that is over
+_AT_REST = frozenset({"in_remission"})  # the status of a disease that is over, unless the entry states its own end
 
 
 def read_condition(chart: Chart, entry: Entry) -> list[Fact]:
@@ -68,12 +68,14 @@ def _verified(chart: Chart, entry: Entry) -> str:
 
 
 def _by_words(chart: Chart, entry: Entry, times: Times, verified: str) -> list[Fact]:
-    """A diagnosis of no known code: what its words name, surely by the label of a kind alone."""
+    """A diagnosis of no known code: what its words name; surely by the label alone, and not where it could be in favour
+    of the patient, as an operation that was done.
+    """
     concept = entry.resource.get("code")
     named_kind = chart.named(concept, chart.vocabulary.diagnoses)
     if named_kind is None:
         return chart.unmapped(entry, concept, times)
-    sure = named_kind.label
+    sure = named_kind.label and named_kind.kind.assumable
     chart.unknown_but_named(entry, named_kind.kind, "read as that" if sure else "read as that, not for sure")
     unsure = verified == _CONFIRMED and not sure
     return _stated(chart, entry, Meaning(named_kind.kind), times, _SUSPECTED[0] if unsure else verified)
@@ -160,7 +162,8 @@ def _stated(chart: Chart, entry: Entry, meaning: Meaning, times: Times, verified
         if verified == _UNCLEAR:
             return [without_value(fact, NOT_STATED)]
         fact = replace(fact, **valued(None, meaning))
-        if kind.name in _STATUS_KINDS and end is not None and fact.value != _AT_REST:
+        rests = fact.value == _AT_REST and chart.moment(entry, "abatement") == Times()
+        if kind.name in _STATUS_KINDS and end is not None and not rests:
             chart.say(entry, "it is over, so it does not say how things stand since")
             since = replace(fact, start=end, end=None, recorded=None, value=None, lacks=NOT_STATED, shown="")
             return [fact, since]

@@ -87,7 +87,8 @@ def _ordered(chart: Chart, entry: Entry, going: bool | None) -> Times:
     starts = [bound.start for bound in bounds] + ([] if whole and bounds else [authored])
     ends = [bound.end for bound in bounds if bound.end is not None]
     end = _last(ends, bounds) if ends else None
-    if end is not None and not (whole and len(ends) == len(bounds)):
+    counted = any(bound.length is not None for bound in bounds)  # it may have begun after it was written
+    if end is not None and (not whole or len(ends) < len(bounds) or (counted and going is not False)):
         end = starting(end)
     return Times(start=_first(starts), end=end, going=going, recorded=recorded)
 

@@ -1,6 +1,7 @@
-"""A MedicationStatement that a drug is not taken: a "no" narrowed to its agent, from the day it speaks of.
+"""A MedicationStatement that a drug is not taken: a "no" narrowed to its agent.
 
-It denies nothing before that day, for the drug may have been taken then. An order that was open is over by it.
+It may be of one product, route or dose of several that the patient has: tablets that are not taken end no injection. So
+it contradicts an open order of the agent, which leaves that unknown, and ends none.
 """
 
 from __future__ import annotations
@@ -8,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from onstudy.readers.dates import until
-from onstudy.readers.drugs import AGENT, ROUTE, TREATMENT
+from onstudy.readers.drugs import AGENT, TREATMENT
 from onstudy.readers.fhir_chart import Chart, named
 from onstudy.readers.fhir_entries import Entry
-from onstudy.readers.fhir_json import items, obj, text
+from onstudy.readers.fhir_json import text
 from onstudy.readers.fhir_meaning import Meaning
 from onstudy.readers.fhir_medication import exposures, medications, read_medication
 from onstudy.readers.timing import Times, reversed_period
@@ -28,7 +29,7 @@ def read_statement(chart: Chart, entry: Entry) -> list[Fact]:
     found = [meaning for concept in medications(chart, entry) for meaning in exposures(chart, entry, concept).meanings]
     agents = [meaning for meaning in found if meaning.kind.name == TREATMENT]
     one = [meaning for meaning in agents if len(_agents(meaning)) == 1]
-    times = _times(chart, entry, by_route=any(ROUTE in meaning.sets for meaning in agents))
+    times = _times(chart, entry)
     if times is None or not one or len(one) < len(agents):
         why = "on no day that is known" if times is None else "and which drug that was is not clear"
         return chart.drop(entry, f"its status is {_NOT_TAKEN}, {why}, so that it denies none: that is no exposure")
@@ -56,16 +57,10 @@ def _kinds(chart: Chart, agents: frozenset[str]) -> Iterator[Kind]:
             yield catalogue.kinds[name]
 
 
-def _times(chart: Chart, entry: Entry, by_route: bool) -> Times | None:
-    """The days a "no" speaks of, None where none is stated: one day, and later ones until something newer is recorded.
-
-    Where the drug was not taken for a while, or by one route, it is not said that it was not afterwards, or by another:
-    from when on is left open, so that it contradicts an open order and does not end it.
-    """
+def _times(chart: Chart, entry: Entry) -> Times | None:
+    """The days a "no" speaks of, None where none is stated: up to the last one stated, from when on is left open."""
     stated, recorded = chart.timing(entry, "effective"), chart.recorded(entry, "dateAsserted")
     begun = stated.on or stated.start or recorded
     if begun is None or not begun.known or reversed_period(stated):
         return None
-    routed = by_route or any(obj(dosage, "route") for dosage in items(entry.resource, "dosage"))
-    start = until(begun) if routed or stated.end is not None else begun
-    return Times(start=start, end=stated.end or begun, recorded=recorded)
+    return Times(start=until(begun), end=stated.end or begun, recorded=recorded)

@@ -44,7 +44,12 @@ _ANY: Shape = {
     "subject": _REFERENCES,
     "patient": _REFERENCES,
 }
-_DOSAGE: Shape = {"route": _CONCEPT, "timing": {"repeat": {"boundsPeriod": _PERIOD}}}
+_BOUNDS: Shape = {
+    "boundsPeriod": _PERIOD,
+    "boundsDuration": _QUANTITY,
+    "boundsRange": {"low": _QUANTITY, "high": _QUANTITY},
+}
+_DOSAGE: Shape = {"route": _CONCEPT, "timing": {"repeat": _BOUNDS}}
 _DRUG: Shape = {
     **_ANY,
     "medicationCodeableConcept": _CONCEPT,

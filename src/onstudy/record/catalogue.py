@@ -267,7 +267,7 @@ class Kind:
         return tuple(Judged.of(text) for text in self.speaks_of)
 
     @cached_property
-    def reopeners(self) -> tuple[Judged, ...]:
+    def opened_anew_by(self) -> tuple[Judged, ...]:
         """What `reopened_by` names, taken apart."""
         return tuple(Judged.of(text) for text in self.reopened_by)
 
@@ -306,7 +306,8 @@ class Catalogue:
     def reopeners(self) -> dict[str, tuple[Judged, ...]]:
         """What opens the question of each kind anew: what it names, and what the groups above it do."""
         return {
-            name: tuple(one for up in above for one in self.kinds[up].reopeners) for name, above in self.lineage.items()
+            name: tuple(one for up in above for one in self.kinds[up].opened_anew_by)
+            for name, above in self.lineage.items()
         }
 
     @cached_property

@@ -247,9 +247,9 @@ def _reopened(kind: Kind, catalogue: Catalogue, where: str) -> Iterator[Problem]
     """Which records open the question of a kind anew, if it can be denied and a "no" of it holds on later days."""
     if kind.reopened_by and (kind.value != NONE or kind.components or kind.extent == STATE):
         yield Problem('only a kind that is there or not, and is no state, has a "no" to end', f"{where}.reopened_by")
-    if any(opened.kind == kind.name for opened in kind.reopeners):
+    if any(opened.kind == kind.name for opened in kind.opened_anew_by):
         yield Problem('a record of the kind itself ends a "no" as it is', f"{where}.reopened_by")
-    yield from _named(kind.reopeners, catalogue, f"{where}.reopened_by")
+    yield from _named(kind.opened_anew_by, catalogue, f"{where}.reopened_by")
 
 
 def _named(records: Iterable[Judged], catalogue: Catalogue, where: str) -> Iterator[Problem]:

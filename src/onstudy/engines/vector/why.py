@@ -150,10 +150,10 @@ class Whys:
         reasons = np.where(reasons == 0, BITS[Reason.CONFLICT], reasons)
         asked = union([side.together() for side in sides], frame.rows)
         found = Causes(np.zeros(frame.rows, np.uint16), asked.at, asked.ask)
+        open_ = asked.reasons == 0  # else nothing more can settle it
         if isinstance(node, e.Timing):
             vague = [self._of_facts(reasons, about, frame) for side in sides for about in _vague(side)]
-            found = found.or_else(union(vague, frame.rows))
-        open_ = asked.reasons == 0  # else nothing more can settle it
+            found = found.or_else(union(vague, frame.rows).only(open_))
         for side in sides:
             own = [self._of_facts(reasons, about, frame) for about in side.about]
             found = found.or_else(union(own, frame.rows).only(open_))
