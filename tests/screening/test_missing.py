@@ -202,3 +202,16 @@ def test_one_date_that_is_not_known_is_asked_beside_what_is_stated() -> None:
     more = "{kind: treatment, agent: prednisolone, id: X1, from: 2026-03-05, frequency: daily}"
     (question,) = cohort(f"{record}, {more}]", _SPAN).missing
     assert question.about == ("X1",)
+
+
+def test_of_several_records_one_is_enough_or_all_are_needed() -> None:
+    """A seizure that is on record after the rituximab without an intent: its intent alone, or another seizure."""
+    record = (
+        "facts:\n- {kind: treatment, agent: rituximab, from: 2026-01-01, to: 2026-01-05}\n"
+        "- {kind: seizure, on: 2026-02-01}"
+    )
+    rituximab = "(start of earliest treatment where (agent is rituximab and intent is ALL))"
+    assert cohort(record, f"any seizure after {rituximab}").settled_by == (("treatment",),)
+    two = "facts:\n- {kind: seizure, on: 2026-03, suspected: yes}\n- {kind: stroke, on: 2026-02, suspected: yes}"
+    assert cohort(two, "any neurologic_disorder").settled_by == (("neurologic_disorder",), ("seizure",), ("stroke",))
+    assert cohort(two, "no neurologic_disorder").settled_by == (("neurologic_disorder", "seizure", "stroke"),)

@@ -66,6 +66,7 @@ class Finding:
     about: Fact | None = None
     assumed: str = ""  # the kind whose absence was taken as "no" to come to this
     passed: Fact | None = None  # of an unknown, the newest record that makes it so: it does not count, or ended a "no"
+    each: tuple[tuple[Ask, ...], ...] = ()  # the questions of each record, and of what nobody recorded, by themselves
 
     @property
     def truth(self) -> Truth:

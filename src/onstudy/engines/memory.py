@@ -294,7 +294,10 @@ class Memory:
         reasons = NONE.union(*[match.reasons for match in unknown], open_end.reasons)
         asks = gathered((asks_of(unknown), open_end.asks))
         evidence = tuple([match.fact for match in unknown])
-        return Finding(node, truth, reasons, evidence, found, asks, assumed=open_end.assumed)
+        each = [asks_of([match]) for match in unknown]
+        if open_end.asks:  # one that nobody made is not enough where what it is counted from is open as well
+            each.append(asks if _counts_from_a_record(node) else open_end.asks)
+        return Finding(node, truth, reasons, evidence, found, asks, assumed=open_end.assumed, each=tuple(each))
 
     def _state(self, node: e.Any, kind: Kind, subject: Subject | None) -> Finding:
         """A state: the newest statement on or before the index date, yes or no, holds."""
@@ -400,6 +403,11 @@ def _comparing(op: Op) -> Decide:
 
 def _belonging(members: frozenset[str]) -> Decide:
     return lambda case, _: _among(case.value, members)
+
+
+def _counts_from_a_record(node: TruthExpr) -> bool:
+    back = node.records.lookback if isinstance(node, e.Any | e.Every) else None
+    return back is not None and not isinstance(back.anchor, e.Anchor)
 
 
 def _placing(node: e.Timing) -> Decide:

@@ -122,8 +122,14 @@ def _ways(finding: Finding, wanted: bool) -> list[frozenset[str]]:
             ways = [_ways(condition, not wanted)] if condition.result is UNKNOWN else []
             ways += [_ways(then, wanted)] if then.result is UNKNOWN else []
             return _joined(ways, together=not wanted)
-    kinds = frozenset(ask.kind for ask in finding.asks)
+        case e.Any() | e.Every() if finding.each and isinstance(node, e.Any) == wanted:  # one record is enough
+            return _least(_kinds(asks) for asks in finding.each if asks)
+    kinds = _kinds(finding.asks)
     return [kinds] if kinds else []  # nothing settles it where all that could be asked is known
+
+
+def _kinds(asks: Iterable[Ask]) -> frozenset[str]:
+    return frozenset(ask.kind for ask in asks)
 
 
 def _joined(ways: list[list[frozenset[str]]], together: bool) -> list[frozenset[str]]:
