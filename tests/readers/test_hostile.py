@@ -132,6 +132,20 @@ def harmless(patients: list[Patient]) -> None:
         assert canon(read(to_patient_file(patient, CATALOGUE), "p.yaml")) == canon(patient)
 
 
+@pytest.mark.parametrize("kind", ["neurologic_disorder", "pregnancy", "myocardial_infarction", "cns_leukemia_signs"])
+@pytest.mark.parametrize("when", ["recorded: 2026-03-14", "recorded: 2026-03-14T10:00", "on: 2026-03-14", "value: no"])
+def test_a_no_whose_status_cannot_be_read(kind: str, when: str) -> None:
+    text = f"patient: A\nborn: 1970-01-01\nsex: female\nfacts:\n  - {{kind: {kind}, {when}}}\n"
+    (patient,) = read_patients("p.yaml", text.replace(", value: no}", "}").replace("}", ", value: no}").encode())
+    document = to_bundle(patient, CATALOGUE)
+    for entry in document["entry"]:
+        if entry["resource"]["resourceType"] != "Patient":
+            entry["resource"] |= {"status": ["final"], "verificationStatus": [5]}
+    found = list(read_patients("d.json", json.dumps(document).encode()))
+    assert not any(fact.negative for fact in found[0].facts)
+    harmless(found)
+
+
 @settings(
     max_examples=120,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
@@ -234,6 +248,12 @@ def test_wrong_patient_files(entry: dict[str, object]) -> None:
     patient = patient_from(entry, "p.yaml", CATALOGUE)
     assert canon(read(json.dumps(to_bundle(patient, CATALOGUE)), "b.json")) == canon(patient)
     assert canon(read(to_patient_file(patient, CATALOGUE), "p.yaml")) == canon(patient)
+
+
+def test_a_name_that_ends_in_what_cannot_be_shown() -> None:
+    patient = patient_from({"patient": " 0 \0 1 \x07"}, "p.yaml", CATALOGUE)
+    assert patient.id == "0 1"
+    assert canon(read(json.dumps(to_bundle(patient, CATALOGUE)), "b.json")) == canon(patient)
 
 
 @settings(max_examples=200)

@@ -15,9 +15,9 @@ from onstudy.readers.fhir_entries import Entry
 from onstudy.readers.fhir_json import Json, items, references
 from onstudy.readers.fhir_shape import MODIFIERS, SHAPES, misshapen
 from onstudy.readers.reading import UNSUPPORTED, not_understood
+from onstudy.readers.timing import Times, place
 from onstudy.record.catalogue import NONE
 from onstudy.record.patient import Fact
-from onstudy.values.calendar import UNDATED
 
 _MODIFIER = "modifierExtension"
 #: Elements that are read and may hold one of their own; in any of them it stands for the whole resource.
@@ -66,10 +66,12 @@ def well_shaped(chart: Chart, entry: Entry, facts: list[Fact]) -> list[Fact]:
 
 
 def _unsure(chart: Chart, fact: Fact) -> Fact:
-    """A "no" may be none: it is read as something that may be there, at no day that is known."""
+    """A "no" may be none: it is read as something that may be there, of which only the day of record is known."""
+    kind = chart.catalogue.kinds[fact.kind]
     if fact.negative:
-        fact = replace(fact, negative=False, narrowed=None, start=UNDATED, end=None, shown="")
+        placed = place(kind, Times(recorded=fact.recorded))
+        fact = replace(fact, negative=False, narrowed=None, start=placed.start, end=placed.end, shown="")
     found = without_value(fact, UNSUPPORTED)
-    if chart.catalogue.kinds[fact.kind].value == NONE:
+    if kind.value == NONE:
         found = replace(found, lacks=UNSUPPORTED)
     return replace(found, attributes={**found.attributes, **not_understood(fact.kind, chart.catalogue)})

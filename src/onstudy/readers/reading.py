@@ -122,7 +122,7 @@ def clip(text: str, most: int = SHOWN) -> str:
     """Text short enough to show, on one line, without control characters."""
     line = " ".join(text[: 4 * most].split())
     if not line.isprintable():
-        line = "".join(letter for letter in line if letter.isprintable())
+        line = " ".join("".join(letter for letter in line if letter.isprintable()).split())
     return line if len(line) <= most else line[: most - 1] + "…"
 
 
