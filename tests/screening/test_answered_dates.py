@@ -136,4 +136,5 @@ def test_a_record_that_says_no_is_not_answered_with_yes() -> None:
 
 
 def _keys(stated: str) -> dict[str, str]:
-    return dict(tuple(pair.split(": ", 1)) for pair in stated.split(", "))  # type: ignore[misc]
+    pairs = (pair.partition(": ") for pair in stated.split(", "))
+    return {key: value for key, _, value in pairs}

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from onstudy.errors import Problem
 from onstudy.population.bulk_arrays import coverage_table
-from onstudy.population.bulk_checks import Record, checked, in_themselves, of_another_sex, with_ends
+from onstudy.population.bulk_checks import Record, checked, in_themselves, with_ends
 from onstudy.population.bulk_derive import Known, derived
 from onstudy.population.bulk_facts import Bases, Components, Facts, component_names, join_components, join_facts
 from onstudy.population.bulk_groups import composed
@@ -80,12 +80,11 @@ class _Work:
         grouped = composed(self.facts, self._kind(), self.kinds, inner, self.bases, self.catalogue)
         self._add(grouped.made, grouped.parts)
         known = Known(self.facts, self._kind(), self.kinds, self.parts, self.born, self.bases)
-        other = of_another_sex(self._record())
         more = derived(known, self.catalogue)
         self._add(more.made, more.parts)
         self.facts = in_themselves(self._record())
         self.facts = with_ends(self._record())
-        return np.unique(np.concatenate([grouped.odd, other, more.odd])).astype(np.int64)
+        return np.unique(np.concatenate([grouped.odd, more.odd])).astype(np.int64)
 
     def _record(self) -> Record:
         """All facts there are so far."""

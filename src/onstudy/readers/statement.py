@@ -189,7 +189,7 @@ class Statement:
 
     def _half_filled(self, kind: Kind, beside: list[str]) -> None:
         """Say of an entry that its answer was forgotten: what it is about may be, and is not known."""
-        self._unsaid = plain(self._text("status")) not in (*_PENDING, *_NO_RESULT, "refuted")
+        self._unsaid = plain(self._text("status")) not in (*_PENDING, *_NO_RESULT, _REFUTED)
         if not self._unsaid:
             return  # that it is awaited, was not done or was ruled out is an answer
         filled = f"{', '.join(f'`{key}`' for key in beside)} {'is' if len(beside) == 1 else 'are'} filled in"
