@@ -5,6 +5,7 @@ Of numbers of sixteen bits numpy counts how many there are of each: much quicker
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,17 +21,45 @@ def in_order(*keys: NDArray[Any]) -> Ints:
     rows = len(keys[0])
     if rows < 2:
         return np.arange(rows)
+    code, width = _code(keys)
+    return np.lexsort(keys[::-1]) if code is None else _sorted(code, width)
+
+
+def in_groups(*keys: NDArray[Any]) -> tuple[Ints, NDArray[np.bool_]]:
+    """The same order, and which rows in it are the first of those that are equal."""
+    rows = len(keys[0])
+    begins = np.ones(rows, bool)
+    if rows < 2:
+        return np.arange(rows), begins
+    code, width = _code(keys)
+    if code is None:
+        order = np.lexsort(keys[::-1])
+        begins[1:] = np.any([key[order[1:]] != key[order[:-1]] for key in keys], axis=0)
+    else:
+        order = _sorted(code, width)
+        code = code[order]
+        begins[1:] = code[1:] != code[:-1]
+    return order, begins
+
+
+def _code(keys: Sequence[NDArray[Any]]) -> tuple[Ints | None, int]:
+    """One number a row that orders as the keys do, and how many bits it has; none where they are too many."""
     lows = [int(key.min()) for key in keys]
     widths = [(int(key.max()) - low).bit_length() for key, low in zip(keys, lows, strict=True)]
     if sum(widths) > _BITS:
-        return np.lexsort(keys[::-1])
-    code = np.zeros(rows, np.int64)
+        return None, 0
+    code = np.zeros(len(keys[0]), np.int64)
     for key, low, width in zip(keys, lows, widths, strict=True):
-        code <<= width
-        code += key
-        code -= low
+        if width:  # else all are equal
+            code <<= width
+            code += key
+            code -= low
+    return code, sum(widths)
+
+
+def _sorted(code: Ints, width: int) -> Ints:
     order = np.argsort(code.astype(np.uint16), kind="stable")
-    for shift in range(_DIGIT, sum(widths), _DIGIT):
+    for shift in range(_DIGIT, width, _DIGIT):
         digit = (code >> shift).astype(np.uint16)
         order = order[np.argsort(digit[order], kind="stable")]
     return order
