@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,12 +17,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from onstudy.population.bulk_classes import factorised
 from onstudy.population.bulk_facts import Bases, Components, Facts, component_names, fact_at, from_facts, join_facts
 from onstudy.population.bulk_moments import Moments, joined, none, put
 from onstudy.population.bulk_numbers import Flags, Floats
 from onstudy.population.bulk_rows import Ints
 from onstudy.population.bulk_spans import Numbers, from_intervals, no_numbers, span_at
-from onstudy.population.bulk_texts import texts_of
+from onstudy.population.bulk_texts import Texts, texts_of
 from onstudy.record.catalogue import AGE, SEX_FACTOR, Catalogue, Derivation, Kind
 from onstudy.record.derived import IMPRECISE, NO_RECORD, SEX_FACTORS, derive, shown_value, with_plausible
 from onstudy.record.formula import parse_formula
@@ -31,8 +33,9 @@ from onstudy.record.shard import HIGH_OPEN, LOW_OPEN, NO_DAY, NO_OFFSET
 from onstudy.values.calendar import UNDATED, age
 from onstudy.values.interval import Interval, point
 
-#: Why each value is not known; None where it is.
-Reasons = NDArray[Any]
+#: Why each value is not known: the place in `Known.reasons`, `_NOTHING` where it is known.
+Reasons = NDArray[np.int64]
+_NOTHING = 0
 #: Day 0 of numpy's calendar as an ordinal.
 _EPOCH = 719163
 
@@ -59,11 +62,32 @@ class Known:
 
     def of(self, name: str) -> Ints:
         """The places of all facts of a kind that are no negatives."""
-        if name not in self.kinds:
-            return np.zeros(0, np.int64)
-        negative = np.array([base.negative for base in self.bases.facts], bool)
-        found = np.flatnonzero(self.kind == self.kinds.index(name))
-        return np.asarray(found[~negative[self.facts.base[found]]])
+        if name not in self._places:
+            number = self.kinds.index(name) if name in self.kinds else -1
+            found = np.flatnonzero(self.kind == number)
+            self._places[name] = np.asarray(found[~self._negative[self.facts.base[found]]])
+        return self._places[name]
+
+    @cached_property
+    def _places(self) -> dict[str, Ints]:
+        return {}
+
+    @cached_property
+    def _negative(self) -> Flags:
+        return np.array([base.negative for base in self.bases.facts], bool)
+
+    @cached_property
+    def reasons(self) -> list[str | None]:
+        """Why a value may be not known; None, that it is, comes first."""
+        return list(dict.fromkeys([None, NO_RECORD, IMPRECISE, *(base.lacks for base in self.bases.facts)]))
+
+    @cached_property
+    def _lacks(self) -> Reasons:
+        return np.array([self.reasons.index(base.lacks) for base in self.bases.facts], np.int64)
+
+    def lacks(self, places: Ints) -> Reasons:
+        """What some of the facts lack."""
+        return self._lacks[self.facts.base[places]]
 
 
 def derived(known: Known, catalogue: Catalogue) -> Derived:
@@ -131,6 +155,7 @@ class _Completion:
         self.parts: list[tuple[Ints, int]] = []
         self._names = component_names(catalogue)
         self._have: dict[tuple[str, str], NDArray[np.int64]] = {}
+        self._rows: dict[str, NDArray[np.int32]] = {}
 
     def complete(self, kind: Kind, rule: Derivation) -> None:
         """Work out a component wherever its composite has the inputs and lacks it."""
@@ -149,9 +174,9 @@ class _Completion:
         inputs = {one: known.facts.value.take(place[some]) for one, place in places.items()}
         exact = np.logical_and.reduce([one.exact for one in inputs.values()])
         values, good = evaluated(rule.formula, {one: n.low for one, n in inputs.items()}, len(some))
-        lacks = np.array([base.lacks for base in known.bases.facts], object)[known.facts.base[wholes[some]]]
-        usual = exact & good | ~_is_none(lacks)  # of results that may not be of one sample nothing is worked out
-        results = _Results(values, lacks)
+        lacks = known.lacks(wholes[some])
+        usual = exact & good | (lacks != _NOTHING)  # of results that may not be of one sample nothing is worked out
+        results = _Results(known, values, lacks)
         for place in np.flatnonzero(~usual).tolist():
             spans = {one: _span(known, int(at[some[place]]), self.catalogue) for one, at in places.items()}
             results.put(place, *_worked_out(rule.formula, spans))
@@ -159,19 +184,27 @@ class _Completion:
         self.odd.append(known.facts.patient[wholes[some[~usual]]] if again else np.zeros(0, np.int64))
         self._component(rule.of, name, wholes)[some] = -2
         if len(some):
-            self.made.append(results.resting(known, wholes[some], kind))
+            self.made.append(results.resting(wholes[some], kind))
             self.parts.append((wholes[some], self._names.index(name)))
 
     def _component(self, composite: str, name: str, wholes: Ints) -> NDArray[np.int64]:
         """The place of a component of each composite; -1 where it has none, -2 where it was worked out."""
         key = composite, name
         if key not in self._have:
-            at = np.full(len(self.known.facts), -1, np.int64)
             parts = self.known.parts
             some = parts.named(self._names.index(name))
-            at[parts.wholes[some]] = parts.parts[some]
-            self._have[key] = at[wholes]
+            row = self._row(composite, wholes)[parts.wholes[some]]
+            found = np.full(len(wholes) + 1, -1, np.int64)
+            found[row] = parts.parts[some]
+            self._have[key] = found[:-1]
         return self._have[key]
+
+    def _row(self, composite: str, wholes: Ints) -> NDArray[np.int32]:
+        """Which of the composites each fact is; their number for those that are none."""
+        if composite not in self._rows:
+            self._rows[composite] = np.full(len(self.known.facts), len(wholes), np.int32)
+            self._rows[composite][wholes] = np.arange(len(wholes))
+        return self._rows[composite]
 
     def found(self) -> Derived:
         """All that was worked out."""
@@ -189,75 +222,62 @@ def _nothing(facts: Facts) -> Facts:
 class _Results:
     """What formulas gave, row by row: mostly one number, else an interval, or why there is none."""
 
-    def __init__(self, values: Floats, lacks: Reasons) -> None:
-        self.value = Numbers(values.copy(), values.copy(), np.zeros(len(values), np.int8))
-        self.lacks = lacks.copy()
+    def __init__(self, known: Known, values: Floats, lacks: Reasons) -> None:
+        self.known, self.values, self.lacks = known, values, lacks.copy()
         self._spans: dict[int, Interval] = {}
 
     def put(self, row: int, span: Interval | None, lacks: str | None) -> None:
         """Another result for a row."""
-        self.lacks[row] = lacks
+        self.lacks[row] = self.known.reasons.index(lacks)
         if span is not None:
             self._spans[row] = span
 
-    def resting(self, known: Known, on: Ints, kind: Kind, later: Moments | None = None) -> Facts:
+    def resting(self, on: Ints, kind: Kind, later: Moments | None = None) -> Facts:
         """The results as facts that rest each on one other: its date, sample, certainty and source.
 
         `later` are the dates of those that rest on something measured after it.
         """
-        facts, rows = known.facts, len(on)
+        facts, rows = self.known.facts, len(on)
         start = facts.start.take(on)
-        if later is not None:
+        if later is not None and later.stated.any():
             start = joined([start, later]).take(np.arange(rows) + rows * later.stated)
         return Facts(
-            facts.patient[on], self._bases(known, on, kind), start, none(rows),
+            facts.patient[on], self._bases(on, kind), start, none(rows),
             facts.recorded.take(on), self._numbers(), no_numbers(rows), no_numbers(rows),
             texts_of(pc.binary_join_element_wise(facts.id.take(on).array(), f":{kind.name}", "")),
-            facts.source.take(on), texts_of(pa.array(self._shown(kind.unit), pa.string())), facts.sample.take(on),
+            facts.source.take(on), self._shown(kind.unit), facts.sample.take(on),
         )  # fmt: skip
 
-    def _bases(self, known: Known, on: Ints, kind: Kind) -> Ints:
-        certain = np.array([base.certain for base in known.bases.facts], bool)[known.facts.base[on]]
-        why = pa.array(self.lacks, pa.string()).dictionary_encode()
-        reasons: list[str | None] = [*why.dictionary.to_pylist(), None]
-        code = why.indices.fill_null(len(reasons) - 1).to_numpy(zero_copy_only=False)
-        places = [
-            [known.bases.place(Fact("", kind.name, certain=sure, computed=True, lacks=one)) for one in reasons]
-            for sure in (False, True)
-        ]
-        return np.asarray(np.array(places, np.int64)[certain.astype(np.int64), code])
+    def _bases(self, on: Ints, kind: Kind) -> Ints:
+        certain = np.array([base.certain for base in self.known.bases.facts], bool)[self.known.facts.base[on]]
+        met, first = np.unique(self.lacks, return_index=True)
+        places = np.zeros((2, len(self.known.reasons)), np.int64)
+        for sure in (False, True):
+            for number in [*(n for n in met[np.argsort(first)].tolist() if n != _NOTHING), _NOTHING]:
+                base = Fact("", kind.name, certain=sure, computed=True, lacks=self.known.reasons[number])
+                places[int(sure), number] = self.known.bases.place(base)
+        return np.asarray(places[certain.astype(np.int64), self.lacks])
 
     def _numbers(self) -> Numbers:
-        there = _is_none(self.lacks)
-        found = Numbers(
-            np.where(there, self.value.low, np.nan), np.where(there, self.value.high, np.nan), self.value.flags
-        )
-        for row, span in self._spans.items():
-            one = from_intervals([span])
-            found.low[row], found.high[row], found.flags[row] = one.low[0], one.high[0], one.flags[0]
+        value = np.where(self.lacks == _NOTHING, self.values, np.nan)
+        found = Numbers(value, value.copy(), np.zeros(len(value), np.int8))
+        rows, spans = list(self._spans), from_intervals(list(self._spans.values()))
+        found.low[rows], found.high[rows], found.flags[rows] = spans.arrays
         return found
 
-    def _shown(self, unit: str) -> list[str]:
-        texts = [
-            "" if why is not None else f"{value:.6g} {unit}".strip()
-            for value, why in zip(self.value.low.tolist(), self.lacks.tolist(), strict=True)
-        ]
-        for row, span in self._spans.items():
-            texts[row] = shown_value(span, unit)
-        return texts
-
-
-def _nothing_lacks(rows: int) -> Reasons:
-    return np.full(rows, None, object)
-
-
-def _is_none(reasons: Reasons) -> Flags:
-    return np.array([reason is None for reason in reasons.tolist()], bool)
-
-
-def _unless(there: Flags, reason: str) -> Reasons:
-    """The reason for each that is not there."""
-    return np.array([reason, None], object)[there.astype(np.intp)]
+    def _shown(self, unit: str) -> Texts:
+        """The results as they are shown, each different one once; "" where there is none."""
+        rows, spans = np.flatnonzero(self.lacks == _NOTHING), list(self._spans)
+        codes = factorised(self.values[rows].view(np.int64))
+        values = np.empty(int(codes.max(initial=-1)) + 1)
+        values[codes] = self.values[rows]
+        numbers = pa.array(map("{:.6g}".format, values.tolist()), pa.string())
+        numbers = pc.binary_join_element_wise(numbers, unit, " ") if unit else numbers
+        others = pa.array(["", *(shown_value(self._spans[row], unit) for row in spans)], pa.string())
+        place = np.full(len(self.lacks), len(numbers))
+        place[rows] = codes
+        place[spans] = len(numbers) + 1 + np.arange(len(spans))
+        return Texts((numbers, others), place)
 
 
 def _worked_out(formula: str, inputs: Mapping[str, Interval | str]) -> tuple[Interval | None, str | None]:
@@ -284,26 +304,28 @@ def _beside(known: Known, kind: Kind, rule: Derivation, catalogue: Catalogue) ->
     """Facts that follow from each result of a kind, and the newest of others on its day."""
     on = known.of(rule.of)
     facts = known.facts
-    first, last = (days[on] for days in facts.start.days)
+    first, last = facts.start.take(on).days
     day = np.where(first == last, first, NO_DAY)
     on, day = _unreported(known, kind, on, day)
     inputs = _Inputs(known, rule, on, day)
     names = sorted(parse_formula(rule.formula).names)
     numbers = {name: inputs.of(name) for name in names}
     values, good = evaluated(rule.formula, {name: number for name, (number, _) in numbers.items()}, len(on))
-    lacks = _nothing_lacks(len(on))
+    lacks = np.full(len(on), _NOTHING)
     for name in reversed(names):
-        lacks = np.where(_is_none(numbers[name][1]), lacks, numbers[name][1])
-    results = _Results(values, lacks)
-    unusual = (~facts.value.take(on).exact | ~good | inputs.aged) & _is_none(lacks)
+        lacks = np.where(numbers[name][1] == _NOTHING, lacks, numbers[name][1])
+    results = _Results(known, values, lacks)
+    unusual = (~facts.value.take(on).exact | ~good | inputs.aged) & (lacks == _NOTHING)
     for row in np.flatnonzero(unusual).tolist():
         spans: dict[str, Interval | str] = {name: point(float(number[row])) for name, (number, _) in numbers.items()}
         spans |= {AGE: inputs.age(row)} if inputs.aged[row] else {}
         results.put(row, *_worked_out(rule.formula, spans | {rule.of: _span(known, int(on[row]), catalogue)}))
+    made = results.resting(on, kind, inputs.later)
     odd = np.unique(facts.patient[on[inputs.odd | (day == NO_DAY)]])
+    if not len(odd):
+        return made
     kept = np.flatnonzero(~np.isin(facts.patient[on], odd))
-    made = results.resting(known, on, kind, inputs.later).take(kept)
-    return join_facts([made, _one_by_one(known, kind, rule, odd, catalogue)]) if len(odd) else made
+    return join_facts([made.take(kept), _one_by_one(known, kind, rule, odd, catalogue)])
 
 
 def _one_by_one(known: Known, kind: Kind, rule: Derivation, patients: Ints, catalogue: Catalogue) -> Facts:
@@ -324,7 +346,9 @@ def _one_by_one(known: Known, kind: Kind, rule: Derivation, patients: Ints, cata
 def _unreported(known: Known, kind: Kind, on: Ints, day: Ints) -> tuple[Ints, Ints]:
     """The results on whose day no value of the kind was reported."""
     reported = known.of(kind.name)
-    first, last = (days[reported] for days in known.facts.start.days)
+    if not len(reported):
+        return on, day
+    first, last = known.facts.start.take(reported).days
     whole = first == last
     taken = known.facts.patient[reported[whole]] * (1 << 32) + first[whole]
     free = (day == NO_DAY) | ~np.isin(known.facts.patient[on] * (1 << 32) + day, taken)
@@ -350,13 +374,16 @@ class _Inputs:
             return self._sex_factor()
         return self._newest(self.known.of(self.rule.inputs[name]))
 
+    def _unless(self, there: Flags) -> Reasons:
+        """That there is no record, for each that is not there."""
+        return np.where(there, _NOTHING, self.known.reasons.index(NO_RECORD))
+
     def _own(self) -> tuple[Floats, Reasons]:
         value = self.known.facts.value.take(self.on)
         there = ~np.isnan(value.low) | ~np.isnan(value.high) | (value.flags != 0)
-        said = np.array([base.lacks or IMPRECISE for base in self.known.bases.facts], object)
-        lacks = said[self.known.facts.base[self.on]]
-        lacks[there] = None
-        return np.where(value.exact, value.low, 1.0), lacks
+        lacks = self.known.lacks(self.on)
+        lacks = np.where(lacks == _NOTHING, self.known.reasons.index(IMPRECISE), lacks)
+        return np.where(value.exact, value.low, 1.0), np.where(there, _NOTHING, lacks)
 
     def _age(self) -> tuple[Floats, Reasons]:
         born = self.known.born.take(self.known.facts.patient[self.on])
@@ -365,7 +392,7 @@ class _Inputs:
         self.aged |= (first != NO_DAY) & (last != NO_DAY) & (first != last)
         self.odd |= known & ~self.aged & (first != last)
         years = _completed_years(np.where(first == last, first, _EPOCH), np.where(self.day == NO_DAY, _EPOCH, self.day))
-        return years.astype(np.float64), _unless(known, NO_RECORD)
+        return years.astype(np.float64), self._unless(known)
 
     def age(self, row: int) -> Interval:
         """The years a patient may be of at a result, where the birth date does not tell which."""
@@ -385,7 +412,7 @@ class _Inputs:
         whose = self.known.facts.patient[self.on]
         there = np.isfinite(low[whose])
         self.odd |= there & (low[whose] != high[whose])
-        return np.where(there, low[whose], 1.0), _unless(there, NO_RECORD)
+        return np.where(there, low[whose], 1.0), self._unless(there)
 
     def _newest(self, results: Ints) -> tuple[Floats, Reasons]:
         """The newest result on or before each day; a first one after it gives the value a date of its own."""
@@ -410,7 +437,7 @@ class _Inputs:
         self.odd |= after & self.later.stated  # two inputs are: the last of them counts
         between = _spanning(facts.start.take(self.on[after]), facts.start.take(place[after]))
         put(self.later, np.flatnonzero(after), between)
-        return np.where(there & value.exact, value.low, 1.0), _unless(there, NO_RECORD)
+        return np.where(there & value.exact, value.low, 1.0), self._unless(there)
 
     def _tied(self, whose: Ints, day: Ints, start: Moments) -> Flags:
         """Results of one patient and day of which each could be the newer one."""
