@@ -173,10 +173,8 @@ class _Assembly:
         return expand(rows, given.patient, matched, given.contents, clusters.related, clusters.out, self.bases, names)
 
     def _possible(self, facts: Facts, parts: Components, born: Moments) -> Possible:
-        kinds = _kinds(self.given.catalogue, self.bases)
         birth = _by_patient(born, self._whose_birth, self.given.patients)
-        known = Stated(facts, _kinds_of(facts, self.bases, kinds), kinds, parts, birth)
-        return possible(known, self.bases, self.given.catalogue)
+        return possible(Stated(facts, parts, birth), self.bases, self.given.catalogue)
 
     # Persons ------------------------------------------------------------------------------------------------
 

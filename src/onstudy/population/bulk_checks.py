@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from onstudy.population.bulk_facts import Bases, Components, Facts, component_names, fact_at
-from onstudy.population.bulk_impossible import NEAR, possible_bounds
+from onstudy.population.bulk_facts import Bases, Components, Facts, Insides, component_names, fact_at
+from onstudy.population.bulk_impossible import perhaps_outside
 from onstudy.population.bulk_moments import Moments, from_whens, no_earlier, no_later, put
 from onstudy.population.bulk_numbers import Flags
+from onstudy.population.bulk_order import in_groups
 from onstudy.population.bulk_problems import Said
 from onstudy.population.bulk_rows import Ints
+from onstudy.population.bulk_same import is_same
 from onstudy.record.catalogue import DAY, PERIOD, STATE, Catalogue
 from onstudy.record.checks import QTCF_TOLERANCE, check
 from onstudy.record.ends import end_superseded
@@ -61,7 +64,12 @@ class Record:
         """Which facts are of a kind."""
         return np.asarray(self.kind == self.kinds.index(name)) if name in self.kinds else np.zeros(len(self.kind), bool)
 
-    def having(self, some: Flags) -> Flags:
+    def where(self, test: Callable[[Fact], bool]) -> Ints:
+        """The places of all facts of whose form something is so; where it is so of none, facts are not looked at."""
+        passed = np.array([test(base) for base in self.bases.facts], bool)
+        return np.flatnonzero(passed[self.facts.base]) if passed.any() else np.zeros(0, np.int64)
+
+    def having(self, some: Flags | Ints) -> Flags:
         """Which patients have any of these facts."""
         found = np.zeros(self.patients, bool)
         found[self.facts.patient[some]] = True
@@ -82,23 +90,29 @@ def checked(record: Record) -> Said:
 
 def of_another_sex(record: Record) -> Ints:
     """Patients of whom something may be recorded that nobody of their sex has."""
-    kinds = record.catalogue.kinds
-    whose = [kinds[name].of_sex if name in kinds else "" for name in record.kinds]
-    sex, found = record.of(SEX), np.zeros(record.patients, bool)
-    for one in sorted({name for name in whose if name}):
-        of_it = np.array([name == one for name in whose], bool)[record.kind] & ~record.flags("negative")
-        others = [isinstance(base.value, frozenset) and one not in base.value for base in record.bases.facts]
-        found |= record.having(of_it) & record.having(sex & np.array(others, bool)[record.facts.base])
+    found = np.zeros(record.patients, bool)
+    for sex in sorted({kind.of_sex for kind in record.catalogue if kind.of_sex}):
+        theirs = {kind.name for kind in record.catalogue if kind.of_sex == sex}
+        of_it = record.where(partial(_tells_of, theirs))
+        if len(of_it):
+            found |= record.having(of_it) & record.having(record.where(partial(_is_another, sex)))
     return np.flatnonzero(found)
 
 
+def _is_of(kind: str, base: Fact) -> bool:
+    return base.kind == kind
+
+
+def _tells_of(kinds: set[str], base: Fact) -> bool:
+    return base.kind in kinds and not base.negative
+
+
+def _is_another(sex: str, base: Fact) -> bool:
+    return base.kind == SEX and isinstance(base.value, frozenset) and sex not in base.value
+
+
 def _implausible(record: Record, found: _Found) -> None:
-    low, high = possible_bounds(record.kinds, record.catalogue)
-    value = record.facts.value
-    with np.errstate(invalid="ignore"):
-        below = value.high < (low + np.abs(low) * NEAR)[record.kind]
-        above = value.low > (high - np.abs(high) * NEAR)[record.kind]
-    for place in np.flatnonzero(below | above).tolist():
+    for place in perhaps_outside(record.facts.value, record.facts.base, record.bases, record.catalogue).tolist():
         base = record.base(place)
         fact = Fact("", base.kind, value=record.value(place), computed=base.computed, source=_source(record, place))
         _look(record, place, [fact], found)
@@ -106,16 +120,16 @@ def _implausible(record: Record, found: _Found) -> None:
 
 def _lacking_composites(record: Record, found: _Found) -> None:
     """Composites without a sure value: of one day, or of formulas that contradict each other."""
-    lacking = np.array([bool(base.lacks) for base in record.bases.facts], bool)[record.facts.base]
-    whole = np.zeros(len(record.facts), bool)
-    whole[record.parts.wholes] = True
-    places = np.flatnonzero(lacking & whole)
+    places = record.where(lambda base: bool(base.lacks))
+    places = places[np.isin(places, record.parts.wholes)]
     numbers = record.facts.base[places]
     said: dict[int, list[str]] = {}
     for number in np.unique(numbers).tolist():
         base = record.bases.facts[number]
         told = check([Fact("", base.kind, lacks=base.lacks, parts={"": Fact("", "")})], record.catalogue)
         said[number] = [one.what for one in told]
+    telling = np.array([bool(said.get(number)) for number in range(len(record.bases.facts))], bool)[numbers]
+    places, numbers = places[telling], numbers[telling]
     sources = record.facts.source.take(places).array().to_pylist()
     patients = record.facts.patient[places].tolist()
     for patient, number, source in zip(patients, numbers.tolist(), sources, strict=True):
@@ -125,30 +139,31 @@ def _lacking_composites(record: Record, found: _Found) -> None:
 def _tracings(record: Record, found: _Found) -> None:
     """Tracings of which both the corrected interval and what it follows from are reported."""
     names, parts = component_names(record.catalogue), record.parts
-    having = [parts.wholes[parts.named(names.index(name))] for name in (_REPORTED, _MEASURED) if name in names]
-    both = np.intersect1d(having[0], having[1]) if len(having) == 2 else np.zeros(0, np.int64)
-    both = both[record.of(_ECG)[both]]
-    both = both[~_agree(record, both, names)] if len(both) else both
-    inside: dict[int, dict[str, Fact]] = {whole: {} for whole in both.tolist()}
-    for place in np.flatnonzero(np.isin(parts.wholes, both)).tolist() if len(both) else ():
-        part = int(parts.parts[place])
-        base = record.base(part)
-        fact = Fact("", base.kind, value=record.value(part), computed=base.computed)
-        inside[int(parts.wholes[place])][names[int(parts.names[place])]] = fact
-    for whole, own in inside.items():
-        _look(record, whole, [Fact("", _ECG, parts=own, source=_source(record, whole))], found)
+    tracings = record.where(partial(_is_of, _ECG))
+    if not len(tracings) or not {_REPORTED, _MEASURED} <= set(names):
+        return
+    inside = Insides(tracings, len(record.facts), parts)
+    reported, measured = (inside.component(names.index(name)) for name in (_REPORTED, _MEASURED))
+    both = np.flatnonzero((reported >= 0) & (measured >= 0))
+    both = both[~_agree(record, inside, both, names)] if len(both) else both
+    for row, place in zip(both.tolist(), tracings[both].tolist(), strict=True):
+        own = {name: int(inside.component(number)[row]) for number, name in enumerate(names)}
+        held = {name: _number(record, part) for name, part in own.items() if part >= 0}
+        _look(record, place, [Fact("", _ECG, parts=held, source=_source(record, place))], found)
 
 
-def _agree(record: Record, tracings: Ints, names: Sequence[str]) -> Flags:
+def _number(record: Record, place: int) -> Fact:
+    base = record.base(place)
+    return Fact("", base.kind, value=record.value(place), computed=base.computed)
+
+
+def _agree(record: Record, inside: Insides, rows: Ints, names: Sequence[str]) -> Flags:
     """Tracings whose reported interval is plainly as near as it should be to the one that follows from the others."""
-    value, parts = record.facts.value, record.parts
-    numbers = {}
+    value, numbers = record.facts.value, {}
     for name in (_REPORTED, _MEASURED, "rr", "rate"):
-        found = np.full(len(record.facts), np.nan)
-        some = parts.named(names.index(name)) if name in names else np.zeros(0, np.int64)
-        exact = value.low[parts.parts[some]] == value.high[parts.parts[some]]
-        found[parts.wholes[some]] = np.where(exact, value.low[parts.parts[some]], np.nan)
-        numbers[name] = found[tracings]
+        place = inside.component(names.index(name))[rows] if name in names else np.full(len(rows), -1)
+        exact = (place >= 0) & (value.low[place] == value.high[place])
+        numbers[name] = np.where(exact, value.low[place], np.nan)
     with np.errstate(all="ignore"):
         rr = np.where(np.isnan(numbers["rr"]), 60 / numbers["rate"], numbers["rr"] / 1000)
         apart = np.abs(numbers[_REPORTED] - numbers[_MEASURED] / np.cbrt(rr))
@@ -156,24 +171,27 @@ def _agree(record: Record, tracings: Ints, names: Sequence[str]) -> Flags:
 
 
 def _menses(record: Record, found: _Found) -> None:
-    some = [record.of(name) for name in _AGAINST]
+    some = [record.where(partial(_is_of, name)) for name in _AGAINST]
+    if not all(map(len, some)):
+        return
     both = np.logical_and.reduce([record.having(one) for one in some])
-    for own in _by_patient(record, np.flatnonzero(np.logical_or.reduce(some) & both[record.facts.patient])):
+    places = np.sort(np.concatenate(some))
+    for own in _by_patient(record, places[both[record.facts.patient[places]]]):
         _look(record, own[0], [_dated(record, place) for place in own], found)
 
 
 def _dated_details(record: Record, found: _Found) -> None:
     """Records of which a date is stated beside their own."""
-    dated = [any(isinstance(value, When) for value in base.attributes.values()) for base in record.bases.facts]
-    for place in np.flatnonzero(np.array(dated, bool)[record.facts.base]).tolist():
+    for place in record.where(lambda base: any(isinstance(one, When) for one in base.attributes.values())).tolist():
         _look(record, place, [_dated(record, place)], found)
 
 
 def _sexes(record: Record, found: _Found) -> None:
     """Patients of whom the sex is recorded more than once; one with a date of birth as a fact is no array."""
-    mine = record.of("sex")
-    many = np.bincount(record.facts.patient[mine], minlength=record.patients) > 1
-    for own in _by_patient(record, np.flatnonzero(mine & many[record.facts.patient])):
+    mine = record.where(partial(_is_of, SEX))
+    whose = record.facts.patient[mine]
+    many = np.bincount(whose, minlength=record.patients) > 1
+    for own in _by_patient(record, mine[many[whose]]):
         _look(record, own[0], [_dated(record, place) for place in own], found)
 
 
@@ -205,12 +223,14 @@ def _dated(record: Record, place: int) -> Fact:
 def with_ends(record: Record) -> Facts:
     """The facts, with each open period ended that something newer says to be over, as `end_superseded` ends it."""
     facts, bases = record.facts, record.bases
-    base, moments = facts.base.copy(), {}
     denying = _denying(record)
-    some = np.flatnonzero(_concerned(record, denying)[record.kind])
+    names = _concerned(record, denying)
+    some = record.where(lambda base: base.kind in names)
     few = replace(record, facts=facts.take(some), kind=record.kind[some])
-    mine = some[_may_end(few, denying[some])[few.facts.patient]]
-    places = np.union1d(mine, np.flatnonzero(_seen_again(record)))
+    mine = some[_may_end(few, np.isin(some, denying))[few.facts.patient]]
+    places = np.union1d(mine, _seen_again(record))
+    base, moments = facts.base, {}
+    base = base.copy() if len(places) else base
     for own in _by_patient(record, places):
         for fact in end_superseded([_dated(record, place) for place in own], record.catalogue):
             if fact.opened is not None:
@@ -227,11 +247,15 @@ def with_ends(record: Record) -> Facts:
 def in_themselves(record: Record) -> Facts:
     """The facts, each with a beginning and an end that bound each other, as `record.periods.in_itself` has them."""
     facts = record.facts
-    start, end = facts.start, facts.end
+    if is_same(facts.end.stated) and not facts.end.stated[0]:
+        return facts
+    places = np.flatnonzero(facts.end.stated)
+    start, end = facts.start.take(places), facts.end.take(places)
     same = (start.low == end.low) & (start.high == end.high) & (start.flags == end.flags) & (start.offset == end.offset)
     apart = (start.high != NO_INSTANT) & (end.low != NO_INSTANT) & (start.high < end.low - 2 * A_DAY)  # in any offset
-    places = np.flatnonzero(end.stated & ~same & ~apart & ~record.flags("negative"))
-    start, end = start.take(places), end.take(places)
+    negative = np.array([base.negative for base in record.bases.facts], bool)[facts.base[places]]
+    places = places[~same & ~apart & ~negative]
+    start, end = facts.start.take(places), facts.end.take(places)
     begun, over = no_later(start, end), no_earlier(end, start)
     earlier = (start.high != NO_INSTANT) & ((begun.high != start.high) | (begun.flags != start.flags))
     later = (over.low != end.low) | (over.flags != end.flags)
@@ -248,50 +272,45 @@ def _with(moments: Moments, places: Ints, others: Moments, changed: Flags) -> Mo
     return found
 
 
-def _seen_again(record: Record) -> Flags:
+def _seen_again(record: Record) -> Ints:
     """Periods of one kind that began on one day, where one is open and another ends or takes the place of the older."""
-    facts, catalogue = record.facts, record.catalogue
-    entries = [catalogue.kinds.get(name) for name in record.kinds]
-    periods = np.array([entry is not None and entry.extent == PERIOD for entry in entries], bool)[record.kind]
-    of_lines = np.array([entry is not None and bool(entry.supersedes) for entry in entries], bool)[record.kind]
-    found = np.zeros(len(record.kind), bool)
-    places = np.flatnonzero(periods & ~record.flags("negative") & (facts.start.low != NO_INSTANT))
+    facts, kinds = record.facts, record.catalogue.kinds
+    places = record.where(lambda base: not base.negative and base.kind in kinds and kinds[base.kind].extent == PERIOD)
+    places = places[facts.start.low[places] != NO_INSTANT]
     if not len(places):
-        return found
-    going = _open_ended(record)[places]
-    keys = (facts.start.low[places] // A_DAY, record.kind[places], facts.patient[places])
-    order = np.lexsort(keys)
-    new = np.ones(len(order), bool)
-    new[1:] = np.any([key[order][1:] != key[order][:-1] for key in keys], axis=0)
+        return np.asarray(places)
+    of_lines = np.array([name in kinds and bool(kinds[name].supersedes) for name in record.kinds], bool)
+    few = replace(record, facts=facts.take(places), kind=record.kind[places])
+    going = _open_ended(few)
+    order, new = in_groups(few.facts.start.low // A_DAY, few.kind, few.facts.patient)
     episode = np.empty(len(order), np.intp)
     episode[order] = np.cumsum(new) - 1
     open_ones = np.bincount(episode, going)
-    others = np.bincount(episode, ~going | of_lines[places])
-    found[places] = ((open_ones > 0) & (others > 0) & (np.bincount(episode) > 1))[episode]
-    return found
+    others = np.bincount(episode, ~going | of_lines[few.kind])
+    return np.asarray(places[((open_ones > 0) & (others > 0) & (np.bincount(episode) > 1))[episode]])
 
 
-def _denying(record: Record) -> Flags:
+def _denying(record: Record) -> Ints:
     """Each "no" that ends what began before: of kinds whose "no" speaks of its day, or from a stated day on."""
-    on_the_day = [
-        name in record.catalogue.kinds and record.catalogue.kinds[name].negative == DAY for name in record.kinds
-    ]
-    since = record.facts.start.stated & (record.facts.start.low != NO_INSTANT)
-    return np.asarray(record.flags("negative") & (np.array(on_the_day, bool)[record.kind] | since), bool)
+    kinds = record.catalogue.kinds
+    on_the_day = np.array([name in kinds and kinds[name].negative == DAY for name in record.kinds], bool)
+    places = record.where(lambda base: base.negative)
+    start = record.facts.start.take(places)
+    return np.asarray(places[on_the_day[record.kind[places]] | start.stated & (start.low != NO_INSTANT)])
 
 
-def _concerned(record: Record, denying: Flags) -> Flags:
+def _concerned(record: Record, denying: Ints) -> set[str]:
     """The kinds that end others or that may be ended."""
     names: set[str] = set()
-    denied = set(np.unique(record.kind[denying]).tolist())
+    denied = {record.kinds[number] for number in np.unique(record.kind[denying]).tolist()}
     for kind in record.catalogue:
-        if kind.name in record.kinds and record.kinds.index(kind.name) in denied:
+        if kind.name in denied:
             names |= record.catalogue.families[kind.name]
         if kind.supersedes or kind.name in record.catalogue.present:
             names.add(kind.name)
         if kind.extent == STATE:
             names |= record.catalogue.families[kind.name]
-    return np.array([name in names for name in record.kinds], bool)
+    return names
 
 
 def _open_ended(record: Record) -> Flags:
@@ -307,7 +326,7 @@ def _may_end(record: Record, denying: Flags) -> Flags:
     periods = [name in catalogue.kinds and catalogue.kinds[name].extent == PERIOD for name in record.kinds]
     open_ones = np.array(periods, bool)[record.kind] & ~negative & _open_ended(record)
     found = np.zeros(record.patients, bool)
-    for name in record.kinds:
+    for name in [record.kinds[number] for number in np.unique(record.kind).tolist()]:
         entry = catalogue.kinds.get(name)
         restated = entry is not None and bool(entry.supersedes or name in catalogue.present)
         if entry is not None and entry.extent == STATE and (no := record.of(name) & negative).any():

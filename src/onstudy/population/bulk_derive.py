@@ -18,7 +18,16 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from onstudy.population.bulk_classes import factorised
-from onstudy.population.bulk_facts import Bases, Components, Facts, component_names, fact_at, from_facts, join_facts
+from onstudy.population.bulk_facts import (
+    Bases,
+    Components,
+    Facts,
+    Insides,
+    component_names,
+    fact_at,
+    from_facts,
+    join_facts,
+)
 from onstudy.population.bulk_moments import Moments, joined, none, put
 from onstudy.population.bulk_numbers import Flags, Floats
 from onstudy.population.bulk_rows import Ints
@@ -154,8 +163,7 @@ class _Completion:
         self.made: list[Facts] = []
         self.parts: list[tuple[Ints, int]] = []
         self._names = component_names(catalogue)
-        self._have: dict[tuple[str, str], NDArray[np.int64]] = {}
-        self._rows: dict[str, NDArray[np.int32]] = {}
+        self._inside: dict[str, Insides] = {}
 
     def complete(self, kind: Kind, rule: Derivation) -> None:
         """Work out a component wherever its composite has the inputs and lacks it."""
@@ -189,22 +197,9 @@ class _Completion:
 
     def _component(self, composite: str, name: str, wholes: Ints) -> NDArray[np.int64]:
         """The place of a component of each composite; -1 where it has none, -2 where it was worked out."""
-        key = composite, name
-        if key not in self._have:
-            parts = self.known.parts
-            some = parts.named(self._names.index(name))
-            row = self._row(composite, wholes)[parts.wholes[some]]
-            found = np.full(len(wholes) + 1, -1, np.int64)
-            found[row] = parts.parts[some]
-            self._have[key] = found[:-1]
-        return self._have[key]
-
-    def _row(self, composite: str, wholes: Ints) -> NDArray[np.int32]:
-        """Which of the composites each fact is; their number for those that are none."""
-        if composite not in self._rows:
-            self._rows[composite] = np.full(len(self.known.facts), len(wholes), np.int32)
-            self._rows[composite][wholes] = np.arange(len(wholes))
-        return self._rows[composite]
+        if composite not in self._inside:
+            self._inside[composite] = Insides(wholes, len(self.known.facts), self.known.parts)
+        return self._inside[composite].component(self._names.index(name))
 
     def found(self) -> Derived:
         """All that was worked out."""

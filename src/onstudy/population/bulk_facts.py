@@ -109,6 +109,25 @@ class Components:
         return np.flatnonzero(self.names == number)
 
 
+class Insides:
+    """What some composites hold."""
+
+    def __init__(self, wholes: Ints, facts: int, parts: Components) -> None:
+        self.wholes, self.parts = wholes, parts
+        self._row = np.full(facts, len(wholes), np.int32)  # of the composites; the last is for all other facts
+        self._row[wholes] = np.arange(len(wholes))
+        self._found: dict[int, Ints] = {}
+
+    def component(self, number: int) -> Ints:
+        """The place of the component of a name in each; -1 where there is none."""
+        if number not in self._found:
+            some = self.parts.named(number)
+            found = np.full(len(self.wholes) + 1, -1, np.int64)
+            found[self._row[self.parts.wholes[some]]] = self.parts.parts[some]
+            self._found[number] = found[:-1]
+        return self._found[number]
+
+
 NO_COMPONENTS = Components(*np.zeros((3, 0), np.int64))
 
 

@@ -6,23 +6,27 @@ More facts and patients may be looked at than those; whatever is left out is sur
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from onstudy.errors import Problem
 from onstudy.population.bulk_facts import Bases, Components, Facts, fact_at
 from onstudy.population.bulk_moments import Moments
 from onstudy.population.bulk_numbers import Flags
 from onstudy.population.bulk_rows import Ints
+from onstudy.population.bulk_same import is_same
 from onstudy.population.bulk_spans import Numbers
 from onstudy.record.catalogue import Catalogue
 from onstudy.record.impossible import OLDEST, without_impossible
-from onstudy.record.shard import NO_DAY
+from onstudy.record.sexes import SEX
+from onstudy.record.shard import HIGH_OPEN, NO_DAY, NO_INSTANT
+from onstudy.values.calendar import DAY
 
+#: A moment that none comes after.
+_NEVER = np.iinfo(np.int64).max
 #: So near to a bound a value is looked at one by one.
 NEAR = 1e-6
 
@@ -43,16 +47,17 @@ def possible(read: Stated, bases: Bases, catalogue: Catalogue) -> Possible:
     live, or with a component that may be impossible.
     """
     facts = read.facts
-    wrong = _below_zero(facts.value) | _below_zero(facts.lln) | (_below_zero(facts.uln) | _is_zero(facts.uln))
-    wrong |= _crossed(facts.uln, facts.lln) | _outside(facts.value, read.kind, read.kinds, catalogue)
-    first, newest = _days_of_life(facts, read.kind, read.kinds, bases, len(read.born))
+    some = [_below_zero(facts.value), _below_zero(facts.lln), _below_zero(facts.uln), _is_zero(facts.uln)]
+    some += [_crossed(facts.uln, facts.lln), perhaps_outside(facts.value, facts.base, bases, catalogue)]
+    wrong = np.unique(np.concatenate(some))
+    first, newest = _days_of_life(facts, bases, len(read.born))
     birth, _ = read.born.days
     dated = (birth != NO_DAY) & (newest != NO_DAY)
     strange = (birth != NO_DAY) & (first < birth) | dated & ((birth > newest) | (newest - birth > OLDEST * 365))
     inner = np.zeros(len(facts), bool)
     inner[read.parts.wholes] = inner[read.parts.parts] = True
-    odd = np.union1d(facts.patient[wrong & inner], np.flatnonzero(strange))
-    changed, problems = _changed(facts, np.flatnonzero(wrong & ~inner), bases, catalogue)
+    odd = np.union1d(facts.patient[wrong[inner[wrong]]], np.flatnonzero(strange))
+    changed, problems = _changed(facts, wrong[~inner[wrong]], bases, catalogue)
     return Possible(changed, problems, odd)
 
 
@@ -86,63 +91,63 @@ def _without(numbers: Numbers, places: Sequence[int]) -> Numbers:
 
 @dataclass(frozen=True, eq=False)
 class Stated:
-    """Facts that were read, the place of the kind of each in `kinds`, their components, and each patient's birth."""
+    """Facts that were read, their components, and each patient's birth."""
 
     facts: Facts
-    kind: NDArray[np.int32]
-    kinds: Sequence[str]
     parts: Components
     born: Moments
 
 
-def _outside(number: Numbers, kind: NDArray[np.int32], kinds: Sequence[str], catalogue: Catalogue) -> Flags:
-    """Those that lie outside what is possible for their kind, or nearly so."""
-    low, high = possible_bounds(kinds, catalogue)
+def perhaps_outside(number: Numbers, base: Ints, bases: Bases, catalogue: Catalogue) -> Ints:
+    """The places of those that lie outside what is possible for their kind, or so near that one has to look."""
+    kinds = [catalogue.kinds.get(one.kind) for one in bases.facts]
+    pairs = [(np.nan, np.nan) if kind is None or kind.plausible is None else kind.plausible for kind in kinds]
+    low, high = np.array(pairs, np.float64).reshape(len(pairs), 2).T
     with np.errstate(invalid="ignore"):
-        below = number.high < (low + np.abs(low) * NEAR)[kind]
-        return np.asarray(below | (number.low > (high - np.abs(high) * NEAR)[kind]))
+        near = number.high < (low + np.abs(low) * NEAR)[base]
+        near |= number.low > (high - np.abs(high) * NEAR)[base]
+    some = np.flatnonzero(near)
+    within = (low[base[some]] <= number.low[some]) & (number.high[some] <= high[base[some]])  # as a bound itself is
+    return some[~within]
 
 
-def possible_bounds(kinds: Sequence[str], catalogue: Catalogue) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The bounds within which the values of each kind lie; NaN where there are none."""
-    known = (catalogue.kinds.get(name) for name in kinds)
-    pairs = [(np.nan, np.nan) if kind is None or kind.plausible is None else kind.plausible for kind in known]
-    return np.array([low for low, _ in pairs], np.float64), np.array([high for _, high in pairs], np.float64)
+def _among(numbers: Sequence[Numbers], test: Callable[..., Flags]) -> Ints:
+    """The places where something is so of numbers; where all are the same, the first tells it of all."""
+    same = is_same(*(column for one in numbers for column in one.arrays))
+    with np.errstate(invalid="ignore"):
+        holds = test(*((one.take(np.arange(1)) for one in numbers) if same else numbers))
+    return np.arange(len(numbers[0].low)) if same and holds[0] else np.flatnonzero(holds)
 
 
-def _below_zero(number: Numbers) -> Flags:
+def _below_zero(number: Numbers) -> Ints:
     """Those of which all may lie below zero."""
-    with np.errstate(invalid="ignore"):
-        return np.asarray((number.high < 0) | ((number.high == 0) & ~number.exact))
+    return _among([number], lambda one: (one.high <= 0) & ~((one.high == 0) & one.exact))
 
 
-def _is_zero(number: Numbers) -> Flags:
-    return np.asarray(number.high == 0)
+def _is_zero(number: Numbers) -> Ints:
+    return _among([number], lambda one: one.high == 0)
 
 
-def _crossed(upper: Numbers, lower: Numbers) -> Flags:
+def _crossed(upper: Numbers, lower: Numbers) -> Ints:
     """Limits of normal of which the upper one may lie below the lower one."""
-    with np.errstate(invalid="ignore"):
-        same = (upper.high == lower.low) & upper.exact & lower.exact
-        return np.asarray((upper.high <= lower.low) & ~same)
+    return _among([upper, lower], lambda up, low: (up.high <= low.low) & ~((up.high == low.low) & up.exact & low.exact))
 
 
-def _days_of_life(
-    facts: Facts, kind: NDArray[np.int32], kinds: Sequence[str], bases: Bases, patients: int
-) -> tuple[Ints, Ints]:
+def _days_of_life(facts: Facts, bases: Bases, patients: int) -> tuple[Ints, Ints]:
     """Of each patient the first day something surely was before, and the last one anything may be of.
 
     Without a dated fact the first is far ahead, the last `NO_DAY`. The fact of sex, which begins at birth, is none.
     """
-    told = np.array([name != "sex" for name in kinds], bool)[kind]
-    negative = np.array([base.negative for base in bases.facts], bool)[facts.base]
-    first = np.full(patients, np.iinfo(np.int64).max)
-    newest = np.full(patients, NO_DAY, np.int64)
+    told = np.array([base.kind != SEX for base in bases.facts], bool)
+    held = told & ~np.array([base.negative for base in bases.facts], bool)
+    first = np.full(patients, _NEVER)
+    newest = np.full(patients, NO_INSTANT)
     for moments in (facts.start, facts.recorded):
-        last = moments.days[1]
-        some = told & (last != NO_DAY)
-        np.maximum.at(newest, facts.patient[some], last[some])
+        if is_same(moments.high) and moments.high[0] == NO_INSTANT:
+            continue
+        last = moments.high - ((moments.flags & HIGH_OPEN) != 0)
+        dated = moments.high != NO_INSTANT
+        np.maximum.at(newest, facts.patient, np.where(dated & told[facts.base], last, NO_INSTANT))
         if moments is facts.start:
-            some &= ~negative
-            np.minimum.at(first, facts.patient[some], last[some])
-    return first, newest
+            np.minimum.at(first, facts.patient, np.where(dated & held[facts.base], last, _NEVER))
+    return np.where(first == _NEVER, _NEVER, first // DAY), np.where(newest == NO_INSTANT, NO_DAY, newest // DAY)
