@@ -150,13 +150,13 @@ class _Assembly:
         given = self.given
         people = self._people()
         read = self._expanded(given.rows, lambda form: form.facts)
-        self.odd.append(given.patient[given.rows[np.isin(given.matched.form[given.rows], list(read.unfit))]])
+        unfit = [number in read.unfit for number in range(len(given.matched.forms))]
+        self.odd.append(given.patient[self._having(given.rows, unfit)])
         drugs = self._drugs()
         sexes = self._sexes(people)
-        facts = join_facts([read.facts, drugs.facts, sexes])
-        told = self._possible(facts, read.parts, people.facts.start)
+        told = self._possible(join_facts([read.facts, drugs.facts]), read.parts, people.facts.start)
         self.odd.append(told.odd)
-        record = self._assembled(told.facts, read.parts, people.facts.start)
+        record = self._assembled(told.facts, sexes, read.parts, people.facts.start)
         said = self._said(people, [*drugs.problems, *told.problems], record)
         odd = np.unique(np.concatenate(self.odd))
         return Fast(given, self.bases, people, record, said, self._covered(), odd)
@@ -165,12 +165,18 @@ class _Assembly:
         """What `of` takes from the form of each row, with the contents of the row in it."""
         given = self.given
         forms = [Form(of(form)) for form in given.matched.forms]
-        some = np.array([bool(form.facts) for form in forms], bool)
-        rows = rows[some[given.matched.form[rows]]] if len(rows) else rows
+        rows = self._having(rows, [bool(form.facts) for form in forms])
         matched = replace(given.matched, forms=forms)
         clusters = given.clusters
         names = component_names(given.catalogue)
         return expand(rows, given.patient, matched, given.contents, clusters.related, clusters.out, self.bases, names)
+
+    def _having(self, rows: Ints, some: Sequence[bool]) -> Ints:
+        """Those of the rows whose form is one of some; there is a flag for each form."""
+        if not any(some):
+            return rows[:0]
+        kept = np.array(some, bool)[self.given.matched.form[rows]]
+        return rows if kept.all() else rows[kept]
 
     def _possible(self, facts: Facts, parts: Components, born: Moments) -> Possible:
         birth = _by_patient(born, self._whose_birth, self.given.patients)
@@ -239,15 +245,15 @@ class _Assembly:
 
     # Putting together -------------------------------------------------------------------------------------------
 
-    def _assembled(self, facts: Facts, parts: Components, born: Moments) -> Record:
-        """All facts with composites, with what follows, and with their ends."""
+    def _assembled(self, facts: Facts, sexes: Facts, parts: Components, born: Moments) -> Record:
+        """All facts with composites, with those of sex, with what follows, and with their ends."""
         given, bases = self.given, self.bases
         kinds = _kinds(given.catalogue, bases)
         inner = np.zeros(len(facts), bool)
         inner[parts.parts] = True
         grouped = composed(facts, _kinds_of(facts, bases, kinds), kinds, inner, bases, given.catalogue)
         self.odd.append(grouped.odd)
-        facts = join_facts([facts, grouped.made])
+        facts = join_facts([facts, grouped.made, sexes])
         parts = join_components([parts, grouped.parts])
         birth = _by_patient(born, self._whose_birth, given.patients)
         known = Known(facts, _kinds_of(facts, bases, kinds), kinds, parts, birth, bases)
@@ -288,8 +294,7 @@ class _Assembly:
         """Patient and type of every record that is not read."""
         given = self.given
         kinds = [form.unread for form in given.matched.forms]
-        some = np.array([bool(one) for one in kinds], bool)
-        rows = given.rows[some[given.matched.form[given.rows]]] if len(given.rows) else given.rows
+        rows = self._having(given.rows, [bool(one) for one in kinds])
         pairs = [
             (patient, kind)
             for patient, number in zip(given.patient[rows].tolist(), given.matched.form[rows].tolist(), strict=True)
