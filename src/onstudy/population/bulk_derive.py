@@ -383,10 +383,12 @@ class _Inputs:
     def _age(self) -> tuple[Floats, Reasons]:
         born = self.known.born.take(self.known.facts.patient[self.on])
         first, last = born.days
-        known = (first != NO_DAY) | (last != NO_DAY)
-        self.aged |= (first != NO_DAY) & (last != NO_DAY) & (first != last)
-        self.odd |= known & ~self.aged & (first != last)
-        years = _completed_years(np.where(first == last, first, _EPOCH), np.where(self.day == NO_DAY, _EPOCH, self.day))
+        known, both = (first != NO_DAY) | (last != NO_DAY), (first != NO_DAY) & (last != NO_DAY)
+        self.odd |= known & ~both
+        day = np.where(self.day == NO_DAY, _EPOCH, self.day)
+        years = _completed_years(np.where(both, last, _EPOCH), day)
+        rough = np.flatnonzero(both & (first != last))
+        self.aged[rough] = _completed_years(first[rough], day[rough]) != years[rough]
         return years.astype(np.float64), self._unless(known)
 
     def age(self, row: int) -> Interval:
