@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
@@ -26,12 +27,15 @@ from onstudy.population.bulk_texts import Texts, same_text, texts_of
 from onstudy.record.catalogue import Catalogue
 from onstudy.record.patient import Fact
 from onstudy.record.samples import IMPRECISE_DATE
-from onstudy.record.shard import NO_DAY, NO_INSTANT
-from onstudy.values.calendar import DAY, show
+from onstudy.record.shard import NO_DAY, NO_INSTANT, NO_OFFSET
+from onstudy.values.calendar import DAY, When, show
+from onstudy.values.interval import Interval
 
 #: Characters of what is shown of a day, which those of a time of day follow.
 _THE_DATE = len("2026-03-01")
 _EPOCH = date(1970, 1, 1).toordinal()
+#: In place of an offset: a day without a time.
+_A_DAY = NO_OFFSET - 1
 #: How it is told which results are of one sample: by its name, by the moment, by the day; or not at all.
 _SAMPLE, _MOMENT, _DAY, _ALONE = range(4)
 
@@ -51,19 +55,14 @@ def composed(
     """The composites of all loose components. `kind` is the place of each fact's kind in `kinds`, `inner` tells the
     components that a source put together itself.
     """
-    home = np.array([_home(name, catalogue) for name in kinds], np.int32)
+    composites = [entry.name for entry in catalogue if entry.components]
+    homes = [catalogue.composites.get(name) for name in kinds]
+    home = np.array([-1 if found is None else composites.index(found[0]) for found in homes], np.int32)
     negative = np.array([base.negative for base in bases.facts], bool)
     loose = np.flatnonzero((home >= 0)[kind])
     loose = loose[~(inner[loose] | negative[facts.base[loose]])]
-    composites = [entry.name for entry in catalogue if entry.components]
     stated = np.flatnonzero(np.array([name in composites for name in kinds], bool)[kind])
     return _Composer(facts, kind, kinds, home, composites, bases, catalogue).made(loose, stated)
-
-
-def _home(kind: str, catalogue: Catalogue) -> int:
-    composites = [entry.name for entry in catalogue if entry.components]
-    found = catalogue.composites.get(kind)
-    return -1 if found is None else composites.index(found[0])
 
 
 class _Keys:
@@ -76,11 +75,12 @@ class _Keys:
         named = facts.sample.take(rows).there
         exact = (start.low == start.high) & (start.low != NO_INSTANT)
         self.sort = np.select([named, exact, self.day != NO_DAY], [_SAMPLE, _MOMENT, _DAY], _ALONE).astype(np.int64)
-        self.one = np.select([exact, self.day != NO_DAY], [start.low, self.day], rows)
-        self.other = np.where(exact, start.offset, 0).astype(np.int64)
+        one = np.select([exact, self.day != NO_DAY], [start.low, self.day], rows)
+        other = np.where(exact, start.offset, 0).astype(np.int64)
         if named.any():
-            self.one = np.where(named, facts.sample.take(rows).codes(), self.one)
-            self.other = np.where(named, self.day, self.other)
+            one = np.where(named, facts.sample.take(rows).codes(), one)
+            other = np.where(named, self.day, other)
+        self.one, self.other = factorised(one), factorised(other)
 
 
 class _Composer:
@@ -104,8 +104,7 @@ class _Composer:
         every = np.concatenate([loose, stated])
         whose = np.concatenate([self.home[self.kind[loose]], own])
         keys = _Keys(self.facts, every)
-        values = factorised(keys.one), factorised(keys.other)
-        order, begins = in_groups(self.facts.patient[every], whose, keys.sort, *values)
+        order, begins = in_groups(self.facts.patient[every], whose, keys.sort, keys.one, keys.other)
         odd = [self._odd_stated(every[order], begins, order >= len(loose))] if len(stated) else []
         if len(stated):  # from here on only what is loose
             group = np.cumsum(begins)[order < len(loose)]
@@ -238,8 +237,9 @@ def shown_moments(moments: Moments) -> pa.Array:
     low = np.where(usual, moments.low, 0)
     days, day = _numbered(low // DAY)
     dates = pa.array((low[day] // DAY - _EPOCH).astype("M8[D]")).cast(pa.string())
-    clocks, clock = _numbered(low % DAY, moments.offset.astype(np.int64), classes.astype(np.int64))
-    times = pa.array([_shown_at(moments, row)[_THE_DATE:] if usual[row] else "" for row in clock.tolist()], pa.string())
+    offsets = np.where(classes == ONE_DAY, _A_DAY, moments.offset.astype(np.int64))
+    clocks, clock = _numbered(low % DAY, offsets)
+    times = pa.array(map(_time_of_day, (low[clock] % DAY).tolist(), offsets[clock].tolist()), pa.string())
     texts = pc.binary_join_element_wise(dates.take(pa.array(days)), times.take(pa.array(clocks)), "")
     if usual.all():
         return texts
@@ -248,6 +248,15 @@ def shown_moments(moments: Moments) -> pa.Array:
     for row in np.flatnonzero(~usual & moments.stated).tolist():
         found[row] = _shown_at(moments, row)
     return pa.array(found, pa.string())
+
+
+@lru_cache(1 << 16)
+def _time_of_day(clock: int, offset: int) -> str:
+    """What is shown after its date of an instant so many microseconds into a day; nothing of a whole day."""
+    if offset == _A_DAY:
+        return ""
+    at = Interval(_EPOCH * DAY + clock, _EPOCH * DAY + clock)
+    return show(When(at, None if offset == NO_OFFSET else offset))[_THE_DATE:]
 
 
 def _shown_at(moments: Moments, row: int) -> str:
