@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from onstudy.errors import Problem
+from onstudy.population.bulk_births import before_birth
 from onstudy.population.bulk_checks import Record, checked, in_themselves, of_another_sex, with_ends
 from onstudy.population.bulk_classes import Contents, factorised
 from onstudy.population.bulk_derive import Known, derived
@@ -31,7 +32,7 @@ from onstudy.population.bulk_facts import (
 )
 from onstudy.population.bulk_forms import CONSTANT, FactForm, Form, MomentForm, Pattern
 from onstudy.population.bulk_groups import composed
-from onstudy.population.bulk_impossible import Possible, Stated, possible
+from onstudy.population.bulk_impossible import Stated, possible
 from onstudy.population.bulk_match import Matched
 from onstudy.population.bulk_moments import Moments, from_whens, joined, none
 from onstudy.population.bulk_person import sorted_coverage
@@ -154,10 +155,13 @@ class _Assembly:
         self.odd.append(given.patient[self._having(given.rows, unfit)])
         drugs = self._drugs()
         sexes = self._sexes(people)
-        told = self._possible(join_facts([read.facts, drugs.facts]), read.parts, people.facts.start)
+        stated = Stated(join_facts([read.facts, drugs.facts]), read.parts, self._birth(people))
+        told = possible(stated, self.bases, given.catalogue)
         self.odd.append(told.odd)
-        record = self._assembled(told.facts, sexes, read.parts, people.facts.start)
-        said = self._said(people, [*drugs.problems, *told.problems], record)
+        record = self._assembled(told.facts, sexes, read.parts, stated.born)
+        early = before_birth(record, stated.born, read.parts)
+        self.odd.append(early.odd)
+        said = self._said(people, [*drugs.problems, *told.problems], checked(record, early.problems))
         odd = np.unique(np.concatenate(self.odd))
         return Fast(given, self.bases, people, record, said, self._covered(), odd)
 
@@ -178,15 +182,15 @@ class _Assembly:
         kept = np.array(some, bool)[self.given.matched.form[rows]]
         return rows if kept.all() else rows[kept]
 
-    def _possible(self, facts: Facts, parts: Components, born: Moments) -> Possible:
-        birth = _by_patient(born, self._whose_birth, self.given.patients)
-        return possible(Stated(facts, parts, birth), self.bases, self.given.catalogue)
-
     # Persons ------------------------------------------------------------------------------------------------
 
     def _people(self) -> Expanded:
         """Of each person id (as `id`), sex (as `shown`) and birth date (as `start`)."""
         return self._expanded(self.given.people, _as_person)
+
+    def _birth(self, people: Expanded) -> Moments:
+        """When each patient was born."""
+        return _by_patient(people.facts.start, people.facts.patient, self.given.patients)
 
     def _sexes(self, people: Expanded) -> Facts:
         """Sex as a fact that holds from birth on, or from before any birth where that is not known."""
@@ -255,8 +259,7 @@ class _Assembly:
         self.odd.append(grouped.odd)
         facts = join_facts([facts, grouped.made, sexes])
         parts = join_components([parts, grouped.parts])
-        birth = _by_patient(born, self._whose_birth, given.patients)
-        known = Known(facts, _kinds_of(facts, bases, kinds), kinds, parts, birth, bases)
+        known = Known(facts, _kinds_of(facts, bases, kinds), kinds, parts, born, bases)
         self.odd.append(of_another_sex(Record(facts, known.kind, kinds, bases, parts, given.catalogue, given.patients)))
         more = derived(known, given.catalogue)
         self.odd.append(more.odd)
@@ -269,13 +272,9 @@ class _Assembly:
             self.odd.append(_twice(facts))
         return record
 
-    @property
-    def _whose_birth(self) -> Ints:
-        return self.given.patient[self.given.people]
-
     # Problems -----------------------------------------------------------------------------------------------------
 
-    def _said(self, people: Expanded, single: Sequence[tuple[int, Problem]], record: Record) -> list[Said]:
+    def _said(self, people: Expanded, single: Sequence[tuple[int, Problem]], last: Said) -> list[Said]:
         """All that is wrong, sort by sort in the order in which a patient's problems stand; `single` one by one."""
         given = self.given
         own = self._expanded(given.people, _as_problems)
@@ -287,7 +286,7 @@ class _Assembly:
             Said.shared(shared.facts),
             Said.unread(*self._unread()),
             Said.of_problems(single),
-            checked(record),
+            last,
         ]
 
     def _unread(self) -> tuple[Ints, list[str]]:

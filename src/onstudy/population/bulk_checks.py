@@ -31,7 +31,8 @@ from onstudy.values.interval import Interval
 _AGAINST = ("menses", "hysterectomy")
 _ECG, _REPORTED, _MEASURED = "ecg", "qtcf", "qt"
 
-_Found = set[tuple[int, str, str]]
+#: Problems: the patient, what is wrong, and where.
+Found = set[tuple[int, str, str]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,9 +77,9 @@ class Record:
         return found
 
 
-def checked(record: Record) -> Said:
-    """Impossible values and contradictions, as `check` tells of them."""
-    found: _Found = set()
+def checked(record: Record, further: Iterable[tuple[int, str, str]] = ()) -> Said:
+    """Impossible values and contradictions, as `check` tells of them; `further` ones that it tells are there."""
+    found: Found = set(further)
     _implausible(record, found)
     _lacking_composites(record, found)
     _tracings(record, found)
@@ -111,14 +112,14 @@ def _is_another(sex: str, base: Fact) -> bool:
     return base.kind == SEX and isinstance(base.value, frozenset) and sex not in base.value
 
 
-def _implausible(record: Record, found: _Found) -> None:
+def _implausible(record: Record, found: Found) -> None:
     for place in perhaps_outside(record.facts.value, record.facts.base, record.bases, record.catalogue).tolist():
         base = record.base(place)
         fact = Fact("", base.kind, value=record.value(place), computed=base.computed, source=_source(record, place))
         _look(record, place, [fact], found)
 
 
-def _lacking_composites(record: Record, found: _Found) -> None:
+def _lacking_composites(record: Record, found: Found) -> None:
     """Composites without a sure value: of one day, or of formulas that contradict each other."""
     places = record.where(lambda base: bool(base.lacks))
     places = places[np.isin(places, record.parts.wholes)]
@@ -136,7 +137,7 @@ def _lacking_composites(record: Record, found: _Found) -> None:
         found.update((patient, what, source) for what in said[number])
 
 
-def _tracings(record: Record, found: _Found) -> None:
+def _tracings(record: Record, found: Found) -> None:
     """Tracings of which both the corrected interval and what it follows from are reported."""
     names, parts = component_names(record.catalogue), record.parts
     tracings = record.where(partial(_is_of, _ECG))
@@ -170,7 +171,7 @@ def _agree(record: Record, inside: Insides, rows: Ints, names: Sequence[str]) ->
         return np.asarray(apart < QTCF_TOLERANCE - 0.01)
 
 
-def _menses(record: Record, found: _Found) -> None:
+def _menses(record: Record, found: Found) -> None:
     some = [record.where(partial(_is_of, name)) for name in _AGAINST]
     if not all(map(len, some)):
         return
@@ -180,13 +181,13 @@ def _menses(record: Record, found: _Found) -> None:
         _look(record, own[0], [_dated(record, place) for place in own], found)
 
 
-def _dated_details(record: Record, found: _Found) -> None:
+def _dated_details(record: Record, found: Found) -> None:
     """Records of which a date is stated beside their own."""
     for place in record.where(lambda base: any(isinstance(one, When) for one in base.attributes.values())).tolist():
         _look(record, place, [_dated(record, place)], found)
 
 
-def _sexes(record: Record, found: _Found) -> None:
+def _sexes(record: Record, found: Found) -> None:
     """Patients of whom the sex is recorded more than once; one with a date of birth as a fact is no array."""
     mine = record.where(partial(_is_of, SEX))
     whose = record.facts.patient[mine]
@@ -203,7 +204,7 @@ def _by_patient(record: Record, places: Ints) -> Iterable[list[int]]:
     return found.values()
 
 
-def _look(record: Record, place: int, facts: list[Fact], found: _Found) -> None:
+def _look(record: Record, place: int, facts: list[Fact], found: Found) -> None:
     patient = int(record.facts.patient[place])
     found.update((patient, said.what, said.where) for said in check(facts, record.catalogue))
 

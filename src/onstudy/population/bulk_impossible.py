@@ -1,6 +1,6 @@
 """What cannot be so in the records of many patients: `record/impossible.py`, run on the few facts that it may be about.
 
-Where it is about a component, or about what lies before a birth, the patient is told, to be put together one by one.
+Where it is about a component, or about the birth itself, the patient is told, to be put together one by one.
 More facts and patients may be looked at than those; whatever is left out is surely none of them.
 """
 
@@ -25,8 +25,6 @@ from onstudy.record.sexes import SEX
 from onstudy.record.shard import HIGH_OPEN, NO_DAY, NO_INSTANT
 from onstudy.values.calendar import DAY
 
-#: A moment that none comes after.
-_NEVER = np.iinfo(np.int64).max
 #: So near to a bound a value is looked at one by one.
 NEAR = 1e-6
 
@@ -43,17 +41,17 @@ class Possible:
 def possible(read: Stated, bases: Bases, catalogue: Catalogue) -> Possible:
     """The facts that were read, with nothing impossible in them.
 
-    Odd are patients with something before their birth, or nothing after it, with more years behind them than people
-    live, or with a component that may be impossible.
+    Odd are patients with nothing after their birth, with more years behind them than people live, or with a component
+    that may be impossible.
     """
     facts = read.facts
     some = [_below_zero(facts.value), _below_zero(facts.lln), _below_zero(facts.uln), _is_zero(facts.uln)]
     some += [_crossed(facts.uln, facts.lln), perhaps_outside(facts.value, facts.base, bases, catalogue)]
     wrong = np.unique(np.concatenate(some))
-    first, newest = _days_of_life(facts, bases, len(read.born))
+    newest = _last_days(facts, bases, len(read.born))
     birth, _ = read.born.days
     dated = (birth != NO_DAY) & (newest != NO_DAY)
-    strange = (birth != NO_DAY) & (first < birth) | dated & ((birth > newest) | (newest - birth > OLDEST * 365))
+    strange = dated & ((birth > newest) | (newest - birth > OLDEST * 365))
     inner = np.zeros(len(facts), bool)
     inner[read.parts.wholes] = inner[read.parts.parts] = True
     odd = np.union1d(facts.patient[wrong[inner[wrong]]], np.flatnonzero(strange))
@@ -133,21 +131,16 @@ def _crossed(upper: Numbers, lower: Numbers) -> Ints:
     return _among([upper, lower], lambda up, low: (up.high <= low.low) & ~((up.high == low.low) & up.exact & low.exact))
 
 
-def _days_of_life(facts: Facts, bases: Bases, patients: int) -> tuple[Ints, Ints]:
-    """Of each patient the first day something surely was before, and the last one anything may be of.
-
-    Without a dated fact the first is far ahead, the last `NO_DAY`. The fact of sex, which begins at birth, is none.
+def _last_days(facts: Facts, bases: Bases, patients: int) -> Ints:
+    """Of each patient the last day anything may be of, `NO_DAY` without a dated fact; sex is not asked, which begins at
+    birth.
     """
     told = np.array([base.kind != SEX for base in bases.facts], bool)
-    held = told & ~np.array([base.negative for base in bases.facts], bool)
-    first = np.full(patients, _NEVER)
     newest = np.full(patients, NO_INSTANT)
     for moments in (facts.start, facts.recorded):
         if is_same(moments.high) and moments.high[0] == NO_INSTANT:
             continue
+        dated = (moments.high != NO_INSTANT) & told[facts.base]
         last = moments.high - ((moments.flags & HIGH_OPEN) != 0)
-        dated = moments.high != NO_INSTANT
-        np.maximum.at(newest, facts.patient, np.where(dated & told[facts.base], last, NO_INSTANT))
-        if moments is facts.start:
-            np.minimum.at(first, facts.patient, np.where(dated & held[facts.base], last, _NEVER))
-    return np.where(first == _NEVER, _NEVER, first // DAY), np.where(newest == NO_INSTANT, NO_DAY, newest // DAY)
+        np.maximum.at(newest, facts.patient, np.where(dated, last, NO_INSTANT))
+    return np.where(newest == NO_INSTANT, NO_DAY, newest // DAY)
