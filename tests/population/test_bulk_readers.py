@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
@@ -763,3 +764,32 @@ def own(kind: str) -> Resource:
 CONTROLLED = "https://onstudy.dev/fhir/attribute/controlled"
 CLINICAL = "http://terminology.hl7.org/CodeSystem/condition-clinical"
 VERIFIED = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
+
+
+def test_what_is_dated_before_a_birth(tmp_path: Path) -> None:
+    """The problem names the first place as the facts lie, and how many more there are; composites are among them."""
+    random, folder = Random(7), tmp_path / "bundles"
+    folder.mkdir()
+    results = ("creatinine, value: 1.1 mg/dL", "hemoglobin, value: 9 g/dL", "platelets, value: 90 10*3/uL")
+    others = ("body_weight, value: 70 kg", "hepatitis_b", "hepatitis_b, value: no")
+    for number in range(60):
+        facts = [
+            f"{{kind: {kind}, on: {random.choice(('1989-03', '1990-02-11', '1990-06-01', '1991-07-02T10:00'))}}}"
+            for kind in random.sample((*results, *others), 4)
+        ]
+        facts += ["{kind: hepatitis_b, start: 1989-01-01, end: 1990-01-01}"] * (number % 20 == 0)
+        facts += ["{kind: blood_pressure, on: 1990-01-01}"] * (number % 20 == 1)
+        born = random.choice(("1990-06-01", "1990-06", "1990-06-02", "1990"))
+        text = f"patient: p{number}\nborn: {born}\nsex: male\nfacts: [{', '.join(facts)}]"
+        (patient,) = read_patients("one.yaml", text.encode())
+        names = random.sample(range(10), 10)  # ids that do not lie as the facts do
+        bundle = to_bundle(patient)
+        random.shuffle(bundle["entry"])
+        text = re.sub(r"fact-(\d)", lambda found: f"f{names[int(found[1])]}", json.dumps(bundle))  # noqa: B023
+        (folder / f"{number}.json").write_text(text)
+    report = built(folder, tmp_path / "store")
+    expected = [patient for path in folder.glob("*.json") for patient in read_patients(path)]
+    told = [one.where for patient in expected for one in patient.problems if "before the date of birth" in one.what]
+    assert len(told) > 30 and any("more" in where for where in told) and {"f0", "f9"} <= {one[-2:] for one in told}
+    assert report.ways["by rows"] <= len(told) // 2, "only those with an end, or with a panel so early"
+    check(stored(tmp_path / "store"), expected)

@@ -159,7 +159,7 @@ class _Assembly:
         told = possible(stated, self.bases, given.catalogue)
         self.odd.append(told.odd)
         record = self._assembled(told.facts, sexes, read.parts, stated.born)
-        early = before_birth(record, stated.born, read.parts)
+        early = before_birth(record, stated.born, len(stated.facts))
         self.odd.append(early.odd)
         said = self._said(people, [*drugs.problems, *told.problems], checked(record, early.problems))
         odd = np.unique(np.concatenate(self.odd))

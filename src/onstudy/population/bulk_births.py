@@ -1,7 +1,7 @@
 """What is dated before a birth in the records of many patients: `record/checks.py`, asked about those facts alone.
 
 A patient's problem names the first of them in the order in which a record lies. Where that is not plain here, because
-only composites are so early or an end bounds a beginning, the patient is told, to be put together one by one.
+a stated composite is among them or an end bounds a beginning, the patient is told, to be put together one by one.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from onstudy.population.bulk_checks import Found, Record
-from onstudy.population.bulk_facts import Components
 from onstudy.population.bulk_moments import Moments
 from onstudy.population.bulk_rows import Ints
 from onstudy.record.checks import check
@@ -29,24 +28,21 @@ class Early:
     odd: Ints
 
 
-def before_birth(record: Record, born: Moments, stated: Components) -> Early:
-    """What is wrong with facts before a birth. `stated` are the components that a source put together itself."""
-    places = _early(record, born)
+def before_birth(record: Record, born: Moments, stated: int) -> Early:
+    """What is wrong with facts before a birth. So many facts were stated; what follows from them comes after."""
     facts, composites = record.facts, {kind.name for kind in record.catalogue if kind.components}
-    inside = np.isin(places, np.concatenate([stated.wholes, stated.parts]))
     of_patient: dict[int, tuple[list[int], list[int]]] = {}
     odd: list[int] = []
-    for place, inner, patient in zip(places.tolist(), inside.tolist(), facts.patient[places].tolist(), strict=True):
-        base = record.base(place)
-        follows = inner or base.computed or base.kind in composites
-        of_patient.setdefault(patient, ([], []))[follows].append(place)
-        if facts.end.stated[place]:
+    places = _early(record, born)
+    for place, patient in zip(places.tolist(), facts.patient[places].tolist(), strict=True):
+        of_patient.setdefault(patient, ([], []))[place >= stated].append(place)
+        if facts.end.stated[place] or (place < stated and record.base(place).kind in composites):
             odd.append(patient)
     problems: Found = set()
-    for patient, (single, others) in of_patient.items():
-        if single:
-            own = [_dated(record, place) for place in [*_in_order(record, single), *others]]
-            told = check(own, record.catalogue, born.at(patient) or UNDATED)
+    for patient, (own, others) in of_patient.items():
+        if own:
+            early = [_dated(record, place) for place in [*_in_order(record, own), *others]]
+            told = check(early, record.catalogue, born.at(patient) or UNDATED)
             problems.update((patient, one.what, one.where) for one in told)
         else:
             odd.append(patient)
