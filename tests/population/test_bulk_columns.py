@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import zlib
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from onstudy.population.bulk_classes import Contents, factorised
-from onstudy.population.bulk_filling import Filling
-from onstudy.population.bulk_forms import NAME, Pattern
+from onstudy.population.bulk_classes import contents_of, factorised
+from onstudy.population.bulk_filling import Filling, Placed
+from onstudy.population.bulk_forms import NAME, NUMBER, Pattern
 from onstudy.population.bulk_letters import all_different, all_of, crc32s, last_letters, letters
-from onstudy.population.bulk_moments import none
-from onstudy.population.bulk_rows import NAMES, slots_of
+from onstudy.population.bulk_rows import NAMES, NUMBERS, slots_of
 from onstudy.population.bulk_same import is_same, joined, same, settled, taken
 from onstudy.population.bulk_texts import Texts, join_texts, same_text, texts_of
 from onstudy.population.store import shard_number, shard_numbers
@@ -62,16 +62,22 @@ def test_a_column_is_held_once_where_all_its_rows_say_the_same() -> None:
 
 
 @pytest.mark.parametrize("ways", [3, 40])  # few enough to be looked for one by one, and too many
-def test_each_fact_has_the_text_of_its_form_with_the_name_of_its_row(ways: int) -> None:
+@pytest.mark.parametrize("different", [2, 1000])  # so few that all are listed, and too many
+def test_each_fact_has_the_text_of_its_form_with_what_stands_in_its_row(ways: int, different: int) -> None:
     rows = 5 * ways
-    names = [f"n{row}" for row in range(rows)]
-    slots, no = slots_of(pa.table({NAMES: pa.array([[name] for name in names])}), NAMES), np.zeros(0)
-    contents = Contents(slots, slots, slots, none(0), no.astype(bool), no, no.astype(np.int8))  # only names are used
-    forms: list[Pattern | None] = [(f"F{form}/", (NAME, 0)) for form in range(ways)] + [("same",), None, ("same",)]
+    names, numbers = [f"n{row}" for row in range(rows)], [str(row % different) for row in range(rows)]
+    table = pa.table({NAMES: pa.array([[name] for name in names]), NUMBERS: pa.array([[n] for n in numbers])})
+    contents = contents_of(partial(slots_of, table))
+    forms: list[Pattern | None] = [(f"F{form}/", (NAME, 0)) for form in range(ways)]
+    forms += [((NUMBER, 0), f" u{form}") for form in range(ways)] + [("same",), None, ("same",)]
     entry = np.random.default_rng(1).permutation(np.arange(rows) % len(forms))
-    filling = Filling(contents, {}, {}, [((0, 0),)] * len(forms), np.arange(rows)[::-1], entry)
+    filling = Filling(Placed(contents, np.arange(rows)[::-1], entry), {}, {}, [((0, 0),)] * len(forms))
     wanted = [
-        f"F{form}/{names[rows - 1 - fact]}" if form < ways else ("same", None, "same")[form - ways]
+        f"F{form}/{names[rows - 1 - fact]}"
+        if form < ways
+        else f"{numbers[rows - 1 - fact]} u{form - ways}"
+        if form < 2 * ways
+        else ("same", None, "same")[form - 2 * ways]
         for fact, form in enumerate(entry.tolist())
     ]
     assert filling.column(forms).array().to_pylist() == wanted

@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -84,9 +85,7 @@ class _People:
 
 def _dates(contents: Contents, row: int) -> list[When]:
     """The dates of a row; nothing is known of one that cannot be read, and no form looks at it."""
-    dates = contents.dates
-    places = (int(dates.start[row]) + slot * dates.step for slot in range(int(dates.count[row])))
-    return [contents.moments.at(place) or UNDATED for place in places]
+    return [contents.moments.at(code) or UNDATED for code in contents.dates.of_row(row)]
 
 
 # A table of rows -------------------------------------------------------------------------------------------------
@@ -103,11 +102,14 @@ class _Table:
         self.matcher = Matcher(self.contents, classes, self.clusters, by.book, by.reader)
         self.matcher.patient = rows.patient
         self.found = self.matcher.found
-        is_person = np.array([kind == PATIENT for kind in rows.types] + [False], bool)[rows.shape]
+        is_person = np.array([kind == PATIENT for kind in rows.types] + [False], bool).take(rows.shape)
         self.person = is_person & (rows.patient >= 0)
-        patients = len(rows.keys)
-        placed = np.where(rows.patient < 0, patients, rows.patient)
-        self._bounds = np.searchsorted(placed, np.arange(patients + 1))
+
+    @cached_property
+    def _bounds(self) -> Ints:
+        """Where the rows of each patient begin; those about nobody come last."""
+        patients = len(self.rows.keys)
+        return np.searchsorted(np.where(self.rows.patient < 0, patients, self.rows.patient), np.arange(patients + 1))
 
     def assembled(self) -> Assembled:
         """The shard of all patients."""
@@ -191,7 +193,7 @@ class _Table:
             payload, named = (self.rows.cell(name, row) for name in ("payload", "named"))
             return Record(place, subject=subject, payload=payload or b"", named=named or "")
         names, dates, numbers = (
-            slots.texts(row) for slots in (self.contents.names, self.contents.dates, self.contents.numbers)
+            slots.texts(row) for slots in (self.contents.names, self.contents.dates.slots, self.contents.numbers.slots)
         )
         links, members = (self.rows.slots(sort).texts(row) for sort in (LINKS, MEMBERS))
         return Record(place, self.rows.shapes[self.rows.shape[row]], subject, names, dates, numbers, links, members)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from onstudy.population.bulk_classes import Contents
-from onstudy.population.bulk_facts import Bases, Components, Facts
-from onstudy.population.bulk_filling import Filling
+from onstudy.population.bulk_facts import NO_COMPONENTS, Bases, Components, Facts
+from onstudy.population.bulk_filling import Filling, Placed
 from onstudy.population.bulk_forms import (
     AT,
     CONSTANT,
@@ -23,9 +23,10 @@ from onstudy.population.bulk_forms import (
 )
 from onstudy.population.bulk_match import Matched
 from onstudy.population.bulk_moments import Moments, from_whens, none, put, spanning, starting, until
-from onstudy.population.bulk_numbers import rounded_all
+from onstudy.population.bulk_numbers import Floats, rounded_all
 from onstudy.population.bulk_rows import Ints
 from onstudy.population.bulk_spans import Numbers, from_intervals, no_numbers
+from onstudy.population.bulk_spans import joined as joined_numbers
 from onstudy.record.shard import HIGH_OPEN, LOW_OPEN
 from onstudy.values.calendar import When
 from onstudy.values.interval import Interval
@@ -85,24 +86,18 @@ class _Expansion:
 
     def expand(self, rows: Ints, patient: Ints, names: Sequence[str]) -> Expanded:
         """The facts of some rows."""
-        counts = np.diff([*self.first, len(self.entries)]).astype(np.int64)
-        form = self.matched.form[rows]
-        many = counts[form]
-        row = np.repeat(rows, many)
-        within = np.arange(len(row)) - np.repeat(np.cumsum(many) - many, many)
-        entry = np.asarray(self.first, np.int64)[np.repeat(form, many)] + within
-        whole = np.array([one.whole for one in self.entries], np.int64)[entry] if len(entry) else within
-        parts = np.flatnonzero(whole)
+        row, entry = self._entries_of(rows)
         layouts = [self.matched.names[one.number] for one in self.entries]
-        texts = Filling(self.contents, self.related, self.out, layouts, row, entry)
+        placed = Placed(self.contents, row, entry)
+        texts = Filling(placed, self.related, self.out, layouts)
         ids = texts.column([one.form.id for one in self.entries])
         value, uln, lln = (
-            self._numbers(row, entry, [(getattr(one.form, name), getattr(one.form.base, name)) for one in self.entries])
+            self._numbers(placed, [(getattr(one.form, name), getattr(one.form.base, name)) for one in self.entries])
             for name in ("value", "uln", "lln")
         )
         facts = Facts(
-            patient[row],
-            self.bases[entry] if len(entry) else entry,
+            patient.take(row),
+            self.bases.take(entry) if len(entry) else entry,
             self._moments(row, entry, [one.form.start for one in self.entries]),
             self._moments(row, entry, [one.form.end for one in self.entries]),
             self._moments(row, entry, [one.form.recorded for one in self.entries]),
@@ -114,23 +109,40 @@ class _Expansion:
             texts.column([one.form.shown for one in self.entries]),
             texts.column([one.form.sample for one in self.entries]),
         )
+        return Expanded(facts, row, self._parts(entry, names), self.unfit)
+
+    def _entries_of(self, rows: Ints) -> tuple[Ints, Ints]:
+        """The row of each fact of rows, and its place among all facts of forms."""
+        first, form = np.array(self.first, np.int64), self.matched.form.take(rows)
+        counts = np.diff([*self.first, len(self.entries)]).astype(np.int64)
+        many = counts.take(form) if len(form) else np.zeros(0, np.int64)
+        if (many == 1).all():
+            return rows, first.take(form) if len(form) else many
+        row = np.repeat(rows, many)
+        within = np.arange(len(row)) - np.repeat(np.cumsum(many) - many, many)
+        return row, first.take(np.repeat(form, many)) + within
+
+    def _parts(self, entry: Ints, names: Sequence[str]) -> Components:
+        """Which of the facts are components, and of which; `names` are those of components."""
+        wholes = np.array([one.whole for one in self.entries], np.int64)
+        if not wholes.any():
+            return NO_COMPONENTS
         places = {name: place for place, name in enumerate(names)}
         named = np.array([places.get(one.name, -1) for one in self.entries], np.int64)
-        of_parts = named[entry[parts]] if len(parts) else parts
-        return Expanded(facts, row, Components(parts - whole[parts], parts, of_parts), self.unfit)
+        parts = np.flatnonzero(wholes[entry])
+        return Components(parts - wholes[entry[parts]], parts, named[entry[parts]])
 
     # Moments ------------------------------------------------------------------------------------------------
 
     def _moments(self, row: Ints, entry: Ints, forms: Sequence[MomentForm | None]) -> Moments:
-        ways = [_NO_MOMENT if form is None else form for form in forms]
-        constants = [form.when if form.how == CONSTANT else None for form in ways]
-        how = np.array([_HOW[form.how] for form in ways], np.int8)[entry] if ways else np.zeros(0, np.int8)
-        first = np.array([form.first for form in ways], np.int64)
-        second = np.array([form.second for form in ways], np.int64)
-        if len(how) and (how == _HOW[AT]).all():
-            return self._dates(row, first[entry]).compact
+        ways = tuple(_NO_MOMENT if form is None else form for form in forms)
         if all(form == _NO_MOMENT for form in ways):
             return none(len(row))
+        first, second = ([getattr(form, name) for form in ways] for name in ("first", "second"))
+        if all(form.how == AT for form in ways):
+            return self._dates(row, entry, first).compact
+        constants = [form.when if form.how == CONSTANT else None for form in ways]
+        how = np.array([_HOW[form.how] for form in ways], np.int8)[entry]
         found = none(len(row)).writable
         for name, number in _HOW.items():
             some = np.flatnonzero(how == number)
@@ -139,52 +151,47 @@ class _Expansion:
             if name == CONSTANT:
                 put(found, some, from_whens(constants).take(entry[some]))
                 continue
-            dates = self._dates(row[some], first[entry[some]])
+            dates = self._dates(row[some], entry[some], first)
             if name == SPANNING:
-                dates = spanning(dates, self._dates(row[some], second[entry[some]]))
+                dates = spanning(dates, self._dates(row[some], entry[some], second))
             elif name != AT:
                 dates = until(dates) if name == UNTIL else starting(dates)
             put(found, some, dates)
         return found.compact
 
-    def _dates(self, row: Ints, slot: Ints) -> Moments:
-        return self.contents.moments.take(self.contents.dates.start[row] + slot * self.contents.dates.step)
+    def _dates(self, row: Ints, entry: Ints, slots: Sequence[int]) -> Moments:
+        return self.contents.moments.take(self.contents.dates.of(row, slots, entry))
 
     # Numbers ------------------------------------------------------------------------------------------------
 
-    def _numbers(self, row: Ints, entry: Ints, forms: Sequence[tuple[NumberForm | None, object]]) -> Numbers:
+    def _numbers(self, placed: Placed, forms: Sequence[tuple[NumberForm | None, object]]) -> Numbers:
+        """A number of each fact: that of its form, or what the form makes of a number of the row."""
         spans = [fixed if isinstance(fixed, Interval) else None for _, fixed in forms]
         if all(form is None and span is None for (form, _), span in zip(forms, spans, strict=True)):
-            return no_numbers(len(row))
-        found = from_intervals(spans).take(entry)
-        slots = np.array([-1 if form is None else form.slot for form, _ in forms], np.int64)
-        some = np.flatnonzero(slots[entry] >= 0) if len(entry) else entry
-        if not len(some):
-            return found.compact
-        numbers = self.contents.numbers
-        values = self.contents.values[numbers.start[row[some]] + slots[entry[some]] * numbers.step]
-        factors = np.array([1.0 if form is None or form.factor is None else form.factor for form, _ in forms])
-        converted = np.flatnonzero(
-            np.array([form is not None and form.factor is not None for form, _ in forms])[entry[some]]
+            return no_numbers(len(placed))
+        ways = {form: place for place, form in enumerate(dict.fromkeys(form for form, _ in forms if form is not None))}
+        fixed = from_intervals(spans)
+        if not ways:
+            return fixed.take(placed.entry).compact
+        different = placed.numbers(
+            [-1 if form is None else ways[form] for form, _ in forms], [form.slot for form in ways]
         )
-        values[converted] = rounded_all(values[converted] * factors[entry[some[converted]]])
-        low, high, flags = (
-            np.array([_bound(form, name) for form, _ in forms])[entry[some]] for name in ("low", "high", "flags")
-        )
-        found.low[some] = np.where(low, values, np.nan)
-        found.high[some] = np.where(high, values, np.nan)
-        found.flags[some] = flags
-        return found.compact
+        made = _made(list(ways), different.way, self.contents.values[different.code])
+        return joined_numbers([fixed, made]).take(different.put(placed.entry.copy(), len(spans))).compact
+
+
+def _made(ways: Sequence[NumberForm], way: Ints, values: Floats) -> Numbers:
+    """What forms make of numbers; `way` is the form of each."""
+    factors = np.array([np.nan if form.factor is None else form.factor for form in ways])[way]
+    converted = np.flatnonzero(factors == factors)
+    values[converted] = rounded_all(values[converted] * factors[converted])
+    low, high = (np.array([getattr(form, name) for form in ways], bool)[way] for name in ("low", "high"))
+    flags = np.array([LOW_OPEN * form.low_open + HIGH_OPEN * form.high_open for form in ways], np.int8)[way]
+    return Numbers(np.where(low, values, np.nan), np.where(high, values, np.nan), flags)
 
 
 _HOW = {AT: 0, UNTIL: 1, STARTING: 2, SPANNING: 3, CONSTANT: 4}
 _NO_MOMENT = MomentForm(CONSTANT)
-
-
-def _bound(form: NumberForm | None, name: str) -> int:
-    if form is None:
-        return 0
-    return LOW_OPEN * form.low_open + HIGH_OPEN * form.high_open if name == "flags" else int(getattr(form, name))
 
 
 def _entries(form: Form, number: int) -> Iterator[_Entry]:

@@ -50,8 +50,7 @@ class Gathered:
     def slots(self, sort: str) -> Slots:
         """The slots of one sort."""
         if sort not in self._slots:
-            found = slots_of(self.table, sort)
-            self._slots[sort] = replace(found, start=found.start[self.place], count=found.count[self.place])
+            self._slots[sort] = slots_of(self.table, sort).of(self.place)
         return self._slots[sort]
 
     def cell(self, column: str, row: int) -> Any:

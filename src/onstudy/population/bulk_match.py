@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +19,14 @@ from onstudy.population.bulk_numbers import IRREGULAR
 from onstudy.population.bulk_order import in_order
 from onstudy.population.bulk_related import Clusters
 from onstudy.population.bulk_rows import Ints
+from onstudy.population.bulk_same import taken
 from onstudy.readers.fhir_range import for_ages
 from onstudy.values.calendar import UNDATED, When
 
 #: A row without a form: its patient is read as a whole.
 NO_FORM = -1
+#: Rows of one class of which each has its own form.
+_EACH = -2
 
 
 @dataclass
@@ -56,33 +60,32 @@ class Matcher:
 
     def match(self, rows: Ints) -> None:
         """Find the forms of some rows; those of `strange` have none."""
-        strange = np.fromiter(self.clusters.strange, np.int64, len(self.clusters.strange))
-        rows = rows[~np.isin(rows, strange)]
+        if self.clusters.strange:
+            rows = rows[~np.isin(rows, list(self.clusters.strange))]
         if not len(rows):
             return
-        keys = factorised(self.clusters.number[rows], self.classes.code[rows])
-        order = in_order(keys)
-        ends = np.flatnonzero(np.diff(keys[order], append=-1)) + 1
-        start = 0
-        for end in ends.tolist():
-            self._one_class(rows[order[start:end]])
-            start = end
+        alike = _Alike(rows, factorised(self.clusters.number.take(rows), taken(self.classes.code, rows)))
+        alone = alike.having(self.classes.alone)
+        forms = np.array([self._one_class(alike, group, alone[group]) for group in range(alike.groups)], np.int32)
+        found = forms.take(alike.group)
+        if forms.min() == _EACH:
+            found = np.where(found == _EACH, self.found.form.take(rows), found)
+        self.found.form[rows] = found
 
-    def _one_class(self, rows: Ints) -> None:
-        """Rows of one cluster and class."""
-        first = int(rows[0])
+    def _one_class(self, alike: _Alike, group: int, alone: bool) -> int:
+        """The form of all rows of one cluster and class; `_EACH` where each has been given its own."""
+        first = int(alike.first[group])
         cluster = self.clusters.clusters[int(self.clusters.number[first])]
         key = (cluster, self._class_of(first))
-        usual = not self.classes.alone[rows].any()
-        if usual and self.book.worth(key, len(rows)):
+        if not alone and self.book.worth(key, int(alike.many[group])):
             form = self.book.form(key, cluster, self.probe(first), odd=self._odd(first), own=self._own(first))
-            if form is None:
-                self._by_sex(rows, cluster, key)
-            else:
-                self.found.form[rows] = self.found.add(form, self._layout(cluster))
-            return
-        for row in rows.tolist():
+            if form is not None:
+                return self.found.add(form, self._layout(cluster))
+            self._by_sex(alike.rows_of(group), cluster, key)
+            return _EACH
+        for row in alike.rows_of(group).tolist():
             self._alone(row, cluster)
+        return _EACH
 
     def _by_sex(self, rows: Ints, cluster: Cluster, key: Hashable) -> None:
         """Rows of which something may follow from the sex of the patient: those of one sex are alike."""
@@ -123,16 +126,15 @@ class Matcher:
         """The dates of rows of one class and of those they are read with: all first ones, all second ones, ..."""
         dates, found = self.contents.dates, []
         for own in zip(*map(self._rows, rows), strict=True):
-            start = dates.start[np.array(own, np.int64)]
-            places = [start + slot * dates.step for slot in range(int(dates.count[own[0]]))]
-            found += [self.contents.moments.take(one) for one in places]
+            codes = [dates.codes(slot)[np.array(own, np.int64)] for slot in range(int(dates.slots.count[own[0]]))]
+            found += [self.contents.moments.take(one) for one in codes]
         return found
 
     def _by_numbers(self, rows: Sequence[int], cluster: Cluster, key: Hashable) -> None:
         """Rows whose numbers, or words in their place, are more than amounts: those with the same ones are alike."""
         groups: dict[tuple[str, ...], list[int]] = {}
         for row in rows:
-            groups.setdefault(self.contents.numbers.texts(row), []).append(row)
+            groups.setdefault(self.contents.numbers.slots.texts(row), []).append(row)
         for numbers, some in groups.items():
             exact = (key, numbers)
             form = None
@@ -158,14 +160,14 @@ class Matcher:
 
     def _own(self, row: int) -> tuple[int, int]:
         """How many dates and numbers the row itself has."""
-        return int(self.contents.dates.count[row]), int(self.contents.numbers.count[row])
+        return int(self.contents.dates.slots.count[row]), int(self.contents.numbers.slots.count[row])
 
     def probe(self, row: int) -> Probe:
         """What stands in the slots of a row and of the resources it is read with."""
         rows = self._rows(row)
         names, dates, numbers = (
             tuple(text for one in rows for text in slots.texts(one))
-            for slots in (self.contents.names, self.contents.dates, self.contents.numbers)
+            for slots in (self.contents.names, self.contents.dates.slots, self.contents.numbers.slots)
         )
         return Probe((*names, *self.clusters.out.get(row, ())), dates, numbers)
 
@@ -175,14 +177,59 @@ class Matcher:
 
     def _odd(self, row: int) -> frozenset[int]:
         """The numbers of the cluster that are no plain amounts; those of related resources among them."""
-        count = int(self.contents.numbers.count[row])
-        places = self.contents.numbers.start[row] + np.arange(count) * self.contents.numbers.step
-        own = {slot for slot, place in enumerate(places.tolist()) if self.contents.sorts[place] == IRREGULAR}
-        others = sum(int(self.contents.numbers.count[one]) for one in self._rows(row)[1:])
+        numbers = self.contents.numbers
+        codes, count = numbers.of_row(row), int(numbers.slots.count[row])
+        own = {slot for slot, code in enumerate(codes) if self.contents.sorts[code] == IRREGULAR}
+        others = sum(int(numbers.slots.count[one]) for one in self._rows(row)[1:])
         return frozenset(own | set(range(count, count + others)))
 
     def _layout(self, cluster: Cluster) -> tuple[tuple[int, int], ...]:
         return tuple(self.reader.names(cluster))
+
+
+@dataclass(frozen=True, eq=False)
+class _Alike:
+    """Rows in groups by number: how many there are of each, and the first of them."""
+
+    rows: Ints
+    group: Ints
+
+    @cached_property
+    def many(self) -> Ints:
+        """How many rows each group has."""
+        return np.bincount(self.group)
+
+    @property
+    def groups(self) -> int:
+        """How many groups there are."""
+        return len(self.many)
+
+    @cached_property
+    def first(self) -> Ints:
+        """The first row of each group."""
+        found = np.empty(self.groups, np.int64)
+        found[self.group[::-1]] = self.rows[::-1]  # what is set last stays
+        return found
+
+    def having(self, flags: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """The groups of which any row is marked."""
+        found = np.zeros(self.groups, bool)
+        if flags.any():
+            found[self.group[flags.take(self.rows)]] = True
+        return found
+
+    def rows_of(self, group: int) -> Ints:
+        """The rows of one group, in their order."""
+        end = int(self._ends[group])
+        return self.rows[self._order[end - int(self.many[group]) : end]]
+
+    @cached_property
+    def _order(self) -> Ints:
+        return in_order(self.group)
+
+    @cached_property
+    def _ends(self) -> Ints:
+        return np.cumsum(self.many)
 
 
 def _moves(form: Form) -> bool:

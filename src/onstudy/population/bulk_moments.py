@@ -188,16 +188,8 @@ def joined(parts: Iterable[Moments]) -> Moments:
 # Reading them ---------------------------------------------------------------------------------------------
 
 
-def parse_moments(texts: pa.Array) -> tuple[Moments, Flags]:
-    """The moments of ISO texts (null is none), and which of them `parse_when` refuses. Each text is read once."""
-    coded = texts.dictionary_encode()  # those that are coded already stay as they are
-    moments, bad = _distinct(coded.dictionary)
-    place = coded.indices.fill_null(len(moments)).to_numpy(zero_copy_only=False)
-    nothing = none(1)
-    return joined([moments, nothing]).take(place), np.append(bad, False)[place]
-
-
-def _distinct(texts: pa.Array) -> tuple[Moments, Flags]:
+def each_moment(texts: pa.Array) -> tuple[Moments, Flags]:
+    """The moments of ISO texts, none of them null, and which of them `parse_when` refuses."""
     found, bad = none(len(texts)).writable, np.zeros(len(texts), bool)
     lengths = pc.binary_length(texts).to_numpy(zero_copy_only=False)
     left = np.ones(len(texts), bool)

@@ -23,7 +23,7 @@ All but the first three may be left out. Single columns of dates and numbers may
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from onstudy.population.bulk_order import in_order
+from onstudy.population.bulk_same import is_same, same, taken
 from onstudy.population.store_files import settle, whole
 
 Ints = NDArray[np.int64]
@@ -67,6 +68,10 @@ class Slots:
         """Where a slot of some rows stands in `values`; -1 where a row has no such slot."""
         return np.where(slot < self.count[rows], self.start[rows] + slot * self.step, -1)
 
+    def of(self, rows: Ints) -> Slots:
+        """The slots of some rows, in the order asked for."""
+        return replace(self, start=self.start.take(rows), count=taken(self.count, rows))
+
     def texts(self, row: int) -> tuple[str, ...]:
         """All of one row; "" for what a column leaves out."""
         start, count = int(self.start[row]), int(self.count[row])
@@ -82,7 +87,7 @@ class Slots:
     @property
     def most(self) -> int:
         """The largest number of slots a row has."""
-        return int(self.count.max()) if len(self.count) else 0
+        return int(self.count[:1].max() if is_same(self.count) else self.count.max(initial=0))
 
 
 def slots_of(table: pa.Table, sort: str) -> Slots:
@@ -98,9 +103,9 @@ def slots_of(table: pa.Table, sort: str) -> Slots:
     single = [name for name in (f"{sort}{place}" for place in range(64)) if name in table.column_names]
     arrays = [_one(table.column(name)) for name in single]
     values = arrays[0] if len(arrays) == 1 else pa.concat_arrays(arrays) if arrays else pa.array([], pa.string())
-    count = np.zeros(rows, np.int64)
-    for array in arrays:  # what a row has stands in the first columns
-        count += array.is_valid().to_numpy(zero_copy_only=False)
+    count = same(sum(array.null_count == 0 for array in arrays), rows, np.int64)
+    for array in (array for array in arrays if array.null_count):  # what a row has stands in the first columns
+        count = count + array.is_valid().to_numpy(zero_copy_only=False)
     return Slots(values, np.arange(rows, dtype=np.int64), rows, count)
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from onstudy.population.bulk_numbers import Flags, Floats
 from onstudy.population.bulk_same import Rows, same, settled, taken
+from onstudy.population.bulk_same import joined as joined_columns
 from onstudy.record.shard import HIGH_OPEN, LOW_OPEN, UNBOUNDED
 from onstudy.values.interval import Interval
 
@@ -67,6 +68,11 @@ def from_intervals(spans: Sequence[Interval | None]) -> Numbers:
             flags = LOW_OPEN * span.low_open + HIGH_OPEN * span.high_open
             found.flags[row] = flags if span.known else UNBOUNDED
     return found
+
+
+def joined(parts: Sequence[Numbers]) -> Numbers:
+    """Several one after another."""
+    return Numbers(*(joined_columns(columns) for columns in zip(*(part.arrays for part in parts), strict=True)))
 
 
 def span_at(numbers: Numbers, place: int) -> Interval | None:
