@@ -9,14 +9,17 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from onstudy.population.bulk_classes import contents_of, factorised
+from onstudy.population.bulk_classes import coded, contents_of, factorised
 from onstudy.population.bulk_filling import Filling, Placed
 from onstudy.population.bulk_forms import NAME, NUMBER, Pattern
 from onstudy.population.bulk_letters import all_different, all_of, crc32s, last_letters, letters
+from onstudy.population.bulk_moments import Moments, chosen, from_whens, none
+from onstudy.population.bulk_moments import joined as joined_moments
 from onstudy.population.bulk_rows import NAMES, NUMBERS, slots_of
 from onstudy.population.bulk_same import is_same, joined, same, settled, taken
 from onstudy.population.bulk_texts import Texts, join_texts, same_text, texts_of
 from onstudy.population.store import shard_number, shard_numbers
+from onstudy.values.calendar import parse_when
 
 _TEXTS = ["", "a", "ab", "a", "ä", "日本", "x" * 40, "measurement.17", "a\0", "7" * 9]
 
@@ -56,6 +59,60 @@ def test_a_column_is_held_once_where_all_its_rows_say_the_same() -> None:
     assert is_same(settled(np.array([np.nan, np.nan])))
     assert not is_same(settled(np.array([3, 4, 3])))
     assert not is_same(settled(np.array([np.nan, 1.0, np.nan])))
+
+
+# Moments by their places -------------------------------------------------------------------------------------------
+
+_TOLD = ("low", "high", "flags", "offset", "stated", "whole_days", "classes", "utc")
+
+
+def _told(moments: Moments) -> dict[str, list[object]]:
+    told = {name: getattr(moments, name) for name in _TOLD}
+    told |= dict(zip(("first", "last"), moments.days, strict=True)) | moments.columns("end")
+    return {name: values.tolist() for name, values in told.items()}
+
+
+def test_moments_held_by_their_places_tell_the_same_as_those_written_out() -> None:
+    texts = [None, "2026", "2026-03", "2026-03-01", "2026-03-01T10:11", "2026-03-01T10:11Z", "2026-03-01T10:11+01:00"]
+    each = from_whens([None if text is None else parse_when(text) for text in texts])
+    place = np.random.default_rng(3).integers(0, len(texts), 90).astype(np.int32)
+    held, plain = chosen(each, place), each.take(place)
+    assert type(held) is not type(plain)
+    assert len(held) == 90
+    for rows in (np.array([3, 0, 3]), plain.stated, slice(5, 20)):
+        assert _told(held.take(rows)) == _told(plain.take(rows))
+    assert [held.at(row) for row in range(90)] == [plain.at(row) for row in range(90)]
+    some = from_whens([parse_when("2027-01-01")])
+    for parts in ([0, 1, 2, 0], [0, 0], [2, 1, 1]):
+        both = [[held, some, none(40)], [plain, some, none(40)]]
+        one, other = (joined_moments([given[part] for part in parts]) for given in both)
+        assert _told(one) == _told(other)
+    assert type(joined_moments([held, some, none(40)])) is type(held)
+    assert type(joined_moments([held, plain])) is type(plain)  # so many that it does not pay
+    assert _told(held.plain) == _told(plain)
+    alike = chosen(each, np.full(90, 3)).compact
+    assert is_same(*alike.arrays)
+    assert _told(alike) == _told(each.take(np.full(90, 3)))
+
+
+# What stands in slots ----------------------------------------------------------------------------------------------
+
+
+def test_what_stands_in_a_slot_is_told_by_its_place_among_the_words() -> None:
+    lists = pa.array([["b", "a"], [], ["a"], None, ["b", "c", "a"], ["c"]])
+    columns = [pa.array(["b", None, "a", None, "b", "c"]), pa.array(["a", None, None, None, "c", None])]
+    columns += [pa.array([None] * 4 + ["a", None], pa.string())]
+    single = {f"{NUMBERS}{place}": column for place, column in enumerate(columns)}
+    rows = np.array([4, 2, 0, 1, 5, 3])
+    wanted = [["b", "c", "a"], ["a"], ["b", "a"], [], ["c"], []]
+    for table in (pa.table({NUMBERS: lists}), pa.table(single)):
+        found = coded(slots_of(table, NUMBERS).of(rows))
+        words = found.words.to_pylist()
+        texts = [[*words, "left out", None][code] for slot in range(4) for code in found.codes(slot).tolist()]
+        assert texts == [one[slot] if slot < len(one) else None for slot in range(4) for one in wanted]
+        assert [[words[code] for code in found.of_row(row)] for row in range(6)] == wanted
+        some, which = np.array([0, 2, 1, 2]), np.array([1, 0, 1, 1])
+        assert [words[code] for code in found.of(some, [0, 1], which)[[0, 1, 3]].tolist()] == ["c", "b", "a"]
 
 
 # Texts by their places ---------------------------------------------------------------------------------------------

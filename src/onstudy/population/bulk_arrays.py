@@ -104,7 +104,7 @@ class Fast:
         place = np.full(given.patients + len(extra.patients), -1, np.int64)
         place[number[order]] = np.arange(len(order))
         born = joined([self.people.facts.start.take(mine), from_whens([one.born for one in extra.patients])])
-        born = replace(born, stated=np.ones(len(born), bool)).take(order)
+        born = replace(born.plain, stated=np.ones(len(born), bool)).take(order)
         facts = join_facts([record.facts, extra.facts])
         names = component_names(given.catalogue)
         kinds = _kinds(given.catalogue, self.bases)

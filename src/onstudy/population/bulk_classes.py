@@ -16,7 +16,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from onstudy.population.bulk_moments import INSTANT, INSTANT_OFFSET, ONE_DAY, OTHER, Moments, each_moment, joined, none
+from onstudy.population.bulk_dates import each_moment
+from onstudy.population.bulk_moments import INSTANT, INSTANT_OFFSET, ONE_DAY, OTHER, Moments, joined, none
 from onstudy.population.bulk_numbers import IRREGULAR, read_numbers
 from onstudy.population.bulk_rows import DATES, NAMES, NUMBERS, Ints, Slots
 from onstudy.population.bulk_same import is_same, same

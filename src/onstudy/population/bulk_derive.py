@@ -449,7 +449,7 @@ class _Inputs:
 def _spanning(first: Moments, last: Moments) -> Moments:
     """Some moment from the first to the last of each."""
     flags = (first.flags & LOW_OPEN) | (last.flags & HIGH_OPEN)
-    return replace(last, low=first.low, flags=flags, offset=np.full(len(last), NO_OFFSET, last.offset.dtype))
+    return replace(last.plain, low=first.low, flags=flags, offset=np.full(len(last), NO_OFFSET, last.offset.dtype))
 
 
 def _sex_factors(fact: Fact) -> list[float]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from onstudy.population.bulk_classes import Contents
 from onstudy.population.bulk_facts import NO_COMPONENTS, Bases, Components, Facts
@@ -22,7 +24,7 @@ from onstudy.population.bulk_forms import (
     NumberForm,
 )
 from onstudy.population.bulk_match import Matched
-from onstudy.population.bulk_moments import Moments, from_whens, none, put, spanning, starting, until
+from onstudy.population.bulk_moments import Moments, chosen, from_whens, joined, none, spanning, starting, until
 from onstudy.population.bulk_numbers import Floats, rounded_all
 from onstudy.population.bulk_rows import Ints
 from onstudy.population.bulk_spans import Numbers, from_intervals, no_numbers
@@ -138,29 +140,32 @@ class _Expansion:
         ways = tuple(_NO_MOMENT if form is None else form for form in forms)
         if all(form == _NO_MOMENT for form in ways):
             return none(len(row))
-        first, second = ([getattr(form, name) for form in ways] for name in ("first", "second"))
         if all(form.how == AT for form in ways):
-            return self._dates(row, entry, first).compact
-        constants = [form.when if form.how == CONSTANT else None for form in ways]
-        how = np.array([_HOW[form.how] for form in ways], np.int8)[entry]
-        found = none(len(row)).writable
+            return chosen(self.contents.moments, self._codes(row, entry, ways, "first")).compact
+        how = np.array([_HOW[form.how] for form in ways], np.int8).take(entry)
+        parts = [from_whens([form.when if form.how == CONSTANT else None for form in ways])]
+        place, many = entry.astype(np.int32), len(ways)  # what is the same in all records lies where its form does
         for name, number in _HOW.items():
-            some = np.flatnonzero(how == number)
-            if not len(some):
-                continue
-            if name == CONSTANT:
-                put(found, some, from_whens(constants).take(entry[some]))
-                continue
-            dates = self._dates(row[some], entry[some], first)
-            if name == SPANNING:
-                dates = spanning(dates, self._dates(row[some], entry[some], second))
-            elif name != AT:
-                dates = until(dates) if name == UNTIL else starting(dates)
-            put(found, some, dates)
-        return found.compact
+            some = np.flatnonzero(how == number) if name != CONSTANT else ()
+            if len(some):
+                moments, places = self._different(name, row.take(some), entry.take(some), ways)
+                place[some] = places + many
+                parts.append(moments)
+                many += len(moments)
+        return chosen(joined(parts), place).compact
 
-    def _dates(self, row: Ints, entry: Ints, slots: Sequence[int]) -> Moments:
-        return self.contents.moments.take(self.contents.dates.of(row, slots, entry))
+    def _different(self, how: str, row: Ints, entry: Ints, ways: Sequence[MomentForm]) -> tuple[Moments, NDArray[Any]]:
+        """The moments that follow in one way from dates of rows, and the place of each row's own among them."""
+        moments, codes = self.contents.moments, self._codes(row, entry, ways, "first")
+        if how == SPANNING:
+            ends = moments.take(self._codes(row, entry, ways, "second"))
+            return spanning(moments.take(codes), ends), np.arange(len(row))
+        if len(codes) < len(moments):
+            moments, codes = moments.take(codes), np.arange(len(codes), dtype=np.int32)
+        return moments if how == AT else until(moments) if how == UNTIL else starting(moments), codes
+
+    def _codes(self, row: Ints, entry: Ints, ways: Sequence[MomentForm], which: str) -> NDArray[np.int32]:
+        return self.contents.dates.of(row, [getattr(form, which) for form in ways], entry)
 
     # Numbers ------------------------------------------------------------------------------------------------
 

@@ -1,25 +1,22 @@
 """Many moments at once: the same bounds, openness and offsets as `When`, as arrays.
 
-Dates are read by `parse_when`; what most files hold, days and instants with seconds, is read here without it, and a
-test holds the two together. Instants are microseconds of wall clock since day 0, as in `values/calendar.py`.
+Instants are microseconds of wall clock since day 0, as in `values/calendar.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from onstudy.population.bulk_letters import letters
 from onstudy.population.bulk_same import is_same, same, settled, taken
 from onstudy.population.bulk_same import joined as joined_columns
 from onstudy.record.shard import HIGH_OPEN, LOW_OPEN, NO_DAY, NO_INSTANT, NO_OFFSET, UNBOUNDED
-from onstudy.values.calendar import DAY, EARLIEST_YEAR, HOUR, LATEST_YEAR, SECOND, DateError, When, parse_when
+from onstudy.values.calendar import DAY, SECOND, When
 from onstudy.values.interval import Interval
 
 Int64s = NDArray[np.int64]
@@ -28,6 +25,8 @@ Rows = NDArray[Any]
 
 #: How much of a date is said, as a class of its own: nothing, one day, an instant without and with offset, other.
 NOTHING, ONE_DAY, INSTANT, INSTANT_OFFSET, OTHER = 0, 1, 2, 3, 4
+#: So many rows there must be for each moment if rows are to be held by the places of their moments.
+_FEWER = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,7 +45,7 @@ class Moments:
     def __len__(self) -> int:
         return len(self.low)
 
-    def take(self, rows: Rows) -> Moments:
+    def take(self, rows: Any) -> Moments:
         """Some of them, in the order asked for."""
         return Moments(*(taken(column, rows) for column in self.arrays))
 
@@ -59,6 +58,11 @@ class Moments:
     def compact(self) -> Moments:
         """The same; a column that says the same in each row is held once."""
         return Moments(*map(settled, self.arrays))
+
+    @property
+    def plain(self) -> Moments:
+        """The same, each column written out."""
+        return self
 
     @property
     def writable(self) -> Moments:
@@ -127,6 +131,112 @@ class Moments:
         }
 
 
+class _Each:
+    """Moments that many rows have: what is told of them is told once, whatever rows are chosen."""
+
+    def __init__(self, moments: Moments) -> None:
+        self.moments = moments
+        self._columns: dict[str, dict[str, Rows]] = {}
+
+    @cached_property
+    def days(self) -> tuple[Int64s, Int64s]:
+        """`days` of each."""
+        return self.moments.days
+
+    @cached_property
+    def whole_days(self) -> Flags:
+        """`whole_days` of each."""
+        return self.moments.whole_days
+
+    @cached_property
+    def classes(self) -> NDArray[np.int8]:
+        """`classes` of each."""
+        return self.moments.classes
+
+    def columns(self, name: str) -> dict[str, Rows]:
+        """`columns` of each."""
+        if name not in self._columns:
+            self._columns[name] = self.moments.columns(name)
+        return self._columns[name]
+
+
+class _Coded(Moments):
+    """Moments of which most occur many times: `place` is where each row has its own among others. Not to be written to.
+
+    They are made by `chosen`. What is asked of them is looked up row by row when it is asked.
+    """
+
+    def __init__(self, each: _Each, place: NDArray[Any]) -> None:
+        self.__dict__.update(each=each, place=place)
+
+    each: _Each
+    place: NDArray[Any]
+
+    def __len__(self) -> int:
+        return len(self.place)
+
+    @cached_property
+    def low(self) -> Int64s:
+        return self._of(self.each.moments.low)
+
+    @cached_property
+    def high(self) -> Int64s:
+        return self._of(self.each.moments.high)
+
+    @cached_property
+    def flags(self) -> NDArray[np.int8]:
+        return self._of(self.each.moments.flags)
+
+    @cached_property
+    def offset(self) -> NDArray[np.int16]:
+        return self._of(self.each.moments.offset)
+
+    @cached_property
+    def stated(self) -> Flags:
+        return self._of(self.each.moments.stated)
+
+    @cached_property
+    def days(self) -> tuple[Int64s, Int64s]:
+        first, last = self.each.days
+        return self._of(first), self._of(last)
+
+    @property
+    def whole_days(self) -> Flags:
+        return self._of(self.each.whole_days)
+
+    @property
+    def classes(self) -> NDArray[np.int8]:
+        return self._of(self.each.classes)
+
+    def columns(self, name: str) -> dict[str, Rows]:
+        return {column: self._of(values) for column, values in self.each.columns(name).items()}
+
+    def take(self, rows: Any) -> Moments:
+        return _Coded(self.each, taken(self.place, rows))
+
+    def at(self, row: int) -> When | None:
+        return self.each.moments.at(int(self.place[row]))
+
+    @property
+    def compact(self) -> Moments:
+        place = settled(self.place)
+        if not is_same(place):
+            return self
+        return Moments(*(same(column[place[0]], len(self), column.dtype) for column in self.each.moments.arrays))
+
+    @property
+    def plain(self) -> Moments:
+        return Moments(*self.arrays)
+
+    def _of(self, values: Rows) -> Rows:
+        return taken(values, self.place)
+
+
+def chosen(moments: Moments, place: NDArray[Any]) -> Moments:
+    """Moments by their places among others, held so where these are few."""
+    return _Coded(_Each(moments.compact), place) if _FEWER * len(moments) <= len(place) else moments.take(place)
+
+
 # Making them ----------------------------------------------------------------------------------------------
 
 
@@ -182,117 +292,35 @@ def from_whens(whens: Sequence[When | None]) -> Moments:
 def joined(parts: Iterable[Moments]) -> Moments:
     """Several one after another."""
     given = list(parts)
+    found = _joined_places([part for part in given if len(part)])
+    if found is not None:
+        return found
     return Moments(*(joined_columns(columns) for columns in zip(*(part.arrays for part in given), strict=True)))
 
 
-# Reading them ---------------------------------------------------------------------------------------------
-
-
-def each_moment(texts: pa.Array) -> tuple[Moments, Flags]:
-    """The moments of ISO texts, none of them null, and which of them `parse_when` refuses."""
-    found, bad = none(len(texts)).writable, np.zeros(len(texts), bool)
-    lengths = pc.binary_length(texts).to_numpy(zero_copy_only=False)
-    left = np.ones(len(texts), bool)
-    for length in np.unique(lengths).tolist():
-        layout = _LAYOUTS.get(length)
-        if layout is not None:
-            rows = np.flatnonzero(lengths == length)
-            read = _fixed(np.ascontiguousarray(letters(texts.take(pa.array(rows)), length).T), *layout)
-            good = rows[read.stated]
-            _put(found, good, read.take(read.stated))
-            left[good] = False
-    for row in np.flatnonzero(left).tolist():
-        try:
-            _put(found, np.array([row]), from_whens([parse_when(texts[row].as_py())]))
-        except DateError:
-            bad[row] = True
-    return found, bad
-
-
-def _put(into: Moments, rows: NDArray[Any], read: Moments) -> None:
-    for name in ("low", "high", "flags", "offset", "stated"):
-        getattr(into, name)[rows] = getattr(read, name)
-
-
-#: Length of a text to what it holds after the day: seconds, digits of a fraction, and characters of an offset.
-_LAYOUTS: dict[int, tuple[bool, int, int]] = {
-    10: (False, 0, -1),
-    19: (True, 0, 0), 20: (True, 0, 1), 25: (True, 0, 6),
-    23: (True, 3, 0), 24: (True, 3, 1), 29: (True, 3, 6),
-    16: (False, 0, 0), 17: (False, 0, 1), 22: (False, 0, 6),
-}  # fmt: skip
-
-
-def _fixed(text: NDArray[np.uint8], seconds: bool, fraction: int, offset: int) -> Moments:
-    """Texts of one length and layout; what does not keep to it, or is no date, is not stated."""
-    year, good = _number(text, 0, 4)
-    month, good_month = _number(text, 5, 7)
-    day, good_day = _number(text, 8, 10)
-    good &= good_month & good_day & (text[4] == ord("-")) & (text[7] == ord("-"))
-    good &= (year >= EARLIEST_YEAR) & (year <= LATEST_YEAR) & (month >= 1) & (month <= 12) & (day >= 1)
-    good &= day <= _month_length(year, np.clip(month, 1, 12))
-    ordinal = _ordinal(year, month, day)
-    if offset < 0:
-        return from_days(ordinal, good)
-    clock, good_clock, end = _clock(text, seconds, fraction)
-    minutes, good_offset = _offset(text, end, offset)
-    return from_instants(ordinal * DAY + clock, minutes, good & good_clock & good_offset)
-
-
-def _number(text: NDArray[np.uint8], first: int, end: int) -> tuple[Int64s, Flags]:
-    """The number written from one place to another, and whether it is one."""
-    total, good = np.zeros(text.shape[1], np.int32), np.ones(text.shape[1], bool)
-    for place in range(first, end):
-        digit = text[place] - np.uint8(ord("0"))  # what is no digit comes out above 9
-        good &= digit <= 9
-        total = total * 10 + digit
-    return total.astype(np.int64), good
-
-
-def _clock(text: NDArray[np.uint8], seconds: bool, fraction: int) -> tuple[Int64s, Flags, int]:
-    """Microseconds into the day, whether they are a time of day, and where the text goes on."""
-    hour, good = _number(text, 11, 13)
-    minute, good_minute = _number(text, 14, 16)
-    good &= good_minute & (text[10] == ord("T")) & (text[13] == ord(":")) & (hour <= 23) & (minute <= 59)
-    micros, end = hour * HOUR + minute * 60 * SECOND, 16
-    if seconds:
-        second, good_second = _number(text, 17, 19)
-        good &= good_second & (text[16] == ord(":")) & (second <= 59)
-        micros, end = micros + second * SECOND, 19
-    if fraction:
-        part, good_part = _number(text, 20, 20 + fraction)
-        good &= good_part & (text[19] == ord("."))
-        micros, end = micros + part * 10 ** (6 - fraction), 20 + fraction
-    return micros, good, end
-
-
-def _offset(text: NDArray[np.uint8], first: int, characters: int) -> tuple[NDArray[np.int16], Flags]:
-    rows = text.shape[1]
-    if characters == 0:
-        return np.full(rows, NO_OFFSET, np.int16), np.ones(rows, bool)
-    sign = text[first]
-    if characters == 1:
-        return np.zeros(rows, np.int16), np.asarray(sign == ord("Z"))
-    hours, good = _number(text, first + 1, first + 3)
-    minutes, good_minutes = _number(text, first + 4, first + 6)
-    good &= good_minutes & (text[first + 3] == ord(":")) & (hours <= 14) & (minutes <= 59)
-    good &= (sign == ord("+")) | (sign == ord("-"))
-    total = (hours * 60 + minutes) * np.where(sign == ord("-"), -1, 1)
-    return total.astype(np.int16), good
-
-
-def _month_length(year: Int64s, month: Int64s) -> Int64s:
-    lengths = np.array([31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31], np.int64)
-    leap = (year % 4 == 0) & ((year % 100 != 0) | (year % 400 == 0))
-    return np.asarray(lengths[month - 1] + ((month == 2) & leap))
-
-
-def _ordinal(year: Int64s, month: Int64s, day: Int64s) -> Int64s:
-    """`date.toordinal` of many dates: years begin in March, so that the leap day is the last of a year."""
-    early = month <= 2
-    years = year - early
-    of_year = (153 * (month + np.where(early, 9, -3)) + 2) // 5 + day - 1
-    return years * 365 + years // 4 - years // 100 + years // 400 + of_year - 305
+def _joined_places(parts: Sequence[Moments]) -> Moments | None:
+    """Several one after another by their places, where any is held so and all together are still few."""
+    if not any(isinstance(part, _Coded) for part in parts):
+        return None
+    held: dict[int, tuple[int, _Each]] = {}
+    places, many = [], 0
+    for part in parts:
+        if isinstance(part, _Coded):
+            each, place = part.each, part.place
+        elif is_same(*part.arrays):
+            each, place = _Each(part.take(slice(1))), np.zeros(len(part), np.int32)
+        else:
+            each, place = _Each(part), np.arange(len(part), dtype=np.int32)
+        if id(each) not in held:
+            held[id(each)] = many, each
+            many += len(each.moments)
+        first = held[id(each)][0]
+        places.append(place + np.int32(first) if first else place)
+    if len(held) == 1:
+        return _Coded(each, np.concatenate(places))
+    if _FEWER * many > sum(map(len, parts)):
+        return None
+    return _Coded(_Each(joined([each.moments for _, each in held.values()])), np.concatenate(places))
 
 
 # What readers make of moments ------------------------------------------------------------------------------
