@@ -40,6 +40,8 @@ def taken(column: Rows, rows: Any) -> Rows:
 def joined(columns: Sequence[Rows]) -> Rows:
     """Columns one after another."""
     some = [column for column in columns if len(column)]
+    if any(is_same(column) for column in some):  # the others may say that too
+        some = [settled(column) for column in some]
     if some and is_same(*some) and all(_alike(column[0], some[0][0]) for column in some):
         return same(some[0][0], sum(map(len, some)), some[0].dtype)
     return np.concatenate(columns)
