@@ -115,6 +115,15 @@ def test_what_stands_in_a_slot_is_told_by_its_place_among_the_words() -> None:
         assert [words[code] for code in found.of(some, [0, 1], which)[[0, 1, 3]].tolist()] == ["c", "b", "a"]
 
 
+def test_words_that_no_row_has_are_not_looked_at() -> None:
+    words, index = pa.array(["d", "b", "a", "c"]), pa.array([3, None, 1, 3], pa.int32())
+    table = pa.table({f"{NUMBERS}0": pa.DictionaryArray.from_arrays(index, words)})
+    found = coded(slots_of(table, NUMBERS))
+    assert found.words.to_pylist() == ["b", "c"]
+    assert found.codes(0).tolist() == [1, 3, 0, 1]  # the second row has no such slot
+    assert [found.slots.texts(row) for row in range(4)] == [("c",), (), ("b",), ("c",)]
+
+
 # Texts by their places ---------------------------------------------------------------------------------------------
 
 

@@ -7,7 +7,7 @@ whether they are whole. Where how two dates lie to each other cannot be told by 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import combinations
 from typing import Any
@@ -84,8 +84,24 @@ class Coded:
 
 
 def coded(slots: Slots) -> Coded:
-    """Slots with their texts coded; those that are coded already stay as they are."""
-    return Coded(Slots(slots.values.dictionary_encode(), slots.start, slots.step, slots.count))
+    """Slots with their texts coded. Those that are coded already stay as they are, but for words that no row has."""
+    values = slots.values.dictionary_encode()
+    if _WIDE * len(values.dictionary) > len(values):  # files of many shards have one dictionary for all of them
+        values = _with_used_words(values)
+    return Coded(replace(slots, values=values))
+
+
+def _with_used_words(values: pa.DictionaryArray) -> pa.DictionaryArray:
+    words = len(values.dictionary)
+    index = values.indices.fill_null(words).to_numpy(zero_copy_only=False)
+    there = np.zeros(words + 1, bool)
+    there[index] = True
+    there[words] = False
+    if there[:words].all():
+        return values
+    place = (np.cumsum(there) - 1).astype(np.int32).take(index)
+    used = pa.array(place, mask=index == words)
+    return pa.DictionaryArray.from_arrays(used, values.dictionary.filter(pa.array(there[:words])))
 
 
 @dataclass(frozen=True, eq=False)
