@@ -28,15 +28,15 @@ def build(
     workers: Annotated[int, typer.Option(help="Processes; one for each core unless given.")] = -1,
 ) -> None:
     """Build a fact store of many patients, or bring it up to date: only what changed is read again."""
-    from onstudy.population.build import build as build_store
-    from onstudy.population.build_find import find
+    from onstudy.population.build_workers import Workers, bytes_at, processes_for
 
-    where = Path(store)
-    found = find(source, where)
-    site, many = Path(mapping) if mapping else None, None if workers < 0 else workers
+    where, site = Path(store), Path(mapping) if mapping else None
     try:
-        with _watching() as watch:
-            report = build_store(found, where, site, watch, many)
+        with Workers(processes_for(bytes_at(source)) if workers < 0 else workers) as hands, _watching() as watch:
+            from onstudy.population.build import build as build_store  # both take a while; the workers start meanwhile
+            from onstudy.population.build_find import find
+
+            report = build_store(find(source, where), where, site, watch, hands)
     except KeyboardInterrupt:
         print(f"onstudy: interrupted; what is done is kept in {where}, run the same again to go on", file=sys.stderr)
         raise SystemExit(130) from None

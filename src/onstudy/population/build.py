@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -31,13 +32,12 @@ from onstudy.population.build_work import (
     Putting,
     Read,
     Reading,
-    begin,
     catalogue_of,
     read_done,
     read_left,
     read_said,
 )
-from onstudy.population.build_workers import Workers, processors
+from onstudy.population.build_workers import Workers, processes_for
 from onstudy.population.bulk_fhir import NOBODY
 from onstudy.population.bulk_rows import said_of, shards_in
 from onstudy.population.store import (
@@ -60,12 +60,12 @@ PATIENTS, RECORDS = 32_000, 1_500_000
 MOST_SHARDS = 1 << 14
 #: What decides what becomes of a source: these files, and all in these folders.
 _MAKING = ("values/*", "record/*", "readers/*", *(f"population/{name}*" for name in ("build", "bulk", "omop", "store")))
-#: Sources smaller than this are read here; starting other processes would take longer.
-_SMALL = 8 << 20
 #: So few patients need no second shard.
 _FEW = 4_000
 #: Told how far a build has come: what it does, how much of it is done, and how much there is.
 Watch = Callable[[str, int, int], None]
+#: Who does the work: processes that were started, how many to start, or None for as many as are worth it.
+Hands = Workers | int | None
 #: Files of rows, in order, and the numbers of the shards they have rows of.
 Places = Mapping[str, frozenset[int]]
 
@@ -86,7 +86,7 @@ def silent(what: str, done: int, whole: int) -> None:
 
 
 def build(
-    source: Source, store: Path, mapping: Path | None = None, watch: Watch = silent, workers: int | None = None
+    source: Source, store: Path, mapping: Path | None = None, watch: Watch = silent, workers: Hands = None
 ) -> Report:
     """Build a store from a source, or bring the one there is up to date.
 
@@ -152,14 +152,14 @@ class _Build:
         """The report of the build that made the store as it is."""
         return report_of(json.loads((self.store / REPORT).read_bytes()), str(self.store))
 
-    def run(self, workers: int | None) -> Report:
+    def run(self, workers: Hands) -> Report:
         """Read what is new, put together what changed, and make it the store."""
+        if workers is None:
+            workers = processes_for(sum(part.size for part in self.parts))
         make_folder(self.rows)
         given = Given(self.source, self.store, self.mapping, self.catalogue, self._shard_count(), version())
-        many = processors() if workers is None else workers
-        if workers is None and sum(part.size for part in self.parts) < _SMALL:
-            many = 0
-        with Workers(begin, given, many) as hands:
+        with Workers(workers) if isinstance(workers, int) else nullcontext(workers) as hands:
+            hands.begin(given)
             read = self._read(hands, given.shard_count)
             people = sum(one.people for one in read.values())
             if not people:

@@ -1,56 +1,81 @@
 """Worker processes: each does one piece of work after another, and ends when the process that started it ends.
 
-With no workers the work is done here; the answers are the same, and come in the order of the work.
+They are started before it is known what they will be given: importing what they need takes about as long as looking at
+a source. One process imports it and begins, and the others are forked from it, so that this is done once. With no
+workers the work is done here; the answers are the same, and come in the order of the work.
 """
 
 from __future__ import annotations
 
-import ctypes
-import multiprocessing
 import os
 import signal
-import threading
-import traceback
+import subprocess
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
+from multiprocessing.connection import Connection, Pipe, wait
 from pathlib import Path
-from typing import Any, TypeVar
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from onstudy.errors import OnstudyError
 
+if TYPE_CHECKING:
+    from onstudy.population.build_work import Given
+
 _Work = TypeVar("_Work")
-_Done = TypeVar("_Done")
-#: What a process is started with: called there once, it gives the function that does the work.
-Begin = Callable[[Any], Callable[[Any], Any]]
+#: What a process runs. Threads of OpenBLAS would be of no use; that of jemalloc, in Arrow, knows what a fork is.
+_PROGRAM = (
+    "import os, sys; os.environ['OPENBLAS_NUM_THREADS'] = '1'; sys.path[:] = {path!r};"
+    " from onstudy.population.build_serve import serve; serve({life}, {ends})"
+)
+#: Elsewhere than on Linux, what a system starts by itself may not survive a fork: each process imports for itself.
+_FORKS = sys.platform == "linux"
+#: Bytes of a source; starting other processes for less would take longer than reading it here.
+_SMALL = 8 << 20
 
 
 class Workers:
     """Processes that do work; a context manager, at whose end they are gone however it ends."""
 
-    def __init__(self, begin: Begin, given: Any, many: int) -> None:
-        self._here = begin(given) if many == 0 else None
-        self._workers: list[tuple[BaseProcess, Connection]] = []
-        spawn = multiprocessing.get_context("spawn")
-        for _ in range(many):
-            ours, theirs = spawn.Pipe()
-            process = spawn.Process(target=_serve, args=(theirs, begin, given), daemon=True)
-            process.start()
-            theirs.close()
-            self._workers.append((process, ours))
+    def __init__(self, many: int) -> None:
+        self.many = many
+        self._here: Callable[[Any], Any] | None = None
+        self._begun = False
+        self._busy: dict[Connection, Any] = {}  # what each is at work on
+        self._groups: list[tuple[subprocess.Popen[bytes], list[Connection]]] = []
+        life, self._life = os.pipe()  # ends when this process does, however it does
+        try:
+            for size in [many] if _FORKS and many else [1] * many:
+                self._groups.append(_started(life, size))
+        finally:
+            os.close(life)
 
     def __enter__(self) -> Workers:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for process, connection in self._workers:
-            connection.close()
-            process.terminate()
-        for process, _connection in self._workers:
-            process.join()
+        at_work = bool(self._busy) or not self._begun
+        for process, connections in self._groups:
+            if at_work:
+                os.killpg(process.pid, signal.SIGKILL)
+                for connection in connections:
+                    _until_gone(connection)
+            for connection in connections:
+                connection.close()
+        os.close(self._life)
+        for process, _connections in self._groups:
+            process.wait()
+
+    def begin(self, given: Given) -> None:
+        """What all work needs; before any."""
+        self._begun = True
+        if not self.many:
+            from onstudy.population.build_work import begin
+
+            self._here = begin(given)
+        for _, connections in self._groups:
+            with suppress(BrokenPipeError):  # a process that ended is noticed when its answer is waited for
+                connections[0].send(given)
 
     def each(self, work: Iterable[_Work]) -> Iterator[tuple[_Work, Any]]:
         """Every piece of work with what came of it, as soon as it is done.
@@ -61,24 +86,38 @@ class Workers:
             for piece in work:
                 yield piece, self._here(piece)
             return
-        waiting = iter(work)
-        busy: dict[Connection, _Work] = {}
-        for _, connection in self._workers:
-            self._give(connection, waiting, busy)
+        waiting, busy = iter(work), self._busy
+        for _, connections in self._groups:
+            for connection in connections:
+                self._give(connection, waiting)
         while busy:
             for ready in wait(list(busy)):
                 assert isinstance(ready, Connection), "workers answer by their connections"
-                piece = busy.pop(ready)
                 done = _answer(ready)
-                self._give(ready, waiting, busy)
+                piece = busy.pop(ready)
+                self._give(ready, waiting)
                 yield piece, done
 
-    def _give(self, connection: Connection, waiting: Iterator[_Work], busy: dict[Connection, _Work]) -> None:
+    def _give(self, connection: Connection, waiting: Iterator[_Work]) -> None:
         for piece in waiting:
-            with suppress(BrokenPipeError):  # a process that ended is noticed when its answer is waited for
+            with suppress(BrokenPipeError):
                 connection.send(piece)
-            busy[connection] = piece
+            self._busy[connection] = piece
             return
+
+
+def _started(life: int, size: int) -> tuple[subprocess.Popen[bytes], list[Connection]]:
+    """A process that will be `size` workers, in a group of its own: an interrupt is told to this process alone."""
+    pairs = [Pipe() for _ in range(size)]
+    ends = [theirs.fileno() for _, theirs in pairs]
+    command = [sys.executable, "-c", _PROGRAM.format(path=sys.path, life=life, ends=ends)]
+    try:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[life, *ends], process_group=0)
+    except OSError as error:
+        raise OnstudyError(f"a worker process cannot be started: {error.strerror}") from None
+    for _, theirs in pairs:
+        theirs.close()
+    return process, [ours for ours, _ in pairs]
 
 
 def _answer(connection: Connection) -> Any:
@@ -93,62 +132,26 @@ def _answer(connection: Connection) -> Any:
     return done
 
 
-def _serve(connection: Connection, begin: Begin, given: Any) -> None:
-    """The life of a worker process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that started it is told, and ends it
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    pa.set_cpu_count(1)
-    pa.set_io_thread_count(1)
-    _keep_memory()
-    work = begin(given)
-    while True:
-        try:
-            piece = connection.recv()
-        except (EOFError, ConnectionResetError):
-            return
-        answer: tuple[Any, OnstudyError | None]
-        try:
-            answer = work(piece), None
-        except OnstudyError as error:
-            answer = None, error
-        except Exception as error:  # noqa: BLE001 - its text may hold what a record says, so only the place is told
-            answer = None, OnstudyError(_place(error))
-        with suppress(BrokenPipeError):
-            connection.send(answer)
+def _until_gone(connection: Connection) -> None:
+    """Wait for the end of a process that was killed: it has written its last."""
+    with suppress(EOFError, OSError):
+        while True:
+            connection.recv_bytes()
 
 
-def _keep_memory() -> None:
-    """Use memory again that was let go of, and do not give it back to the system each time.
-
-    Large arrays come and go all the time; of memory that is new to the process, the first touch costs more than much
-    of what is worked out in it. Arrow, whose own pool gives memory back, takes its from the same place. Where the C
-    library is another than that of GNU, all stays as it is.
-    """
-    with suppress(OSError, AttributeError):
-        setting = ctypes.CDLL(None).mallopt
-        setting(_TRIM_THRESHOLD, (1 << 31) - 1)
-        setting(_MMAP_MAX, 0)
-        pa.set_memory_pool(pa.system_memory_pool())
+def processes_for(size: int) -> int:
+    """How many processes are worth it for a source of so many bytes; a small one is read here."""
+    return 0 if size < _SMALL else _processors()
 
 
-#: Settings of `mallopt`: how much free memory is given back, and how many pieces are asked of the system one by one.
-_TRIM_THRESHOLD, _MMAP_MAX = -1, -4
+def bytes_at(source: str) -> int:
+    """About how many bytes there are at a path; an address counts as much, since only its server knows."""
+    if "://" in source:
+        return _SMALL
+    path = Path(source)
+    files = [path] if path.is_file() else [Path(place, name) for place, _, names in os.walk(path) for name in names]
+    return sum(file.stat().st_size for file in files if file.is_file())
 
 
-def _place(error: Exception) -> str:
-    """Where an error arose that nobody foresaw, without its message."""
-    frames = traceback.extract_tb(error.__traceback__)[-3:]
-    where = " > ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames)
-    return f"an error inside onstudy: {type(error).__name__} in {where}; please report it"
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)
-
-
-def processors() -> int:
-    """How many processes can work at once on this machine."""
+def _processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
