@@ -181,7 +181,8 @@ def _rows(source: Path) -> int:
     from onstudy.population.omop_source import open_cdm
     from onstudy.record.catalogue import load_catalogue
 
-    with open_cdm(source) as cdm, OmopReading(cdm, load_catalogue()) as reading:
+    with open_cdm(source) as cdm:
+        reading = OmopReading(cdm, load_catalogue())
         return sum(table.num_rows for table in reading.events("measurement"))
 
 

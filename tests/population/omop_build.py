@@ -81,8 +81,8 @@ def write_cdm(folder: Path, released: str = RELEASED, /, **tables: Iterable[Cell
 
 def rows_of(cdm: Cdm, catalogue: Catalogue | None = None) -> list[pa.Table]:
     """Everybody and everything in a database, taken apart."""
-    with OmopReading(cdm, catalogue or load_catalogue()) as reading:
-        return [*reading.people(), *(rows for table in TABLES for rows in reading.events(table))]
+    reading = OmopReading(cdm, catalogue or load_catalogue())
+    return [*reading.people(), *(rows for table in TABLES for rows in reading.events(table))]
 
 
 def put_together(tables: Iterable[pa.Table]) -> bytes:

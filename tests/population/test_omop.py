@@ -439,7 +439,8 @@ def test_rows_of_several_batches_are_the_rows_of_one(cdm_folder: Path, monkeypat
 
 
 def test_the_synthea_sample_is_read_to_its_last_row(shared: Path) -> None:
-    with open_cdm(shared / "data/omop_synthea27nj") as cdm, OmopReading(cdm, load_catalogue()) as reading:
+    with open_cdm(shared / "data/omop_synthea27nj") as cdm:
+        reading = OmopReading(cdm, load_catalogue())
         people = sum(rows.num_rows for rows in reading.people())
         counts = {table: sum(rows.num_rows for rows in reading.events(table)) for table in _SYNTHEA}
         assert reading.last_day == "2022-10-10"

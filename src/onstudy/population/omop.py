@@ -13,23 +13,22 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from onstudy.population.bulk_elements import decoded, encoded
 from onstudy.population.bulk_walk import Taking, walk
-from onstudy.population.omop_cdm import ROWS, SETTINGS, Cdm, Piece, read_table
-from onstudy.population.omop_columns import wholes
-from onstudy.population.omop_rows import CONCEPTS, Batch, Key, Known, Qualifiers, Said, batch_of, said_of
+from onstudy.population.omop_cdm import ROWS, Cdm, Piece, read_table
+from onstudy.population.omop_columns import Coding, cast, wholes
+from onstudy.population.omop_concepts import Concepts, read_concepts
+from onstudy.population.omop_rows import CONCEPTS, Batch, Key, Qualifiers, Said, batch_of, said_of
 from onstudy.population.omop_tables import TABLES
 from onstudy.readers.omop import (
     FIELDS,
     FROM_SAID,
     GENDERS,
     OPERATORS,
-    SOURCE_VALUE,
     UNSURE,
     Concept,
     Row,
@@ -37,15 +36,23 @@ from onstudy.readers.omop import (
     resource_of,
 )
 from onstudy.record.catalogue import Catalogue
-from onstudy.values.codes import ONSTUDY
 
 _OWN = ("observation", "measurement")
-_CONCEPTS = ("concept_id", "concept_name", "vocabulary_id", "concept_code")
 _PERSON = ("person_id", "gender_concept_id", "year_of_birth", "month_of_birth", "day_of_birth", "birth_datetime")
 #: What stands in the slots of a row whose shape is worked out, to find them again.
 _ID, _START, _END, _NUMBER, _LOW, _HIGH = "7", "1951-01-01", "1952-02-02", "31", "37", "41"
 #: A shape, and the JSON of what stands in the slot of its number where that is words.
 Shape = tuple[bytes, str | None]
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What is looked for first: concepts, the day of release, who is dead, and what rows say of others, by table."""
+
+    concepts: Concepts
+    last_day: str
+    dead: pa.Array
+    said: Mapping[str, Said]
 
 
 @dataclass
@@ -54,80 +61,40 @@ class OmopReading:
 
     `counts` are rows by table, `unknown` rows by the column and the id of a concept that is not among the concepts.
 
-    `said` is what rows say of others, by table, where another process has looked at all rows for it.
+    `looked` is what all of it hangs on, where another process has looked for it.
     """
 
     cdm: Cdm
     catalogue: Catalogue
-    said: Mapping[str, Said] = field(default_factory=dict)
+    looked: Looked | None = None
     counts: Counter[str] = field(default_factory=Counter)
     unknown: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
-        self._duck = duckdb.connect(config=SETTINGS)
         self._concepts: dict[int, Concept] = {}
         self._shapes: dict[str, dict[Key, Shape]] = {}
-        self._known = self._load_concepts()
-        self.last_day = self._last_day()
-        self.said = self.said or self._load_said()
-        self._dead = self._load_dead()
-
-    def close(self) -> None:
-        """Let go of what is held in memory."""
-        self._duck.close()
-
-    def __enter__(self) -> OmopReading:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+        looked = self.looked
+        self._all = read_concepts(self.cdm, self.catalogue) if looked is None else looked.concepts.of(self.catalogue)
+        self._known = self._all.known
+        self.last_day = self._last_day() if looked is None else looked.last_day
+        self.dead = self._load_dead() if looked is None else looked.dead
+        self.said = self._load_said() if looked is None else looked.said
+        self.looked = Looked(self._all, self.last_day, self.dead, self.said)
 
     # What is read first ---------------------------------------------------------------------------------------
 
-    def _load_concepts(self) -> Known:
-        """All concepts, and which of them the catalogue reads results of."""
-        self._duck.execute("CREATE TABLE concepts (id BIGINT, name VARCHAR, vocabulary VARCHAR, code VARCHAR)")
-        for batch in read_table(self.cdm, "concept", _CONCEPTS):
-            self._duck.register("batch", pa.Table.from_batches([batch]))
-            self._duck.execute(
-                "INSERT INTO concepts SELECT TRY_CAST(concept_id AS BIGINT), CAST(concept_name AS VARCHAR), "
-                "CAST(vocabulary_id AS VARCHAR), CAST(concept_code AS VARCHAR) FROM batch"
-            )
-        vocabularies = [str(name) for (name,) in self._all("SELECT DISTINCT vocabulary FROM concepts")]
-        systems = pa.table({"name": vocabularies, "system": [Concept(v, "", "").system for v in vocabularies]})
-        self._duck.register("systems", systems)
-        codes = _codes_of(self.catalogue)
-        self._duck.register("read_codes", codes)
-        used = self._all(
-            "SELECT DISTINCT c.id FROM concepts c JOIN systems s ON s.name = c.vocabulary "
-            "JOIN read_codes r ON r.system = s.system AND (c.code = r.code OR "
-            "(r.below AND starts_with(replace(c.code, '.', ''), replace(r.code, '.', ''))))"
-        )
-        own = self._all("SELECT c.id FROM concepts c JOIN systems s ON s.name = c.vocabulary "
-                        f"WHERE s.system = '{ONSTUDY}'")  # fmt: skip
-        values = codes.filter(pc.equal(codes.column("system"), SOURCE_VALUE)).column("code").combine_chunks()
-        ids = [pa.array([number for (number,) in rows], pa.int64()) for rows in (used, own)]
-        return Known(ids[0], ids[1], values.cast(pa.string()))
-
-    def _all(self, query: str) -> list[tuple[Any, ...]]:
-        return self._duck.execute(query).fetchall()
-
     def _last_day(self) -> str:
         """The day the data were released: what ends then, or later, is not known to be over."""
-        days: list[str] = []
-        for batch in read_table(self.cdm, "cdm_source", ("source_release_date",)):
-            self._duck.register("batch", pa.Table.from_batches([batch]))
-            found = self._all("SELECT CAST(max(TRY_CAST(source_release_date AS DATE)) AS VARCHAR) FROM batch")
-            days += [day for (day,) in found if day]
-        return max(days, default="")
+        days = [
+            pc.max(cast(batch.column(0), pa.date32(), "DATE")).as_py()
+            for batch in read_table(self.cdm, "cdm_source", ("source_release_date",))
+        ]
+        return max((day.isoformat() for day in days if day is not None), default="")
 
-    def _load_dead(self) -> frozenset[str]:
+    def _load_dead(self) -> pa.Array:
         """The ids of those who are recorded as dead."""
-        dead: set[str] = set()
-        for batch in read_table(self.cdm, "death", ("person_id",)):
-            self._duck.register("batch", pa.Table.from_batches([batch]))
-            dead |= {name for (name,) in self._all("SELECT TRY_CAST(person_id AS BIGINT)::VARCHAR FROM batch") if name}
-        return frozenset(dead)
+        batches = read_table(self.cdm, "death", ("person_id",))
+        return pa.concat_arrays([pa.array([], pa.int64()), *(cast(b.column(0), pa.int64(), "BIGINT") for b in batches)])
 
     def _load_said(self) -> dict[str, Said]:
         """What rows with a concept of the project's own say of other rows."""
@@ -163,31 +130,24 @@ class OmopReading:
 
     def concepts(self, numbers: Iterable[int]) -> None:
         """Look up the concepts with these ids that were not looked up before."""
-        new = sorted({number for number in numbers if number and number not in self._concepts})
-        if new:
-            self._duck.register("wanted", pa.table({"id": new}))
-            for number, name, vocabulary, code in self._all("SELECT c.* FROM concepts c JOIN wanted USING (id)"):
-                self._concepts[number] = Concept(vocabulary or "", code or "", name or "")
+        self._concepts.update(self._all.named({n for n in numbers if n and n not in self._concepts}))
 
     # Persons --------------------------------------------------------------------------------------------------
 
     def people(self, piece: Piece | None = None) -> Iterator[pa.Table]:
         """Everybody, as Patient resources taken apart."""
         for batch in read_table(self.cdm, "person", _PERSON, piece):
-            self._duck.register("batch", pa.Table.from_batches([batch]))
-            parts = ", ".join(
-                f"coalesce(TRY_CAST({part}_of_birth AS INT), {part}(TRY_CAST(birth_datetime AS DATE))) AS {part}_"
-                for part in ("year", "month", "day")
-            )
-            rows = self._duck.sql(_BORN.format(parts=parts)).fetchall()
-            patients, genders, born = zip(*rows, strict=True) if rows else ((), (), ())
-            keys = [
-                (GENDERS.get(gender, ""), day is not None, person in self._dead)
-                for person, gender, day in zip(patients, genders, born, strict=True)
-            ]
-            index = np.array([_PEOPLE.index(key) for key in keys], np.int32)
-            columns = {"patient": pa.array(patients, pa.string()), "names0": pa.array(patients, pa.string())}
-            columns["dates0"] = pa.array(born, pa.string()).dictionary_encode()
+            numbers = cast(batch.column("person_id"), pa.int64(), "BIGINT")
+            if numbers.null_count:
+                kept = pc.is_valid(numbers)
+                batch, numbers = batch.filter(kept), numbers.filter(kept)
+            gender = wholes(batch.column("gender_concept_id"))
+            sex = sum((gender == number) * _SEXES.index(name) for number, name in GENDERS.items())
+            born, dead = _births(batch), pc.is_in(numbers, value_set=self.dead)
+            flags = [flag.to_numpy(zero_copy_only=False).astype(np.int32) for flag in (born.is_valid(), dead)]
+            index = (np.asarray(sex, np.int32) * 2 + flags[0]) * 2 + flags[1]
+            patients = numbers.cast(pa.string())
+            columns = {"patient": patients, "names0": patients, "dates0": born}
             yield self._numbered("person", columns, index, [_person_shape(*key) for key in _PEOPLE])
 
     # Events ---------------------------------------------------------------------------------------------------
@@ -274,23 +234,28 @@ class OmopReading:
         return pa.table(columns)
 
 
-#: A birth date is as exact as the person says.
-_BORN = """
-SELECT person::VARCHAR, gender, CASE
-    WHEN year_ IS NULL THEN NULL
-    WHEN month_ IS NULL THEN printf('%04d', year_)
-    WHEN day_ IS NULL THEN printf('%04d-%02d', year_, month_)
-    ELSE printf('%04d-%02d-%02d', year_, month_, day_)
-END
-FROM (
-    SELECT TRY_CAST(person_id AS BIGINT) AS person, coalesce(TRY_CAST(gender_concept_id AS INT), 0) AS gender, {parts}
-    FROM batch
-)
-WHERE person IS NOT NULL
-"""
-_PEOPLE = [
-    (gender, born, dead) for gender in ("", "male", "female") for born in (False, True) for dead in (False, True)
-]
+def _births(people: pa.RecordBatch) -> pa.Array:
+    """Birth dates, as exact as each person says."""
+    parts = [cast(people.column(f"{part}_of_birth"), pa.int32(), "INTEGER") for part in _BORN]
+    if any(part.null_count for part in parts):
+        days = cast(people.column("birth_datetime"), pa.date32(), "DATE")
+        said = [take(days).cast(pa.int32()) for take in (pc.year, pc.month, pc.day)]
+        parts = [pc.coalesce(part, other) for part, other in zip(parts, said, strict=True)]
+    coding = Coding(people.num_rows)
+    for part in parts:
+        coding.add(part)
+    index, births = coding.distinct()
+    return pa.array([_written(*birth) for birth in births], pa.string()).take(pa.array(index)).dictionary_encode()
+
+
+def _written(year: int | None, month: int | None, day: int | None) -> str | None:
+    if year is None or month is None:
+        return None if year is None else f"{year:04d}"
+    return f"{year:04d}-{month:02d}" if day is None else f"{year:04d}-{month:02d}-{day:02d}"
+
+
+_BORN, _SEXES = ("year", "month", "day"), ("", "male", "female")
+_PEOPLE = [(sex, born, dead) for sex in _SEXES for born in (False, True) for dead in (False, True)]
 
 
 def _person_shape(gender: str, born: bool, dead: bool) -> bytes:
@@ -298,18 +263,6 @@ def _person_shape(gender: str, born: bool, dead: bool) -> bytes:
     resource |= {"gender": gender} if gender else {}
     resource |= {"deceasedBoolean": True} if dead else {}
     return _taken(resource | ({"birthDate": _START} if born else {}))[0]
-
-
-def _codes_of(catalogue: Catalogue) -> pa.Table:
-    """The codes that name a kind: (system, code, whether all codes below it do)."""
-    uses = [use.code for kind in catalogue for use in kind.codes]
-    return pa.table(
-        {
-            "system": [code.system for code in uses],
-            "code": [code.code.rstrip("-").rstrip(".") if code.code.endswith("-") else code.code for code in uses],
-            "below": [code.code.endswith("-") for code in uses],
-        }
-    )
 
 
 def _taken(resource: dict[str, Any]) -> tuple[bytes, list[str], list[str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,8 @@ from onstudy.population.bulk_fhir import DAMAGED, Tally
 from onstudy.population.bulk_fhir_reading import ClusterReader, Record, read_whole
 from onstudy.population.bulk_identified import identified_in
 from onstudy.population.bulk_rows import join_rows
-from onstudy.population.omop import OmopReading
+from onstudy.population.omop import Looked, OmopReading
 from onstudy.population.omop_cdm import Cdm, Piece
-from onstudy.population.omop_rows import Said
 from onstudy.population.omop_source import open_cdm
 from onstudy.population.omop_tables import TABLES
 from onstudy.record.catalogue import Catalogue, load_catalogue
@@ -40,20 +39,20 @@ def omop_source(source: str, store: Path) -> OmopSource:
 class OmopSource:
     """An OMOP database; each process opens it for itself, once, in the state in which the first has opened it.
 
-    What rows say of others is found by the first.
+    What all rows hang on is looked for by the first.
     """
 
     sort = "omop"
 
-    def __init__(self, source: str, said: Mapping[str, Said] | None = None, snapshot: str = "") -> None:
-        self.source, self._said, self._snapshot = source, said or {}, snapshot
+    def __init__(self, source: str, looked: Looked | None = None, snapshot: str = "") -> None:
+        self.source, self._looked, self._snapshot = source, looked, snapshot
         self._open: Cdm | None = None
         self._reading: OmopReading | None = None
         self._stack = ExitStack()
         finalize(self, self._stack.close)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return OmopSource, (self.source, self._said, self.cdm.snapshot)
+        return OmopSource, (self.source, self._looked, self.cdm.snapshot)
 
     @property
     def cdm(self) -> Cdm:
@@ -65,10 +64,8 @@ class OmopSource:
     def reading(self, catalogue: Catalogue) -> OmopReading:
         """The database with its concepts in memory."""
         if self._reading is None or self._reading.catalogue is not catalogue:
-            if self._reading is not None:
-                self._reading.close()
-            self._reading = self._stack.enter_context(OmopReading(self.cdm, catalogue, self._said))
-            self._said = self._reading.said
+            self._reading = OmopReading(self.cdm, catalogue, self._looked)
+            self._looked = self._reading.looked
         return self._reading
 
     # What there is to read ------------------------------------------------------------------------------------

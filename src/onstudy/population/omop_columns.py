@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -38,7 +37,7 @@ def wholes(column: pa.Array) -> Ints:
     if column.null_count == len(column):
         return np.zeros(len(column), np.int64)
     if not pa.types.is_integer(column.type):
-        column = _cast(column, pa.int64(), "BIGINT")
+        column = cast(column, pa.int64(), "BIGINT")
     found = column.cast(pa.int64())
     return np.asarray((found.fill_null(0) if found.null_count else found).to_numpy(zero_copy_only=False))
 
@@ -52,11 +51,13 @@ def texts(column: pa.Array) -> pa.Array:
     return pc.if_else(empty, None, found) if pc.any(empty).as_py() else found
 
 
-def _cast(column: pa.Array, to: pa.DataType, name: str) -> pa.Array:
+def cast(column: pa.Array, to: pa.DataType, name: str) -> pa.Array:
     """A cast of which nothing fails: what cannot be cast is null."""
     try:
         return column.cast(to)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        import duckdb  # it takes a tenth of a second, and most sources never need it
+
         with duckdb.connect(config=SETTINGS) as connection:
             connection.register("given", pa.table({"cell": column}))
             return one(connection.sql(f"SELECT TRY_CAST(cell AS {name}) AS cell FROM given").to_arrow_table().column(0))
@@ -68,7 +69,7 @@ def numbers(column: pa.Array) -> tuple[pa.Array, pa.Array]:
     plain = pc.match_substring_regex(distinct, _JSON_NUMBER)
     if pc.all(plain).as_py() in (True, None):
         return distinct.take(index) if written is None else written, pa.nulls(len(column), pa.string())
-    values = _cast(distinct, pa.float64(), "DOUBLE")
+    values = cast(distinct, pa.float64(), "DOUBLE")
     finite = pc.fill_null(pc.is_finite(values), False)
     said = pc.if_else(plain, distinct, pc.if_else(finite, values.cast(pa.string()), None))
     other = pc.if_else(pc.is_null(said), distinct, None)
@@ -107,7 +108,7 @@ def _days(column: pa.Array) -> pa.Array:
     written, distinct, index = _coded(column)
     if pc.all(pc.match_substring_regex(distinct, _DAY)).as_py() in (True, None):
         return distinct.take(index) if written is None else written
-    read = _cast(distinct, pa.date32(), "DATE").cast(pa.string())
+    read = cast(distinct, pa.date32(), "DATE").cast(pa.string())
     return pc.coalesce(read, distinct).take(index)
 
 
