@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from onstudy.population.bulk_elements import decoded, encoded
 from onstudy.population.bulk_walk import Taking, walk
 from onstudy.population.omop_cdm import ROWS, Cdm, Piece, read_table
-from onstudy.population.omop_columns import Coding, cast, wholes
+from onstudy.population.omop_columns import Coding, Few, cast, few, wholes
 from onstudy.population.omop_concepts import Concepts, read_concepts
 from onstudy.population.omop_rows import CONCEPTS, Batch, Key, Qualifiers, Said, batch_of, said_of
 from onstudy.population.omop_tables import TABLES
@@ -214,15 +214,15 @@ class OmopReading:
         spoken = [said for _, said in shapes]
         number = batch.number
         if any(spoken):
-            number = pc.coalesce(number, pa.array(spoken, pa.string()).take(pa.array(index)))
+            number = number.or_else(few(pa.array(spoken, pa.string()).take(pa.array(index))))
         slots = _close_up([number, batch.low, batch.high])
         dates = _close_up([batch.start, batch.end])
         stem = table.partition("_")[0]
         columns = {
             "patient": pa.array(batch.person).cast(pa.string()),
             "names0": pc.binary_join_element_wise(stem, pa.array(batch.id).cast(pa.string()), "."),
-            **{f"dates{place}": column.dictionary_encode() for place, column in enumerate(dates)},
-            **{f"numbers{place}": column.dictionary_encode() for place, column in enumerate(slots)},
+            **{f"dates{place}": column.coded() for place, column in enumerate(dates)},
+            **{f"numbers{place}": column.coded() for place, column in enumerate(slots)},
         }
         return self._numbered(table, columns, index, [shape for shape, _ in shapes])
 
@@ -243,7 +243,7 @@ def _births(people: pa.RecordBatch) -> pa.Array:
         parts = [pc.coalesce(part, other) for part, other in zip(parts, said, strict=True)]
     coding = Coding(people.num_rows)
     for part in parts:
-        coding.add(part)
+        coding.add(few(part, lambda values: values))
     index, births = coding.distinct()
     return pa.array([_written(*birth) for birth in births], pa.string()).take(pa.array(index)).dictionary_encode()
 
@@ -276,18 +276,15 @@ def _taken(resource: dict[str, Any]) -> tuple[bytes, list[str], list[str]]:
     return encoded(found), taken.dates, [number.decode().strip('"') for number in taken.numbers]
 
 
-def _close_up(columns: Sequence[pa.Array]) -> list[pa.Array]:
+def _close_up(columns: Sequence[Few]) -> list[Few]:
     """Columns in which nothing stands behind a gap; those that are empty are left out."""
-    kept = [column for column in columns if column.null_count < len(column)]
+    kept = [column for column in columns if not column.empty]
     for place in range(len(kept) - 1, 0, -1):
         for before in range(place):
-            if kept[before].null_count:
-                moved = pc.and_(pc.is_null(kept[before]), pc.is_valid(kept[before + 1]))
-                if pc.any(moved).as_py():
-                    kept[before], kept[before + 1] = (
-                        pc.if_else(moved, kept[before + 1], kept[before]),
-                        pc.if_else(moved, None, kept[before + 1]),
-                    )
+            moved = kept[before + 1].there & ~kept[before].there
+            if moved.any():
+                left = kept[before + 1].only(~moved)
+                kept[before], kept[before + 1] = kept[before].or_else(kept[before + 1]), left
     return kept
 
 

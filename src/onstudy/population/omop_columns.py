@@ -6,6 +6,8 @@ written, so that the reader says that it is none.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -28,7 +30,8 @@ def one(column: Any) -> pa.Array:
     if isinstance(column, pa.ChunkedArray):
         if column.num_chunks == 1:
             return column.chunk(0)
-        return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+        chunks = column.unify_dictionaries().chunks
+        return pa.concat_arrays(chunks) if chunks else pa.array([], column.type)
     return column
 
 
@@ -53,6 +56,8 @@ def texts(column: pa.Array) -> pa.Array:
 
 def cast(column: pa.Array, to: pa.DataType, name: str) -> pa.Array:
     """A cast of which nothing fails: what cannot be cast is null."""
+    if pa.types.is_dictionary(column.type):
+        return cast(column.dictionary, to, name).take(column.indices)
     try:
         return column.cast(to)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
@@ -63,53 +68,120 @@ def cast(column: pa.Array, to: pa.DataType, name: str) -> pa.Array:
             return one(connection.sql(f"SELECT TRY_CAST(cell AS {name}) AS cell FROM given").to_arrow_table().column(0))
 
 
-def numbers(column: pa.Array) -> tuple[pa.Array, pa.Array]:
-    """Numbers as JSON writes them, null for what is none; and what is written in place of one."""
-    written, distinct, index = _coded(column)
-    plain = pc.match_substring_regex(distinct, _JSON_NUMBER)
+@dataclass(frozen=True, eq=False)
+class Few:
+    """A column of which few rows differ: what differs, and where in it each row's stands; -1 where there is none."""
+
+    values: pa.Array
+    place: NDArray[np.int32]
+
+    @classmethod
+    def none(cls, rows: int) -> Few:
+        """A column without anything in it."""
+        return cls(pa.array([], pa.string()), np.broadcast_to(np.int32(-1), rows))
+
+    @property
+    def there(self) -> Flags:
+        """Where there is something."""
+        return self.place >= 0
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing anywhere."""
+        return not len(self.values) or not self.there.any()
+
+    def where(self, of_values: pa.Array) -> Flags:
+        """The rows whose value has a flag; null counts as none."""
+        flags = pc.fill_null(of_values, False).to_numpy(zero_copy_only=False)
+        return np.append(flags, False)[self.place]
+
+    def only(self, where: Flags) -> Few:
+        """The same, with nothing elsewhere."""
+        if not len(self.values) or where.all():
+            return self
+        return Few(self.values, np.where(where, self.place, np.int32(-1)))
+
+    def said(self, of_values: Callable[[pa.Array], pa.Array]) -> Few:
+        """What is said of each value in place of it; of null, nothing."""
+        coded = of_values(self.values).dictionary_encode()
+        found = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+        if len(coded.dictionary) == len(found):  # one for each, as they stand
+            return Few(coded.dictionary, self.place)
+        return Few(coded.dictionary, np.append(found, np.int32(-1))[self.place])
+
+    def or_else(self, other: Few) -> Few:
+        """The same, with another's text where there is none."""
+        if not len(other.values) or not len(self.values):
+            return self if len(self.values) else other
+        behind = np.where(other.there, other.place + np.int32(len(self.values)), np.int32(-1))
+        both = Few(pa.concat_arrays([self.values, other.values]), np.where(self.there, self.place, behind))
+        return both.said(lambda values: values)
+
+    def texts(self, rows: NDArray[Any]) -> pa.Array:
+        """What stands in some rows, or in those with a flag."""
+        place = self.place[rows]
+        return self.values.take(pa.array(place, mask=place < 0))
+
+    def coded(self) -> pa.DictionaryArray:
+        """As Arrow has it."""
+        return pa.DictionaryArray.from_arrays(pa.array(self.place, mask=self.place < 0), self.values)
+
+
+def few(column: pa.Array, said: Callable[[pa.Array], pa.Array] = texts) -> Few:
+    """A column as `said` reads what differs in it."""
+    if column.null_count == len(column):
+        return Few.none(len(column))
+    coded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+    index = coded.indices.cast(pa.int32())
+    place = (index.fill_null(-1) if index.null_count else index).to_numpy(zero_copy_only=False)
+    return Few(coded.dictionary, place).said(said)
+
+
+def concepts(column: pa.Array) -> Few:
+    """Ids of concepts; 0 is none."""
+    return few(column, _ids)
+
+
+def _ids(column: pa.Array) -> pa.Array:
+    found = wholes(column)
+    return pa.array(found, mask=found == 0)
+
+
+def numbers(column: pa.Array) -> tuple[Few, Few]:
+    """Numbers as JSON writes them, nothing for what is none; and what is written in place of one."""
+    written = few(column)
+    plain = pc.match_substring_regex(written.values, _JSON_NUMBER)
     if pc.all(plain).as_py() in (True, None):
-        return distinct.take(index) if written is None else written, pa.nulls(len(column), pa.string())
-    values = cast(distinct, pa.float64(), "DOUBLE")
+        return written, Few.none(len(column))
+    values = cast(written.values, pa.float64(), "DOUBLE")
     finite = pc.fill_null(pc.is_finite(values), False)
-    said = pc.if_else(plain, distinct, pc.if_else(finite, values.cast(pa.string()), None))
-    other = pc.if_else(pc.is_null(said), distinct, None)
-    return said.take(index), other.take(index)
+    said = pc.if_else(plain, written.values, pc.if_else(finite, values.cast(pa.string()), None))
+    return written.said(lambda _: said), written.said(lambda values: pc.if_else(pc.is_null(said), values, None))
 
 
-def _coded(column: pa.Array) -> tuple[pa.Array | None, pa.Array, pa.Array]:
-    """Text, what differs in it, and of each row which that is; what has another type is coded before it is text."""
-    if not pa.types.is_string(column.type) and column.null_count < len(column):
-        coded = column.dictionary_encode()
-        if coded.dictionary.null_count == 0 and len(coded.dictionary) < len(column) // 2:
-            return None, texts(coded.dictionary), coded.indices
-    written = texts(column)
-    coded = written.dictionary_encode()
-    return written, coded.dictionary, coded.indices
-
-
-def moments(day: pa.Array, time: pa.Array) -> pa.Array:
+def moments(day: pa.Array, time: pa.Array) -> Few:
     """Dates as text: with the time of day where that is not midnight, which stands for no time at all."""
-    days = _days(day)
-    if pa.types.is_null(time.type) or time.null_count == len(time):
+    days = few(day, _days)
+    clocks = few(time)
+    if not len(clocks.values):
         return days
-    _, clocks, index = _coded(time)
-    own = pc.utf8_slice_codeunits(clocks, 0, 10)
-    clock = pc.utf8_slice_codeunits(clocks, 11, 19)
-    stated = pc.and_(pc.equal(pc.utf8_length(clock), 8), pc.not_equal(clock, _MIDNIGHT))
-    if days.null_count:
-        days = pc.coalesce(days, _days(own).take(index))
-    timed = pc.and_(stated.take(index), pc.equal(own.take(index), days))
-    whole = pc.binary_join_element_wise(own, clock, "T").take(index)
-    return pc.if_else(pc.fill_null(timed, False), whole, days)
+    own = pc.utf8_slice_codeunits(clocks.values, 0, 10)
+    clock = pc.utf8_slice_codeunits(clocks.values, 11, 19)
+    if not days.there.all():
+        days = days.or_else(clocks.said(lambda _: _days(own)))
+    stated = clocks.where(pc.and_(pc.equal(pc.utf8_length(clock), 8), pc.not_equal(clock, _MIDNIGHT)))
+    day_of_clock = pc.index_in(own, value_set=days.values).fill_null(-2).to_numpy(zero_copy_only=False)
+    timed = stated & (day_of_clock[clocks.place] == days.place)
+    whole = clocks.only(timed).said(lambda _: pc.binary_join_element_wise(own, clock, "T"))
+    return whole.or_else(days) if timed.any() else days
 
 
 def _days(column: pa.Array) -> pa.Array:
     """Days as text; a date-time at midnight is a day."""
-    written, distinct, index = _coded(column)
-    if pc.all(pc.match_substring_regex(distinct, _DAY)).as_py() in (True, None):
-        return distinct.take(index) if written is None else written
-    read = cast(distinct, pa.date32(), "DATE").cast(pa.string())
-    return pc.coalesce(read, distinct).take(index)
+    written = texts(column)
+    if pc.all(pc.match_substring_regex(written, _DAY)).as_py() in (True, None):
+        return written
+    return pc.coalesce(cast(written, pa.date32(), "DATE").cast(pa.string()), written)
 
 
 class Coding:
@@ -119,13 +191,16 @@ class Coding:
         self._code, self._many = np.zeros(rows, np.int64), 1
         self._columns: list[tuple[NDArray[np.int32], list[Any]]] = []
 
-    def add(self, column: pa.Array) -> None:
-        """Another column; null counts as a value of its own."""
-        if column.null_count == len(column):
-            self._same(None)
+    def add(self, column: Few, none: Any = None) -> None:
+        """Another column; what is none counts as a value of its own."""
+        if column.empty:
+            self._same(none)
             return
-        coded = column.dictionary_encode(null_encoding="encode")
-        self._combine(coded.indices.to_numpy(zero_copy_only=False), coded.dictionary.to_pylist())
+        values = column.values.to_pylist()
+        if column.there.all():
+            self._combine(column.place, values)
+        else:
+            self._combine(column.place + np.int32(1), [none, *values])
 
     def flag(self, flags: Flags) -> None:
         """Another column, of flags."""
@@ -133,13 +208,6 @@ class Coding:
             self._same(bool(flags.all()))
             return
         self._combine(flags.astype(np.int32), [False, True])
-
-    def number(self, numbers: Ints) -> None:
-        """Another column, of whole numbers, most of which are all the same."""
-        if len(numbers) and (numbers == numbers[0]).all():
-            self._same(int(numbers[0]))
-            return
-        self.add(pa.array(numbers))
 
     def _same(self, value: Any) -> None:
         self._columns.append((np.broadcast_to(np.int32(0), self._code.shape), [value]))

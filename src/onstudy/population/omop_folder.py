@@ -136,9 +136,10 @@ def _count(path: Path) -> int:
 
 
 @contextmanager
-def _parquet_file(path: Path) -> Iterator[papq.ParquetFile]:
+def _parquet_file(path: Path, coded: Sequence[str] = ()) -> Iterator[papq.ParquetFile]:
+    """A file; of some columns of text what differs is read once, as the file has it."""
     try:
-        with papq.ParquetFile(path) as file:
+        with papq.ParquetFile(path, read_dictionary=list(coded)) as file:
             yield file
     except (pa.ArrowException, OSError):
         raise OnstudyError(f"{path}: is no Parquet file that can be read") from None
@@ -146,6 +147,8 @@ def _parquet_file(path: Path) -> Iterator[papq.ParquetFile]:
 
 def _parquet(path: Path, held: Sequence[str], piece: Piece | None) -> Iterator[pa.RecordBatch]:
     with _parquet_file(path) as file:
+        schema = file.schema_arrow
+    with _parquet_file(path, [name for name in held if pa.types.is_string(schema.field(name).type)]) as file:
         groups = range(piece.first, piece.last) if piece is not None else range(file.num_row_groups)
         yield from file.iter_batches(BATCH, row_groups=list(groups), columns=list(held))
 

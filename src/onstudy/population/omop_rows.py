@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from onstudy.population.omop_columns import Coding, Flags, Ints, moments, numbers, one, texts, wholes
+from onstudy.population.omop_columns import Coding, Few, Flags, Ints, concepts, few, moments, numbers, one, wholes
 from onstudy.population.omop_tables import Columns
 from onstudy.readers.omop import CONDITION, HISTORY_OF, NO_EVIDENCE_OF, Concept
 
@@ -82,11 +82,11 @@ class Batch:
 
     person: Ints
     id: Ints
-    start: pa.Array
-    end: pa.Array
-    number: pa.Array
-    low: pa.Array
-    high: pa.Array
+    start: Few
+    end: Few
+    number: Few
+    low: Few
+    high: Few
     index: NDArray[np.int32]
     keys: Sequence[Key]
 
@@ -102,8 +102,8 @@ class _Rows:
         self.table, self.columns, self.known, self.said = table, columns, known, said
         self.given = given
         if columns.about:
-            about = wholes(self._column(columns.about))
-            own = _isin(wholes(self._column(columns.concept)), known.own) & (about != 0)
+            own = _among(concepts(self._column(columns.concept)), known.own)
+            own &= wholes(self._column(columns.about)) != 0
             if own.any():
                 self.given = given.filter(pa.array(~own))
 
@@ -113,108 +113,108 @@ class _Rows:
     def batch(self, last_day: str) -> Batch:
         """All of them."""
         columns = self.columns
-        concept, source = wholes(self._column(columns.concept)), wholes(self._column(columns.source_concept))
-        number_of, since = self.said.of(wholes(self._column(columns.id)))
+        own = wholes(self._column(columns.id))
+        concept, source = concepts(self._column(columns.concept)), concepts(self._column(columns.source_concept))
+        number_of, since = self.said.of(own)
         start = moments(self._column(columns.start), self._column(columns.start_time))
         end = self._end()
         going = self._going(start, end, last_day)
-        end = pc.if_else(pa.array(going), None, end) if going.any() else end
+        end = end.only(~going)
         if since.null_count < len(since):
-            end = pc.if_else(pc.is_valid(since), start, end)
-            start = pc.coalesce(since, start)
+            later = few(since)
+            end = start.only(later.there).or_else(end.only(~later.there))
+            start = later.or_else(start)
         called = self._called(concept, source)
         is_read = self._is_read(concept, source, called)
         number, words = numbers(self._column(columns.number))
         low, high = (numbers(self._column(name))[0] for name in (columns.low, columns.high))
-        number, low, high = (_only(part, is_read) for part in (number, low, high))
-        low, high = (_only(part, _there(number)) for part in (low, high))
-        coding = Coding(len(concept))
-        for column in self._shared(concept, source, called, words, number, is_read):
-            if isinstance(column, np.ndarray):
-                coding.number(column)
-            else:
-                coding.add(column)
-        coding.number(number_of)
-        for flags in (going, _there(start), _there(end), _there(number), _there(low), _there(high)):
+        number = number.only(is_read)
+        low, high = low.only(number.there), high.only(number.there)
+        coding = Coding(len(own))
+        for column, none in self._shared(concept, source, called, words, number, is_read):
+            coding.add(column, none)
+        coding.add(few(pa.array(number_of), lambda numbers: numbers))
+        for flags in (going, start.there, end.there, number.there, low.there, high.there):
             coding.flag(flags)
         index, keys = coding.distinct()
-        person, own = wholes(self._column("person_id")), wholes(self._column(columns.id))
+        person = wholes(self._column("person_id"))
         return Batch(person, own, start, end, number, low, high, index, [Key(*key) for key in keys])
 
     def _shared(
-        self, concept: Ints, source: Ints, called: pa.Array, words: pa.Array, number: pa.Array, is_read: Flags
-    ) -> list[pa.Array | Ints]:
-        """The columns of a key up to `status`; what a result says is left out where nothing is read of it."""
+        self, concept: Few, source: Few, called: Few, words: Few, number: Few, is_read: Flags
+    ) -> list[tuple[Few, int | None]]:
+        """The columns of a key up to `status`, each with what stands for none.
+
+        What a result says is left out where nothing is read of it.
+        """
         columns = self.columns
-        value, unit = wholes(self._column(columns.value)), wholes(self._column(columns.unit))
-        meant = np.where(np.isin(concept, (NO_EVIDENCE_OF, HISTORY_OF)) & (value != 0), concept, 0)
-        written = _only(texts(self._column(columns.unit_written)), is_read & (unit == 0))
-        spoken = _only(self._words(words), is_read & ~_there(number) & (value == 0))
-        operator = wholes(self._column(columns.operator))
+        value, unit = concepts(self._column(columns.value)), concepts(self._column(columns.unit))
+        meant = concept.only(_among(concept, pa.array([NO_EVIDENCE_OF, HISTORY_OF])) & value.there)
+        written = few(self._column(columns.unit_written)).only(is_read & ~unit.there)
         return [
-            concept,
-            source,
-            called,
-            meant,
-            np.where(is_read, operator, 0),
-            np.where(is_read | (meant != 0), value, 0),
-            spoken,
-            np.where(is_read, unit, 0),
-            written,
-            wholes(self._column(columns.route)),
-            wholes(self._column(columns.status)),
+            (concept, 0),
+            (source, 0),
+            (called, None),
+            (meant, 0),
+            (concepts(self._column(columns.operator)).only(is_read), 0),
+            (value.only(is_read | meant.there), 0),
+            (self._words(words, is_read & ~number.there & ~value.there), None),
+            (unit.only(is_read), 0),
+            (written, None),
+            (concepts(self._column(columns.route)), 0),
+            (concepts(self._column(columns.status)), 0),
         ]
 
-    def _words(self, instead: pa.Array) -> pa.Array:
+    def _words(self, instead: Few, where: Flags) -> Few:
         """A value in words: as the CDM has it, as the source wrote it, or what stands where a number belongs."""
-        found = [texts(self._column(name)) for name in (self.columns.text, self.columns.written) if name]
-        return pc.coalesce(*found, instead)
+        found = Few.none(len(where))
+        if where.any():
+            for name in (self.columns.text, self.columns.written):
+                found = found.or_else(few(self._column(name)).only(where))
+        return found.or_else(instead.only(where))
 
-    def _end(self) -> pa.Array:
+    def _end(self) -> Few:
         """The end: the day the source wrote, else as the CDM has it."""
         end = moments(self._column(self.columns.end), self._column(self.columns.end_time))
-        if not self.columns.verbatim_end:
-            return end
         verbatim = moments(self._column(self.columns.verbatim_end), pa.nulls(self.given.num_rows))
-        same = pc.fill_null(pc.equal(pc.utf8_slice_codeunits(end, 0, 10), verbatim), False)
-        return pc.if_else(same, end, pc.coalesce(verbatim, end))
+        if verbatim.empty:
+            return end
+        day = pc.index_in(_day(end.values), value_set=verbatim.values).fill_null(-2).to_numpy(zero_copy_only=False)
+        same = np.append(day, -2)[end.place] == verbatim.place
+        return verbatim.only(~same).or_else(end)
 
-    def _going(self, start: pa.Array, end: pa.Array, last_day: str) -> Flags:
+    def _going(self, start: Few, end: Few, last_day: str) -> Flags:
         """Rows that end where the source itself ends; a dose of the last day alone is one dose."""
-        if not last_day or not self.columns.end:
-            return np.zeros(len(start), bool)
-        late = pc.greater_equal(pc.utf8_slice_codeunits(end, 0, 10), last_day)
-        if self.table != CONDITION:
-            late = pc.and_(late, pc.less(start, end))
-        return np.asarray(pc.fill_null(late, False).to_numpy(zero_copy_only=False))
+        if not last_day or end.empty:
+            return np.zeros(len(start.place), bool)
+        late = end.where(pc.greater_equal(_day(end.values), last_day))
+        if self.table != CONDITION and late.any():
+            rows = np.flatnonzero(late)
+            longer = pc.fill_null(pc.less(start.texts(rows), end.texts(rows)), False)
+            late[rows] = longer.to_numpy(zero_copy_only=False)
+        return late
 
-    def _called(self, concept: Ints, source: Ints) -> pa.Array:
+    def _called(self, concept: Few, source: Few) -> Few:
         """The source value, where no concept stands for it."""
-        nameless = (concept == 0) & (source == 0)
+        nameless = ~concept.there & ~source.there
         if not nameless.any():
-            return pa.nulls(len(concept), pa.string())
-        return _only(texts(self._column(self.columns.called)), nameless)
+            return Few.none(len(nameless))
+        return few(self._column(self.columns.called)).only(nameless)
 
-    def _is_read(self, concept: Ints, source: Ints, called: pa.Array) -> Flags:
-        found = _isin(concept, self.known.used) | _isin(source, self.known.used)
-        if called.null_count < len(called) and len(self.known.used_values):
-            found |= pc.is_in(called, value_set=self.known.used_values).to_numpy(zero_copy_only=False)
-        return found
+    def _is_read(self, concept: Few, source: Few, called: Few) -> Flags:
+        found = _among(concept, self.known.used) | _among(source, self.known.used)
+        return found | _among(called, self.known.used_values)
 
 
-def _isin(values: Ints, among: pa.Array) -> Flags:
-    return np.asarray(pc.is_in(pa.array(values), value_set=among).to_numpy(zero_copy_only=False))
+def _among(column: Few, values: pa.Array) -> Flags:
+    """Which rows have one of some values."""
+    if not len(column.values) or not len(values):
+        return np.zeros(len(column.place), bool)
+    return column.where(pc.is_in(column.values, value_set=values))
 
 
-def _there(column: pa.Array) -> Flags:
-    return np.asarray(column.is_valid().to_numpy(zero_copy_only=False))
-
-
-def _only(column: pa.Array, where: Flags) -> pa.Array:
-    """A column, null elsewhere."""
-    if where.all() or column.null_count == len(column):
-        return column
-    return pc.if_else(pa.array(where), column, None)
+def _day(moments: pa.Array) -> pa.Array:
+    return pc.utf8_slice_codeunits(moments, 0, 10)
 
 
 def said_of(said: Mapping[int, Sequence[tuple[str, Concept | str]]], since_name: str) -> Said:
