@@ -11,7 +11,7 @@ from onstudy.population.bulk_extra import extra_of
 from onstudy.population.bulk_facts import NO_COMPONENTS, Bases, component_names, from_facts
 from onstudy.population.bulk_groups import shown_moments
 from onstudy.population.bulk_moments import from_whens
-from onstudy.population.bulk_order import in_order
+from onstudy.population.bulk_order import in_order, in_order_of_runs
 from onstudy.population.bulk_tables import tables_of
 from onstudy.record.catalogue import load_catalogue
 from onstudy.record.patient import Fact, Patient
@@ -82,6 +82,19 @@ def test_rows_are_put_in_order_by_several_keys_and_stay_as_they_lie_where_equal(
         assert in_order(*keys).tolist() == sorted(range(len(rows)), key=rows.__getitem__)
     assert in_order(np.zeros(0, np.int64)).tolist() == []
     assert in_order(np.array([7], np.int32)).tolist() == [0]
+
+
+def test_rows_of_groups_that_lie_in_few_runs_are_merged_and_others_are_left_to_be_sorted() -> None:
+    draw = np.random.default_rng(3)
+    group, rows = draw.integers(-1, 3, 900), np.arange(900)
+    key = (group << 20) + np.where(rows < 600, rows, rows - 500) // 3  # two runs in each group, with equal rows
+    order = in_order_of_runs(group, key)
+    assert order is not None
+    assert order.tolist() == sorted(range(900), key=key.__getitem__)
+    assert in_order_of_runs(group, (group << 20) + draw.integers(0, 300, 900)) is None
+    none = in_order_of_runs(np.zeros(0, np.int32), np.zeros(0, np.int64))
+    assert none is not None
+    assert none.tolist() == []
 
 
 def test_components_that_are_no_facts_of_their_own_are_kept_inside_their_whole() -> None:

@@ -43,10 +43,17 @@ class Facts:
     def __len__(self) -> int:
         return len(self.patient)
 
-    def take(self, rows: Rows) -> Facts:
+    def take(self, rows: Rows | slice) -> Facts:
         """Some of them, in the order asked for."""
         columns: list[Any] = [getattr(self, one.name) for one in fields(self)]
         some: list[Any] = [column[rows] if isinstance(column, np.ndarray) else column.take(rows) for column in columns]
+        return Facts(*some)
+
+    @property
+    def compact(self) -> Facts:
+        """The same; a column of moments or numbers that says the same in each row is held once."""
+        columns: list[Any] = [getattr(self, one.name) for one in fields(self)]
+        some: list[Any] = [one.compact if isinstance(one, (Moments, Numbers)) else one for one in columns]
         return Facts(*some)
 
 
@@ -167,7 +174,7 @@ def from_facts(patient: Ints, facts: Sequence[Fact], bases: Bases) -> Facts:
         source,
         shown,
         sample,
-    )
+    ).compact
 
 
 def fact_at(facts: Facts, bases: Bases, place: int) -> Fact:

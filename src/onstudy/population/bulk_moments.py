@@ -112,12 +112,17 @@ class Moments:
         return np.where(self.offset == NO_OFFSET, self.low, self.low - self.offset.astype(np.int64) * 60 * SECOND)
 
     def columns(self, name: str) -> dict[str, NDArray[Any]]:
-        """Them as the columns of a shard: `.day` where that says all, else bounds, flags and offset."""
+        """Them as the columns of a shard: `.day` where that says all, else bounds, flags and offset.
+
+        What is left out is nowhere anything but its default.
+        """
         if is_same(*self.arrays):
             one = Moments(*(column[:1].copy() for column in self.arrays)).columns(name)
             return {key: same(column[0], len(self), column.dtype) for key, column in one.items()}
-        whole, bare = self.whole_days, ~self.stated
-        beside = whole | bare
+        whole = self.whole_days
+        if whole.all():
+            return {f"{name}.day": (self.low // DAY).astype(np.int32)}
+        beside = whole | ~self.stated
         flags = self.flags.copy()
         unbounded = (self.low == NO_INSTANT) & (self.high == NO_INSTANT) & self.stated
         if name not in ("start", "born"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -11,10 +12,11 @@ from numpy.typing import NDArray
 
 from onstudy.population.bulk_facts import Bases, Components, Facts
 from onstudy.population.bulk_moments import from_whens
-from onstudy.population.bulk_order import in_order
+from onstudy.population.bulk_order import in_order, in_order_of_runs
 from onstudy.population.bulk_rows import Ints
+from onstudy.population.bulk_same import is_same, same, settled, taken
 from onstudy.population.bulk_spans import from_intervals
-from onstudy.population.bulk_texts import Texts
+from onstudy.population.bulk_texts import NOWHERE, Texts
 from onstudy.population.store_shard import DIFFERENT, Words, arrow_text
 from onstudy.record.patient import Fact
 from onstudy.record.shard import (
@@ -48,34 +50,34 @@ def tables_of(
 
     `inner` are the places of components that are no facts of their own.
     """
+    elsewhere = facts.source.apart_from(facts.id)
+    facts = replace(facts, id=facts.id.in_one, source=facts.source.in_one if elsewhere.any() else facts.id).compact
     order = _sorted(facts, kind)
-    place = np.empty(len(order), np.int64)
-    ordered_kinds = kind[order]
-    bounds = np.searchsorted(ordered_kinds, np.arange(len(kinds) + 1))
-    place[order] = np.arange(len(order)) - bounds[ordered_kinds]
-    said = _Said(bases)
-    sorted_facts = facts.take(order)
-    texts = {name: _texts_of(getattr(sorted_facts, name)) for name in ("shown", "sample")}
-    ids, elsewhere = sorted_facts.id.in_one, sorted_facts.source.apart_from(sorted_facts.id)
-    sources = sorted_facts.source.in_one if elsewhere.any() else ids
-    references = _references(parts, kind, kinds, names, place)
+    bounds = np.cumsum(np.bincount(kind - NO_KIND, minlength=len(kinds) + 1))
+    place = np.empty(len(order), np.int32)  # in the table of its kind
+    place[order] = np.arange(len(order), dtype=np.int32)
+    place -= bounds.astype(np.int32)[kind]
+    said, references = _Said(bases), _references(parts, kind, kinds, names, place)
+    facts, elsewhere = facts.take(order), elsewhere[order]  # column by column: one at a time is near the processor
+    texts = {name: _texts_of(getattr(facts, name)) for name in ("shown", "sample")}
     found = {}
     for number, name in enumerate(kinds):
-        first, end = int(bounds[number]), int(bounds[number + 1])
-        if end > first:
-            columns = _columns(sorted_facts, first, end, said, texts)
+        rows = slice(int(bounds[number]), int(bounds[number + 1]))
+        if many := rows.stop - rows.start:
+            mine = facts.take(rows)
+            columns = _columns(mine, said)
+            columns |= {text: Text(taken(index, rows), words) for text, (index, words) in texts.items()}
             for column, (wholes, rows_of_parts) in references.get(name, {}).items():
-                values = np.full(end - first, NONE, np.int32)
+                values = np.full(many, NONE, np.int32)
                 values[wholes] = rows_of_parts
                 columns[column] = values
             if inner is not None and len(own := inner[kind[inner] == number]):
-                columns["inner"] = np.isin(np.arange(end - first), place[own])
+                columns["inner"] = np.isin(np.arange(many), place[own])
             stored = without_defaults(columns)
-            rows = slice(first, end)
-            stored["id"] = _each(ids.take(rows).array())
+            stored["id"] = _each(mine.id.array())
             if elsewhere[rows].any():
-                stored[SOURCE] = _each(sources.take(rows).array())
-            found[name] = Table(name, end - first, stored)
+                stored[SOURCE] = _each(mine.source.array())
+            found[name] = Table(name, many, stored)
     return dict(sorted(found.items()))
 
 
@@ -86,7 +88,9 @@ def _sorted(facts: Facts, kind: NDArray[np.int32]) -> Ints:
     if not dated.all():  # right before all others, so that few bits hold every day
         day[~dated] = int(day[dated].min()) - 1 if dated.any() else 0
     key = (kind.astype(np.int64) << 46) + (facts.patient << 22) + day  # days have 22 bits, patients of a shard 24
-    order = in_order(kind, facts.patient, day)
+    order = in_order_of_runs(kind, key)
+    if order is None:
+        order = in_order(kind, facts.patient, day)
     same = np.diff(key[order]) == 0
     if not same.any():
         return order
@@ -107,14 +111,19 @@ def _sorted(facts: Facts, kind: NDArray[np.int32]) -> Ints:
 
 
 def _references(
-    parts: Components, kind: NDArray[np.int32], kinds: Sequence[str], names: Sequence[str], place: Ints
-) -> dict[str, dict[str, tuple[Ints, Ints]]]:
+    parts: Components,
+    kind: NDArray[np.int32],
+    kinds: Sequence[str],
+    names: Sequence[str],
+    place: NDArray[np.int32],
+) -> dict[str, dict[str, tuple[Array, Array]]]:
     """For each kind of whole its columns of components: the rows of the wholes, and those of the parts."""
-    found: dict[str, dict[str, tuple[Ints, Ints]]] = {}
+    found: dict[str, dict[str, tuple[Array, Array]]] = {}
     key = (kind[parts.wholes].astype(np.int64) * len(kinds) + kind[parts.parts]) * len(names) + parts.names
-    for one in np.unique(key).tolist():
-        some = np.flatnonzero(key == one)
-        rest, name = divmod(one, len(names))
+    order = in_order(key)
+    firsts = np.flatnonzero(np.diff(key[order], prepend=-1))
+    for some in np.split(order, firsts[1:]) if len(firsts) else ():
+        rest, name = divmod(int(key[some[0]]), len(names))
         whole, part = divmod(rest, len(kinds))
         column = f"p.{names[name]}.{kinds[part]}"
         found.setdefault(kinds[whole], {})[column] = (place[parts.wholes[some]], place[parts.parts[some]])
@@ -126,44 +135,30 @@ class _Said:
 
     def __init__(self, bases: Bases) -> None:
         self.facts = bases.facts
-        self._texts: dict[str, tuple[NDArray[np.int32], tuple[str, ...]]] = {}
-        self._flags: dict[str, NDArray[np.bool_]] = {}
         self._attributes: dict[str, dict[str, Column]] = {}
+        flags: dict[str, Column] = {
+            name: np.array([says(fact) for fact in self.facts], np.bool_) for name, says in _FLAGS.items()
+        }
+        words = {name: _coded([says(fact) for fact in self.facts]) for name, says in _WORDS.items()}
+        self._of_any = without_defaults(flags | words) | self._opened()
 
-    def flag(self, of: str, base: Ints) -> Array:
-        """A flag of each fact."""
-        if of not in self._flags:
-            self._flags[of] = np.array([_FLAGS[of](fact) for fact in self.facts], np.bool_)
-        return self._flags[of][base]
+    def columns(self, base: Ints) -> dict[str, Column]:
+        """The columns of some facts."""
+        used = np.flatnonzero(np.bincount(base))
+        of_bases = dict(self._of_any)
+        for name in sorted({name for one in used.tolist() for name in self.facts[one].attributes}):
+            of_bases |= self._attribute(name)
+        return {name: _of_each(column, used, base) for name, column in of_bases.items()}
 
-    def text(self, name: str, base: Ints) -> Text:
-        """A text of each fact; -1 where it has none."""
-        if name not in self._texts:
-            said = [_WORDS[name](fact) for fact in self.facts]
-            words = {word: place for place, word in enumerate(dict.fromkeys(word for word in said if word))}
-            self._texts[name] = (np.array([words.get(word or "", NONE) for word in said], np.int32), tuple(words))
-        index, known = self._texts[name]
-        return Text(index[base], known)
-
-    def opened(self, base: Ints) -> dict[str, Column]:
+    def _opened(self) -> dict[str, Column]:
         """How periods were stated that something newer ended."""
         opened = [fact.opened for fact in self.facts]
-        if not any(opened[one] is not None for one in np.unique(base).tolist()):
+        if not any(opened):
             return {}
         ends = from_whens([None if one is None else one[0] for one in opened])
         stated = np.array([one is not None for one in opened], bool)
         going = np.array([one is not None and one[1] for one in opened], bool)
-        return {"opened.set": stated[base], "opened.ongoing": going[base], **ends.take(base).columns("opened")}
-
-    def attributes(self, base: Ints) -> dict[str, Column]:
-        """The columns of attributes of some facts."""
-        used = np.unique(base)
-        names = {name for one in used.tolist() for name in self.facts[one].attributes}
-        found: dict[str, Column] = {}
-        for name in sorted(names):
-            for column, of_base in self._attribute(name).items():
-                found[column] = Text(of_base.index[base], of_base.words) if isinstance(of_base, Text) else of_base[base]
-        return found
+        return {"opened.set": stated, "opened.ongoing": going, **ends.columns("opened")}
 
     def _attribute(self, name: str) -> dict[str, Column]:
         """The columns of one attribute, over the list of forms' facts."""
@@ -172,14 +167,12 @@ class _Said:
             said = [*(self.facts[place].attributes[name] for place in having), None]  # the last of all others
             row = np.full(len(self.facts), len(having), np.int64)
             row[having] = np.arange(len(having))
-            words = [code_word(value) if isinstance(value, frozenset) else "" for value in said]
-            places = {word: place for place, word in enumerate(dict.fromkeys(word for word in words if word))}
-            index = np.array([places.get(word, NONE) for word in words], np.int32)
+            words = _coded([code_word(value) if isinstance(value, frozenset) else None for value in said])
             numbers = from_intervals([value if isinstance(value, Interval) else None for value in said])
             moments = from_whens([value if isinstance(value, When) else None for value in said]).take(row)
             numbers.flags[:-1][[value is None for value in said[:-1]]] = EMPTY
             self._attributes[name] = {
-                f"a.{name}.code": Text(index[row], tuple(places)),
+                f"a.{name}.code": Text(words.index[row], words.words),
                 **numbers.take(row).columns(f"a.{name}"),
                 **moments.columns(f"a.{name}.at"),
             }
@@ -201,23 +194,29 @@ _WORDS: dict[str, Callable[[Fact], str | None]] = {
 }
 
 
-def _columns(
-    facts: Facts, first: int, end: int, said: _Said, texts: Mapping[str, tuple[NDArray[np.int32], Words]]
-) -> dict[str, Column]:
-    """The columns of the facts of one kind, which lie together."""
-    rows = slice(first, end)
-    base = facts.base[rows]
-    columns: dict[str, Column] = {"patient": facts.patient[rows].astype(np.int32)}
-    for name in ("start", "end", "recorded"):
-        columns |= getattr(facts, name).take(rows).columns(name)
-    for name in ("value", "uln", "lln"):
-        columns |= getattr(facts, name).take(rows).columns(name)
-    columns |= {name: said.flag(name, base) for name in _FLAGS}
-    columns |= {name: said.text(name, base) for name in _WORDS}
-    columns |= said.attributes(base) | said.opened(base)
-    for name, (index, words) in texts.items():
-        columns[name] = Text(index[rows], words)
-    return columns
+def _coded(said: Sequence[str | None]) -> Text:
+    """Words given one by one, each held once; one that is empty is none."""
+    places = {word: place for place, word in enumerate(dict.fromkeys(word for word in said if word))}
+    return Text(np.array([places.get(word or "", NONE) for word in said], np.int32), tuple(places))
+
+
+def _of_each(of_bases: Column, used: Ints, base: Ints) -> Column:
+    """What bases say as a column of facts, whose bases are `used`: held once where these say the same."""
+    if isinstance(of_bases, Text):
+        index = _of_each(of_bases.index, used, base)
+        assert not isinstance(index, Text)
+        return Text(index, of_bases.words)
+    values = settled(of_bases[used])
+    alike = len(values) == 1 or is_same(values)
+    return same(values[0], len(base), values.dtype) if alike else of_bases.take(base)
+
+
+def _columns(facts: Facts, said: _Said) -> dict[str, Column]:
+    """The columns of the facts of one kind but for their texts."""
+    columns: dict[str, Column] = {"patient": facts.patient.astype(np.int32)}
+    for name in ("start", "end", "recorded", "value", "uln", "lln"):
+        columns |= getattr(facts, name).columns(name)
+    return columns | said.columns(facts.base)
 
 
 def _each(texts: pa.Array) -> Text:
@@ -232,6 +231,8 @@ def _each(texts: pa.Array) -> Text:
 def _texts_of(texts: Texts) -> tuple[NDArray[np.int32], Words]:
     """Texts as a column of a shard, of which parts can be taken; one that is empty is none."""
     words, place = texts.all_words(), texts.place
+    if is_same(place) and place[0] == NOWHERE:
+        return same(NONE, len(place), np.int32), Words(words)
     if len(words):
         empty = np.append(pc.equal(pc.binary_length(words), 0).to_numpy(zero_copy_only=False), False)
         place = np.where(empty[place], NONE, place) if empty.any() else place

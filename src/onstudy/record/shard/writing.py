@@ -143,14 +143,26 @@ def without_defaults(columns: Mapping[str, Column]) -> dict[str, Column]:
 def _says_more(name: str, column: Column, columns: Mapping[str, Column]) -> bool:
     if isinstance(column, Text):
         own = columns.get(ID) if name == SOURCE else None
-        return bool((column.index >= 0).any()) if not isinstance(own, Text) else not column.says_as(own)
-    default = default_of(name)
+        return bool((_looked_at(column.index) >= 0).any()) if not isinstance(own, Text) else not column.says_as(own)
+    default, column = default_of(name), _looked_at(column)
     if name.endswith(".high"):
         low = columns.get(name.removesuffix("high") + "low")
-        return not (isinstance(low, np.ndarray) and np.array_equal(low, column, equal_nan=low.dtype.kind == "f"))
+        return not (isinstance(low, np.ndarray) and _equal(_looked_at(low), column))
     if default != default:  # NaN
         return not bool(np.isnan(column).all())
     return not bool((column == default).all())
+
+
+def _looked_at(column: Array) -> Array:
+    """What there is to see of a column: one row where all lie in one place."""
+    return column[:1] if column.strides == (0,) else column
+
+
+def _equal(low: Array, high: Array) -> bool:
+    equal = low == high
+    if low.dtype.kind == "f" and not equal.all():
+        equal |= np.isnan(low) & np.isnan(high)
+    return bool(equal.all())
 
 
 class _Writer:
