@@ -84,6 +84,19 @@ def test_words_are_stored_in_one_order_and_only_those_that_occur() -> None:
     assert one.dictionary.to_pylist() == two.dictionary.to_pylist() == ["a", "b"]
 
 
+def test_rows_and_instants_are_stored_by_what_each_differs_from_the_one_before(made: Path) -> None:
+    coded: dict[str, set[str]] = {}
+    for path in (made / SHARDS).glob("*.parquet"):
+        file = pq.ParquetFile(path).metadata
+        for group in map(file.row_group, range(file.num_row_groups)):
+            for column in map(group.column, range(group.num_columns)):
+                coded.setdefault(column.path_in_schema, set()).update(column.encodings)
+    steps = {name for name, found in coded.items() if "DELTA_BINARY_PACKED" in found}
+    assert {"patient", "start.low"} <= steps
+    assert steps == {name for name in coded if name in ("patient", "start.low") or name.startswith("p.")}
+    assert not any("DICTIONARY" in one for name in steps for one in coded[name])
+
+
 def test_a_patient_is_found_by_id(store: Path, patients: list[Patient]) -> None:
     opened = Store.open(store, CATALOGUE)
     for patient in patients:

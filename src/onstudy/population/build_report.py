@@ -101,7 +101,7 @@ def latest_day(shard: Shard) -> int | None:
     last = np.full(shard.patients.rows, NO_DAY, np.int64)
     for kind in shard.kinds:
         table = shard.table(kind)
-        for name in ("start", "recorded"):
+        for name in filter(table.owns, ("start", "recorded")):
             np.maximum.at(last, table.get("patient"), _last_days(table, name))
     known = np.sort(last[last != NO_DAY])
     return int(known[-1 - len(known) // 1000]) if len(known) else None
@@ -109,9 +109,11 @@ def latest_day(shard: Shard) -> int | None:
 
 def _last_days(table: Table, name: str) -> np.ndarray[Any, np.dtype[np.int64]]:
     """The last day of each moment of one calendar day or less; no day of any other."""
+    day = table.get(f"{name}.day").astype(np.int64)
+    if not table.has(f"{name}.low"):
+        return day
     low, high = table.get(f"{name}.low"), table.get(f"{name}.high")
-    instant = np.where((low != NO_INSTANT) & (low == high), low // DAY, NO_DAY)
-    return np.maximum(table.get(f"{name}.day").astype(np.int64), instant)
+    return np.maximum(day, np.where((low != NO_INSTANT) & (low == high), low // DAY, NO_DAY))
 
 
 @dataclass

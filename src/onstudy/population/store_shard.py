@@ -40,6 +40,9 @@ DIFFERENT = frozenset({"id", "sample", "source", "where"})
 #: Texts for people, which no evaluation looks at; they are read on their own.
 FOR_PEOPLE = frozenset({"id", "sample", "shown", "source", "code_status", "where", "what"})
 
+#: Numbers that nearly every row has another of, often one more than the row before: stored by what each differs.
+_STEPS = ("patient", "p.", "start.low")
+
 _TEXT, _CODED = pa.string(), pa.dictionary(pa.int32(), pa.string())
 
 
@@ -81,6 +84,7 @@ def write_shard(file: IO[bytes], shard: Shard) -> None:
     named = list(zip([*BESIDE, *(_stored_name(kind) for kind in shard.kinds)], tables, strict=True))
     columns = sorted({column for table in tables for column in table.columns()})
     listed = [{"name": name, "rows": table.rows, "columns": sorted(table.columns())} for name, table in named]
+    steps = [column for column in columns if column.startswith(_STEPS)]
     schema = pa.schema(
         [pa.field(column, type_of(column)) for column in columns],
         metadata={METADATA: json.dumps(listed, separators=(",", ":")).encode()},
@@ -90,7 +94,8 @@ def write_shard(file: IO[bytes], shard: Shard) -> None:
         schema,
         # what zstd costs to begin with is only worth it where the texts differ, and a file has many columns of nothing
         compression={column: "zstd" if column in DIFFERENT else "lz4" for column in columns},
-        use_dictionary=[column for column in columns if column not in DIFFERENT and column != "patient"],
+        use_dictionary=[column for column in columns if column not in DIFFERENT and column not in steps],
+        column_encoding=dict.fromkeys(steps, "DELTA_BINARY_PACKED"),
         write_statistics=False,
         write_page_checksum=True,
         store_schema=True,
