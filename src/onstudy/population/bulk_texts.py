@@ -117,13 +117,14 @@ def same_text(text: str | None, rows: int) -> Texts:
 def join_texts(parts: Sequence[Texts]) -> Texts:
     """Texts one after another; words that several of them have are held once."""
     words: list[pa.Array] = []
-    known: dict[int, int] = {}
+    known: dict[tuple[int, ...], int] = {}
     places = []
     count = 0
     for part in parts:
-        first = known.get(id(part.words))
+        called = tuple(map(id, part.words))
+        first = known.get(called)
         if first is None:
-            first = known[id(part.words)] = count
+            first = known[called] = count
             words += part.words
             count += sum(map(len, part.words))
         places.append(part.place if first == 0 else _moved(part.place, first))
