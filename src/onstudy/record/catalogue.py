@@ -10,10 +10,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import TypeVar
 
 from onstudy.record.plain import NOTHING_PLAIN, Plain
 from onstudy.values.codes import ICD10CM, Code, icd10cm_key
 
+_Stated = TypeVar("_Stated")
 #: How a kind's absence is read: `assumable` may be taken as "no" until confirmed, `never` may not.
 ASSUMABLE, NEVER = "assumable", "never"
 QUANTITY, COUNT, CODE, ORDERED, DATE, NONE = "quantity", "count", "code", "ordered", "date", "none"
@@ -347,6 +349,19 @@ class Catalogue:
         for name in self.kinds:
             collect(name)
         return found
+
+    def in_order(self, kind: str, stated: Mapping[str, _Stated]) -> list[tuple[str, _Stated]]:
+        """What is stated of a record, attributes or components, as it is always shown: in the order in which the
+        catalogue names them, however the record came; what the catalogue does not name comes last, by name.
+        """
+        places = self._places.get(kind, {})
+        return sorted(stated.items(), key=lambda item: (places.get(item[0], len(places)), item[0]))
+
+    @cached_property
+    def _places(self) -> dict[str, dict[str, int]]:
+        """For each kind the place of each attribute and component among those of its sort."""
+        names = ((one.name, (self.attributes(one.name), one.components)) for one in self)
+        return {kind: {name: place for sort in both for place, name in enumerate(sort)} for kind, both in names}
 
     @cached_property
     def present(self) -> dict[str, tuple[str, ...]]:

@@ -114,7 +114,7 @@ def _menses(facts: Sequence[Fact]) -> Iterator[tuple[str, str]]:
 def _before_itself(facts: Sequence[Fact], catalogue: Catalogue) -> Iterator[tuple[str, str]]:
     """A date stated of a record (free of the disease since) that cannot be: `record/unusable.py`."""
     for fact in facts:
-        for name in fact.attributes:
+        for name, _ in catalogue.in_order(fact.kind, fact.attributes):
             if before_itself(fact, name):
                 what = f"{name} lies before the start of the {fact.kind} itself: it is not used, check both"
                 yield what, fact.source

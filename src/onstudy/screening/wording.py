@@ -95,7 +95,8 @@ def brief(fact: Fact, catalogue: Catalogue) -> str:
     """The value, or what names the record among its like: the agent, the type, the term."""
     if fact.negative or (fact.shown and fact.shown not in ("yes", "no")):
         return shown_of(fact, catalogue)
-    named = [stated(fact, n, v, catalogue) for n, v in fact.attributes.items() if n in _NAMING and v is not None]
+    attributes = catalogue.in_order(fact.kind, fact.attributes)
+    named = [stated(fact, n, v, catalogue) for n, v in attributes if n in _NAMING and v is not None]
     return ", ".join(named) or ", ".join(f"{name} not stated" for name in _nameless(fact, catalogue))
 
 
@@ -115,15 +116,16 @@ def shown_of(fact: Fact, catalogue: Catalogue) -> str:
         values = catalogue.codes_of(fact.kind)
         member = values.members.get(fact.shown) if values is not None else None
         return fact.shown if member is None else member.label
-    said = [stated(fact, name, value, catalogue) for name, value in fact.attributes.items() if value is not None]
-    said += [f"{name.replace('_', ' ')} {part.shown}" for name, part in fact.parts.items() if part.shown]
+    attributes, parts = catalogue.in_order(fact.kind, fact.attributes), catalogue.in_order(fact.kind, fact.parts)
+    said = [stated(fact, name, value, catalogue) for name, value in attributes if value is not None]
+    said += [f"{name.replace('_', ' ')} {part.shown}" for name, part in parts if part.shown]
     return ", ".join(said)
 
 
 def details(fact: Fact, catalogue: Catalogue) -> list[tuple[str, str]]:
     """The attributes that are stated of a fact, or to which a "no" is narrowed: name and value in words."""
-    known = dict([fact.narrowed]) if fact.narrowed is not None else fact.attributes
-    return [(name, _value_of(fact, name, value, catalogue)) for name, value in known.items() if value is not None]
+    known = [fact.narrowed] if fact.narrowed is not None else catalogue.in_order(fact.kind, fact.attributes)
+    return [(name, _value_of(fact, name, value, catalogue)) for name, value in known if value is not None]
 
 
 def stated(fact: Fact, name: str, value: Value, catalogue: Catalogue) -> str:
