@@ -23,7 +23,7 @@ from onstudy.errors import OnstudyError
 from onstudy.faces.cli import app
 from onstudy.population import generate
 from onstudy.population.generate import Asked, generate_fhir, generate_omop, generate_store
-from onstudy.population.generate_block import Block, generate_block, patient_id, patients_of
+from onstudy.population.generate_block import Block, counted, entry, fact_id, generate_block, patient_id, patients_of
 from onstudy.population.generate_facts import Templates
 from onstudy.population.generate_shard import shard_of_block
 from onstudy.population.store import Store, StoreWriter, read_manifest
@@ -76,6 +76,23 @@ def test_another_seed_gives_other_patients() -> None:
 
 def test_more_patients_begin_with_the_same_ones() -> None:
     assert contents(generate_block(1, np.arange(30))) == [*reference()[:30]]
+
+
+@pytest.mark.parametrize("seed", [5, 7, 27])  # with results of one day, whose order hung on who else is there
+def test_results_of_one_day_are_numbered_alike_however_many_patients_there_are(seed: int) -> None:
+    many = statements(generate_block(seed, np.arange(4000)).of(np.arange(100)))
+    for count in (7, 100):
+        few = statements(generate_block(seed, np.arange(count)))
+        assert few == {key: said for key, said in many.items() if key[0] < patient_id(count)}
+
+
+def statements(block: Block) -> dict[tuple[str, str], object]:
+    """What is stated under each patient and id."""
+    return {
+        (block.id(int(rows.patient[row])), fact_id(kind, number)): entry(rows, row, load_catalogue())
+        for kind, rows in block.rows.items()
+        for row, number in enumerate(counted(rows).tolist())
+    }
 
 
 def digests(folder: Path) -> dict[str, str]:

@@ -6,7 +6,7 @@ are few different ones, so rows hold their number, a patient and dates; each for
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -130,7 +130,7 @@ class Book:
 
     def rows(self) -> dict[str, Rows]:
         """All statements by kind, those of one patient in the order of their dates."""
-        return {kind: _sorted(_joined(kind, parts, self.today)) for kind, parts in sorted(self.pages.items())}
+        return {kind: _joined(kind, parts, self.today) for kind, parts in sorted(self.pages.items())}
 
 
 def _dated(given: Ints | Dates | None, rows: int) -> Dates:
@@ -155,21 +155,21 @@ def _distinct(kind: str, said: Mapping[str, Words | str], rows: int) -> tuple[In
     return number.astype(np.int64), sayings
 
 
-def _joined(kind: str, parts: Iterable[Rows], today: int) -> Rows:
-    """Rows of one kind put together; a saying that several parts have is one."""
+def _joined(kind: str, parts: Sequence[Rows], today: int) -> Rows:
+    """Rows of one kind put together in their order; a saying that several parts have is one."""
     known: dict[tuple[tuple[str, str], ...], int] = {}
-    numbered, found = [], []
+    numbered = []
     for part in parts:
         place = [known.setdefault(tuple(saying.items()), len(known)) for saying in part.sayings]
         numbered.append(np.asarray(place, dtype=np.int64)[part.said])
-        found.append(part)
-    return Rows(
+    found = Rows(
         kind,
         [dict(saying) for saying in known],
-        np.concatenate([part.patient for part in found]),
+        np.concatenate([part.patient for part in parts]),
         np.concatenate(numbered),
-        *(_together([getattr(part, name) for part in found], today) for name in ("start", "end", "recorded")),
+        *(_together([getattr(part, name) for part in parts], today) for name in ("start", "end", "recorded")),
     )
+    return found.of(_order(found, parts))
 
 
 def _together(parts: Sequence[Dates], today: int) -> Dates:
@@ -179,6 +179,11 @@ def _together(parts: Sequence[Dates], today: int) -> Dates:
     return Dates(np.minimum(day, today), grain, minute)
 
 
-def _sorted(rows: Rows) -> Rows:
-    order = np.lexsort((rows.said, rows.start.minute, rows.start.day, rows.patient))
-    return rows.of(order)
+def _order(rows: Rows, parts: Sequence[Rows]) -> Ints:
+    """The rows of one patient by date; of one date as they were said, part after part, and within a part by saying.
+
+    The numbers of the sayings are no order across parts: which of them come first depends on who else is in the block.
+    """
+    part = np.repeat(np.arange(len(parts)), [len(one) for one in parts])
+    said = np.concatenate([one.said for one in parts])
+    return np.lexsort((said, part, rows.start.minute, rows.start.day, rows.patient))
