@@ -18,6 +18,7 @@ from onstudy.errors import OnstudyError
 from onstudy.faces.cli import app
 from onstudy.population.build import build, shards_for, version
 from onstudy.population.build_find import find
+from onstudy.population.build_order import moved
 from onstudy.population.generate import Asked, generate_store
 from onstudy.population.store import Store, shard_number
 from onstudy.population.store_files import locked
@@ -115,6 +116,56 @@ def test_only_what_changed_is_read_and_put_together_again(tmp_path: Path) -> Non
     assert [values(store, name) for name in ("p1", "p2", "p3")] == [[point(1.5)], [point(3.5)], [point(1.5)]]
     built(source, tmp_path / "fresh")
     assert stored(store) == stored(tmp_path / "fresh")
+
+
+def test_a_file_that_gets_another_name_gives_the_store_of_a_build_from_nothing(tmp_path: Path) -> None:
+    """The problems of a patient stand in the order of the files, and of what several share the first is named."""
+    people = [person(f"p{number}") for number in range(40)]
+    wrong = {
+        name: [
+            lab(f"{name}{number}", f"p{number}", status="entered-in-error", code=BILIRUBIN if number % 2 else "XYZ")
+            for number in numbers
+        ]
+        for name, numbers in {"a": range(6), "b": range(3), "c": range(1, 4)}.items()
+    }
+    source, store = write(tmp_path / "in", people=people, **wrong, d=[lab("d4", "p4")]), tmp_path / "store"
+    built(source, store)
+    for old, new, many in (("a", "z", 6), ("d", "aa", 1), ("people", "who", 0), ("who", "0", 40)):
+        (source / f"{old}.ndjson").rename(source / f"{new}.ndjson")
+        report = built(source, store)
+        assert (report.changed, report.parts_read, report.patients_built) == (True, 0, many)
+        built(source, tmp_path / f"fresh-{new}")
+        assert files_of(store) == files_of(tmp_path / f"fresh-{new}")
+        assert built(source, store).changed is False
+
+
+def test_rows_that_waited_for_their_patient_stand_where_their_file_does(tmp_path: Path) -> None:
+    mrn = {"system": "https://hospital.example/mrn", "value": "1"}
+    people = [person("p1", identifier=[mrn]), person("p2")]
+    named = [lab("b1", None, status="entered-in-error", subject={"identifier": mrn})]
+    source, store = tmp_path / "in", tmp_path / "store"
+    built(write(source, people=people, a=[lab("a1", "p1", status="entered-in-error")], b=named), store)
+    (source / "b.ndjson").rename(source / "0.ndjson")
+    assert built(source, store).parts_read == 0
+    built(source, tmp_path / "fresh")
+    assert files_of(store) == files_of(tmp_path / "fresh")
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "expected"),
+    [
+        ("abcd", "abcd", ""),
+        ("abcd", "acd", ""),
+        ("abcd", "xabycd", ""),
+        ("abcd", "bcda", "a"),
+        ("abcd", "dabc", "d"),
+        ("abcde", "aedbc", "ed"),
+        ("", "abc", ""),
+        ("abc", "", ""),
+    ],
+)
+def test_as_few_parts_as_possible_have_moved(before: str, now: str, expected: str) -> None:
+    assert moved(before, now) == set(expected)
 
 
 def test_who_is_in_no_file_any_more_is_gone(tmp_path: Path) -> None:
@@ -471,6 +522,29 @@ def test_csv_and_patient_files(tmp_path: Path) -> None:
     (tmp_path / "p.yaml").write_text(written)
     built(tmp_path / "p.yaml", tmp_path / "two")
     assert values(tmp_path / "two", "1") == [point(1.5)]
+
+
+@pytest.mark.parametrize(
+    ("ending", "text"),
+    [
+        ("csv", "patient,kind,on,value\n1,born,1970-05-17,\n1,bilirubin_total,2026-03-01,1.5 mg/dL\n"),
+        ("yaml", "patient: 1\nborn: 1970-05-17\nfacts:\n  - {kind: ecog, on: 2026-03-01, value: 1}\n"),
+    ],
+)
+def test_statements_name_the_file_as_it_is_called_now(tmp_path: Path, ending: str, text: str) -> None:
+    source, store = tmp_path / "in", tmp_path / "store"
+    source.mkdir()
+    (source / f"a.{ending}").write_text(text)
+    (source / f"copy.{ending}").write_text(text)
+    assert built(source, store).parts == 1
+    (source / f"a.{ending}").rename(source / f"z.{ending}")
+    built(source, store)
+    assert all(fact.source.startswith(f"copy.{ending}") for fact in stored(store)["1"].facts)
+    (source / f"copy.{ending}").unlink()
+    built(source, store)
+    assert all(fact.source.startswith(f"z.{ending}") for fact in stored(store)["1"].facts)
+    built(source, tmp_path / "fresh")
+    assert files_of(store) == files_of(tmp_path / "fresh")
 
 
 # Sources that cannot be read ------------------------------------------------------------------------------------------

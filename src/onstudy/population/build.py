@@ -20,6 +20,7 @@ import pyarrow as pa
 from onstudy.errors import InvalidFile, OnstudyError
 from onstudy.population.build_identified import BY_IDENTIFIER
 from onstudy.population.build_identified import waiting as rows_waiting
+from onstudy.population.build_order import moved
 from onstudy.population.build_report import Report, add_left, report_of
 from onstudy.population.build_sources import Part, Source, Task, refuse
 from onstudy.population.build_work import (
@@ -141,7 +142,7 @@ class _Build:
         old = self.old
         if old is None or old.catalogue != self.catalogue or old.sort != self.source.sort:
             return False
-        if [one.digest for one in old.sources] != [part.digest for part in self.parts]:
+        if [(one.name, one.digest) for one in old.sources] != [(part.name, part.digest) for part in self.parts]:
             return False
         whole = all((self.store / SHARDS / shard.file).is_file() for shard in old.shards)
         report = self.store / REPORT
@@ -349,7 +350,9 @@ class _Build:
         return put
 
     def _changed(self, alone: str | None) -> tuple[str, ...] | None:
-        """The files of rows, old and new, of all parts that changed; None where everything has to be made anew."""
+        """The files of rows, old and new, of all parts that changed or stand elsewhere among the others; None where
+        everything has to be made anew.
+        """
         old = self.old
         if old is None or old.catalogue != self.catalogue or old.sort != self.source.sort:
             return None
@@ -357,10 +360,12 @@ class _Build:
             return None
         if not all((self.store / SHARDS / f"{shard.file}.json").is_file() for shard in old.shards):
             return None
-        before, now = {one.digest for one in old.sources}, {part.digest for part in self.parts}
-        before, now = before | {str(old.beside.get("identified", ""))}, now | {self.identified}
+        before, now = [one.digest for one in old.sources], [part.digest for part in self.parts]
+        elsewhere = moved(before, now)  # so that patients with rows in them may be told otherwise of now
+        elsewhere |= {self.identified} if elsewhere else set()
+        before, now = [*before, str(old.beside.get("identified", ""))], [*now, self.identified]
         found: list[str] = []
-        for digest in sorted((before ^ now) - {""}):
+        for digest in sorted((set(before) ^ set(now) | elsewhere) - {""}):
             count = self._files(digest, old.shard_count)
             files = _names(digest, count or 0)
             if count is None or not all((self.rows / name).is_file() for name in files):

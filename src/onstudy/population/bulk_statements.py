@@ -37,9 +37,13 @@ class StatementSource:
     files: tuple[tuple[str, str], ...]
 
     def parts(self, catalogue: str) -> list[Part]:
-        """All files, with their hashes; what a row states is told by the catalogue."""
+        """All files, each content once, with their hashes; what a row states is told by the catalogue, and where it
+        stands by the name of its file.
+        """
         parts = [hashed(name, path, DOCUMENT) for name, path in self.files]
-        return [replace(part, digest=digest_of_texts(part.digest, catalogue)) for part in parts]
+        first = {part.digest: part for part in reversed(parts)}
+        some = [part for part in parts if first[part.digest] is part]
+        return [replace(part, digest=digest_of_texts(part.digest, Path(part.path).name, catalogue)) for part in some]
 
     def lacking(self) -> list[tuple[str, str]]:
         """Nothing: no statement has to be there."""
