@@ -22,6 +22,7 @@ from onstudy.population.build_order import moved
 from onstudy.population.generate import Asked, generate_store
 from onstudy.population.store import Store, shard_number
 from onstudy.population.store_files import locked
+from onstudy.readers import read_patients
 from onstudy.values.interval import point
 
 LOINC = "http://loinc.org"
@@ -416,6 +417,29 @@ def test_the_report_says_what_was_read_and_what_could_not_be_used(tmp_path: Path
         "most_frequent": {f"{LOINC}|{HBA1C}": 2, f"{LOCAL}|XYZ": 1},
     }
     assert "Featherstone" not in text + json.dumps(kept)
+
+
+def test_a_bulk_export_s_list_of_what_was_deleted_is_named_for_what_it_is(tmp_path: Path) -> None:
+    urls = "Observation/o1", "Observation/o9", "Condition/c1", "Observation?patient=p1"
+    entries = [{"request": {"method": "DELETE", "url": url}} for url in urls]
+    deleted = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
+    source = write(tmp_path / "in", a=[person("p1"), lab("o1", "p1")], deleted=[deleted])
+    report = built(source, tmp_path / "store")
+    what = "resources listed as deleted, which count where they are"
+    assert report.left == {(what, "Observation"): 2, (what, "Condition"): 1, (what, ""): 1}
+    assert values(tmp_path / "store", "p1") == [point(1.5)]
+
+
+def test_what_a_bundle_lists_as_deleted_is_not_stored(tmp_path: Path) -> None:
+    deletion = {"request": {"method": "DELETE", "url": "Observation/o1"}}
+    resources = person("p1"), person("p2"), lab("o1", "p1"), lab("o2", "p2")
+    entries = [deletion, *({"resource": one} for one in resources)]
+    (tmp_path / "in.json").write_text(json.dumps({"resourceType": "Bundle", "type": "history", "entry": entries}))
+    report = built(tmp_path / "in.json", tmp_path / "store")
+    assert (report.read["Observation"], report.left) == (1, {})
+    found = stored(tmp_path / "store")
+    assert found == {patient.id: patient for patient in read_patients(tmp_path / "in.json")}
+    assert [len(values(tmp_path / "store", name)) for name in ("p1", "p2")] == [0, 1]
 
 
 def drug(name: str, about: str, *codes: str, **more: object) -> Resource:

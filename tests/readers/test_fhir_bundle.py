@@ -124,6 +124,34 @@ def test_bundles_within_bundles_pages_and_versions() -> None:
         assert words in said(patient)
 
 
+DELETION = {"request": {"method": "DELETE", "url": "https://fhir.example/r4/Observation/b1/_history/3"}}
+
+
+@pytest.mark.parametrize(
+    ("sort", "before", "counted"),
+    [("history", False, False), ("history", True, True), ("batch", False, False), ("batch", True, False)],
+)
+def test_what_a_bundle_lists_as_deleted_does_not_count_in_it(sort: str, before: bool, counted: bool) -> None:
+    """A history begins with what is newest: what stands before the deletion was made after it."""
+    result = {"resource": {**observation(BILIRUBIN, valueQuantity=MG_DL), "id": "b1"}}
+    found = read_json({
+        "resourceType": "Bundle", "type": sort,
+        "entry": [{"resource": PATIENT}, *([result, DELETION] if before else [DELETION, result])],
+    })  # fmt: skip
+    assert bool(of(found, "bilirubin_total")) is counted
+    assert "deleted" not in said(found)
+
+
+def test_what_is_deleted_elsewhere_is_told() -> None:
+    result = {"resource": {**observation(BILIRUBIN, valueQuantity=MG_DL), "id": "b2"}}
+    document = {"resourceType": "Bundle", "type": "transaction", "entry": [{"resource": PATIENT}, result, DELETION]}
+    found = read_json(document)
+    assert only(found, "bilirubin_total").value == point(1.8)
+    assert "resources that are listed as deleted and are not in the bundle, so that they count where they are: 1" in (
+        said(found)
+    )
+
+
 def test_types_that_are_not_read_are_counted() -> None:
     claims = [resource("Claim", id=f"c{n}") for n in range(3)]
     assert "Claim (3)" in said(bundle(*claims, resource("Encounter", id="e")))

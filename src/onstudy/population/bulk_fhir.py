@@ -35,6 +35,7 @@ from onstudy.population.bulk_lines import Layouts, One
 from onstudy.population.bulk_rows import Builder, Ints, join_rows, settled
 from onstudy.population.bulk_walk import UPDATED, Taking, counted, walk
 from onstudy.readers.fhir import ADMINISTRATIVE, BIRTH_SEX, READ, identifier_pair, named_by
+from onstudy.readers.fhir_entries import deleted_elsewhere, present
 from onstudy.readers.fhir_json import is_id, items, references, resource_type, text
 from onstudy.readers.fhir_own import ASSERTED, FACT_ID, FHIR_BASE, PATIENT_ID
 from onstudy.readers.source import decode
@@ -48,6 +49,7 @@ SHARED = frozenset({"Medication"})
 DAMAGED = "lines that are no whole JSON"
 TOO_LONG = f"lines longer than {LONGEST_LINE >> 20} MiB"
 NO_TYPE = "objects without a resourceType"
+DELETED = "resources listed as deleted, which count where they are"
 NOT_READ = "resources of a type that is not read"
 NOBODY = "resources that name no subject"
 NO_PATIENT = "resources whose subject is named, but not as a patient"
@@ -204,9 +206,10 @@ class Intake:
 
     def document(self, node: Any, data: bytes, number: int) -> None:
         """A resource, a bundle or a list of resources, kept whole for each patient in it."""
-        found = list(_resources(node))
+        found, gone = list(_resources(node)), [name.partition("/") for name in _deleted(node)]
+        self.tally.left.update((DELETED, kind if kind.isalpha() else "") for kind, _, _ in gone)
         if not found:
-            self.tally.left[NO_TYPE, ""] += 1
+            self.tally.left.update([] if gone else [(NO_TYPE, "")])
             return
         self.tally.read.update(resource_type(one) for one in found)
         abouts = [_key_of(one) for one in found]
@@ -355,10 +358,21 @@ def _resources(node: Any, depth: int = 0) -> Iterator[Any]:
         for part in node:
             yield from _resources(part, depth + 1)
     elif resource_type(node) == BUNDLE and depth < _DEEPEST:
-        for entry in items(node, "entry"):
+        for _, entry in present(node):
             yield from _resources(entry.get("resource"), depth + 1)
     elif resource_type(node):
         yield node
+
+
+def _deleted(node: Any, depth: int = 0) -> Iterator[str]:
+    """What the bundles of a document list as deleted and do not hold."""
+    if isinstance(node, list) and depth < _DEEPEST:
+        for part in node:
+            yield from _deleted(part, depth + 1)
+    elif resource_type(node) == BUNDLE and depth < _DEEPEST:
+        yield from deleted_elsewhere(node)
+        for _, entry in present(node):
+            yield from _deleted(entry.get("resource"), depth + 1)
 
 
 _DEEPEST = 16

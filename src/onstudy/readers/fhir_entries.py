@@ -15,6 +15,8 @@ from onstudy.readers.reading import clip
 
 _DEEPEST = 16
 _GONE = ("DELETE",)
+#: What is told of deletions that nothing here carries out.
+DELETED_ELSEWHERE = "resources that are listed as deleted and are not in the bundle, so that they count where they are"
 
 
 @dataclass(eq=False)
@@ -61,10 +63,10 @@ class Source:
                 self.problems.append(Problem(what, where))
         if not isinstance(bundle.get("entry", []), list):
             self.problems.append(Problem("the entries of the bundle are no list", where))
+        if elsewhere := deleted_elsewhere(bundle):
+            self.problems.append(Problem(f"{DELETED_ELSEWHERE}: {len(elsewhere)}", where, fact_kept=True))
         found = []
-        for number, entry in enumerate(items(bundle, "entry")):
-            if text(obj(entry, "request"), "method").upper() in _GONE:
-                continue
+        for number, entry in present(bundle):
             place = f"entry[{number}]" if where == "" else f"{where}.entry[{number}]"
             found.append((entry.get("resource"), place, text(entry, "fullUrl"), depth + 1))
         return found
@@ -107,6 +109,45 @@ class Source:
                 last = max(kept, key=_stamp)
                 dropped |= {id(entry) for entry in kept if entry is not last}
         self.entries = [e for e in self.entries if id(e) not in dropped and id(e.container) not in dropped]
+
+
+# What a bundle lists as deleted ---------------------------------------------------------------------------
+
+
+def present(bundle: Json) -> Iterator[tuple[int, Json]]:
+    """The entries of a bundle, each with its number, without deletions and what they delete of the bundle itself."""
+    gone = _deleted(bundle)
+    for number, entry in enumerate(items(bundle, "entry")):
+        if not _is_deletion(entry) and number < gone.get(_name(entry), number + 1):
+            yield number, entry
+
+
+def deleted_elsewhere(bundle: Json) -> list[str]:
+    """What a bundle lists as deleted and does not hold, as TYPE/ID: as a bulk export lists it."""
+    held = {_name(entry) for entry in items(bundle, "entry")}
+    return [name for name in _deleted(bundle) if name not in held]
+
+
+def _deleted(bundle: Json) -> dict[str, int]:
+    """What a bundle lists as deleted, and from which entry on that is so. A history begins with what is newest: what
+    stands before the deletion was made after it.
+    """
+    history = text(bundle, "type").lower() == "history"
+    found: dict[str, int] = {}
+    for number, entry in enumerate(items(bundle, "entry")):
+        if _is_deletion(entry):
+            parts = text(obj(entry, "request"), "url").partition("/_history/")[0].rstrip("/").split("/")
+            found.setdefault("/".join(parts[-2:]), number if history else 0)
+    return found
+
+
+def _is_deletion(entry: Json) -> bool:
+    return text(obj(entry, "request"), "method").upper() in _GONE
+
+
+def _name(entry: Json) -> str:
+    resource = obj(entry, "resource")
+    return f"{resource_type(resource)}/{text(resource, 'id')}"
 
 
 def _stamp(entry: Entry) -> tuple[str, int]:
