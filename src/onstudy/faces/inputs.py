@@ -120,14 +120,17 @@ def _patients(name: str) -> list[Patient]:
 
 
 def of_store(store: str, names: Sequence[str]) -> list[Patient]:
-    """Patients of a store by their ids, with all their facts. Raises `OnstudyError` for one it does not hold."""
+    """Patients of a store by their ids, with all their facts; of several that have one id, all.
+
+    Raises `OnstudyError` for one it does not hold.
+    """
     from onstudy.population.spark_lake import open_store
     from onstudy.record.shard import patient_of
 
     catalogue = load_catalogue()
     opened = open_store(store, catalogue)
-    places = gather([partial(opened.find, name) for name in names])
-    return [patient_of(opened.read(shard), row, catalogue) for shard, row in places]
+    found = gather([partial(opened.find, name) for name in names])
+    return [patient_of(opened.read(shard), row, catalogue) for places in found for shard, row in places]
 
 
 def store_files(store: str) -> list[Path]:

@@ -22,6 +22,7 @@ from onstudy.population.build_identified import BY_IDENTIFIER
 from onstudy.population.build_identified import waiting as rows_waiting
 from onstudy.population.build_order import moved
 from onstudy.population.build_report import Report, add_left, report_of
+from onstudy.population.build_sound import damaged_shards, is_sound, keep_hashes, rows_are_sound
 from onstudy.population.build_sources import Part, Source, Task, refuse
 from onstudy.population.build_work import (
     ABOUT_NOBODY,
@@ -123,6 +124,7 @@ class _Build:
     watch: Watch
     old: Manifest | None = None
     made: Report = field(default_factory=Report)
+    counted: dict[str, int | None] = field(default_factory=dict)  # how many files of rows a part has, once it is known
     identified: str = ""  # a hash of the rows whose patient is named by an identifier, and of whom they mean
 
     def __post_init__(self) -> None:
@@ -130,7 +132,8 @@ class _Build:
         if self.old is not None and self.old.synthetic:
             raise OnstudyError(f"{self.store}: holds synthetic patients; build into another folder")
         self.rows = self.store / ROWS
-        self.made = Report(str(self.store), parts=len(self.parts))
+        self.damaged = damaged_shards(self.store, () if self.old is None else self.old.shards)
+        self.made = Report(str(self.store), parts=len(self.parts), damaged=len(self.damaged))
 
     @property
     def sources(self) -> tuple[SourceInfo, ...]:
@@ -144,10 +147,9 @@ class _Build:
             return False
         if [(one.name, one.digest) for one in old.sources] != [(part.name, part.digest) for part in self.parts]:
             return False
-        whole = all((self.store / SHARDS / shard.file).is_file() for shard in old.shards)
         report = self.store / REPORT
         told = report.is_file() and digest_of(report) == old.beside.get("report")
-        return whole and told and old.beside.get("version") == version()
+        return not self.damaged and told and old.beside.get("version") == version()
 
     def report(self) -> Report:
         """The report of the build that made the store as it is."""
@@ -252,16 +254,23 @@ class _Build:
 
     def _write_files(self, digest: str, files: int, shard_count: int) -> None:
         said = {"files": files, "shards": shard_count, "version": version()}
-        write_whole(self.rows / f"{digest}.json", json.dumps(said).encode())
+        keep_hashes(self.rows / f"{digest}.json", said, [self.rows / name for name in _names(digest, files)])
+        self.counted[digest] = files
 
     def _files(self, digest: str, shard_count: int) -> int | None:
-        """How many files of rows a part was read into; None where it was not, by this program for so many shards."""
-        try:
-            said = json.loads((self.rows / f"{digest}.json").read_bytes())
-            fits = said["version"] == version() and said["shards"] == shard_count
-            return int(said["files"]) if fits else None
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
+        """How many files of rows a part was read into; None where it was not, by this program for so many shards.
+
+        Nor are there any where one is not as it was written.
+        """
+        if digest not in self.counted:
+            try:
+                said = json.loads((self.rows / f"{digest}.json").read_bytes())
+                files = [self.rows / name for name in _names(digest, int(said["files"]))]
+                fits = said["version"] == version() and said["shards"] == shard_count and rows_are_sound(said, files)
+                self.counted[digest] = len(files) if fits else None
+            except (OSError, ValueError, KeyError, TypeError):
+                self.counted[digest] = None
+        return self.counted[digest]
 
     def _identified(self, hands: Workers, read: dict[str, Read], shard_count: int) -> tuple[Places, frozenset[str]]:
         """The files and the shards they have rows of, with files of rows whose patient is named by an identifier.
@@ -298,7 +307,8 @@ class _Build:
         """Put every shard together of which something changed; the shards of the store as it will be."""
         changed = self._changed(alone)
         numbers = {number for some in places.values() for number in some if number >= 0}
-        old = {} if self.old is None or changed is None else {shard.number: shard for shard in self.old.shards}
+        kept = () if self.old is None or changed is None else self.old.shards
+        old = {shard.number: shard for shard in kept if shard.number not in self.damaged}
         shards: dict[int, ShardInfo] = {}
         pieces: list[Putting] = []
         touched = self._touched(changed, numbers | set(old))
@@ -346,7 +356,7 @@ class _Build:
         """What a build that was cut short made of a shard; None where it had not come so far."""
         put = read_done(self.store / BUILDING / piece.key / f"{piece.number:05d}.json")
         if put is not None and put.info is not None:
-            return put if (self.store / SHARDS / f"{put.info.file}.json").is_file() else None
+            return put if is_sound(self.store, put.info) else None
         return put
 
     def _changed(self, alone: str | None) -> tuple[str, ...] | None:
@@ -358,8 +368,6 @@ class _Build:
             return None
         if old.beside.get("version") != version() or alone is not None or old.beside.get("alone"):
             return None
-        if not all((self.store / SHARDS / f"{shard.file}.json").is_file() for shard in old.shards):
-            return None
         before, now = [one.digest for one in old.sources], [part.digest for part in self.parts]
         elsewhere = moved(before, now)  # so that patients with rows in them may be told otherwise of now
         elsewhere |= {self.identified} if elsewhere else set()
@@ -367,10 +375,9 @@ class _Build:
         found: list[str] = []
         for digest in sorted((set(before) ^ set(now) | elsewhere) - {""}):
             count = self._files(digest, old.shard_count)
-            files = _names(digest, count or 0)
-            if count is None or not all((self.rows / name).is_file() for name in files):
+            if count is None:
                 return None
-            found += files
+            found += _names(digest, count)
         return tuple(found)
 
     def _touched(self, changed: tuple[str, ...] | None, numbers: set[int]) -> set[int]:

@@ -130,6 +130,7 @@ class Report:
     facts: dict[str, int] = field(default_factory=dict)
     left: Left = field(default_factory=Counter)
     ways: Counter[str] = field(default_factory=Counter)
+    damaged: int = 0  # shards of the store as it was that were not as they were written
 
     def to_dict(self, most: int = 50) -> dict[str, Any]:
         """As `report.json` holds it: of each reason how many there are, and the `most` frequent items."""
@@ -170,6 +171,8 @@ class Report:
             lines.append(
                 f"changed: {self.parts_read:,} of them read, {self.patients_built:,} patients put together anew"
             )
+        if self.damaged:
+            lines.append(f"repaired: {self.damaged:,} of the parts of the store were damaged and are made anew")
         lines.append(f"facts by kind ({len(self.facts)} kinds):")
         most_kinds = sorted(self.facts.items(), key=lambda pair: (-pair[1], pair[0]))
         lines += [f"  {many:>12,}  {kind}" for kind, many in most_kinds[: 2 * most]]

@@ -193,26 +193,27 @@ class Store:
     def _name(self, number: int) -> str:
         return str(self.path / SHARDS / self.shards[number].file)
 
-    def find(self, patient_id: str) -> tuple[int, int]:
-        """The place of a patient's shard in `shards`, and the row of the patient in it.
+    def find(self, patient_id: str) -> list[tuple[int, int]]:
+        """The place in `shards` and the row of every patient of an id: of two whose Patient resources differ, both.
 
-        Raises `OnstudyError` where the store has no such patient.
+        Those of one id lie in one shard. Raises `OnstudyError` where the store has no such patient.
         """
         wanted = shard_number(patient_id, self.manifest.shard_count)
         ordered = sorted(range(len(self.shards)), key=lambda place: self.shards[place].number != wanted)
         for place in ordered:
-            row = self._row(place, patient_id)
-            if row >= 0:
-                return place, row
+            rows = self._rows(place, patient_id)
+            if rows:
+                return [(place, row) for row in rows]
         raise OnstudyError(f"{self.path}: the store has no patient of that id")
 
-    def _row(self, place: int, patient_id: str) -> int:
+    def _rows(self, place: int, patient_id: str) -> list[int]:
         file = open_shard(self._file(place), self._name(place))
         first = file.tables()[0]
         if not first["rows"] or first["name"] != PATIENTS:
-            return -1
+            return []
         ids = file.read(0, ["id"], first["rows"]).column("id")
-        return int(pc.index(ids, patient_id).as_py())
+        rows: list[int] = pc.indices_nonzero(pc.fill_null(pc.equal(ids, patient_id), False)).to_pylist()
+        return rows
 
     def verify(self) -> list[str]:
         """What is wrong with the files of the store: missing, or not as they were written. Nothing, normally."""

@@ -198,7 +198,7 @@ class ShardFile:
             listed = json.loads((self.file.schema_arrow.metadata or {})[METADATA])
             return [{"name": str(e["name"]), "rows": int(e["rows"]), "columns": list(e["columns"])} for e in listed]
         except (KeyError, ValueError, TypeError):
-            raise OnstudyError(f"{self.name}: is no part of a store; build the store again") from None
+            raise damaged(self.name, "has no list of its tables") from None
 
     def read(self, group: int, names: Sequence[str], rows: int) -> pa.Table:
         """Some columns of a row group of so many rows. Raises `OnstudyError` where they are not as they were."""
@@ -213,7 +213,10 @@ class ShardFile:
 
 def damaged(name: str, reason: str = "is damaged") -> OnstudyError:
     """The error of a shard that cannot be read."""
-    return OnstudyError(f"{name}: this part of the store {reason}; build the store again")
+    return OnstudyError(
+        f"{name}: this part of the store {reason}; build the store again: the same `onstudy build SOURCE --store DIR` "
+        "(or `onstudy generate patients`) makes anew what is damaged"
+    )
 
 
 def open_shard(path: Path | pa.NativeFile, called: str = "") -> ShardFile:

@@ -1,0 +1,56 @@
+"""Whether what a build would keep is as it was written: shards by the manifest, files of rows by their part's file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from onstudy.population.build_work import read_left
+from onstudy.population.store import SHARDS, ShardInfo
+from onstudy.population.store_files import digest_of, remove, write_whole
+
+#: Files hashed at a time.
+_AT_ONCE = 2
+
+
+def damaged_shards(store: Path, shards: Iterable[ShardInfo]) -> frozenset[int]:
+    """The numbers of the shards that are not there as they were written, or have lost what is kept beside them."""
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        listed = list(shards)
+        return frozenset(
+            info.number
+            for info, is_so in zip(listed, pool.map(lambda info: is_sound(store, info), listed), strict=True)
+            if not is_so
+        )
+
+
+def is_sound(store: Path, info: ShardInfo) -> bool:
+    """Whether a shard is there as it was written, with what of its records could not be used beside it."""
+    path = store / SHARDS / info.file
+    try:
+        read_left(path.with_name(f"{info.file}.json"))
+        return not path.is_symlink() and digest_of(path) == info.digest
+    except (OSError, ValueError, TypeError):
+        return False
+
+
+def keep_hashes(said_in: Path, said: dict[str, Any], files: Sequence[Path]) -> None:
+    """Write what is to be known of a part that was read into some files of rows, with their hashes."""
+    write_whole(said_in, json.dumps({**said, "hashes": _hashes(files)}).encode())
+
+
+def rows_are_sound(said: dict[str, Any], files: Sequence[Path]) -> bool:
+    """Whether files of rows are as they were when `keep_hashes` was told of them; those that are not are removed."""
+    before = dict(zip(files, said["hashes"], strict=True))
+    damaged = [path for path, found in zip(files, _hashes(files), strict=True) if found != before[path]]
+    for path in damaged:
+        remove(path)
+    return not damaged
+
+
+def _hashes(files: Sequence[Path]) -> list[str]:
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return list(pool.map(lambda path: digest_of(path) if path.is_file() else "", files))

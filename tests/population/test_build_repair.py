@@ -1,0 +1,196 @@
+"""A store that was damaged on the disk: building it again repairs it, whatever was damaged and whatever changed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.population.building import Resource, built, ndjson, stored
+from typer.testing import CliRunner
+
+from onstudy.errors import OnstudyError
+from onstudy.faces.api import read_patients
+from onstudy.faces.cli import app
+from onstudy.faces.inputs import of_store
+from onstudy.population import build as building
+from onstudy.population.build_work import BUILDING, ROWS
+from onstudy.population.store import SHARDS, Store
+from onstudy.values.interval import point
+
+Damage = Callable[[Path], None]
+
+
+def flipped(path: Path, place: int | None = None) -> None:
+    """One bit is another, in the middle of the file unless said."""
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2 if place is None else place] ^= 4
+    path.write_bytes(data)
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def replaced_by_text(path: Path) -> None:
+    path.write_text("no part of a store")
+
+
+def beside_is_gone(path: Path) -> None:
+    path.with_name(f"{path.name}.json").unlink()
+
+
+def beside_is_cut(path: Path) -> None:
+    path.with_name(f"{path.name}.json").write_text('[["lines')
+
+
+DAMAGES = [flipped, cut, Path.unlink, replaced_by_text, beside_is_gone, beside_is_cut]
+
+
+def resources(changed: float = 1.5) -> list[Resource]:
+    """Forty patients with two results each; `changed` is one of p7."""
+    found: list[Resource] = []
+    for number in range(40):
+        found.append(
+            {"resourceType": "Patient", "id": f"p{number}", "birthDate": "1970-05-17", "gender": "female"}
+        )  # fmt: skip
+        for which in range(2):
+            value = changed if (number, which) == (7, 1) else 1 + number / 10 + which
+            found.append(
+                {
+                    "resourceType": "Observation", "id": f"o{number}-{which}", "status": "final",
+                    "code": {"coding": [{"system": "http://loinc.org", "code": "1975-2"}]},
+                    "subject": {"reference": f"Patient/p{number}"}, "effectiveDateTime": f"2026-03-0{which + 1}",
+                    "valueQuantity": {"value": value, "unit": "mg/dL", "system": "http://unitsofmeasure.org",
+                                      "code": "mg/dL"},
+                }
+            )  # fmt: skip
+    return found
+
+
+def source_of(folder: Path, changed: float = 1.5) -> Path:
+    """Two files: one with everybody but p7's last result, one with that."""
+    folder.mkdir(exist_ok=True)
+    of_them = resources(changed)
+    (folder / "a.ndjson").write_bytes(ndjson([one for one in of_them if one["id"] != "o7-1"]))
+    (folder / "b.ndjson").write_bytes(ndjson([one for one in of_them if one["id"] == "o7-1"]))
+    return folder
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A store of several shards, of the source in the folder `in`."""
+    monkeypatch.setattr(building, "_FEW", 0)
+    monkeypatch.setattr(building, "PATIENTS", 12)
+    built(source_of(tmp_path / "in"), tmp_path / "store")
+    assert len(Store.open(tmp_path / "store").shards) > 2
+    return tmp_path / "store"
+
+
+def files_of(store: Path) -> dict[str, bytes]:
+    paths = sorted(path for path in store.rglob("*") if path.is_file() and path.name != ".lock")
+    return {str(path.relative_to(store)): path.read_bytes() for path in paths}
+
+
+def shard_file(store: Path, place: int = 1) -> Path:
+    return store / SHARDS / Store.open(store).shards[place].file
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_building_again_makes_a_damaged_part_anew_and_no_other(store: Path, tmp_path: Path, damage: Damage) -> None:
+    before, shard = files_of(store), Store.open(store).shards[1]
+    damage(shard_file(store))
+    report = built(tmp_path / "in", store)
+    assert files_of(store) == before
+    assert (report.changed, report.damaged, report.parts_read) == (True, 1, 0)
+    assert report.patients_built == shard.patients
+    assert "repaired: 1 of the parts of the store were damaged and are made anew\n" in report.to_text()
+    assert built(tmp_path / "in", store).changed is False
+
+
+@pytest.mark.parametrize("damage", [flipped, Path.unlink])
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_so_it_does_where_the_source_changed_meanwhile(store: Path, tmp_path: Path, damage: Damage, place: int) -> None:
+    damage(shard_file(store, place))
+    built(source_of(tmp_path / "in", changed=3.25), store)
+    built(tmp_path / "in", tmp_path / "fresh")
+    assert stored(store) == stored(tmp_path / "fresh")
+    assert point(3.25) in [fact.value for fact in stored(store)["p7"].facts]
+    assert Store.open(store).manifest.digest == Store.open(tmp_path / "fresh").manifest.digest
+    assert Store.open(store).verify() == []
+
+
+@pytest.mark.parametrize("damage", [flipped, cut, Path.unlink])
+def test_rows_that_are_damaged_too_are_read_of_the_source_again(store: Path, tmp_path: Path, damage: Damage) -> None:
+    """Rows have no checksum of their own: a bit that flipped in them would be another value."""
+    before = files_of(store)
+    rows = max((store / ROWS).glob("*.arrow"), key=lambda path: path.stat().st_size)
+    damage(rows)
+    flipped(shard_file(store))
+    assert built(tmp_path / "in", store).parts_read == 1
+    assert files_of(store) == before
+
+
+def test_no_bit_that_flips_in_rows_comes_into_the_store(store: Path, tmp_path: Path) -> None:
+    """At a dozen places all over the file, with a shard that is to be made of it."""
+    before = files_of(store)
+    rows = max((store / ROWS).glob("*.arrow"), key=lambda path: path.stat().st_size)
+    size = rows.stat().st_size
+    for place in range(0, size, size // 12):
+        flipped(rows, place)
+        shard_file(store).unlink()
+        built(tmp_path / "in", store)
+        assert files_of(store) == before, place
+
+
+def test_a_store_without_its_rows_is_repaired_as_well(store: Path, tmp_path: Path) -> None:
+    before = files_of(store)
+    shutil.rmtree(store / ROWS)
+    flipped(shard_file(store))
+    built(tmp_path / "in", store)
+    assert files_of(store) == before
+
+
+def test_what_a_killed_build_left_is_not_taken_over_where_it_was_damaged(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source_of(tmp_path / "in", changed=3.25)
+    with monkeypatch.context() as patched:
+        patched.setattr(building._Build, "_settle", _killed)
+        with pytest.raises(KeyboardInterrupt):
+            built(tmp_path / "in", store)
+    made = [json.loads(path.read_bytes())["info"]["file"] for path in (store / BUILDING).rglob("*.json")]
+    assert len(made) == 1
+    flipped(store / SHARDS / made[0])
+    built(tmp_path / "in", store)
+    assert Store.open(store).verify() == []
+    assert point(3.25) in [fact.value for fact in stored(store)["p7"].facts]
+
+
+def _killed(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_the_way_out_is_the_command_that_the_message_names(store: Path, tmp_path: Path) -> None:
+    flipped(shard_file(store), 40)
+    asked = ["screen", "NCT03739814", "--store", str(store), "--on", "2026-03-16"]
+    patients = [part for number in range(40) for part in ("--patient", f"p{number}")]
+    refused = CliRunner().invoke(app, [*asked, *patients])
+    assert isinstance(refused.exception, OnstudyError)
+    assert "the same `onstudy build SOURCE --store DIR`" in str(refused.exception)
+    assert CliRunner().invoke(app, ["build", str(tmp_path / "in"), "--store", str(store)]).exit_code == 0
+    assert CliRunner().invoke(app, [*asked, *patients]).exit_code == 0
+
+
+def test_two_patients_of_one_id_both_open_from_the_store(tmp_path: Path) -> None:
+    """Nobody can tell whose the results are, so each is a patient: as of the file, in the same order."""
+    people = [{"resourceType": "Patient", "id": "p1", "birthDate": f"19{year}-05-17"} for year in (60, 70)]
+    source = tmp_path / "in.ndjson"
+    source.write_bytes(ndjson([*people, {"resourceType": "Patient", "id": "p2"}]))
+    built(source, tmp_path / "store")
+    found = of_store(str(tmp_path / "store"), ["p1", "p2"])
+    assert [one.id for one in found] == ["p1", "p1", "p2"]
+    assert [one.born for one in found] == [one.born for one in read_patients(source)]
+    assert found[0].born != found[1].born
