@@ -473,3 +473,32 @@ def test_no_decisions_are_not_an_empty_list(store: Path, result: Path, tmp_path:
     run(store, tmp_path / "out", decisions=Decisions({}, 0, "0"))
     assert json.loads((tmp_path / "out" / "run.json").read_bytes())["decisions"] is not None
     assert NO_DECISIONS.rows == 0
+
+
+@pytest.mark.parametrize("name", ["criteria.parquet", "candidates.parquet"])
+@pytest.mark.parametrize("most", [500, None])
+def test_an_earlier_run_that_is_damaged_is_refused_before_anything_is_asked(
+    store: Path, result: Path, tmp_path: Path, name: str, most: int | None
+) -> None:
+    before, out = tmp_path / "before", tmp_path / "new" / "out"
+    shutil.copytree(result, before)
+    whole = (before / name).read_bytes()
+    (before / name).write_bytes(whole[:most] if most else whole + b"x")
+    with pytest.raises(OnstudyError, match=f"{name} is not as it was written; prescreen once without it"):
+        run(store, out, changed_since=before)
+    assert not out.parent.exists()
+
+
+def test_a_run_that_fails_before_anything_is_kept_leaves_no_folder(store: Path, tmp_path: Path) -> None:
+    copy, out = tmp_path / "copy", tmp_path / "new" / "out"
+    shutil.copytree(store, copy)
+    for path in (copy / "shards").glob("*.parquet"):
+        path.write_bytes(path.read_bytes()[:500])
+    with pytest.raises(OnstudyError, match="this part of the store is damaged"):
+        run(copy, out)
+    assert not out.parent.exists()
+    out.mkdir(parents=True)
+    (out / "note.txt").write_text("mine")
+    with pytest.raises(OnstudyError, match="this part of the store is damaged"):
+        run(copy, out)
+    assert (out / "note.txt").read_text() == "mine"

@@ -5,6 +5,7 @@ Read from the files of both runs; nothing is asked again. An earlier run is usab
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -48,6 +49,7 @@ def earlier(folder: Path) -> Earlier:
     try:
         run = json.loads((folder / "run.json").read_bytes())
         known = {trial["id"]: trial["sha256"] for trial in run["trials"]}, run["on"], run["anchors"], run["format"]
+        written = {name: str(run["files"][name]["sha256"]) for name in _FILES} if known[3] == FORMAT else {}
     except OSError:
         raise OnstudyError(f"--changed-since {folder}: there is no run.json, so no finished run") from None
     except (ValueError, KeyError, TypeError):
@@ -57,7 +59,17 @@ def earlier(folder: Path) -> Earlier:
     for name in _FILES:
         if not (folder / name).is_file():
             raise OnstudyError(f"--changed-since {folder}: {name} is missing; prescreen once without it")
+        if _sha256(folder / name) != written[name]:
+            raise OnstudyError(f"--changed-since {folder}: {name} is not as it was written; prescreen once without it")
     return Earlier(folder, run)
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise OnstudyError(f"--changed-since {path}: cannot be read: {error.strerror}") from None
 
 
 @dataclass(frozen=True)

@@ -101,7 +101,11 @@ def _refuse_inside(out: Path, store: Path | str) -> None:
 
 @contextmanager
 def _alone(out: Path) -> Iterator[None]:
-    """The folder of the results, with nobody else writing to it meanwhile."""
+    """The folder of the results, with nobody else writing to it meanwhile.
+
+    Where it is new and the work fails before anything is kept, it is removed again.
+    """
+    new = [place for place in (out, *out.parents) if not place.exists()]
     try:
         out.mkdir(mode=0o700, parents=True, exist_ok=True)
         (out / FOLDER).mkdir(mode=0o700, exist_ok=True)
@@ -115,9 +119,22 @@ def _alone(out: Path) -> Iterator[None]:
             f"{out}: another prescreening is writing here; wait for it, or name another folder"
         ) from None
     else:
-        yield
+        try:
+            yield
+        except BaseException:
+            if new and not any((out / FOLDER).glob("*.part")):
+                _remove(out, new)
+            raise
     finally:
         os.close(handle)
+
+
+def _remove(out: Path, new: Sequence[Path]) -> None:
+    """Remove the folder of results that came to nothing, and those made for it that hold nothing else."""
+    shutil.rmtree(out / FOLDER)
+    for place in new:
+        if not any(place.iterdir()):
+            place.rmdir()
 
 
 def _tasks(question: Question, store: Store, parts: Parts) -> Iterator[Task]:
