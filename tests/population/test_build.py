@@ -14,7 +14,7 @@ import pytest
 from tests.population.building import Resource, built, ndjson, stored
 from typer.testing import CliRunner
 
-from onstudy.errors import OnstudyError
+from onstudy.errors import InvalidFile, OnstudyError
 from onstudy.faces.cli import app
 from onstudy.population.build import build, shards_for, version
 from onstudy.population.build_find import find
@@ -695,3 +695,18 @@ def test_all_that_is_wrong_in_a_mapping_is_said_and_nothing_is_written(tmp_path:
     assert "there is no kind 'bilirubin_totl'; did you mean bilirubin_total" in said
     assert "site.toml" in said
     assert not (tmp_path / "store").exists()
+
+
+def test_what_is_wrong_in_a_mapping_names_its_line(tmp_path: Path) -> None:
+    """Also in the tables that hold nothing but pairs."""
+    mapping = tmp_path / "site.toml"
+    mapping.write_text(
+        '[systems]\nlab = "https://x.example"\nloinc = "https://y.example"\n\n[unit_spellings]\n'
+        '"mg percent" = "mg/dL"\n"a.b" = "nonsense"\ng = "mg"\n'
+    )
+    source = write(tmp_path / "in", a=[person("p1")])
+    with pytest.raises(InvalidFile) as wrong:
+        built(source, tmp_path / "store", mapping)
+    assert sorted(problem.where for problem in wrong.value.problems) == [
+        f"{mapping}:3 systems.loinc", f"{mapping}:7 unit_spellings.a.b", f"{mapping}:8 unit_spellings.g",
+    ]  # fmt: skip

@@ -280,3 +280,16 @@ def test_every_moved_rule_of_the_flagship_reads_back() -> None:
     moved = [limit for row in flagship.criteria if row.rule is not None for limit in numeric_limits(row.rule)]
     assert len(moved) > 20
     assert all(step.written != limit.written for limit in moved for step in limit.steps)
+
+
+@pytest.mark.parametrize("mark", [";", "\t"])
+def test_decisions_may_stand_between_semicolons_or_tabs(tmp_path: Path, mark: str) -> None:
+    """As a spreadsheet writes them where the comma is the decimal sign."""
+    lines = ["patient,trial,decision,date,reason", "p1,T1,declined,2026-03-01,far away"]
+    (tmp_path / "seen.csv").write_text("\n".join(lines).replace(",", mark))
+    assert read_decisions(tmp_path / "seen.csv").newest["p1", "T1"].reason == "far away"
+
+
+def test_decisions_that_lie_in_no_file_are_named_as_they_were_given() -> None:
+    with pytest.raises(InvalidFile, match=r"^/dev/null:1: "):
+        read_decisions(Path("/dev/null"))

@@ -14,6 +14,7 @@ from datetime import date
 from pathlib import Path
 
 from onstudy.errors import InvalidFile, Problem, nearest
+from onstudy.readers.csvfile import delimiter_of
 
 COLUMNS = ("patient", "trial", "decision", "date", "reason")
 _NEEDED = ("patient", "trial", "decision", "date")
@@ -69,10 +70,11 @@ def read_decisions(path: Path) -> Decisions:
     except UnicodeDecodeError:
         raise InvalidFile([Problem("is not UTF-8 text", str(path))]) from None
     problems: list[Problem] = []
-    found = list(_decisions(text, path.name, problems))
-    newest = _newest(found, path.name, problems)
+    name = path.name if path.is_file() else str(path)
+    found = list(_decisions(text, name, problems))
+    newest = _newest(found, name, problems)
     if problems:
-        raise InvalidFile(_few(problems, path.name))
+        raise InvalidFile(_few(problems, name))
     return Decisions(newest, len(found), hashlib.sha256(raw).hexdigest())
 
 
@@ -82,7 +84,7 @@ def _few(problems: list[Problem], name: str) -> list[Problem]:
 
 
 def _decisions(text: str, name: str, problems: list[Problem]) -> Iterator[Decision]:
-    lines = csv.reader(io.StringIO(text, newline=""), strict=True)
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter_of(text), strict=True)
     try:
         header = [cell.strip().lower() for cell in next(lines, [])]
         if not _header_is_right(header, name, problems):

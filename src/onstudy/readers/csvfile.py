@@ -103,11 +103,15 @@ def patient_of_rows(name: str, rows: Iterable[Row], loose: Sequence[Problem], ca
     return replace(patient, withdrawn=tuple(gathered.withdrawn)) if gathered.withdrawn else patient
 
 
+def delimiter_of(text: str) -> str:
+    """What stands between the cells of a CSV file, told by its header: commas, semicolons (Excel in Europe) or tabs."""
+    first = text.lstrip("\n\r").split("\n", 1)[0]
+    return max(_DELIMITERS, key=first.count)
+
+
 def _rows(content: Content) -> Iterator[tuple[int, list[str], str]]:
     """Line, cells and fault of each row; a row the csv module cannot read is a fault, not an end."""
-    first = content.text.lstrip("\n\r").split("\n", 1)[0]
-    delimiter = max(_DELIMITERS, key=first.count)
-    reader = csv.reader(io.StringIO(content.text, newline=""), delimiter=delimiter, strict=True)
+    reader = csv.reader(io.StringIO(content.text, newline=""), delimiter=delimiter_of(content.text), strict=True)
     while True:
         line = reader.line_num + 1
         try:

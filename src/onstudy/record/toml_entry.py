@@ -20,13 +20,25 @@ def _place(path: Path, text: str, where: str) -> str:
     """`catalogue.toml:812 kind.qtcf.unit`: the line of the entry's header or of its line in a table."""
     parts = where.split(".")
     header = re.search(rf"^\[+{re.escape('.'.join(parts[:2]))}[\].]", text, re.MULTILINE)
-    if header is None:
+    start = _of_pair(text, parts[0], where.partition(".")[2]) if header is None else header.start()
+    if start is None:
         return f"{path} {where}".rstrip()
-    start = header.start()
     if parts[0] == "value_set" and len(parts) > 3:
         line = re.compile(rf"^member\.{re.escape(parts[3])}\b", re.MULTILINE).search(text, start)
         start = line.start() if line is not None else start
     return f"{path}:{text.count(chr(10), 0, start) + 1} {where}"
+
+
+def _of_pair(text: str, table: str, key: str) -> int | None:
+    """Where a key of a table of texts stands, such as `[unit_spellings]`; else where the table begins, if it does."""
+    header = re.search(rf"^\[\s*{re.escape(table)}\s*\]", text, re.MULTILINE)
+    if header is None:
+        return None
+    end = re.compile(r"^\[", re.MULTILINE).search(text, header.end())
+    written = "|".join(re.escape(f"{mark}{key}{mark}") for mark in ('"', "'", ""))
+    pair = re.compile(rf"^[ \t]*(?:{written})[ \t]*=", re.MULTILINE)
+    line = pair.search(text, header.end(), len(text) if end is None else end.start())
+    return header.start() if line is None else line.start()
 
 
 class Entry:
