@@ -293,3 +293,16 @@ def test_decisions_may_stand_between_semicolons_or_tabs(tmp_path: Path, mark: st
 def test_decisions_that_lie_in_no_file_are_named_as_they_were_given() -> None:
     with pytest.raises(InvalidFile, match=r"^/dev/null:1: "):
         read_decisions(Path("/dev/null"))
+
+
+@pytest.mark.parametrize(
+    ("text", "comparison"),
+    [
+        ("latest hemoglobin >= 90 g/L", "latest hemoglobin >= 90 g/L"),
+        ("no hemoglobin where (value >= 90 g/L)", "value >= 90 g/L of hemoglobin"),
+        ("every hemoglobin has (value >= 90 g/L)", "value >= 90 g/L of hemoglobin"),
+        ("latest hemoglobin has (value >= 90 g/L)", "value >= 90 g/L of hemoglobin"),
+    ],
+)
+def test_a_limit_in_a_condition_says_of_what_it_is(text: str, comparison: str) -> None:
+    assert [limit.comparison for limit in numeric_limits(rule(text))] == [comparison]

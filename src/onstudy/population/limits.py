@@ -47,26 +47,47 @@ class NumericLimit:
 def numeric_limits(rule: TruthExpr) -> tuple[NumericLimit, ...]:
     """The limits of a rule in reading order, each once however often it stands there."""
     found: dict[e.Compare, set[int]] = {}
-    for leaf, sign in _comparisons(rule, 1):
+    kinds: dict[e.Compare, dict[str, None]] = {}
+    for leaf, sign, kind in _comparisons(rule, 1):
         found.setdefault(leaf, set()).add(sign)
+        kinds.setdefault(leaf, {}).update({kind: None} if kind else {})
     limits = []
     for leaf, signs in found.items():
         steps = tuple(step for direction in _directions(leaf, signs) for step in _steps(rule, leaf, direction))
         if steps:
             assert isinstance(leaf.right, NumberLimit)
-            limits.append(NumericLimit(unparse(leaf), _written(leaf.right), steps))
+            of = f" of {', '.join(kinds[leaf])}" if kinds[leaf] else ""
+            limits.append(NumericLimit(f"{unparse(leaf)}{of}", _written(leaf.right), steps))
     return tuple(limits)
 
 
 # Which way a limit asks for less ------------------------------------------------------------------------------
 
 
-def _comparisons(node: Expr | e.Records | e.Lookback, sign: int) -> Iterator[tuple[e.Compare, int]]:
-    """Every limit below a node; the sign says whether the rule wants it to hold (1), not to (-1), or neither (0)."""
+def _comparisons(
+    node: Expr | e.Records | e.Lookback, sign: int, kind: str = ""
+) -> Iterator[tuple[e.Compare, int, str]]:
+    """Every limit below a node; the sign says whether the rule wants it to hold (1), not to (-1), or neither (0).
+
+    With it the kind of the records of which it is asked, where it stands in a condition on one record.
+    """
     if isinstance(node, e.Compare) and isinstance(node.right, NumberLimit):
-        yield node, sign
+        yield node, sign, kind if _is_of_record(node.left) else ""
+    inner = kind
+    match node:
+        case e.Records() as records:
+            inner = records.kind
+        case e.Every(records, _) | e.Has(e.Pick(records=records), _):
+            inner = records.kind
     for part, turn in _parts(node):
-        yield from _comparisons(part, sign * turn)
+        yield from _comparisons(part, sign * turn, inner)
+
+
+def _is_of_record(node: Expr | e.Records | e.Lookback) -> bool:
+    """Whether a value is, or is made of, what the record of a condition says."""
+    if isinstance(node, e.Field) and node.of is None:
+        return True
+    return any(_is_of_record(part) for part in e.children(node))
 
 
 def _parts(node: Expr | e.Records | e.Lookback) -> Iterator[tuple[Expr | e.Records | e.Lookback, int]]:
