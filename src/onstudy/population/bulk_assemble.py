@@ -196,7 +196,8 @@ class _Table:
             slots.texts(row) for slots in (self.contents.names, self.contents.dates.slots, self.contents.numbers.slots)
         )
         links, members = (self.rows.slots(sort).texts(row) for sort in (LINKS, MEMBERS))
-        return Record(place, self.rows.shapes[self.rows.shape[row]], subject, names, dates, numbers, links, members)
+        shape, stamp = self.rows.shapes[self.rows.shape[row]], self.rows.cell("stamp", row) or ""
+        return Record(place, shape, subject, names, dates, numbers, links, members, stamp=stamp)
 
     def _shared(self, rows: Sequence[int]) -> list[int]:
         """The resources about nobody that some rows refer to."""

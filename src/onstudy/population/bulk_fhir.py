@@ -33,6 +33,7 @@ from onstudy.population.bulk_elements import (
 from onstudy.population.bulk_identified import Identified
 from onstudy.population.bulk_lines import Layouts, One
 from onstudy.population.bulk_rows import Builder, Ints, join_rows, settled
+from onstudy.population.bulk_stamps import stamp_text
 from onstudy.population.bulk_walk import UPDATED, Taking, counted, walk
 from onstudy.readers.fhir import ADMINISTRATIVE, BIRTH_SEX, READ, identifier_pair, named_by
 from onstudy.readers.fhir_entries import deleted_elsewhere, present
@@ -281,8 +282,7 @@ def _trim(resource: Any, kind: str) -> None:
 
 def _stamp(meta: Meta) -> str | None:
     """When a resource was changed last and its version, as far as it says so."""
-    updated, version = meta.lastUpdated or "", meta.versionId or ""
-    return f"{updated} {version}" if updated or version else None
+    return stamp_text(meta.lastUpdated or "", meta.versionId or "")
 
 
 # Whom a resource is about ---------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from typing import Any
 from onstudy.population.bulk_elements import MARK, decoded, encoded
 from onstudy.population.bulk_forms import Person, Probe, Read
 from onstudy.population.bulk_identified import identify
+from onstudy.population.bulk_stamps import put_stamp
 from onstudy.population.bulk_walk import Counting, Putting, counted, type_of_shape, walk
 from onstudy.readers import fhir
 from onstudy.readers.fhir_chart import Chart
@@ -62,6 +63,7 @@ class Record:
     members: tuple[str, ...] = ()
     payload: bytes = b""
     named: str = ""  # of a payload: the identifier by which it names the subject
+    stamp: str = ""  # of one that was taken apart: when it was changed last, and its version
 
 
 def put_back(record: Record) -> bytes:
@@ -262,7 +264,10 @@ def read_whole(records: Sequence[Record], catalogue: Catalogue) -> list[tuple[st
     source = Source()
     for record in records:
         data = record.payload or put_back(record)
-        source.take(decode(data.decode("utf-8-sig")), record.place)
+        resource = decode(data.decode("utf-8-sig"))
+        if record.stamp:
+            put_stamp(resource, record.stamp)
+        source.take(resource, record.place)
     for patient, named in dict.fromkeys((record.subject, record.named) for record in records if record.named):
         identify(source.entries, patient, named)
     found = fhir.patients_of(source, catalogue)

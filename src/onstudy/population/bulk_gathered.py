@@ -18,7 +18,9 @@ from onstudy.population.bulk_classes import factorised
 from onstudy.population.bulk_letters import all_different, last_letters
 from onstudy.population.bulk_order import in_order
 from onstudy.population.bulk_rows import SLOTS, Ints, Slots, slots_of
+from onstudy.population.bulk_stamps import stamp_of
 from onstudy.population.bulk_walk import type_of_shape
+from onstudy.readers.fhir_versions import outdated
 from onstudy.readers.source import decode
 
 
@@ -112,29 +114,19 @@ def _like_components(names: pa.Array, components: Sequence[str]) -> bool:
 
 
 def _older(versions: list[int], rows: Gathered) -> Iterator[int]:
-    stamps = [rows.cell("stamp", row) for row in versions]
+    """The versions of a resource of which another is known to be newer, and of the others those that say the same."""
+    older = outdated([stamp_of(rows.cell("stamp", row)) for row in versions])
     slots = [rows.slots(sort) for sort in SLOTS]
-    kept: dict[tuple[object, ...], int] = {}
+    seen: set[tuple[object, ...]] = set()
     for place, row in enumerate(versions):
         said = (_spaceless(rows.shapes[rows.shape[row]]), *(one.texts(row) for one in slots))
-        if said in kept:
+        if place in older or said in seen:
             yield row
         else:
-            kept[said] = place
-    stamped = [_stamp(stamps[place]) for place in kept.values()]
-    if len(kept) > 1 and all(stamped) and len(set(stamped)) == len(stamped):
-        last = max(kept.values(), key=lambda place: _stamp(stamps[place]))
-        yield from (versions[place] for place in kept.values() if place != last)
+            seen.add(said)
 
 
 @lru_cache(1 << 12)
 def _spaceless(shape: bytes) -> str:
     """A shape without what may differ where the same is said: spaces, escapes, the order of keys."""
     return json.dumps(decode(shape.decode("utf-8", "surrogatepass")), sort_keys=True, default=str)
-
-
-def _stamp(text: str | None) -> tuple[str, int]:
-    """When a version was made and its number, so that they can be put in order."""
-    updated, _, version = (text or " ").partition(" ")
-    number = int(version) if version.isascii() and version.isdigit() and len(version) < 12 else 0
-    return (updated, number) if updated or number else ("", 0)

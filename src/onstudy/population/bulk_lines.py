@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from onstudy.population.bulk_cuts import Cuts, Flags, cut
 from onstudy.population.bulk_letters import all_of
 from onstudy.population.bulk_rows import DATES, LINKS, NAMES, NUMBERS, Ints
+from onstudy.population.bulk_stamps import BETWEEN, parts_of, stamp_text
 
 #: Learning a layout takes a line apart three times: skeletons of fewer lines than this are left.
 WORTH_A_LAYOUT = 4
@@ -190,8 +191,7 @@ def _traced(row: One, slots: Sequence[str], named: Callable[[str], str | None]) 
     if row.patient is None:
         return None
     whose = [number for number, text in enumerate(slots) if row.patient in (text, named(text))]
-    updated, _, version = (row.stamp or "").partition(" ")
-    texts = (row.names, row.dates, row.numbers, row.links, (updated, version))
+    texts = (row.names, row.dates, row.numbers, row.links, parts_of(row.stamp))
     if len(whose) != 1 or not all(text in place for some in texts for text in some):
         return None
     names, dates, numbers, links, stamp = (tuple(place[text] for text in some) for some in texts)
@@ -206,10 +206,8 @@ def _filled(layout: Layout, slots: Sequence[str], named: Callable[[str], str | N
     names, dates, numbers, links = (
         tuple(texts[slot] for slot in some) for some in (way.names, way.dates, way.numbers, way.links)
     )
-    stamp = f"{texts[way.updated]} {texts[way.version]}"
-    return One(
-        layout.shape, patient, names, dates, numbers, links, None if stamp == " " else stamp, layout.read, layout.left
-    )
+    stamp = stamp_text(texts[way.updated], texts[way.version])
+    return One(layout.shape, patient, names, dates, numbers, links, stamp, layout.read, layout.left)
 
 
 # Many lines ---------------------------------------------------------------------------------------------------
@@ -302,7 +300,7 @@ class _Found:
     def _stamps(self) -> pa.Array:
         slots = [self._slot(some) for some in ([way.updated for way in self.ways], [way.version for way in self.ways])]
         parts = [pc.fill_null(self._texts(one), "") for one in slots]
-        joined = pc.binary_join_element_wise(*parts, " ")
+        joined = pc.binary_join_element_wise(*parts, BETWEEN)
         return pc.if_else(pa.array((slots[0] >= 0) | (slots[1] >= 0)), joined, None)
 
     def _lists(self, slots: Sequence[tuple[int, ...]]) -> pa.Array:

@@ -11,6 +11,7 @@ from typing import Any
 
 from onstudy.errors import Problem
 from onstudy.readers.fhir_json import Json, is_id, items, obj, resource_type, text
+from onstudy.readers.fhir_versions import Stamp, outdated
 from onstudy.readers.reading import clip
 
 _DEEPEST = 16
@@ -85,7 +86,7 @@ class Source:
                 self.entries.append(Entry(contained, inner, place, "", entry))
 
     def newest(self) -> None:
-        """Keep one of several versions of a resource, the one changed last; equal copies count once."""
+        """Leave out the versions of a resource of which another is known to be newer; equal copies count once."""
         by_key: dict[tuple[str, str], list[Entry]] = defaultdict(list)
         for entry in self.entries:
             if entry.container is None and is_id(entry.id):
@@ -104,10 +105,8 @@ class Source:
                 else:
                     seen.add(said)
                     kept.append(entry)
-            stamps = [_stamp(entry) for entry in kept]
-            if len(kept) > 1 and all(stamps) and len(set(stamps)) == len(stamps):
-                last = max(kept, key=_stamp)
-                dropped |= {id(entry) for entry in kept if entry is not last}
+            older = outdated([Stamp.of(entry.resource) for entry in kept])
+            dropped |= {id(kept[place]) for place in older}
         self.entries = [e for e in self.entries if id(e) not in dropped and id(e.container) not in dropped]
 
 
@@ -148,14 +147,6 @@ def _is_deletion(entry: Json) -> bool:
 def _name(entry: Json) -> str:
     resource = obj(entry, "resource")
     return f"{resource_type(resource)}/{text(resource, 'id')}"
-
-
-def _stamp(entry: Entry) -> tuple[str, int]:
-    meta = obj(entry.resource, "meta")
-    version = text(meta, "versionId")
-    number = int(version) if version.isascii() and version.isdigit() and len(version) < 12 else 0
-    updated = text(meta, "lastUpdated")
-    return (updated, number) if updated or number else ("", 0)
 
 
 def _where(node: Json, kind: str, place: str) -> str:
