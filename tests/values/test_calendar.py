@@ -21,6 +21,7 @@ from onstudy.values.calendar import (
     as_when,
     between,
     completed_years,
+    instant_of,
     on_day,
     parse_when,
     shift_day,
@@ -212,3 +213,19 @@ def test_dates_between_two_days_show_both(one: date, width: int) -> None:
 def test_what_is_no_date_is_refused(text: str) -> None:
     with pytest.raises(DateError):
         parse_when(text)
+
+
+# Instants -----------------------------------------------------------------------------------------------
+
+
+def test_instants_are_told_by_their_offsets() -> None:
+    one, two = instant_of("2026-03-12T23:30:00Z"), instant_of("2026-03-13T01:30:00.5+02:00")
+    assert one is not None and two is not None
+    assert (one[0], two[0], two[1] - one[1]) == (True, True, 500_000)
+    wall = instant_of("2026-03-12T23:30:00")
+    assert wall == (False, one[1])
+
+
+@pytest.mark.parametrize("text", ["2026-03-12", "2026-03", "", "soon", "2026-03-12T25:00:00Z", "0001-01-01T00:00:00Z"])
+def test_what_is_no_instant(text: str) -> None:
+    assert instant_of(text) is None

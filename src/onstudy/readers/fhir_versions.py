@@ -7,10 +7,11 @@ neither is older.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from onstudy.readers.fhir_json import Json, obj, text
+from onstudy.values.calendar import instant_of
 
 _LONGEST = 12
 
@@ -31,16 +32,26 @@ class Stamp:
 
 def outdated(stamps: Sequence[Stamp]) -> set[int]:
     """The places of the versions of which another is known to be newer."""
-    clocks: dict[bool, list[int]] = defaultdict(list)
-    for place, stamp in enumerate(stamps):
-        clocks[bool(stamp.changed)].append(place)
     found: set[int] = set()
-    for places in clocks.values():
-        last = max(stamps[place].changed for place in places)
-        latest = [place for place in places if stamps[place].changed == last]
-        found.update(place for place in places if stamps[place].changed != last)
-        found |= _lower(latest, stamps)
+    for moments in _comparable(stamps):
+        last = max(moments.values())
+        found.update(place for place, moment in moments.items() if moment < last)
+        found |= _lower([place for place, moment in moments.items() if moment == last], stamps)
     return found
+
+
+def _comparable(stamps: Sequence[Stamp]) -> Iterable[dict[int, int]]:
+    """Versions that can be put in order, by their places: when each was made, which is one moment where none says so.
+
+    A stamp that is no moment, or only a day, cannot be compared with any other.
+    """
+    by_clock: dict[bool | None, dict[int, int]] = defaultdict(dict)
+    for place, stamp in enumerate(stamps):
+        if not stamp.changed:
+            by_clock[None][place] = 0
+        elif (moment := instant_of(stamp.changed)) is not None:
+            by_clock[moment[0]][place] = moment[1]
+    return by_clock.values()
 
 
 def _lower(places: Sequence[int], stamps: Sequence[Stamp]) -> set[int]:

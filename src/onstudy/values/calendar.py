@@ -170,6 +170,20 @@ def as_when(moment: date | datetime | str) -> When:
     return parse_when(moment.isoformat())
 
 
+def instant_of(text: str) -> tuple[bool, int] | None:
+    """Whether ISO text states an offset, and the moment it names: in UTC where it does, else by the wall clock.
+
+    Two are comparable where both state an offset, or neither does. None of a day or less, and of what is no date.
+    """
+    try:
+        when = parse_when(text)
+    except DateError:
+        return None
+    shared = when.offset is not None
+    moment = when.instants(shared)
+    return (shared, int(moment.low)) if moment.exact and moment.low is not None else None
+
+
 def add_months(day: int, months: int) -> int:
     """The ordinal `months` calendar months later; a day the month lacks becomes its last (2.1-6)."""
     start = date.fromordinal(day)
