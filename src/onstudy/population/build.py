@@ -24,17 +24,20 @@ from onstudy.population.build_order import moved
 from onstudy.population.build_report import Report, add_left, report_of
 from onstudy.population.build_sound import damaged_shards, is_sound, keep_hashes, rows_are_sound
 from onstudy.population.build_sources import Part, Source, Task, refuse
+from onstudy.population.build_versions import Outdated, under_several
 from onstudy.population.build_work import (
     ABOUT_NOBODY,
     BUILDING,
     ROWS,
     Finding,
     Given,
+    Locating,
     Put,
     Putting,
     Read,
     Reading,
     catalogue_of,
+    notes_beside,
     read_done,
     read_left,
     read_said,
@@ -126,6 +129,7 @@ class _Build:
     made: Report = field(default_factory=Report)
     counted: dict[str, int | None] = field(default_factory=dict)  # how many files of rows a part has, once it is known
     identified: str = ""  # a hash of the rows whose patient is named by an identifier, and of whom they mean
+    outdated: Outdated = field(default_factory=Outdated)  # versions that another patient has a newer one of
 
     def __post_init__(self) -> None:
         self.old = read_manifest(self.store)
@@ -169,6 +173,7 @@ class _Build:
                 raise refuse(self._named(), "holds no patient, so there is nobody to store")
             alone = next(one.first for one in read.values() if one.people) if people == 1 else None
             places, waited = self._identified(hands, read, given.shard_count)
+            self.outdated = self._outdated(hands, read, waited)
             shards = self._put(hands, given.shard_count, places, waited, alone)
         if not shards:  # what could only be read as a whole was nobody's
             raise refuse(self._named(), "holds no patient, so there is nobody to store")
@@ -299,6 +304,14 @@ class _Build:
             if any(one.people for name, one in read.items() if name.startswith(part.digest)):
                 yield from (task for task in self.source.tasks(part) if read[_file(part.digest, task.number)].people)
 
+    def _outdated(self, hands: Workers, read: dict[str, Read], waited: frozenset[str]) -> Outdated:
+        """The rows of which another, under whatever patient, is a newer version."""
+        names, files = under_several({name: notes_beside(self.rows / name) for name, one in read.items() if one.notes})
+        if not files:
+            return Outdated()
+        pieces = [Locating(file, names) for file in sorted(files | waited)]
+        return Outdated.among(version for _, some in hands.each(pieces) for version in some)
+
     # Putting together -----------------------------------------------------------------------------------------
 
     def _put(
@@ -311,7 +324,10 @@ class _Build:
         old = {shard.number: shard for shard in kept if shard.number not in self.damaged}
         shards: dict[int, ShardInfo] = {}
         pieces: list[Putting] = []
-        touched = self._touched(changed, numbers | set(old))
+        left_out = self._left_out(numbers, alone)
+        before = {} if self.old is None else self.old.beside.get("outdated", {})
+        anew = {one for one in numbers | set(old) if before.get(str(one)) != left_out.get(str(one))}
+        touched = self._touched(changed, numbers | set(old)) | anew
         key = self._key(shard_count, changed, alone)
         make_folder(self.store / BUILDING)
         make_folder(self.store / BUILDING / key)
@@ -321,9 +337,16 @@ class _Build:
                 self._unchanged(old[number])
                 continue
             of_it = tuple(name for name in places if places[name] & {number, ABOUT_NOBODY, BY_IDENTIFIER})
-            pieces.append(Putting(number, of_it, waited, key, changed, old.get(number), alone))
+            given = None if number in anew else changed  # who concerned is not told: everybody is put together
+            some = self.outdated.of(_kept_under(number, alone))
+            pieces.append(Putting(number, of_it, waited, key, given, old.get(number), alone, some))
         self._put_pieces(hands, pieces, shards)
         return [shards[number] for number in sorted(shards)]
+
+    def _left_out(self, numbers: set[int], alone: str | None) -> dict[str, str]:
+        """Hashes of the rows left out of shards, as the manifest keeps them: by number, of those that have some."""
+        digests = {str(one): self.outdated.of(_kept_under(one, alone)).digest for one in sorted(numbers)}
+        return {number: digest for number, digest in digests.items() if digest}
 
     def _put_pieces(self, hands: Workers, pieces: Sequence[Putting], shards: dict[int, ShardInfo]) -> None:
         waiting: list[Putting] = []
@@ -389,7 +412,7 @@ class _Build:
 
     def _key(self, shard_count: int, changed: tuple[str, ...] | None, alone: str | None) -> str:
         """A hash of all that the shards of this build are made of."""
-        digests = [*(part.digest for part in self.parts), self.identified]
+        digests = [*(part.digest for part in self.parts), self.identified, self.outdated.digest]
         base = None if changed is None or self.old is None else self.old.digest
         said = json.dumps([FORMAT, version(), self.catalogue, self.source.sort, shard_count, digests, base, alone])
         return hashlib.blake2b(said.encode(), digest_size=16).hexdigest()
@@ -407,6 +430,7 @@ class _Build:
         made.patients = sum(shard.patients for shard in shards)
         made.facts = facts_of(shards)
         write_whole(self.store / REPORT, _json(made.to_dict()))
+        left_out = self._left_out({shard.number for shard in shards}, alone)
         manifest = Manifest(
             self.catalogue,
             catalogue_of(self.mapping).version,
@@ -421,6 +445,7 @@ class _Build:
                 "alone": alone is not None,
                 "report": digest_of(self.store / REPORT),
                 **({"identified": self.identified} if self.identified else {}),
+                **({"outdated": left_out} if left_out else {}),
             },
         )
         StoreWriter(self.store).commit(manifest)
@@ -462,9 +487,16 @@ def _said(path: Path, shard_count: int) -> Read | None:
     if not path.is_file():
         return None
     try:
-        return read_said(said_of(path), shard_count, version())
+        read = read_said(said_of(path), shard_count, version())
+        noted = read is None or not read.notes or notes_beside(path).stat().st_size == 16 * read.notes
+        return read if noted else None
     except (OSError, ValueError, KeyError, pa.ArrowException):
         return None
+
+
+def _kept_under(number: int, alone: str | None) -> list[int]:
+    """The numbers under which rows are kept that belong into a shard."""
+    return [number] if alone is None else [ABOUT_NOBODY, number]
 
 
 def _json(said: dict[str, object]) -> bytes:

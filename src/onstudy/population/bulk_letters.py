@@ -1,4 +1,4 @@
-"""What is asked of the letters of many texts at once: whether texts differ, and their CRC-32."""
+"""What is asked of the letters of many texts at once: whether texts differ, their hashes, and their CRC-32."""
 
 from __future__ import annotations
 
@@ -50,16 +50,22 @@ def all_of(texts: pa.Array, allowed: NDArray[np.bool_]) -> bool:
 
 def all_different(texts: pa.Array) -> bool:
     """Whether no two texts (none of them null) are equal. Different hashes say so; else all are compared."""
-    hashes = np.empty(len(texts), np.uint64)
-    for rows, some in _by_length(texts):
-        hashes[rows] = _hashes(some)
-    short = (hashes >> np.uint64(32)).astype(np.int64)
+    found = hashes(texts)
+    short = (found >> np.uint64(32)).astype(np.int64)
     order = in_order(short)
     alike = np.flatnonzero(np.diff(short[order]) == 0)
-    doubtful = hashes[order[np.union1d(alike, alike + 1)]]
+    doubtful = found[order[np.union1d(alike, alike + 1)]]
     if len(np.unique(doubtful)) == len(doubtful):
         return True
     return bool(pc.count_distinct(texts).as_py() == len(texts))
+
+
+def hashes(texts: pa.Array) -> NDArray[np.uint64]:
+    """A hash of each text (none of them null)."""
+    found = np.empty(len(texts), np.uint64)
+    for rows, some in _by_length(texts):
+        found[rows] = _hashes(some)
+    return found
 
 
 def _hashes(texts: Letters) -> NDArray[np.uint64]:
@@ -90,6 +96,9 @@ def _by_length(texts: pa.Array) -> Iterator[tuple[NDArray[Any], Letters]]:
     for first in range(0, len(texts), _TOGETHER):
         some = texts.slice(first, _TOGETHER)
         lengths = pc.binary_length(some).to_numpy(zero_copy_only=False)
-        for length in np.unique(lengths).tolist():
+        if lengths.min() == lengths.max():
+            yield np.arange(first, first + len(some)), letters(some, int(lengths[0]))
+            continue
+        for length in np.flatnonzero(np.bincount(lengths)).tolist():
             rows = np.flatnonzero(lengths == length)
             yield rows + first, letters(some.take(pa.array(rows)), length)
