@@ -97,6 +97,19 @@ def test_rows_of_groups_that_lie_in_few_runs_are_merged_and_others_are_left_to_b
     assert none.tolist() == []
 
 
+def test_runs_may_be_shorter_where_only_rows_that_lie_near_each_other_are_out_of_order() -> None:
+    draw = np.random.default_rng(4)
+    group = draw.integers(0, 3, 6000).astype(np.int32)
+    rows, whole = np.arange(6000), group.astype(np.int64) << 40
+    near = whole + (rows // 270 << 10) + rows % 90  # about thirty rows a run in each group
+    order = in_order_of_runs(group, near, low=10)
+    assert order is not None
+    assert order.tolist() == in_order(near).tolist()
+    assert in_order_of_runs(group, near) is None
+    assert in_order_of_runs(group, near + draw.integers(0, 300, 6000), low=10) is None
+    assert in_order_of_runs(group, whole + (rows % 90 << 10), low=10) is None  # as long, but far from each other
+
+
 def test_components_that_are_no_facts_of_their_own_are_kept_inside_their_whole() -> None:
     """Two results of one sample that contradict each other make one component, which is no fact beside them."""
     when, catalogue = parse_when("2026-03-01"), load_catalogue()

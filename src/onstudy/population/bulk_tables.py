@@ -88,7 +88,7 @@ def _sorted(facts: Facts, kind: NDArray[np.int32]) -> Ints:
     if not dated.all():  # right before all others, so that few bits hold every day
         day[~dated] = int(day[dated].min()) - 1 if dated.any() else 0
     key = (kind.astype(np.int64) << 46) + (facts.patient << 22) + day  # days have 22 bits, patients of a shard 24
-    order = in_order_of_runs(kind, key)
+    order = in_order_of_runs(kind, key, low=22)
     if order is None:
         order = in_order(kind, facts.patient, day)
     same = np.diff(key[order]) == 0
