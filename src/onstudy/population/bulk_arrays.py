@@ -81,7 +81,7 @@ class Arrays:
 class Fast:
     """Patients put together as arrays; `odd` are those of whom something is not the usual case, left out here."""
 
-    given: Arrays
+    patients: int
     bases: Bases
     people: Expanded
     record: Record
@@ -91,37 +91,37 @@ class Fast:
 
     def shard(self, others: Sequence[Patient]) -> Shard:
         """The shard of these patients and of others that were put together one by one, in the order of their ids."""
-        given, record = self.given, self.record
-        extra = extra_of(others, given.patients, self.bases, given.catalogue)
-        good = np.ones(given.patients, bool)
+        patients, record, catalogue = self.patients, self.record, self.record.catalogue
+        extra = extra_of(others, patients, self.bases, catalogue)
+        good = np.ones(patients, bool)
         good[self.odd] = False
         mine = np.flatnonzero(good[self.people.facts.patient])
-        number = np.concatenate([self.people.facts.patient[mine], given.patients + np.arange(len(extra.patients))])
+        number = np.concatenate([self.people.facts.patient[mine], patients + np.arange(len(extra.patients))])
         ids = pa.concat_arrays(
             [self.people.facts.id.take(mine).array(), pa.array([one.id for one in extra.patients], pa.string())]
         )
         order = pc.sort_indices(ids).to_numpy()
-        place = np.full(given.patients + len(extra.patients), -1, np.int64)
+        place = np.full(patients + len(extra.patients), -1, np.int64)
         place[number[order]] = np.arange(len(order))
         born = joined([self.people.facts.start.take(mine), from_whens([one.born for one in extra.patients])])
         born = replace(born.plain, stated=np.ones(len(born), bool)).take(order)
         facts = join_facts([record.facts, extra.facts])
-        names = component_names(given.catalogue)
-        kinds = _kinds(given.catalogue, self.bases)
+        names = component_names(catalogue)
+        kinds = _kinds(catalogue, self.bases)
         kind = _kinds_of(facts, self.bases, kinds)
         moved = Components(
             extra.parts.wholes + len(record.facts), extra.parts.parts + len(record.facts), extra.parts.names
         )
         inner = extra.inner + len(record.facts)
         facts, kind, parts = _of_patients(facts, kind, join_components([record.parts, moved]), place)
-        patients: dict[str, Column] = {"id": text_of(ids.take(pa.array(order))), **born.columns("born")}
+        persons: dict[str, Column] = {"id": text_of(ids.take(pa.array(order))), **born.columns("born")}
         shard = Shard(
-            Table("patients", len(order), without_defaults(patients)),
+            Table("patients", len(order), without_defaults(persons)),
             self.covered.table(place, extra.coverage),
             problems_table([*self.said, Said.of_problems(extra.problems)], place),
             tables_of(facts, kind, kinds, self.bases, parts, names, inner),
         )
-        return shard if not extra.unfit else _with(shard, extra.unfit, given.catalogue)
+        return shard if not extra.unfit else _with(shard, extra.unfit, catalogue)
 
 
 def _with(shard: Shard, patients: Sequence[Patient], catalogue: Catalogue) -> Shard:
@@ -150,20 +150,13 @@ class _Assembly:
         """All facts of all patients."""
         given = self.given
         people = self._people()
-        read = self._expanded(given.rows, lambda form: form.facts)
-        unfit = [number in read.unfit for number in range(len(given.matched.forms))]
-        self.odd.append(given.patient[self._having(given.rows, unfit)])
-        drugs = self._drugs()
-        sexes = self._sexes(people)
-        stated = Stated(join_facts([read.facts, drugs.facts]), read.parts, self._birth(people))
-        told = possible(stated, self.bases, given.catalogue)
-        self.odd.append(told.odd)
-        record = self._assembled(told.facts, sexes, read.parts, stated.born)
-        early = before_birth(record, stated.born, len(stated.facts))
+        born = self._birth(people)
+        record, read, problems = self._assembled(people, born)
+        early = before_birth(record, born, read)
         self.odd.append(early.odd)
-        said = self._said(people, [*drugs.problems, *told.problems], checked(record, early.problems))
+        said = self._said(people, problems, checked(record, early.problems))
         odd = np.unique(np.concatenate(self.odd))
-        return Fast(given, self.bases, people, record, said, self._covered(), odd)
+        return Fast(given.patients, self.bases, people, record, said, self._covered(), odd)
 
     def _expanded(self, rows: Ints, of: Callable[[Form], tuple[FactForm, ...]]) -> Expanded:
         """What `of` takes from the form of each row, with the contents of the row in it."""
@@ -249,9 +242,26 @@ class _Assembly:
 
     # Putting together -------------------------------------------------------------------------------------------
 
-    def _assembled(self, facts: Facts, sexes: Facts, parts: Components, born: Moments) -> Record:
-        """All facts with composites, with those of sex, with what follows, and with their ends."""
+    def _read(self) -> tuple[Facts, Components]:
+        """The facts of all rows but those of persons, and which of them are inside others."""
+        given = self.given
+        read = self._expanded(given.rows, lambda form: form.facts)
+        unfit = [number in read.unfit for number in range(len(given.matched.forms))]
+        self.odd.append(given.patient[self._having(given.rows, unfit)])
+        return read.facts, read.parts
+
+    def _assembled(self, people: Expanded, born: Moments) -> tuple[Record, int, list[tuple[int, Problem]]]:
+        """All facts: those that were read, with composites, with those of sex, with what follows, and with their ends.
+
+        Also how many were read, and what was wrong with these. Facts are large: only the last of them are kept.
+        """
         given, bases = self.given, self.bases
+        facts, parts = self._read()
+        drugs, sexes = self._drugs(), self._sexes(people)
+        told = possible(Stated(join_facts([facts, drugs.facts]), parts, born), bases, given.catalogue)
+        self.odd.append(told.odd)
+        facts, read, problems = told.facts, len(told.facts), [*drugs.problems, *told.problems]
+        del told
         kinds = _kinds(given.catalogue, bases)
         inner = np.zeros(len(facts), bool)
         inner[parts.parts] = True
@@ -259,9 +269,9 @@ class _Assembly:
         self.odd.append(grouped.odd)
         facts = join_facts([facts, grouped.made, sexes])
         parts = join_components([parts, grouped.parts])
-        known = Known(facts, _kinds_of(facts, bases, kinds), kinds, parts, born, bases)
-        self.odd.append(of_another_sex(Record(facts, known.kind, kinds, bases, parts, given.catalogue, given.patients)))
-        more = derived(known, given.catalogue)
+        kind = _kinds_of(facts, bases, kinds)
+        self.odd.append(of_another_sex(Record(facts, kind, kinds, bases, parts, given.catalogue, given.patients)))
+        more = derived(Known(facts, kind, kinds, parts, born, bases), given.catalogue)
         self.odd.append(more.odd)
         facts = join_facts([facts, more.made])
         parts = join_components([parts, more.parts])
@@ -270,7 +280,7 @@ class _Assembly:
         record = replace(record, facts=with_ends(record))
         if not given.unique:
             self.odd.append(_twice(facts))
-        return record
+        return record, read, problems
 
     # Problems -----------------------------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from onstudy.population.bulk_arrays import Arrays, arrays
+from onstudy.population.bulk_arrays import Arrays, Fast, arrays
 from onstudy.population.bulk_book import Book
 from onstudy.population.bulk_classes import Contents, classes_of, contents_of
 from onstudy.population.bulk_facts import component_names
@@ -61,9 +61,11 @@ class Assembler:
 
     def assemble(self, table: pa.Table) -> Assembled:
         """The shard of all patients of whom the table has all rows. Rows about nobody are there for all."""
-        rows = gathered(table, component_names(self.catalogue))
+        together = _Table(gathered(table, component_names(self.catalogue)), self)
         del table  # it is large, and not needed any more
-        return _Table(rows, self).assembled()
+        fast, others, ways = together.assembled()
+        del together  # so is all that stands in the rows
+        return Assembled(fast.shard(others), ways)
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,8 +113,8 @@ class _Table:
         patients = len(self.rows.keys)
         return np.searchsorted(np.where(self.rows.patient < 0, patients, self.rows.patient), np.arange(patients + 1))
 
-    def assembled(self) -> Assembled:
-        """The shard of all patients."""
+    def assembled(self) -> tuple[Fast, list[Patient], Ways]:
+        """All patients: as arrays, those put together one by one, and how many went which way."""
         people = np.flatnonzero(self.person)
         self.matcher.match(people)
         self.matcher.about = self._people(people)
@@ -125,7 +127,7 @@ class _Table:
         as_whole = [one for patient in np.flatnonzero(whole).tolist() for one in self._as_whole(patient)]
         many = int((known & ~whole).sum()) - len(slow)
         ways = Counter({"by arrays": many, "by rows": len(slow), "as a whole": int(whole.sum())})
-        return Assembled(fast.shard(by_rows + as_whole), ways)
+        return fast, by_rows + as_whole, ways
 
     def _people(self, people: Ints) -> _People:
         """What tells the date of birth and the sex of a patient, where a form does."""
