@@ -12,6 +12,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+import numpy.ma  # noqa: F401 - `np.unique` imports it when it is first called: here, for all workers at once
 import pyarrow as pa
 
 from onstudy.errors import OnstudyError
