@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -85,6 +86,11 @@ def rows_of(cdm: Cdm, catalogue: Catalogue | None = None) -> list[pa.Table]:
     return [*reading.people(), *(rows for table in TABLES for rows in reading.events(table))]
 
 
+def named(row: dict[str, Any]) -> str:
+    """The name of a row that was taken apart."""
+    return f"{row['names.stem']}{row['names.number']}"
+
+
 def put_together(tables: Iterable[pa.Table]) -> bytes:
     """Rows that were taken apart as NDJSON, which the reader of files reads."""
     lines = []
@@ -94,7 +100,7 @@ def put_together(tables: Iterable[pa.Table]) -> bytes:
                 tuple(row[f"{sort}{place}"] for place in range(3) if row.get(f"{sort}{place}") is not None)
                 for sort in ("dates", "numbers")
             ]
-            record = Record("", row["shape"], row["patient"], (row["names0"],), slots[0], slots[1])
+            record = Record("", row["shape"], row["patient"], (named(row),), slots[0], slots[1])
             lines.append(put_back(record) + b"\n")
     return b"".join(lines)
 

@@ -223,7 +223,7 @@ def changed(store: Path, change: Callable[[dict[str, object]], object]) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda raw: raw.update(format=99), "the store has format 99, and this version reads format 2"),
+        (lambda raw: raw.update(format=99), "the store has format 99, and this version reads format 3"),
         (lambda raw: raw.pop("format"), "is no manifest of a store"),
         (lambda raw: raw.pop("shard_count"), "is damaged; remove the folder and build it again"),
         (lambda raw: raw["shards"][0].update(file="../../else.parquet"), "is damaged"),

@@ -88,6 +88,7 @@ class Fast:
     said: list[Said]
     covered: _Covered
     odd: Ints
+    stems: Sequence[str]  # stand before numbers that name records
 
     def shard(self, others: Sequence[Patient]) -> Shard:
         """The shard of these patients and of others that were put together one by one, in the order of their ids."""
@@ -119,7 +120,7 @@ class Fast:
             Table("patients", len(order), without_defaults(persons)),
             self.covered.table(place, extra.coverage),
             problems_table([*self.said, Said.of_problems(extra.problems)], place),
-            tables_of(facts, kind, kinds, self.bases, parts, names, inner),
+            tables_of(facts, kind, kinds, self.bases, parts, names, inner, self.stems),
         )
         return shard if not extra.unfit else _with(shard, extra.unfit, catalogue)
 
@@ -156,7 +157,7 @@ class _Assembly:
         self.odd.append(early.odd)
         said = self._said(people, problems, checked(record, early.problems))
         odd = np.unique(np.concatenate(self.odd))
-        return Fast(given.patients, self.bases, people, record, said, self._covered(), odd)
+        return Fast(given.patients, self.bases, people, record, said, self._covered(), odd, given.contents.names.stems)
 
     def _expanded(self, rows: Ints, of: Callable[[Form], tuple[FactForm, ...]]) -> Expanded:
         """What `of` takes from the form of each row, with the contents of the row in it."""

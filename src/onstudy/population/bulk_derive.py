@@ -32,7 +32,7 @@ from onstudy.population.bulk_moments import Moments, joined, none, put
 from onstudy.population.bulk_numbers import Flags, Floats
 from onstudy.population.bulk_rows import Ints
 from onstudy.population.bulk_spans import Numbers, from_intervals, no_numbers, span_at
-from onstudy.population.bulk_texts import Texts, texts_of
+from onstudy.population.bulk_texts import Texts
 from onstudy.record.catalogue import AGE, SEX_FACTOR, Catalogue, Derivation, Kind
 from onstudy.record.derived import IMPRECISE, NO_RECORD, SEX_FACTORS, derive, shown_value, with_plausible
 from onstudy.record.formula import parse_formula
@@ -239,7 +239,7 @@ class _Results:
         return Facts(
             facts.patient[on], self._bases(on, kind), start, none(rows),
             facts.recorded.take(on), self._numbers(), no_numbers(rows), no_numbers(rows),
-            texts_of(pc.binary_join_element_wise(facts.id.take(on).array(), f":{kind.name}", "")),
+            facts.id.take(on).followed_by(f":{kind.name}"),
             facts.source.take(on), self._shown(kind.unit), facts.sample.take(on),
         )  # fmt: skip
 

@@ -17,6 +17,7 @@ from onstudy.population.bulk_forms import NAME, NUMBER, Pattern
 from onstudy.population.bulk_order import in_order
 from onstudy.population.bulk_rows import Ints
 from onstudy.population.bulk_texts import NOWHERE, Texts, same_text, texts_of
+from onstudy.population.numbered import Numbered
 
 #: So many ways of filling are looked for one by one: sorting costs more.
 _FEW = 16
@@ -114,11 +115,19 @@ class Filling:
             count += len(different.code)
         for (pattern, used), some in zip(ways, _places_of(way.take(entry), len(ways)) if ways else (), strict=True):
             if len(some):
-                texts = texts_of(_with(pattern, [self._slot(*one, row[some]) for one in _open(pattern, used)]))
+                texts = self._texts(pattern, used, row[some])
                 found += texts.words
                 places[some] = np.where(texts.place == NOWHERE, NOWHERE, texts.place + count)
                 count += sum(map(len, texts.words))
         return Texts(tuple(found), places)
+
+    def _texts(self, pattern: Pattern, used: tuple[tuple[int, int], ...], rows: Ints) -> Texts:
+        """The texts of one pattern for some rows. A row's own name that is a number stays one."""
+        names, places = self.placed.contents.names, _open(pattern, used)
+        if isinstance(names.values, Numbered) and [place[:2] for place in places] == [(NAME, 0)]:
+            before, after = _around(pattern)
+            return Texts((names.values.between(before, after),), names.places(rows, used[0][1]))
+        return texts_of(_with(pattern, [self._slot(*place, rows) for place in places]))
 
     def _amounts(self, ways: Sequence[_Way], different: Different) -> pa.Array:
         """The texts of patterns with a number and nothing else in them, one for each number there is."""
@@ -138,7 +147,7 @@ class Filling:
             return pa.array([self.out[row][slot] for row in rows.tolist()], pa.string())
         if place > 0:
             rows = np.array([self.related[row][place - 1] for row in rows.tolist()], np.int64)
-        return _taken(contents.names.values, contents.names.places(rows, slot))
+        return contents.names.at(contents.names.places(rows, slot))
 
 
 def _with(pattern: Pattern, slots: Sequence[pa.Array]) -> pa.Array:
@@ -176,6 +185,12 @@ def _open(pattern: Pattern, used: Sequence[tuple[int, int]]) -> list[tuple[str, 
     """What stands in each place of a pattern: the sort, the place in the cluster, and the slot."""
     sorts = [piece[0] for piece in pattern if not isinstance(piece, str)]
     return [(sort, *where) for sort, where in zip(sorts, used, strict=True)]
+
+
+def _around(pattern: Pattern) -> tuple[str, str]:
+    """What stands before the one open place of a pattern, and after it."""
+    (place,) = (place for place, piece in enumerate(pattern) if not isinstance(piece, str))
+    return _fixed(pattern[:place]), _fixed(pattern[place + 1 :])
 
 
 def _used(layout: tuple[tuple[int, int], ...], pattern: Pattern | None) -> tuple[tuple[int, int], ...]:

@@ -20,6 +20,7 @@ from onstudy.population.bulk_order import in_order
 from onstudy.population.bulk_rows import SLOTS, Ints, Slots, slots_of
 from onstudy.population.bulk_stamps import stamp_of, url_of
 from onstudy.population.bulk_walk import type_of_shape
+from onstudy.population.numbered import Numbered
 from onstudy.readers.fhir_versions import outdated
 from onstudy.readers.source import decode
 
@@ -85,10 +86,10 @@ def _without_copies(rows: Gathered, components: Sequence[str]) -> Gathered:
     names = rows.slots("names")
     some = np.flatnonzero((rows.shape >= 0) & (names.count > 0))
     alone = len(some) == len(names.values)  # then no name stands beside another, and all are looked at where they lie
-    own = names.values if alone else names.values.take(pa.array(names.start[some]))
+    own = names.values if alone else names.values.take(names.start[some])
     if all_different(own):
         return replace(rows, unique=bool((names.count <= 1).all()) and not _like_components(own, components))
-    own = names.values.take(pa.array(names.start[some]))
+    own = names.at(names.start[some])
     types = {kind: number for number, kind in enumerate(sorted(set(rows.types)))}
     kind = np.array([types[one] for one in rows.types] + [-1], np.int64)[rows.shape[some]]
     name = own.dictionary_encode().indices.to_numpy().astype(np.int64)
@@ -106,8 +107,12 @@ def _without_copies(rows: Gathered, components: Sequence[str]) -> Gathered:
     return rows.take(np.flatnonzero(kept))
 
 
-def _like_components(names: pa.Array, components: Sequence[str]) -> bool:
+def _like_components(names: pa.Array | Numbered, components: Sequence[str]) -> bool:
     """Whether a name is such as a component of another record has: `NAME.component`."""
+    if isinstance(names, Numbered):
+        if not names.may_end_in("".join(name[-1] for name in components)):
+            return False
+        names = names.array()
     last = np.isin(last_letters(names), [ord(name[-1]) for name in components])
     ends = "|".join(re.escape(name) for name in components)
     some = names.filter(pa.array(last))

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from onstudy.population.bulk_order import in_order
+from onstudy.population.numbered import Numbered
 
 Letters = NDArray[np.uint8]
 #: What a byte does to a remainder of CRC-32.
@@ -48,8 +49,12 @@ def all_of(texts: pa.Array, allowed: NDArray[np.bool_]) -> bool:
     return bool(allowed[data[ends[0] : ends[-1]]].all())
 
 
-def all_different(texts: pa.Array) -> bool:
-    """Whether no two texts (none of them null) are equal. Different hashes say so; else all are compared."""
+def all_different(texts: pa.Array | Numbered) -> bool:
+    """Whether no two texts (none of them null) are equal. Different numbers or hashes say so; else all are compared."""
+    if isinstance(texts, Numbered):
+        if texts.surely_differ:
+            return True
+        texts = texts.array()
     found = hashes(texts)
     short = (found >> np.uint64(32)).astype(np.int64)
     order = in_order(short)

@@ -90,7 +90,7 @@ class _Linker:
         known = [place for place, kind in enumerate(self.types) if kind in kinds]
         rows = np.flatnonzero(np.isin(self.shape, known) & (self.names.count > 0))
         called = pa.array(self.types, pa.string()).take(pa.array(np.asarray(self.shape)[rows]))
-        own = self.names.values.take(pa.array(self.names.start[rows]))
+        own = self.names.at(self.names.start[rows])
         keys = pc.binary_join_element_wise(called, own, "/")
         place = pc.fill_null(pc.index_in(plain, value_set=keys), -1).to_numpy(zero_copy_only=False)
         found = np.where(place >= 0, np.append(rows, _NOWHERE)[place], _NOWHERE)
@@ -123,7 +123,7 @@ class _Linker:
 
     def _called(self, row: int) -> tuple[str, str]:
         kind = self.types[self.shape[row]]
-        return kind, f"{kind}/{self.names.values[int(self.names.start[row])].as_py()}"
+        return kind, f"{kind}/{self.names.text(int(self.names.start[row]))}"
 
     # Clusters -----------------------------------------------------------------------------------------------
 

@@ -7,8 +7,8 @@ A record is its shape, which many share, and the texts in its slots. Rows travel
 `seq`      int64                                      the place of the record in its part of the source
 `shape`    dictionary of binary                       null where there is none: then `payload` is the record
 `names`    list of string                             what stands in the slots, in the order of the shape: its own
-`dates`    (each also as single columns `names0`,     name first; dates as ISO text; numbers as they are written
-`numbers`  `names1` ..., null where there is none)    in JSON
+`dates`    (dates and numbers also as single columns  name first; dates as ISO text; numbers as they are written
+`numbers`  `dates0` ..., null where there is none)    in JSON
 `links`    list of string                             references whose target is looked at
 `members`  list of string                             references to the results of a report or panel
 `payload`  binary                                     a record that is read as a whole, with all of its patient's
@@ -17,7 +17,9 @@ A record is its shape, which many share, and the texts in its slots. Rows travel
 `named`    string                                     the identifier by which it names its patient, as JSON
 =========  =========================================  ======================================================
 
-All but the first three may be left out. Single columns of dates and numbers may be coded by a dictionary.
+All but the first three may be left out. Single columns of dates and numbers may be coded by a dictionary. In place of
+`names`, where each record has only its own and that is a number behind a stem, there are `names.number`, int64, and
+`names.stem`, a dictionary of string.
 """
 
 from __future__ import annotations
@@ -33,12 +35,16 @@ from numpy.typing import NDArray
 
 from onstudy.population.bulk_order import in_order
 from onstudy.population.bulk_same import is_same, same, taken
+from onstudy.population.bulk_same import settled as held_once
+from onstudy.population.numbered import OPEN, Numbered
 from onstudy.population.store_files import settle, whole
 
 Ints = NDArray[np.int64]
 
 NAMES, DATES, NUMBERS, LINKS, MEMBERS = "names", "dates", "numbers", "links", "members"
 SLOTS = (NAMES, DATES, NUMBERS, LINKS, MEMBERS)
+#: Own names that are numbers: the number, and what stands before it.
+NUMBER, STEM = "names.number", "names.stem"
 _TEXTS = pa.list_(pa.string())
 TYPES: Mapping[str, pa.DataType] = {
     "patient": pa.string(),
@@ -57,9 +63,12 @@ _PLACES, _SAID = b"onstudy:shards", b"onstudy:said"
 
 @dataclass(frozen=True, eq=False)
 class Slots:
-    """What stands in the slots of one sort: slot j of row r is `values[start[r] + j * step]`, j below `count[r]`."""
+    """What stands in the slots of one sort: slot j of row r is `values[start[r] + j * step]`, j below `count[r]`.
 
-    values: pa.Array
+    `values` is a `pa.Array`, or of names that are numbers `Numbered`.
+    """
+
+    values: Any
     start: Ints
     step: int
     count: Ints
@@ -75,7 +84,24 @@ class Slots:
     def texts(self, row: int) -> tuple[str, ...]:
         """All of one row; "" for what a column leaves out."""
         start, count = int(self.start[row]), int(self.count[row])
-        return tuple(self.values[start + slot * self.step].as_py() or "" for slot in range(count))
+        return tuple(self.text(start + slot * self.step) or "" for slot in range(count))
+
+    def text(self, place: int) -> str | None:
+        """What stands at one place of `values`."""
+        values = self.values
+        found: str | None = values.at(place) if isinstance(values, Numbered) else values[place].as_py()
+        return found
+
+    def at(self, places: Ints) -> pa.Array:
+        """What stands at some places of `values`, as texts."""
+        values = self.values
+        return values.take(places).array() if isinstance(values, Numbered) else values.take(pa.array(places))
+
+    @property
+    def stems(self) -> list[str]:
+        """What stands before the numbers, where names are numbers."""
+        values = self.values
+        return [pattern.partition(OPEN)[0] for pattern in values.patterns] if isinstance(values, Numbered) else []
 
     @property
     def held(self) -> tuple[Ints, Ints]:
@@ -93,6 +119,13 @@ class Slots:
 def slots_of(table: pa.Table, sort: str) -> Slots:
     """The slots of one sort of a table of rows, however they are held."""
     rows = table.num_rows
+    if sort == NAMES and NUMBER in table.column_names:
+        assert NAMES not in table.column_names, "the rows of one source are all named alike"
+        stem = _one(table.column(STEM))
+        which = held_once(stem.indices.to_numpy())
+        names = Numbered(tuple(f"{one}{OPEN}" for one in stem.dictionary.to_pylist()), which,
+                         _one(table.column(NUMBER)).to_numpy())  # fmt: skip
+        return Slots(names, np.arange(rows, dtype=np.int64), rows, same(1, rows, np.int64))
     if sort in table.column_names:
         lists = _one(table.column(sort))
         offsets = lists.offsets.to_numpy().astype(np.int64)
@@ -112,6 +145,11 @@ def slots_of(table: pa.Table, sort: str) -> Slots:
 def _one(column: pa.ChunkedArray) -> pa.Array:
     found = column.combine_chunks()
     return found if isinstance(found, pa.Array) else pa.concat_arrays(found.chunks)
+
+
+def names_of(stem: str, numbers: pa.Array) -> dict[str, pa.Array]:
+    """The columns of names that are numbers behind a stem."""
+    return {NUMBER: numbers, STEM: pa.DictionaryArray.from_arrays(np.zeros(len(numbers), np.int32), [stem])}
 
 
 class Builder:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +16,8 @@ from onstudy.population.bulk_rows import Ints
 from onstudy.population.bulk_same import is_same, same, settled, taken
 from onstudy.population.bulk_spans import from_intervals
 from onstudy.population.bulk_texts import NOWHERE, Texts
-from onstudy.population.store_shard import DIFFERENT, Words, arrow_text
+from onstudy.population.numbered import joined_numbered
+from onstudy.population.store_shard import DIFFERENT, NUMBERED, Words, arrow_text, each_text, numbered_text
 from onstudy.record.patient import Fact
 from onstudy.record.shard import (
     EMPTY,
@@ -44,14 +44,13 @@ NO_KIND = -1
 
 def tables_of(
     facts: Facts, kind: NDArray[np.int32], kinds: Sequence[str], bases: Bases, parts: Components, names: Sequence[str],
-    inner: Ints | None = None,
+    inner: Ints | None = None, stems: Sequence[str] = (),
 ) -> dict[str, Table]:  # fmt: skip
     """A table for each kind that has facts. `kind` is the place of each fact's kind in `kinds`; of `NO_KIND` is none.
 
-    `inner` are the places of components that are no facts of their own.
+    `inner` are the places of components that are no facts of their own, `stems` stand before numbers that name records.
     """
-    elsewhere = facts.source.apart_from(facts.id)
-    facts = replace(facts, id=facts.id.in_one, source=facts.source.in_one if elsewhere.any() else facts.id).compact
+    elsewhere, facts = facts.source.apart_from(facts.id), facts.compact
     order = _sorted(facts, kind)
     bounds = np.cumsum(np.bincount(kind - NO_KIND, minlength=len(kinds) + 1))
     place = np.empty(len(order), np.int32)  # in the table of its kind
@@ -60,6 +59,8 @@ def tables_of(
     said, references = _Said(bases), _references(parts, kind, kinds, names, place)
     facts, elsewhere = facts.take(order), elsewhere[order]  # column by column: one at a time is near the processor
     texts = {name: _texts_of(getattr(facts, name)) for name in ("shown", "sample")}
+    ids = facts.id.numbered().as_numbers(stems)
+    sources = facts.source.numbered().as_numbers(stems) if elsewhere.any() else ids
     found = {}
     for number, name in enumerate(kinds):
         rows = slice(int(bounds[number]), int(bounds[number + 1]))
@@ -74,9 +75,9 @@ def tables_of(
             if inner is not None and len(own := inner[kind[inner] == number]):
                 columns["inner"] = np.isin(np.arange(many), place[own])
             stored = without_defaults(columns)
-            stored["id"] = _each(mine.id.array())
+            stored["id"] = each_text(ids.take(rows))
             if elsewhere[rows].any():
-                stored[SOURCE] = _each(mine.source.array())
+                stored[SOURCE] = each_text(sources.take(rows))
             found[name] = Table(name, many, stored)
     return dict(sorted(found.items()))
 
@@ -219,17 +220,9 @@ def _columns(facts: Facts, said: _Said) -> dict[str, Column]:
     return columns | said.columns(facts.base)
 
 
-def _each(texts: pa.Array) -> Text:
-    """A column of texts of which each is another; null is none."""
-    place = np.arange(len(texts), dtype=np.int32)
-    if texts.null_count:
-        place[texts.is_null().to_numpy(zero_copy_only=False)] = NONE
-        texts = texts.fill_null("")
-    return Text(place, Words(texts))
-
-
 def _texts_of(texts: Texts) -> tuple[NDArray[np.int32], Words]:
     """Texts as a column of a shard, of which parts can be taken; one that is empty is none."""
+    texts = texts.plain
     words, place = texts.all_words(), texts.place
     if is_same(place) and place[0] == NOWHERE:
         return same(NONE, len(place), np.int32), Words(words)
@@ -309,6 +302,8 @@ def _together(
 
 
 def _texts(parts: Sequence[Table], name: str, order: Ints) -> Text:
+    if name in NUMBERED:
+        return each_text(joined_numbered([numbered_text(part.text(name)) for part in parts]).take(order))
     kind = pa.string()
     arrays = [arrow_text(part.text(name), kind) for part in parts]
     joined = pa.concat_arrays(arrays).take(pa.array(order))

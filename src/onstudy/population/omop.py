@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from onstudy.population.bulk_elements import decoded, encoded
+from onstudy.population.bulk_rows import names_of
 from onstudy.population.bulk_walk import Taking, walk
 from onstudy.population.omop_cdm import ROWS, Cdm, Piece, read_table
 from onstudy.population.omop_columns import Coding, Few, cast, few, wholes
@@ -146,8 +147,7 @@ class OmopReading:
             born, dead = _births(batch), pc.is_in(numbers, value_set=self.dead)
             flags = [flag.to_numpy(zero_copy_only=False).astype(np.int32) for flag in (born.is_valid(), dead)]
             index = (np.asarray(sex, np.int32) * 2 + flags[0]) * 2 + flags[1]
-            patients = numbers.cast(pa.string())
-            columns = {"patient": patients, "names0": patients, "dates0": born}
+            columns = {"patient": numbers.cast(pa.string()), **names_of("", numbers), "dates0": born}
             yield self._numbered("person", columns, index, [_person_shape(*key) for key in _PEOPLE])
 
     # Events ---------------------------------------------------------------------------------------------------
@@ -217,10 +217,9 @@ class OmopReading:
             number = number.or_else(few(pa.array(spoken, pa.string()).take(pa.array(index))))
         slots = _close_up([number, batch.low, batch.high])
         dates = _close_up([batch.start, batch.end])
-        stem = table.partition("_")[0]
         columns = {
             "patient": pa.array(batch.person).cast(pa.string()),
-            "names0": pc.binary_join_element_wise(stem, pa.array(batch.id).cast(pa.string()), "."),
+            **names_of(f"{table.partition('_')[0]}.", pa.array(batch.id)),
             **{f"dates{place}": column.coded() for place, column in enumerate(dates)},
             **{f"numbers{place}": column.coded() for place, column in enumerate(slots)},
         }

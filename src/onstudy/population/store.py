@@ -27,7 +27,7 @@ from onstudy.population.store_shard import PATIENTS, StoredShard, open_shard, wr
 from onstudy.record.catalogue import Catalogue
 from onstudy.record.shard import Shard
 
-FORMAT = 2
+FORMAT = 3
 MANIFEST, SHARDS = "manifest.json", "shards"
 SYNTHETIC = "synthetic"  # in the manifest: the store is of `onstudy generate`
 _DIGITS = 16

@@ -29,7 +29,8 @@ Where all are at their default there is no moment; for `start` and `born` that i
 A number N is `N.low`, `N.high` (float64, NaN is no bound) and `N.flags`; UNBOUNDED is a number without any bound, as
 against no number. A `.high` that is not stored equals its `.low`, for moments as for numbers.
 
-A fact was mostly read at the place it is named after: a `source` that is not stored is the `id`.
+A fact was mostly read at the place it is named after: a `source` that is not stored is the `id`. In the file of a store
+an `id` or `source` that is a number in a pattern is two columns, of numbers and of patterns (`store_shard`).
 
 A value V is a number (`V.low` ...), a set of codes (`V.code`, text: "a|b", sorted) or a moment (`V.at.day` ...); an
 attribute that is named without any value has `V.flags` EMPTY 8.
