@@ -248,6 +248,36 @@ def test_no_evidence_of_one_form_of_a_disease_denies_no_other(tmp_path: Path) ->
     assert any("it denies no other" in problem.what for problem in patient.problems)
 
 
+@pytest.mark.parametrize("concept", [4211787, 1340204])
+@pytest.mark.parametrize("table", ["measurement", "observation"])
+def test_numbers_beside_what_is_known_of_a_disease_say_nothing(tmp_path: Path, table: str, concept: int) -> None:
+    """Whatever stands in the row: what it speaks of is its value concept."""
+    row = {f"{table}_id": 1, "person_id": 1, f"{table}_concept_id": concept, "value_as_concept_id": 5}
+    row |= {f"{table}_source_concept_id": 1, f"{table}_date": "2026-03-01", "value_as_number": "1"}
+    numbers = {"range_low": "0", "range_high": "2", "unit_concept_id": 2} if table == "measurement" else {}
+    plain = patients_in(write_cdm(tmp_path / "plain", **{table: [row | {"value_as_number": ""}]}))
+    assert patients_in(write_cdm(tmp_path / "cdm", **{table: [row | numbers]}))["1"].facts == plain["1"].facts
+    assert plain["1"].facts
+
+
+def test_a_result_that_is_pending_has_no_number_yet_and_keeps_its_limits(tmp_path: Path) -> None:
+    folder = write_cdm(
+        tmp_path / "cdm",
+        measurement=[
+            {**BILIRUBIN, "value_as_number": "1.8", "unit_concept_id": 2, "range_low": "0.1", "range_high": "1.2"}
+            | {"value_as_concept_id": 2_000_000_199},
+            {**BILIRUBIN, "measurement_id": 2, "value_as_number": "1.7", "unit_concept_id": 2, "range_high": "1.3"}
+            | {"measurement_date": "2026-03-02"},
+        ],
+    )
+    with (folder / "concept.csv").open("a", encoding="utf-8") as file:
+        file.write("2000000199,onstudy,pending_result,pending\n")
+    results = (fact for fact in _facts(folder) if fact.kind == "bilirubin_total")
+    first, second = sorted(results, key=lambda fact: fact.id)
+    assert (first.value, first.lacks) == (None, "pending_result")
+    assert (second.value, second.lacks) == (point(1.7), None)
+
+
 def test_a_history_of_an_event_lies_before_the_day_it_was_recorded(tmp_path: Path) -> None:
     row: dict[str, object] = {
         "observation_id": 1,
@@ -431,7 +461,7 @@ def test_rows_of_several_batches_are_the_rows_of_one(cdm_folder: Path, monkeypat
     with open_cdm(cdm_folder) as cdm:
         whole = put_together(rows_of(cdm))
         monkeypatch.setattr("onstudy.population.omop.ROWS", 1)
-        monkeypatch.setattr("onstudy.population.omop_folder.BLOCK", 256)
+        monkeypatch.setattr("onstudy.population.omop_lines.BLOCK", 256)
         assert put_together(rows_of(cdm)) == whole
 
 

@@ -115,7 +115,7 @@ def smaller(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let pieces be so small that the large tables have several."""
     for module in ("folder", "duckdb"):
         monkeypatch.setattr(f"onstudy.population.omop_{module}.ROWS", 150)
-    monkeypatch.setattr("onstudy.population.omop_folder.BLOCK", 10_000)
+    monkeypatch.setattr("onstudy.population.omop_lines.BLOCK", 10_000)
 
 
 def in_pieces(source: Path, tmp_path: Path) -> dict[str, Patient]:
@@ -161,7 +161,7 @@ def test_duckdb_is_read_in_pieces(generated: Path, tmp_path: Path, monkeypatch: 
 
 @pytest.mark.parametrize("size", [40, 64, 100, 256, 10_000])
 def test_lines_are_cut_only_outside_quotes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
-    monkeypatch.setattr("onstudy.population.omop_folder.BLOCK", size)
+    monkeypatch.setattr("onstudy.population.omop_lines.BLOCK", size)
     lines = [f'{number},"said ""{number}""\nand\nmore, 1",{number}\n' for number in range(30)]
     path = tmp_path / "note.csv"
     path.write_text("a,b,c\n" + "".join(lines))
@@ -239,7 +239,7 @@ def test_the_report_counts_what_cannot_be_used(tmp_path: Path) -> None:
         ("records whose code is not in the catalogue", "http://loinc.org|4548-4"): 1,
         ("results without a unit that can be used", "has no unit; it is measured in mg/dL"): 1,
         ("resources about a patient of whom there is no Patient resource", "Observation"): 1,
-        ("lines that are no whole JSON", "measurement"): 1,
+        ("lines of text with more or fewer fields than the header has names: left out", "measurement"): 1,
     }
     assert "http://loinc.org|4548-4" in report.to_text()
 

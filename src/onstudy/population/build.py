@@ -426,7 +426,7 @@ class _Build:
             made.left.update(
                 {said: many for said, many in one.tally.left.items() if alone is None or said[0] != NOBODY}
             )
-        made.left.update(dict.fromkeys(self.source.lacking(), 1))
+        made.left.update(self.source.lacking())
         made.patients = sum(shard.patients for shard in shards)
         made.facts = facts_of(shards)
         write_whole(self.store / REPORT, _json(made.to_dict()))

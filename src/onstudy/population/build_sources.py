@@ -73,8 +73,8 @@ class Source(Protocol):
         """All parts, in order, with their hashes; `catalogue` is the hash of it, where rows depend on it."""
         ...
 
-    def lacking(self) -> list[tuple[str, str]]:
-        """What a source of this sort has and this one does not, for the report: reason and name of each."""
+    def lacking(self) -> dict[tuple[str, str], int]:
+        """What a source of this sort has and this one does not, for the report: how many of each reason and name."""
         ...
 
     def estimate(self, parts: Sequence[Part]) -> tuple[int, int]:
@@ -121,9 +121,9 @@ class FhirSource:
         with ThreadPoolExecutor(2) as pool:
             return list(pool.map(lambda file: hashed(*file), self.files))
 
-    def lacking(self) -> list[tuple[str, str]]:
+    def lacking(self) -> dict[tuple[str, str], int]:
         """Nothing: no type of resource has to be there."""
-        return []
+        return {}
 
     def estimate(self, parts: Sequence[Part]) -> tuple[int, int]:
         """Patients and resources, from the beginning of each file."""

@@ -45,9 +45,9 @@ class StatementSource:
         some = [part for part in parts if first[part.digest] is part]
         return [replace(part, digest=digest_of_texts(part.digest, Path(part.path).name, catalogue)) for part in some]
 
-    def lacking(self) -> list[tuple[str, str]]:
+    def lacking(self) -> dict[tuple[str, str], int]:
         """Nothing: no statement has to be there."""
-        return []
+        return {}
 
     def estimate(self, parts: Sequence[Part]) -> tuple[int, int]:
         """From the size of the files: a statement is about 50 bytes, and a patient has about 30."""

@@ -38,29 +38,51 @@ from onstudy.readers.omop import (
 )
 from onstudy.record.catalogue import Catalogue
 
+#: What is told in the report.
+NO_ROW = "lines of text with more or fewer fields than the header has names: left out"
+NO_CONCEPT = "concept ids that the table concept does not have"
+NO_CONCEPT_ID = "concept ids that are no whole numbers: read as none"
+NAMELESS = "rows whose own id or person_id is no whole number: left out"
+#: Tables that the meaning of all others hangs on.
+SHARED = ("concept", "cdm_source", "death")
 _OWN = ("observation", "measurement")
 _PERSON = ("person_id", "gender_concept_id", "year_of_birth", "month_of_birth", "day_of_birth", "birth_datetime")
 #: What stands in the slots of a row whose shape is worked out, to find them again.
 _ID, _START, _END, _NUMBER, _LOW, _HIGH = "7", "1951-01-01", "1952-02-02", "31", "37", "41"
-#: A shape, and the JSON of what stands in the slot of its number where that is words.
-Shape = tuple[bytes, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A shape, and the JSON of what stands in the slot of its number where that is words.
+
+    `unsaid` are which of the dates and numbers of a row have no slot in it: a result that is pending has no number,
+    nor has what is known of a disease, whatever stands beside it.
+    """
+
+    bytes: bytes
+    spoken: str | None
+    unsaid: tuple[bool, ...]
 
 
 @dataclass(frozen=True)
 class Looked:
-    """What is looked for first: concepts, the day of release, who is dead, and what rows say of others, by table."""
+    """What is looked for first: concepts, the day of release, who is dead, and what rows say of others, by table.
+
+    `left` is what of it could not be used, by reason and by what is wrong.
+    """
 
     concepts: Concepts
     last_day: str
     dead: pa.Array
     said: Mapping[str, Said]
+    left: Mapping[tuple[str, str], int]
 
 
 @dataclass
 class OmopReading:
     """A database being read: its concepts, and what was met.
 
-    `counts` are rows by table, `unknown` rows by the column and the id of a concept that is not among the concepts.
+    `counts` are rows by table, `left` rows by reason and by what is wrong in them.
 
     `looked` is what all of it hangs on, where another process has looked for it.
     """
@@ -69,7 +91,7 @@ class OmopReading:
     catalogue: Catalogue
     looked: Looked | None = None
     counts: Counter[str] = field(default_factory=Counter)
-    unknown: Counter[str] = field(default_factory=Counter)
+    left: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self._concepts: dict[int, Concept] = {}
@@ -80,7 +102,8 @@ class OmopReading:
         self.last_day = self._last_day() if looked is None else looked.last_day
         self.dead = self._load_dead() if looked is None else looked.dead
         self.said = self._load_said() if looked is None else looked.said
-        self.looked = Looked(self._all, self.last_day, self.dead, self.said)
+        left = self._left_of_shared() if looked is None else looked.left
+        self.looked = Looked(self._all, self.last_day, self.dead, self.said, left)
 
     # What is read first ---------------------------------------------------------------------------------------
 
@@ -96,6 +119,13 @@ class OmopReading:
         """The ids of those who are recorded as dead."""
         batches = read_table(self.cdm, "death", ("person_id",))
         return pa.concat_arrays([pa.array([], pa.int64()), *(cast(b.column(0), pa.int64(), "BIGINT") for b in batches)])
+
+    def _left_of_shared(self) -> dict[tuple[str, str], int]:
+        """What of the tables that all others hang on could not be used."""
+        found = {(NO_ROW, table): self.cdm.damaged.get(table, 0) for table in SHARED}
+        found[NAMELESS, "concept.concept_id"] = self._all.nameless
+        found[NAMELESS, "death.person_id"] = self.dead.null_count
+        return {said: many for said, many in found.items() if many}
 
     def _load_said(self) -> dict[str, Said]:
         """What rows with a concept of the project's own say of other rows."""
@@ -140,6 +170,7 @@ class OmopReading:
         for batch in read_table(self.cdm, "person", _PERSON, piece):
             numbers = cast(batch.column("person_id"), pa.int64(), "BIGINT")
             if numbers.null_count:
+                self.left[NAMELESS, "person.person_id"] += numbers.null_count
                 kept = pc.is_valid(numbers)
                 batch, numbers = batch.filter(kept), numbers.filter(kept)
             gender = wholes(batch.column("gender_concept_id"))
@@ -165,13 +196,16 @@ class OmopReading:
             yield self._rows(table, batch, batch.index, [known[key] for key in batch.keys])
 
     def _note_unknown(self, table: str, batch: Batch) -> None:
-        """Count the rows with concepts that are not there; what says how another is meant is known by its id."""
+        """Count rows without ids and with concepts that are not there; one that says how another is meant is known."""
         columns = TABLES[table]
         for key, many in zip(batch.keys, np.bincount(batch.index, minlength=len(batch.keys)).tolist(), strict=True):
             for name in CONCEPTS:
                 number = getattr(key, name)
                 if number and number not in self._concepts and number != key.meant:
-                    self.unknown[f"{table}.{getattr(columns, name)} {number}"] += many
+                    self.left[NO_CONCEPT, f"{table}.{getattr(columns, name)} {number}"] += many
+        for reason, some in ((NAMELESS, batch.nameless), (NO_CONCEPT_ID, batch.no_concept)):
+            for column, many in some.items():
+                self.left[reason, f"{table}.{column}"] += many
 
     def _shape(self, table: str, key: Key, said: Qualifiers) -> Shape:
         own = (
@@ -182,11 +216,11 @@ class OmopReading:
             _HIGH if key.has_high else "",
         )
         shape, dates, numbers = _taken(resource_of(Row(self._saying(table, key, said), _ID, *own), self.catalogue))
-        assert dates == [date for date in own[:2] if date], f"{table}: dates stand in another order"
-        if key.words:
-            return shape, json.dumps(numbers[0])
-        assert numbers == [number for number in own[2:] if number], f"{table}: numbers stand in another order"
-        return shape, None
+        numbers, spoken = (numbers[1:], json.dumps(numbers[0])) if key.words else (numbers, None)
+        unsaid = tuple(bool(slot) and slot not in (*dates, *numbers) for slot in own)
+        stands = [slot for slot, gone in zip(own, unsaid, strict=True) if slot and not gone]
+        assert stands == [*dates, *numbers], f"{table}: dates or numbers stand in another order"
+        return Shape(shape, spoken, unsaid)
 
     def _saying(self, table: str, key: Key, said: Qualifiers) -> Saying:
         status, unit = self._concepts.get(key.status), self._concepts.get(key.unit)
@@ -211,19 +245,21 @@ class OmopReading:
 
     def _rows(self, table: str, batch: Batch, index: Any, shapes: Sequence[Shape]) -> pa.Table:
         """The columns of the rows: slots without a gap before them."""
-        spoken = [said for _, said in shapes]
-        number = batch.number
+        spoken = [shape.spoken for shape in shapes]
+        own = [batch.start, batch.end, batch.number, batch.low, batch.high]
+        for place, column in enumerate(own):
+            if any(shape.unsaid[place] for shape in shapes):
+                own[place] = column.only(~np.array([shape.unsaid[place] for shape in shapes])[index])
         if any(spoken):
-            number = number.or_else(few(pa.array(spoken, pa.string()).take(pa.array(index))))
-        slots = _close_up([number, batch.low, batch.high])
-        dates = _close_up([batch.start, batch.end])
+            own[2] = own[2].or_else(few(pa.array(spoken, pa.string()).take(pa.array(index))))
+        dates, slots = _close_up(own[:2]), _close_up(own[2:])
         columns = {
             "patient": pa.array(batch.person).cast(pa.string()),
             **names_of(f"{table.partition('_')[0]}.", pa.array(batch.id)),
             **{f"dates{place}": column.coded() for place, column in enumerate(dates)},
             **{f"numbers{place}": column.coded() for place, column in enumerate(slots)},
         }
-        return self._numbered(table, columns, index, [shape for shape, _ in shapes])
+        return self._numbered(table, columns, index, [shape.bytes for shape in shapes])
 
     def _numbered(self, table: str, columns: dict[str, pa.Array], index: Any, shapes: Sequence[bytes]) -> pa.Table:
         self.counts[table] += len(index)

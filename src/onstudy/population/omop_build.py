@@ -11,11 +11,11 @@ from weakref import finalize
 import pyarrow as pa
 
 from onstudy.population.build_sources import Part, Task, digest_of_texts
-from onstudy.population.bulk_fhir import DAMAGED, Tally
+from onstudy.population.bulk_fhir import Tally
 from onstudy.population.bulk_fhir_reading import ClusterReader, Record, read_whole
 from onstudy.population.bulk_identified import identified_in
 from onstudy.population.bulk_rows import join_rows
-from onstudy.population.omop import Looked, OmopReading
+from onstudy.population.omop import NO_ROW, SHARED, Looked, OmopReading
 from onstudy.population.omop_cdm import Cdm, Piece
 from onstudy.population.omop_source import open_cdm
 from onstudy.population.omop_tables import TABLES
@@ -23,11 +23,8 @@ from onstudy.record.catalogue import Catalogue, load_catalogue
 from onstudy.record.patient import Patient
 
 PERSON = "person"
-#: Tables that the meaning of all others hangs on.
-_SHARED = ("concept", "cdm_source", "death")
 #: What is told in the report.
 NO_TABLE = "tables of an OMOP CDM that the source does not have"
-NO_CONCEPT = "concept ids that the table concept does not have"
 
 
 def omop_source(source: str, store: Path) -> OmopSource:
@@ -76,7 +73,7 @@ class OmopSource:
         The hash of each covers all that its rows depend on: which codes are read (of others only the code is kept),
         concepts, the day of release, and what rows of the project's own concepts say of it.
         """
-        shared = [place.digest for table in _SHARED for place in self.cdm.places(table)]
+        shared = [place.digest for table in SHARED for place in self.cdm.places(table)]
         said = self.reading(load_catalogue()).said_digest()
         return [
             Part(
@@ -90,9 +87,11 @@ class OmopSource:
             for place in self.cdm.places(table)
         ]
 
-    def lacking(self) -> list[tuple[str, str]]:
-        """The tables that are not there."""
-        return [(NO_TABLE, table) for table in (*TABLES, *_SHARED) if not self.cdm.columns(table)]
+    def lacking(self) -> dict[tuple[str, str], int]:
+        """The tables that are not there, and what of those that are read first could not be used."""
+        missing = {(NO_TABLE, table): 1 for table in (*TABLES, *SHARED) if not self.cdm.columns(table)}
+        self.reading(load_catalogue())
+        return missing | ({} if self._looked is None else dict(self._looked.left))
 
     def estimate(self, parts: Sequence[Part]) -> tuple[int, int]:
         """Persons and events, as many as the tables have or seem to have."""
@@ -110,16 +109,15 @@ class OmopSource:
         table, reading = task.part.sort, self.reading(catalogue)
         piece = Piece(task.part.path, task.offset, task.length, task.data)
         reading.counts.clear()
-        reading.unknown.clear()
+        reading.left.clear()
         self.cdm.damaged.clear()
         read = reading.people(piece) if table == PERSON else reading.events(table, piece)
         found = join_rows([_NONE, *read])
         tally = Tally()
         tally.read[table] += reading.counts[table]
-        for concept, many in reading.unknown.items():
-            tally.left[NO_CONCEPT, concept] += many
+        tally.left.update(reading.left)
         for damaged, many in self.cdm.damaged.items():
-            tally.left[DAMAGED, damaged] += many
+            tally.left[NO_ROW, damaged] += many
         return found, tally
 
     def identified(self, task: Task, systems: frozenset[str]) -> pa.Table:

@@ -142,9 +142,22 @@ def concepts(column: pa.Array) -> Few:
     return few(column, _ids)
 
 
+def no_concepts(column: pa.Array) -> int:
+    """How many rows of ids of concepts hold something that is no id."""
+    if pa.types.is_integer(column.type) or column.null_count == len(column):
+        return 0
+    return int(few(column, _no_ids).there.sum())
+
+
 def _ids(column: pa.Array) -> pa.Array:
     found = wholes(column)
     return pa.array(found, mask=found == 0)
+
+
+def _no_ids(column: pa.Array) -> pa.Array:
+    """What is written in place of an id, and nothing for what is one."""
+    written = texts(column)
+    return pc.if_else(cast(column, pa.int64(), "BIGINT").is_valid(), None, written)
 
 
 def numbers(column: pa.Array) -> tuple[Few, Few]:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from onstudy.population.omop_cdm import Cdm, read_table
-from onstudy.population.omop_columns import Ints, wholes
+from onstudy.population.omop_columns import Ints, cast, wholes
 from onstudy.population.omop_rows import Known
 from onstudy.readers.omop import SOURCE_VALUE, Concept
 from onstudy.record.catalogue import Catalogue
@@ -23,7 +23,7 @@ _COLUMNS = ("concept_id", "concept_name", "vocabulary_id", "concept_code")
 class Concepts:
     """All concepts: `rows` as they were read, their ids in order, and in which row each stands.
 
-    `known` is what a catalogue, whose codes are `codes`, says of them.
+    `known` is what a catalogue, whose codes are `codes`, says of them; `nameless` is how many have no id.
     """
 
     rows: pa.Table
@@ -31,6 +31,7 @@ class Concepts:
     row: Ints
     codes: pa.Table
     known: Known
+    nameless: int
 
     def named(self, numbers: Iterable[int]) -> Iterator[tuple[int, Concept]]:
         """Those of these ids that there are, with their ids."""
@@ -48,18 +49,20 @@ class Concepts:
             return self
         ids = np.empty(len(self.ids), np.int64)
         ids[self.row] = self.ids
-        return Concepts(self.rows, self.ids, self.row, codes, _known(self.rows, ids, codes))
+        return Concepts(self.rows, self.ids, self.row, codes, _known(self.rows, ids, codes), self.nameless)
 
 
 def read_concepts(cdm: Cdm, catalogue: Catalogue) -> Concepts:
     """All concepts of a database."""
-    batches, numbers = [_NONE], [np.zeros(0, np.int64)]
+    batches, numbers, nameless = [_NONE], [np.zeros(0, np.int64)], 0
     for batch in read_table(cdm, "concept", _COLUMNS):
-        numbers.append(wholes(batch.column(0)))
+        own = cast(batch.column(0), pa.int64(), "BIGINT")
+        nameless += own.null_count
+        numbers.append(wholes(own))
         batches.append(pa.record_batch([batch.column(part).cast(pa.string()) for part in (1, 2, 3)], _NONE.schema))
     rows, ids, codes = pa.Table.from_batches(batches), np.concatenate(numbers), codes_of(catalogue)
     order = np.argsort(ids, kind="stable")
-    return Concepts(rows, ids[order], order, codes, _known(rows, ids, codes))
+    return Concepts(rows, ids[order], order, codes, _known(rows, ids, codes), nameless)
 
 
 _NONE = pa.record_batch({name: pa.array([], pa.string()) for name in _COLUMNS[1:]})

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import gzip
-import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv as pacsv
@@ -16,6 +14,7 @@ import pyarrow.parquet as papq
 
 from onstudy.errors import OnstudyError
 from onstudy.population.omop_cdm import BATCH, BLOCK, ROWS, Piece, Place, hash_of
+from onstudy.population.omop_lines import form_of, header_of, lines_of, opened, refused
 
 
 def files_of(folder: Path) -> dict[str, list[Path]]:
@@ -35,8 +34,8 @@ def files_of(folder: Path) -> dict[str, list[Path]]:
 _CSV = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
 _PARQUET = ".parquet"
 _SUFFIXES = (*_CSV, _PARQUET)
-#: Bytes that rows are counted in, and bytes that one quoted text may have.
-_SAMPLE, _LONGEST = 1 << 18, 1 << 27
+#: Bytes that rows are counted in.
+_SAMPLE = 1 << 18
 
 
 @dataclass
@@ -86,37 +85,37 @@ class Folder:
             yield pa.record_batch([arrays.get(name, empty) for name in columns], names=list(columns))
 
     def _csv(self, table: str, path: Path, held: Sequence[str], piece: Piece | None) -> Iterator[pa.RecordBatch]:
-        """Every column as text; a line with more or fewer fields is counted and passed over."""
+        """Every column as text; a row with more or fewer fields is passed over, and its lines are counted."""
 
         def damaged(row: Any) -> str:
-            self.damaged[table] = self.damaged.get(table, 0) + 1
+            self.damaged[table] = self.damaged.get(table, 0) + row.text.count("\n") + 1
             return "skip"
 
-        tabs = "\t" in _first_line(path)
+        form = form_of(path)
         parse = pacsv.ParseOptions(
-            delimiter="\t" if tabs else ",",
-            quote_char=False if tabs else '"',
+            delimiter=form.separator,
+            quote_char='"' if form.quoted else False,
             invalid_row_handler=damaged,
-            newlines_in_values=not tabs,
+            newlines_in_values=form.quoted,
         )
         types: dict[str, pa.DataType] = dict.fromkeys(held, pa.string())
         convert = pacsv.ConvertOptions(
             column_types=types, include_columns=held, null_values=[""], strings_can_be_null=True
         )
-        names = None if piece is None else _header(path)
-        options = pacsv.ReadOptions(block_size=BLOCK, column_names=names)
-        given = path if piece is None else pa.BufferReader(_bytes_of(path, piece))
-        try:
-            with pacsv.open_csv(given, options, parse, convert) as reader:
-                yield from reader
-        except (pa.ArrowInvalid, OSError) as error:
-            raise OnstudyError(f"{path}: cannot be read to its end as CSV: {_reason(error)}") from None
+        texts = (text for _, text in lines_of(path)) if piece is None else iter([_bytes_of(path, piece)])
+        for text in texts:
+            options = pacsv.ReadOptions(block_size=max(BLOCK, len(text)), column_names=header_of(path))
+            try:
+                with pacsv.open_csv(pa.BufferReader(text), options, parse, convert) as reader:
+                    yield from reader
+            except (pa.ArrowInvalid, OSError) as error:
+                raise refused(path, f"cannot be read to its end as CSV: {_reason(error)}") from None
 
 
 def _written(path: Path) -> list[str]:
     """The columns of a file, as they are written."""
     if path.suffix != _PARQUET:
-        return _header(path)
+        return header_of(path)
     with _parquet_file(path) as file:
         return [str(name) for name in file.schema_arrow.names]
 
@@ -125,7 +124,7 @@ def _count(path: Path) -> int:
     if path.suffix == _PARQUET:
         with _parquet_file(path) as file:
             return int(file.metadata.num_rows)
-    with _opened(path) as file:
+    with opened(path) as file:
         sample = file.read(_SAMPLE)
     packed = 4 if path.suffix == ".gz" else 1
     share = packed * path.stat().st_size / len(sample) if len(sample) == _SAMPLE else 1.0
@@ -169,10 +168,6 @@ def _groups(path: Path) -> Iterator[Piece]:
 # CSV --------------------------------------------------------------------------------------------------------
 
 
-def _opened(path: Path) -> IO[bytes]:
-    return gzip.open(path) if path.suffix == ".gz" else path.open("rb")  # type: ignore[return-value]
-
-
 def _bytes_of(path: Path, piece: Piece) -> bytes:
     if piece.data is not None:
         return piece.data
@@ -182,34 +177,10 @@ def _bytes_of(path: Path, piece: Piece) -> bytes:
 
 
 def _blocks(path: Path) -> Iterator[Piece]:
-    """Blocks of whole lines; of a packed file with what they hold. A line may go on in the next where it is quoted."""
-    packed, quote = path.suffix == ".gz", b"" if "\t" in _first_line(path) else b'"'
-    try:
-        with _opened(path) as file:
-            start = len(file.readline())
-            waiting = b""
-            while block := file.read(BLOCK):
-                waiting += block
-                end = _line_end(waiting, quote)
-                if end:
-                    yield Piece(str(path), start, start + end, waiting[:end] if packed else None)
-                    waiting, start = waiting[end:], start + end
-            if waiting:
-                yield Piece(str(path), start, start + len(waiting), waiting if packed else None)
-    except (OSError, EOFError, zlib.error):
-        raise OnstudyError(f"{path}: cannot be read to its end as CSV: it is damaged or cut off") from None
-
-
-def _line_end(text: bytes, quote: bytes) -> int:
-    """The end of the last line that ends outside quotes; of very much text without one, of the last line."""
-    open_ = bool(quote) and text.count(quote) % 2 == 1
-    end = len(text)
-    while (place := text.rfind(b"\n", 0, end)) >= 0:
-        open_ ^= bool(quote) and text.count(quote, place, end) % 2 == 1
-        if not open_:
-            return place + 1
-        end = place
-    return text.rfind(b"\n") + 1 if len(text) > _LONGEST else 0
+    """Blocks of whole rows; of a packed file with what they hold."""
+    packed = path.suffix == ".gz"
+    for start, text in lines_of(path):
+        yield Piece(str(path), start, start + len(text), text if packed else None)
 
 
 def _reason(error: Exception) -> str:
@@ -218,17 +189,3 @@ def _reason(error: Exception) -> str:
     if "utf" in text.lower():
         return "it is not UTF-8 text"
     return "it is damaged or cut off" if isinstance(error, OSError) else "its lines are no table"
-
-
-def _first_line(path: Path) -> str:
-    opened: Callable[..., Any] = gzip.open if path.suffix == ".gz" else open
-    try:
-        with opened(path, "rt", encoding="utf-8-sig", errors="replace") as file:
-            return str(file.readline(1 << 16)).rstrip("\r\n")
-    except (OSError, EOFError):
-        raise OnstudyError(f"{path}: cannot be read; is it a whole file?") from None
-
-
-def _header(path: Path) -> list[str]:
-    line = _first_line(path)
-    return [name.strip(' "') for name in line.split("\t" if "\t" in line else ",")]

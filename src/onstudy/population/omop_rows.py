@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,7 +11,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from onstudy.population.omop_columns import Coding, Few, Flags, Ints, concepts, few, moments, numbers, one, wholes
+from onstudy.population.omop_columns import (
+    Coding,
+    Few,
+    Flags,
+    Ints,
+    cast,
+    concepts,
+    few,
+    moments,
+    no_concepts,
+    numbers,
+    one,
+    wholes,
+)
 from onstudy.population.omop_tables import Columns
 from onstudy.readers.omop import CONDITION, HISTORY_OF, NO_EVIDENCE_OF, Concept
 
@@ -78,7 +92,11 @@ class Known:
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows with what is their own; `index` says which of `keys` each has."""
+    """Rows with what is their own; `index` says which of `keys` each has.
+
+    `nameless` are rows that were left out, by the column of their ids that holds none; `no_concept` rows that were
+    not, by the column in which something stands that is no id of a concept.
+    """
 
     person: Ints
     id: Ints
@@ -89,6 +107,8 @@ class Batch:
     high: Few
     index: NDArray[np.int32]
     keys: Sequence[Key]
+    nameless: Mapping[str, int]
+    no_concept: Mapping[str, int]
 
 
 def batch_of(table: str, columns: Columns, given: pa.Table, known: Known, said: Said, last_day: str) -> Batch:
@@ -100,7 +120,8 @@ def batch_of(table: str, columns: Columns, given: pa.Table, known: Known, said: 
 class _Rows:
     def __init__(self, table: str, columns: Columns, given: pa.Table, known: Known, said: Said) -> None:
         self.table, self.columns, self.known, self.said = table, columns, known, said
-        self.given = given
+        self.given, self.nameless = _named(given, (columns.id, "person_id"))
+        given = self.given
         if columns.about:
             own = _among(concepts(self._column(columns.concept)), known.own)
             own &= wholes(self._column(columns.about)) != 0
@@ -138,7 +159,14 @@ class _Rows:
             coding.flag(flags)
         index, keys = coding.distinct()
         person = wholes(self._column("person_id"))
-        return Batch(person, own, start, end, number, low, high, index, [Key(*key) for key in keys])
+        found = [Key(*key) for key in keys]
+        return Batch(person, own, start, end, number, low, high, index, found, self.nameless, self._no_concept())
+
+    def _no_concept(self) -> dict[str, int]:
+        """How many rows have something that is no id where the id of a concept belongs, by column."""
+        names = [name for part in CONCEPTS if (name := getattr(self.columns, part))]
+        counts = {name: no_concepts(self._column(name)) for name in names}
+        return {name: many for name, many in counts.items() if many}
 
     def _shared(
         self, concept: Few, source: Few, called: Few, words: Few, number: Few, is_read: Flags
@@ -204,6 +232,18 @@ class _Rows:
     def _is_read(self, concept: Few, source: Few, called: Few) -> Flags:
         found = _among(concept, self.known.used) | _among(source, self.known.used)
         return found | _among(called, self.known.used_values)
+
+
+def _named(given: pa.Table, columns: Sequence[str]) -> tuple[pa.Table, Counter[str]]:
+    """The rows that have a whole number in each of some columns, as numbers; and how many have none, by column."""
+    nameless: Counter[str] = Counter()
+    for name in columns:
+        ids = cast(one(given.column(name)), pa.int64(), "BIGINT")
+        given = given.set_column(given.column_names.index(name), name, ids)
+        if ids.null_count:
+            nameless[name] += ids.null_count
+            given = given.filter(ids.is_valid())
+    return given, nameless
 
 
 def _among(column: Few, values: pa.Array) -> Flags:

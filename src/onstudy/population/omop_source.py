@@ -13,9 +13,12 @@ from pathlib import Path
 from onstudy.errors import OnstudyError
 from onstudy.population.omop_cdm import Cdm
 from onstudy.population.omop_folder import Folder, files_of
+from onstudy.population.omop_tables import TABLES
 
 #: Tables without which a folder or database is no CDM.
 NEEDED = ("person", "concept")
+#: The column without which nothing of a table can be used.
+_COLUMNS = {"concept": "concept_id"} | dict.fromkeys(("person", "death", *TABLES), "person_id")
 POSTGRES = ("postgresql://", "postgres://")
 _DUCKDB_MAGIC = b"DUCK"
 
@@ -58,4 +61,11 @@ def _checked(cdm: Cdm, name: str) -> Cdm:
     lacking = [table for table in NEEDED if not cdm.columns(table)]
     if lacking:
         raise OnstudyError(f"{name}: is no OMOP database: it has no table {' and no table '.join(lacking)}")
+    for table, column in _COLUMNS.items():
+        there = cdm.columns(table)
+        if there and column not in there:
+            raise OnstudyError(
+                f"{name}: the table {table} has no column {column}; in CSV the first line names the columns, and they "
+                "are separated by commas, semicolons or tabs"
+            )
     return cdm
