@@ -16,7 +16,8 @@ from onstudy.errors import InvalidFile, OnstudyError
 from onstudy.population.omop_folder import Folder, files_of
 
 NO_ROW = "lines of text with more or fewer fields than the header has names: left out"
-NAMELESS = "rows whose own id or person_id is no whole number: left out"
+NO_ID = "rows whose own id is no whole number: read, but nothing can refer to them"
+LOST = "rows left out: the id by which they are found is no whole number"
 NO_CONCEPT_ID = "concept ids that are no whole numbers: read as none"
 NO_TABLE = "tables of an OMOP CDM that the source does not have"
 
@@ -163,6 +164,7 @@ def test_a_text_longer_than_any_is_refused(tmp_path: Path, monkeypatch: pytest.M
 
 def test_rows_without_an_id_that_can_be_read_are_counted(tmp_path: Path) -> None:
     rows = results(8)
+    rows[1]["measurement_date"] = "2026-03-02"
     rows[0]["measurement_id"], rows[1]["measurement_id"] = "x7", ""
     rows[2]["person_id"], rows[3]["person_id"] = "p1", ""
     rows[4]["measurement_concept_id"], rows[5]["unit_concept_id"] = "LOINC 1975-2", "mg"
@@ -172,8 +174,8 @@ def test_rows_without_an_id_that_can_be_read_are_counted(tmp_path: Path) -> None
         file.write("none,LOINC,1-8,x\n7,7\n")
     (folder / "death.csv").write_text("person_id\nx\n")
     report = built(folder, tmp_path / "store")
-    assert named(report, NAMELESS) == {
-        "measurement.measurement_id": 2,
+    assert named(report, NO_ID) == {"measurement.measurement_id": 2}
+    assert named(report, LOST) == {
         "measurement.person_id": 2,
         "person.person_id": 1,
         "concept.concept_id": 1,
@@ -181,7 +183,8 @@ def test_rows_without_an_id_that_can_be_read_are_counted(tmp_path: Path) -> None
     }
     assert named(report, NO_CONCEPT_ID) == {"measurement.measurement_concept_id": 1, "measurement.unit_concept_id": 1}
     assert named(report, NO_ROW) == {"concept": 1}
-    assert report.read == {"person": 1, "measurement": 3}
+    assert report.read == {"person": 1, "measurement": 5}
+    assert report.facts["bilirubin_total"] == 4
 
 
 # Separators ---------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
@@ -157,7 +157,8 @@ class _Build:
 
     def report(self) -> Report:
         """The report of the build that made the store as it is."""
-        return report_of(json.loads((self.store / REPORT).read_bytes()), str(self.store))
+        found = report_of(json.loads((self.store / REPORT).read_bytes()), str(self.store))
+        return replace(found, unread=self.source.unread())
 
     def run(self, workers: Hands) -> Report:
         """Read what is new, put together what changed, and make it the store."""
@@ -427,6 +428,7 @@ class _Build:
                 {said: many for said, many in one.tally.left.items() if alone is None or said[0] != NOBODY}
             )
         made.left.update(self.source.lacking())
+        made.unread = self.source.unread()
         made.patients = sum(shard.patients for shard in shards)
         made.facts = facts_of(shards)
         write_whole(self.store / REPORT, _json(made.to_dict()))

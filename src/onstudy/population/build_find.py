@@ -13,18 +13,19 @@ from onstudy.population.omop_source import is_omop
 from onstudy.readers.reading import clip
 
 Files = Sequence[tuple[str, str]]
+Names = Sequence[str]
 
 
-def _fhir(files: Files) -> Source:
-    return FhirSource(tuple(files))
+def _fhir(files: Files, others: Names) -> Source:
+    return FhirSource(tuple(files), others=tuple(others))
 
 
-def _statements(sort: str, files: Files) -> Source:
-    return StatementSource(sort, tuple(files))
+def _statements(sort: str, files: Files, others: Names) -> Source:
+    return StatementSource(sort, tuple(files), tuple(others))
 
 
-#: The ends of names, and what reads files that are called so.
-FINDERS: dict[tuple[str, ...], Callable[[Files], Source]] = {
+#: The ends of names, and what reads files that are called so, beside the names of those that are not read.
+FINDERS: dict[tuple[str, ...], Callable[[Files, Names], Source]] = {
     (".ndjson", ".jsonl", ".json"): _fhir,
     (".csv", ".tsv"): partial(_statements, ROWS),
     (".yaml", ".yml"): partial(_statements, PATIENTS),
@@ -49,6 +50,11 @@ def find(source: str, store: Path) -> Source:
         raise OnstudyError(f"{clip(source, 400)}: cannot be read: {error.strerror}") from None
     if not path.exists():
         raise OnstudyError(f"{clip(source, 400)}: there is no such file or folder")
+    deeper = _deeper(path, files)
+    if deeper is not None:
+        raise OnstudyError(
+            f"{clip(source, 400)}: an OMOP CDM lies in a folder in it; build from {clip(str(deeper), 400)}"
+        )
     by_sort = {ends: [file for file in files if _ends(file[0], ends)] for ends in FINDERS}
     found = [(ends, some) for ends, some in by_sort.items() if some]
     if not found:
@@ -60,7 +66,14 @@ def find(source: str, store: Path) -> Source:
         names = " and ".join(clip(some[0][0], 80) for _, some in found)
         raise OnstudyError(f"{clip(source, 400)}: holds files of several sorts ({names}); build from one sort only")
     ends, some = found[0]
-    return FINDERS[ends](some)
+    return FINDERS[ends](some, [name for name, _ in files if not _ends(name, ends)])
+
+
+def _deeper(path: Path, files: Files) -> Path | None:
+    """A folder below a path that is an OMOP CDM: the tables lie in it, as files or as folders."""
+    below = {Path(file).parent for _, file in files if _ends(file, (".csv", ".tsv", ".parquet"))}
+    folders = {one for place in below for one in (place, *place.parents) if path in one.parents}
+    return next((one for one in sorted(folders) if is_omop(one)), None)
 
 
 def _refuse_inside(source: str, store: Path) -> None:

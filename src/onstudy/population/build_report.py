@@ -15,8 +15,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from onstudy.population.build_unread import Unread
 from onstudy.population.bulk_rows import Ints
 from onstudy.population.store_shard import arrow_text
+from onstudy.readers.reading import clip
 from onstudy.record.shard import NO_DAY, NO_INSTANT, Shard, Table, Text
 from onstudy.values.calendar import DAY
 
@@ -129,6 +131,7 @@ class Report:
     patients_built: int = 0
     facts: dict[str, int] = field(default_factory=dict)
     left: Left = field(default_factory=Counter)
+    unread: Unread = field(default_factory=dict)  # files that lie there and were not read, and why
     ways: Counter[str] = field(default_factory=Counter)
     damaged: int = 0  # shards of the store as it was that were not as they were written
 
@@ -139,6 +142,7 @@ class Report:
             "resources_read": dict(sorted(self.read.items())),
             "patients": self.patients,
             "facts": self.facts,
+            "files_not_read": dict(self.unread),
             "could_not_be_used": {
                 reason: {"count": total, "most_frequent": dict(items[:most])} for reason, total, items in self.reasons()
             },
@@ -161,7 +165,8 @@ class Report:
     def to_text(self, most: int = 8) -> str:
         """As a person reads it."""
         if not self.changed:
-            return f"{self.store}: nothing has changed since the last build; nothing was written\n"
+            said = [f"{self.store}: nothing has changed since the last build; nothing was written"]
+            return "\n".join(said + self._unread_lines(len(self.unread))) + "\n"
         lines = [f"{self.store}: {self.patients:,} patients, {sum(self.facts.values()):,} facts"]
         kinds = sorted(self.read.items(), key=lambda pair: (-pair[1], pair[0]))
         listed = ", ".join(f"{many:,} {kind}" for kind, many in kinds)
@@ -178,6 +183,7 @@ class Report:
         lines += [f"  {many:>12,}  {kind}" for kind, many in most_kinds[: 2 * most]]
         lines += [f"  {'':>12}  ... all of them in report.json"] if len(most_kinds) > 2 * most else []
         lines += self._left_lines(most)
+        lines += self._unread_lines(most)
         return "\n".join(lines) + "\n"
 
     def _left_lines(self, most: int) -> list[str]:
@@ -190,6 +196,14 @@ class Report:
             lines += [f"  {many:>18,}  {item}" for item, many in items[:most]]
             lines += [f"  {'':>18}  ... and {len(items) - most:,} more"] if len(items) > most else []
         return lines
+
+    def _unread_lines(self, most: int) -> list[str]:
+        if not self.unread:
+            return []
+        named = list(self.unread.items())
+        lines = [f"files that were not read ({len(named):,}):"]
+        lines += [f"  {clip(name, 200)}: {why}" for name, why in named[:most]]
+        return lines + ([f"  ... and {len(named) - most:,} more, in report.json"] if len(named) > most else [])
 
 
 def report_of(raw: Mapping[str, Any], store: str) -> Report:

@@ -22,6 +22,7 @@ import numpy as np
 import pyarrow as pa
 
 from onstudy.errors import InvalidFile, Problem
+from onstudy.population.build_unread import Unread, unread_among
 from onstudy.population.bulk_fhir import BUNDLE, DAMAGED, Intake, Tally, blocks
 from onstudy.population.bulk_fhir_reading import ClusterReader, Record, read_whole
 from onstudy.population.bulk_identified import identified_in
@@ -77,6 +78,10 @@ class Source(Protocol):
         """What a source of this sort has and this one does not, for the report: how many of each reason and name."""
         ...
 
+    def unread(self) -> Unread:
+        """The files that lie there and are not read, and why, but for those that plainly belong beside the data."""
+        ...
+
     def estimate(self, parts: Sequence[Part]) -> tuple[int, int]:
         """About how many patients and records there are; it decides the number of shards and nothing else."""
         ...
@@ -115,6 +120,7 @@ class FhirSource:
 
     files: tuple[tuple[str, str], ...]  # (name within the source, path)
     sort: str = "fhir"
+    others: tuple[str, ...] = ()  # names of files that are not read
 
     def parts(self, catalogue: str) -> list[Part]:
         """All files, with their hashes and where their lines begin."""
@@ -124,6 +130,10 @@ class FhirSource:
     def lacking(self) -> dict[tuple[str, str], int]:
         """Nothing: no type of resource has to be there."""
         return {}
+
+    def unread(self) -> Unread:
+        """The others."""
+        return unread_among(self.others)
 
     def estimate(self, parts: Sequence[Part]) -> tuple[int, int]:
         """Patients and resources, from the beginning of each file."""

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from onstudy.errors import Problem
 from onstudy.population.build_sources import DOCUMENT, Part, Task, digest_of_texts, hashed, refuse
+from onstudy.population.build_unread import Unread, unread_among
 from onstudy.population.bulk_fhir import Tally
 from onstudy.population.bulk_fhir_reading import ClusterReader, Record
 from onstudy.population.bulk_identified import identified_in
@@ -35,6 +36,7 @@ class StatementSource:
 
     sort: str
     files: tuple[tuple[str, str], ...]
+    others: tuple[str, ...] = ()  # names of files that are not read
 
     def parts(self, catalogue: str) -> list[Part]:
         """All files, each content once, with their hashes; what a row states is told by the catalogue, and where it
@@ -48,6 +50,10 @@ class StatementSource:
     def lacking(self) -> dict[tuple[str, str], int]:
         """Nothing: no statement has to be there."""
         return {}
+
+    def unread(self) -> Unread:
+        """The others."""
+        return unread_among(self.others)
 
     def estimate(self, parts: Sequence[Part]) -> tuple[int, int]:
         """From the size of the files: a statement is about 50 bytes, and a patient has about 30."""

@@ -42,7 +42,8 @@ from onstudy.record.catalogue import Catalogue
 NO_ROW = "lines of text with more or fewer fields than the header has names: left out"
 NO_CONCEPT = "concept ids that the table concept does not have"
 NO_CONCEPT_ID = "concept ids that are no whole numbers: read as none"
-NAMELESS = "rows whose own id or person_id is no whole number: left out"
+NO_ID = "rows whose own id is no whole number: read, but nothing can refer to them"
+LOST = "rows left out: the id by which they are found is no whole number"
 #: Tables that the meaning of all others hangs on.
 SHARED = ("concept", "cdm_source", "death")
 _OWN = ("observation", "measurement")
@@ -123,8 +124,8 @@ class OmopReading:
     def _left_of_shared(self) -> dict[tuple[str, str], int]:
         """What of the tables that all others hang on could not be used."""
         found = {(NO_ROW, table): self.cdm.damaged.get(table, 0) for table in SHARED}
-        found[NAMELESS, "concept.concept_id"] = self._all.nameless
-        found[NAMELESS, "death.person_id"] = self.dead.null_count
+        found[LOST, "concept.concept_id"] = self._all.nameless
+        found[LOST, "death.person_id"] = self.dead.null_count
         return {said: many for said, many in found.items() if many}
 
     def _load_said(self) -> dict[str, Said]:
@@ -170,7 +171,7 @@ class OmopReading:
         for batch in read_table(self.cdm, "person", _PERSON, piece):
             numbers = cast(batch.column("person_id"), pa.int64(), "BIGINT")
             if numbers.null_count:
-                self.left[NAMELESS, "person.person_id"] += numbers.null_count
+                self.left[LOST, "person.person_id"] += numbers.null_count
                 kept = pc.is_valid(numbers)
                 batch, numbers = batch.filter(kept), numbers.filter(kept)
             gender = wholes(batch.column("gender_concept_id"))
@@ -203,9 +204,9 @@ class OmopReading:
                 number = getattr(key, name)
                 if number and number not in self._concepts and number != key.meant:
                     self.left[NO_CONCEPT, f"{table}.{getattr(columns, name)} {number}"] += many
-        for reason, some in ((NAMELESS, batch.nameless), (NO_CONCEPT_ID, batch.no_concept)):
-            for column, many in some.items():
-                self.left[reason, f"{table}.{column}"] += many
+        found = [(LOST, "person_id", batch.nobody), (NO_ID, columns.id, batch.nameless)]
+        found += [(NO_CONCEPT_ID, column, many) for column, many in batch.no_concept.items()]
+        self.left.update({(reason, f"{table}.{column}"): many for reason, column, many in found if many})
 
     def _shape(self, table: str, key: Key, said: Qualifiers) -> Shape:
         own = (

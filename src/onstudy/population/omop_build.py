@@ -11,13 +11,15 @@ from weakref import finalize
 import pyarrow as pa
 
 from onstudy.population.build_sources import Part, Task, digest_of_texts
+from onstudy.population.build_unread import Unread
 from onstudy.population.bulk_fhir import Tally
 from onstudy.population.bulk_fhir_reading import ClusterReader, Record, read_whole
 from onstudy.population.bulk_identified import identified_in
 from onstudy.population.bulk_rows import join_rows
 from onstudy.population.omop import NO_ROW, SHARED, Looked, OmopReading
 from onstudy.population.omop_cdm import Cdm, Piece
-from onstudy.population.omop_source import open_cdm
+from onstudy.population.omop_folder import unread_of
+from onstudy.population.omop_source import POSTGRES, open_cdm
 from onstudy.population.omop_tables import TABLES
 from onstudy.record.catalogue import Catalogue, load_catalogue
 from onstudy.record.patient import Patient
@@ -92,6 +94,11 @@ class OmopSource:
         missing = {(NO_TABLE, table): 1 for table in (*TABLES, *SHARED) if not self.cdm.columns(table)}
         self.reading(load_catalogue())
         return missing | ({} if self._looked is None else dict(self._looked.left))
+
+    def unread(self) -> Unread:
+        """The files of a folder that are no table, or not to be read."""
+        path = Path(self.source)
+        return unread_of(path) if not self.source.startswith(POSTGRES) and path.is_dir() else {}
 
     def estimate(self, parts: Sequence[Part]) -> tuple[int, int]:
         """Persons and events, as many as the tables have or seem to have."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,22 +14,45 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as papq
 
 from onstudy.errors import OnstudyError
+from onstudy.population.build_unread import OTHER_END, PACKED, is_beside, is_packed
 from onstudy.population.omop_cdm import BATCH, BLOCK, ROWS, Piece, Place, hash_of
 from onstudy.population.omop_lines import form_of, header_of, lines_of, opened, refused
+from onstudy.population.omop_tables import CDM, READ
 
 
 def files_of(folder: Path) -> dict[str, list[Path]]:
-    """The files of each table: `person.csv`, `PERSON.csv.gz`, `person.parquet`, a folder `person` of Parquet."""
+    """The files of each table: `person.csv`, `PERSON.csv.gz`, `person.parquet`, all in a folder `person`."""
     found: dict[str, list[Path]] = {}
-    for path in sorted(folder.iterdir()):
-        name = path.name.lower()
-        if path.is_dir():
-            parts = sorted(path.glob("*.parquet"))
-            if parts:
-                found[name] = parts
-        elif name.endswith(_SUFFIXES):
-            found.setdefault(name.partition(".")[0], []).append(path)
+    for path, name in _files_below(folder):
+        table = _table_of(name)
+        if table in CDM and name.lower().endswith(_SUFFIXES) and not is_beside(name):
+            found.setdefault(table, []).append(path)
     return found
+
+
+def unread_of(folder: Path) -> dict[str, str]:
+    """The files of a folder that are not read, and why, but for those that plainly belong beside the tables."""
+    found = {}
+    for _, name in _files_below(folder):
+        table = _table_of(name)
+        if is_beside(name):
+            continue
+        if table not in CDM:
+            found[name] = f"no table of an OMOP CDM is called {table}"
+        elif table in READ and not name.lower().endswith(_SUFFIXES):
+            found[name] = PACKED if is_packed(name) else OTHER_END
+    return found
+
+
+def _files_below(folder: Path) -> list[tuple[Path, str]]:
+    """All files in a folder and its folders, with their names within it; links to folders are not followed."""
+    paths = [Path(place) / name for place, _, names in os.walk(folder, followlinks=False) for name in names]
+    return [(path, path.relative_to(folder).as_posix()) for path in sorted(paths) if path.is_file()]
+
+
+def _table_of(name: str) -> str:
+    """The table a file would be of: as it is called, or the outermost folder it lies in."""
+    return name.partition("/")[0].partition(".")[0].lower()
 
 
 _CSV = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
@@ -43,13 +67,17 @@ class Folder:
     """A folder with one or several files for each table."""
 
     files: dict[str, list[Path]]
+    root: Path | None = None
     damaged: dict[str, int] = field(default_factory=dict)
     snapshot: str = ""
+    _columns: dict[str, list[str]] = field(default_factory=dict)
 
     def columns(self, table: str) -> list[str]:
-        """The columns of the first of its files."""
-        paths = self.files.get(table)
-        return [name.lower() for name in _written(paths[0])] if paths else []
+        """The columns that its files have, one or all of them."""
+        if table not in self._columns:
+            written = [name.lower() for path in self.files.get(table, []) for name in _written(path)]
+            self._columns[table] = list(dict.fromkeys(written))
+        return self._columns[table]
 
     def batches(self, table: str, columns: Sequence[str], piece: Piece | None = None) -> Iterator[pa.RecordBatch]:
         """The rows of all its files, or of a piece of one."""
@@ -61,7 +89,10 @@ class Folder:
 
     def places(self, table: str) -> list[Place]:
         """Its files."""
-        return [Place(path.name, str(path), *hash_of(path)) for path in self.files.get(table, [])]
+        return [Place(self._named(path), str(path), *hash_of(path)) for path in self.files.get(table, [])]
+
+    def _named(self, path: Path) -> str:
+        return path.name if self.root is None else path.relative_to(self.root).as_posix()
 
     def pieces(self, table: str, path: str) -> Iterator[Piece]:
         """Blocks of whole lines, or row groups."""
@@ -75,6 +106,8 @@ class Folder:
         """The rows of a file, or of a piece of it; a column it lacks is empty."""
         written = {name.lower(): name for name in _written(path)}
         held = {name: written[name] for name in columns if name in written}
+        if not held:
+            raise refused(path, f"has none of the columns of {table}; the first line of CSV has to name them")
         if path.suffix == _PARQUET:
             found = _parquet(path, list(held.values()), piece)
         else:

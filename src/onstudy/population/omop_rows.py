@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -94,8 +93,8 @@ class Known:
 class Batch:
     """Rows with what is their own; `index` says which of `keys` each has.
 
-    `nameless` are rows that were left out, by the column of their ids that holds none; `no_concept` rows that were
-    not, by the column in which something stands that is no id of a concept.
+    `nobody` is how many more were left out that name no person, `nameless` how many have no id of their own;
+    `no_concept` are those with something that is no id of a concept, by column.
     """
 
     person: Ints
@@ -107,7 +106,8 @@ class Batch:
     high: Few
     index: NDArray[np.int32]
     keys: Sequence[Key]
-    nameless: Mapping[str, int]
+    nobody: int
+    nameless: int
     no_concept: Mapping[str, int]
 
 
@@ -120,8 +120,10 @@ def batch_of(table: str, columns: Columns, given: pa.Table, known: Known, said: 
 class _Rows:
     def __init__(self, table: str, columns: Columns, given: pa.Table, known: Known, said: Said) -> None:
         self.table, self.columns, self.known, self.said = table, columns, known, said
-        self.given, self.nameless = _named(given, (columns.id, "person_id"))
-        given = self.given
+        given = _as_ids(_as_ids(given, "person_id"), columns.id)
+        self.nobody = given.column("person_id").null_count
+        given = given.filter(given.column("person_id").is_valid()) if self.nobody else given
+        self.given, self.nameless = given, given.column(columns.id).null_count
         if columns.about:
             own = _among(concepts(self._column(columns.concept)), known.own)
             own &= wholes(self._column(columns.about)) != 0
@@ -160,7 +162,9 @@ class _Rows:
         index, keys = coding.distinct()
         person = wholes(self._column("person_id"))
         found = [Key(*key) for key in keys]
-        return Batch(person, own, start, end, number, low, high, index, found, self.nameless, self._no_concept())
+        return Batch(
+            person, own, start, end, number, low, high, index, found, self.nobody, self.nameless, self._no_concept()
+        )
 
     def _no_concept(self) -> dict[str, int]:
         """How many rows have something that is no id where the id of a concept belongs, by column."""
@@ -234,16 +238,10 @@ class _Rows:
         return found | _among(called, self.known.used_values)
 
 
-def _named(given: pa.Table, columns: Sequence[str]) -> tuple[pa.Table, Counter[str]]:
-    """The rows that have a whole number in each of some columns, as numbers; and how many have none, by column."""
-    nameless: Counter[str] = Counter()
-    for name in columns:
-        ids = cast(one(given.column(name)), pa.int64(), "BIGINT")
-        given = given.set_column(given.column_names.index(name), name, ids)
-        if ids.null_count:
-            nameless[name] += ids.null_count
-            given = given.filter(ids.is_valid())
-    return given, nameless
+def _as_ids(given: pa.Table, name: str) -> pa.Table:
+    """Rows with a column as whole numbers, and null for what is none."""
+    ids = cast(one(given.column(name)), pa.int64(), "BIGINT")
+    return given.set_column(given.column_names.index(name), name, ids)
 
 
 def _among(column: Few, values: pa.Array) -> Flags:

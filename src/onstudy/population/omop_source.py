@@ -49,7 +49,7 @@ def open_cdm(source: str | Path, snapshot: str = "") -> Iterator[Cdm]:
         return
     path = Path(source)
     if path.is_dir():
-        yield _checked(Folder(files_of(path)), str(path))
+        yield _checked(Folder(files_of(path), path), str(path))
         return
     from onstudy.population.omop_duckdb import open_duckdb  # importing DuckDB takes a tenth of a second
 

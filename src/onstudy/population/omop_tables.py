@@ -81,3 +81,14 @@ TABLES: Mapping[str, Columns] = {
         about="observation_event_id", about_field="obs_event_field_concept_id",
     ),
 }  # fmt: skip
+#: All tables that are read.
+READ = frozenset({"person", "death", "concept", "cdm_source", *TABLES})
+#: All tables of the CDM 5.4, and those that are older or come with its tools.
+CDM = READ | frozenset(
+    """
+    observation_period visit_occurrence visit_detail device_exposure note note_nlp specimen fact_relationship location
+    care_site provider payer_plan_period cost drug_era dose_era condition_era episode episode_event metadata vocabulary
+    domain concept_class concept_relationship relationship concept_synonym concept_ancestor source_to_concept_map
+    drug_strength cohort cohort_definition attribute_definition cohort_attribute survey_conduct location_history
+    """.split()
+)

@@ -1,0 +1,151 @@
+"""Files of a folder that a build does not read are named; tables may lie in folders."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pyarrow.csv as pacsv
+import pyarrow.parquet as papq
+import pytest
+from tests.population.omop_build import patients_in, write_cdm
+from tests.population.test_omop_build import BILIRUBIN, NO_TABLE, built, named
+
+from onstudy.errors import OnstudyError
+from onstudy.population.build_find import find
+from onstudy.population.build_unread import OTHER_END, PACKED
+
+BESIDE = [
+    "README.txt", "readme", "LICENSE", "LICENSE.md", ".DS_Store", "_SUCCESS", ".hidden/data.bin",
+    "SHA256SUMS", "checksums.txt", "person.csv.md5", "export.log", "manifest.json.sig", "export-manifest.txt",
+]  # fmt: skip
+PATIENT = {"resourceType": "Patient", "id": "p1", "birthDate": "1960-05-17"}
+
+
+def lay(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("x\n")
+
+
+def fhir(folder: Path) -> Path:
+    folder.mkdir()
+    (folder / "Patient.ndjson").write_text(json.dumps(PATIENT) + "\n")
+    return folder
+
+
+def results(first: int, last: int) -> list[dict[str, object]]:
+    return [
+        {**BILIRUBIN, "measurement_id": number, "measurement_date": f"2026-03-{number:02d}"}
+        for number in range(first, last)
+    ]
+
+
+def test_files_of_fhir_that_are_not_read_are_named(tmp_path: Path) -> None:
+    folder, store = fhir(tmp_path / "fhir"), tmp_path / "store"
+    lay(folder, *BESIDE, "Observation.ndjson.1", "Observation.ndjson.zst", "more/Condition.ndjson.bz2", "notes.txt")
+    expected = {
+        "Observation.ndjson.1": OTHER_END,
+        "Observation.ndjson.zst": PACKED,
+        "more/Condition.ndjson.bz2": PACKED,
+        "notes.txt": OTHER_END,
+    }
+    report = built(folder, store)
+    assert dict(report.unread) == expected
+    assert json.loads((store / "report.json").read_bytes())["files_not_read"] == expected
+    assert "files that were not read (4):\n  Observation.ndjson.1: the end of its name" in report.to_text()
+
+
+def test_a_file_that_comes_later_and_is_not_read_is_named_though_nothing_changed(tmp_path: Path) -> None:
+    folder, store = fhir(tmp_path / "fhir"), tmp_path / "store"
+    assert "not read" not in built(folder, store).to_text()
+    lay(folder, "Observation.ndjson.zst")
+    said = built(folder, store).to_text()
+    assert "nothing was written" in said
+    assert "Observation.ndjson.zst: is packed in a way that is not read" in said
+
+
+def test_files_of_patients_that_are_not_read_are_named(tmp_path: Path) -> None:
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "p1.yaml").write_text("patient: P1\nborn: 1960-01-01\nsex: female\nfacts: []\n")
+    lay(tmp_path / "files", "p2.yaml.old")
+    assert dict(built(tmp_path / "files", tmp_path / "store").unread) == {"p2.yaml.old": OTHER_END}
+
+
+def test_one_file_has_nothing_beside_it(tmp_path: Path) -> None:
+    folder = fhir(tmp_path / "fhir")
+    lay(folder, "Observation.ndjson.1")
+    assert not built(folder / "Patient.ndjson", tmp_path / "store").unread
+
+
+def test_files_of_omop_that_are_no_table_are_named(tmp_path: Path) -> None:
+    folder, store = write_cdm(tmp_path / "cdm", measurement=results(1, 4)), tmp_path / "store"
+    lay(folder, *BESIDE, "visit_occurrence.csv", "NOTE.csv.zip", "measurement_2.csv", "death.csv.zst", "person.xlsx")
+    lay(folder, "extra/measurement.csv", "death/part-0.txt")
+    assert dict(built(folder, store).unread) == {
+        "death.csv.zst": PACKED,
+        "death/part-0.txt": OTHER_END,
+        "extra/measurement.csv": "no table of an OMOP CDM is called extra",
+        "measurement_2.csv": "no table of an OMOP CDM is called measurement_2",
+        "person.xlsx": OTHER_END,
+    }
+
+
+@pytest.mark.parametrize("end", [".csv", ".csv.gz", ".parquet"])
+def test_a_table_may_be_a_folder_of_files_and_of_folders(tmp_path: Path, end: str) -> None:
+    whole = write_cdm(tmp_path / "whole", measurement=results(1, 13))
+    folder = write_cdm(tmp_path / "cdm")
+    parts = [
+        (write_cdm(tmp_path / str(first), measurement=results(first, first + 4)) / "measurement.csv", first)
+        for first in (1, 5, 9)
+    ]
+    for path in [*folder.glob("*.csv"), *(path for path, _ in parts)]:
+        year = next((f"year={2020 + first}/" for one, first in parts if one == path), "")
+        other = folder / path.stem.upper() / f"{year}part-0{end}"
+        other.parent.mkdir(parents=True)
+        if end == ".parquet":
+            papq.write_table(pacsv.read_csv(path), other)
+        else:
+            other.write_bytes(gzip.compress(path.read_bytes()) if end.endswith("gz") else path.read_bytes())
+        path.unlink()
+    lay(folder, "MEASUREMENT/_SUCCESS", "MEASUREMENT/_delta_log/0.json", "MEASUREMENT/year=2021/.part-0.crc")
+    report = built(folder, tmp_path / "store")
+    assert report.read == {"person": 1, "measurement": 12}
+    assert not report.unread
+    assert "measurement" not in named(report, NO_TABLE)
+    assert patients_in(folder)["1"].facts == patients_in(whole)["1"].facts
+
+
+def test_a_folder_named_like_a_file_is_a_table_as_spark_writes_it(tmp_path: Path) -> None:
+    folder = write_cdm(tmp_path / "cdm", measurement=results(1, 4))
+    text = (folder / "measurement.csv").read_text()
+    (folder / "measurement.csv").unlink()
+    (folder / "measurement.csv").mkdir()
+    (folder / "measurement.csv" / "part-00000.csv").write_text(text)
+    assert built(folder, tmp_path / "store").read["measurement"] == 3
+
+
+def test_columns_that_only_one_of_several_files_has_are_read(tmp_path: Path) -> None:
+    folder = write_cdm(tmp_path / "cdm", measurement=results(1, 3))
+    more = write_cdm(tmp_path / "more", measurement=[{**row, "range_high": "1.2"} for row in results(3, 5)])
+    (folder / "measurement").mkdir()
+    (more / "measurement.csv").rename(folder / "measurement" / "second.csv")
+    (folder / "measurement.csv").rename(folder / "measurement" / "first.csv")
+    found = [fact for fact in patients_in(folder)["1"].facts if fact.kind == "bilirubin_total"]
+    assert [fact.uln is None for fact in sorted(found, key=lambda fact: fact.id)] == [True, True, False, False]
+
+
+def test_a_part_of_a_table_without_names_of_columns_is_refused(tmp_path: Path) -> None:
+    folder = write_cdm(tmp_path / "cdm", measurement=results(1, 4))
+    rows = (folder / "measurement.csv").read_text().partition("\n")[2]
+    (folder / "measurement").mkdir()
+    (folder / "measurement" / "part-1.csv").write_text(rows)
+    with pytest.raises(OnstudyError, match=r"part-1.csv: has none of the columns of measurement"):
+        built(folder, tmp_path / "store")
+
+
+def test_a_database_one_folder_deeper_is_told(tmp_path: Path) -> None:
+    write_cdm(tmp_path / "export" / "cdm", measurement=results(1, 4))
+    with pytest.raises(OnstudyError, match=r"an OMOP CDM lies in a folder in it; build from .*/export/cdm$"):
+        find(str(tmp_path / "export"), tmp_path / "store")
