@@ -137,16 +137,14 @@ def few(column: pa.Array, said: Callable[[pa.Array], pa.Array] = texts) -> Few:
     return Few(coded.dictionary, place).said(said)
 
 
-def concepts(column: pa.Array) -> Few:
-    """Ids of concepts; 0 is none."""
-    return few(column, _ids)
-
-
-def no_concepts(column: pa.Array) -> int:
-    """How many rows of ids of concepts hold something that is no id."""
-    if pa.types.is_integer(column.type) or column.null_count == len(column):
-        return 0
-    return int(few(column, _no_ids).there.sum())
+def concepts(column: pa.Array) -> tuple[Few, int]:
+    """Ids of concepts, 0 is none; and how many rows hold something that is no id."""
+    coded = few(column, lambda values: values)
+    found = coded.said(_ids) if len(coded.values) else coded
+    if pa.types.is_integer(coded.values.type) or not len(coded.values):
+        return found, 0
+    strange = _no_ids(coded.values)
+    return found, int(coded.where(strange.is_valid()).sum()) if strange.null_count < len(strange) else 0
 
 
 def _ids(column: pa.Array) -> pa.Array:

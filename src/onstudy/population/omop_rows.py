@@ -19,7 +19,6 @@ from onstudy.population.omop_columns import (
     concepts,
     few,
     moments,
-    no_concepts,
     numbers,
     one,
     wholes,
@@ -123,9 +122,10 @@ class _Rows:
         given = _as_ids(_as_ids(given, "person_id"), columns.id)
         self.nobody = given.column("person_id").null_count
         given = given.filter(given.column("person_id").is_valid()) if self.nobody else given
+        self.no_concept: dict[str, int] = {}
         self.given, self.nameless = given, given.column(columns.id).null_count
         if columns.about:
-            own = _among(concepts(self._column(columns.concept)), known.own)
+            own = _among(concepts(self._column(columns.concept))[0], known.own)
             own &= wholes(self._column(columns.about)) != 0
             if own.any():
                 self.given = given.filter(pa.array(~own))
@@ -137,7 +137,7 @@ class _Rows:
         """All of them."""
         columns = self.columns
         own = wholes(self._column(columns.id))
-        concept, source = concepts(self._column(columns.concept)), concepts(self._column(columns.source_concept))
+        concept, source = self._concepts(columns.concept), self._concepts(columns.source_concept)
         number_of, since = self.said.of(own)
         start = moments(self._column(columns.start), self._column(columns.start_time))
         end = self._end()
@@ -163,14 +163,15 @@ class _Rows:
         person = wholes(self._column("person_id"))
         found = [Key(*key) for key in keys]
         return Batch(
-            person, own, start, end, number, low, high, index, found, self.nobody, self.nameless, self._no_concept()
+            person, own, start, end, number, low, high, index, found, self.nobody, self.nameless, self.no_concept
         )
 
-    def _no_concept(self) -> dict[str, int]:
-        """How many rows have something that is no id where the id of a concept belongs, by column."""
-        names = [name for part in CONCEPTS if (name := getattr(self.columns, part))]
-        counts = {name: no_concepts(self._column(name)) for name in names}
-        return {name: many for name, many in counts.items() if many}
+    def _concepts(self, name: str) -> Few:
+        """Ids of concepts in a column; rows that have something else there are counted."""
+        found, strange = concepts(self._column(name))
+        if strange:
+            self.no_concept[name] = strange
+        return found
 
     def _shared(
         self, concept: Few, source: Few, called: Few, words: Few, number: Few, is_read: Flags
@@ -180,7 +181,7 @@ class _Rows:
         What a result says is left out where nothing is read of it.
         """
         columns = self.columns
-        value, unit = concepts(self._column(columns.value)), concepts(self._column(columns.unit))
+        value, unit = self._concepts(columns.value), self._concepts(columns.unit)
         meant = concept.only(_among(concept, pa.array([NO_EVIDENCE_OF, HISTORY_OF])) & value.there)
         written = few(self._column(columns.unit_written)).only(is_read & ~unit.there)
         return [
@@ -188,13 +189,13 @@ class _Rows:
             (source, 0),
             (called, None),
             (meant, 0),
-            (concepts(self._column(columns.operator)).only(is_read), 0),
+            (self._concepts(columns.operator).only(is_read), 0),
             (value.only(is_read | meant.there), 0),
             (self._words(words, is_read & ~number.there & ~value.there), None),
             (unit.only(is_read), 0),
             (written, None),
-            (concepts(self._column(columns.route)), 0),
-            (concepts(self._column(columns.status)), 0),
+            (self._concepts(columns.route), 0),
+            (self._concepts(columns.status), 0),
         ]
 
     def _words(self, instead: Few, where: Flags) -> Few:
