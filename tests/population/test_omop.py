@@ -252,8 +252,13 @@ def test_no_evidence_of_one_form_of_a_disease_denies_no_other(tmp_path: Path) ->
 @pytest.mark.parametrize("table", ["measurement", "observation"])
 def test_numbers_beside_what_is_known_of_a_disease_say_nothing(tmp_path: Path, table: str, concept: int) -> None:
     """Whatever stands in the row: what it speaks of is its value concept."""
-    row = {f"{table}_id": 1, "person_id": 1, f"{table}_concept_id": concept, "value_as_concept_id": 5}
-    row |= {f"{table}_source_concept_id": 1, f"{table}_date": "2026-03-01", "value_as_number": "1"}
+    row: dict[str, object] = {f"{table}_id": 1, "person_id": 1, f"{table}_concept_id": concept}
+    row |= {
+        "value_as_concept_id": 5,
+        f"{table}_source_concept_id": 1,
+        f"{table}_date": "2026-03-01",
+        "value_as_number": "1",
+    }
     numbers = {"range_low": "0", "range_high": "2", "unit_concept_id": 2} if table == "measurement" else {}
     plain = patients_in(write_cdm(tmp_path / "plain", **{table: [row | {"value_as_number": ""}]}))
     assert patients_in(write_cdm(tmp_path / "cdm", **{table: [row | numbers]}))["1"].facts == plain["1"].facts

@@ -168,7 +168,10 @@ def test_rows_without_an_id_that_can_be_read_are_counted(tmp_path: Path) -> None
     rows[0]["measurement_id"], rows[1]["measurement_id"] = "x7", ""
     rows[2]["person_id"], rows[3]["person_id"] = "p1", ""
     rows[4]["measurement_concept_id"], rows[5]["unit_concept_id"] = "LOINC 1975-2", "mg"
-    people = [{"person_id": 1, "year_of_birth": 1960}, {"person_id": "two", "year_of_birth": 1961}]
+    people: list[dict[str, object]] = [
+        {"person_id": 1, "year_of_birth": 1960},
+        {"person_id": "two", "year_of_birth": 1961},
+    ]
     folder = write_cdm(tmp_path / "cdm", measurement=rows, person=people)
     with (folder / "concept.csv").open("a") as file:
         file.write("none,LOINC,1-8,x\n7,7\n")
