@@ -62,9 +62,9 @@ class Workers:
                     _until_gone(connection)
             for connection in connections:
                 connection.close()
-        os.close(self._life)
         for process, _connections in self._groups:
             process.wait()
+        os.close(self._life)  # last: whoever sees its end does not wait for the processes it forked
 
     def begin(self, given: Given) -> None:
         """What all work needs; before any."""
