@@ -9,7 +9,6 @@ So it is with FHIR only: an id of OMOP is the key of a table, and a row of CSV h
 
 from __future__ import annotations
 
-import re
 import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -39,8 +38,6 @@ VERSIONED = frozenset({"fhir"})
 ABOUT_ELSE = -3
 #: So many hashes are looked at together at most, or about so many.
 _TOGETHER = 1 << 21
-#: Several resources that are kept together: a bundle or a list.
-_SEVERAL = re.compile(rb'\s*(?:\[|\{\s*"resourceType"\s*:\s*"Bundle")')
 #: Notes are sorted by the first bits of a hash, so many of them.
 _SORTED = 16
 _NOBODY = np.uint64(1)
@@ -124,13 +121,7 @@ def _kept_whole(table: pa.Table) -> Iterator[tuple[int, tuple[str, str, Stamp]]]
         return
     payload = column_of(table, "payload")
     for row in np.flatnonzero(payload.is_valid().to_numpy(zero_copy_only=False)).tolist():
-        kept = payload[row].as_py()
-        if _SEVERAL.match(kept):
-            continue
-        try:
-            resource = decode(kept.decode("utf-8-sig"))
-        except (ValueError, RecursionError):  # told where it is read with its patient
-            continue
+        resource = decode(payload[row].as_py().decode("utf-8-sig"))
         kind, name = resource_type(resource), text(resource, "id")
         if kind in READ and is_id(name):
             yield row, (kind, name, Stamp.of(resource))
