@@ -194,3 +194,12 @@ def test_two_patients_of_one_id_both_open_from_the_store(tmp_path: Path) -> None
     assert [one.id for one in found] == ["p1", "p1", "p2"]
     assert [one.born for one in found] == [one.born for one in read_patients(source)]
     assert found[0].born != found[1].born
+
+
+def test_a_plan_that_cannot_be_read_is_made_anew(tmp_path: Path) -> None:
+    """Such a file is left by a build that was cut short."""
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / building.PLAN).write_text("{")
+    (tmp_path / "in.ndjson").write_bytes(ndjson([{"resourceType": "Patient", "id": "p1"}]))
+    built(tmp_path / "in.ndjson", tmp_path / "store")
+    assert list(stored(tmp_path / "store")) == ["p1"]

@@ -248,6 +248,23 @@ def test_no_evidence_of_one_form_of_a_disease_denies_no_other(tmp_path: Path) ->
     assert any("it denies no other" in problem.what for problem in patient.problems)
 
 
+def test_a_beginning_that_nobody_knows_is_not_the_day_of_the_row(tmp_path: Path) -> None:
+    """A row "from" without a day says that the row speaks from some day on, and not from which."""
+    row: dict[str, object] = {"condition_occurrence_id": 1, "person_id": 1, "condition_concept_id": 5}
+    row |= {"condition_source_concept_id": 4, "condition_start_date": "2020-03-01"}
+    said = _about(1, 1147127, 2_000_000_107, value_as_string="")
+    found = read(tmp_path, condition_occurrence=[row], observation=[said])
+    assert not one(of(found, "myocardial_infarction")).start.known
+    assert any("is not a date" in problem.what for problem in found.problems)
+
+
+def test_concepts_without_a_row_name_nothing(tmp_path: Path) -> None:
+    folder = write_cdm(tmp_path, measurement=[BILIRUBIN])
+    header = (folder / "concept.csv").read_text().splitlines()[0]
+    (folder / "concept.csv").write_text(f"{header}\n")
+    assert not of(patients_in(folder)["1"], "bilirubin_total")
+
+
 @pytest.mark.parametrize("concept", [4211787, 1340204])
 @pytest.mark.parametrize("table", ["measurement", "observation"])
 def test_numbers_beside_what_is_known_of_a_disease_say_nothing(tmp_path: Path, table: str, concept: int) -> None:

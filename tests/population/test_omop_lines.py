@@ -159,6 +159,14 @@ def test_a_text_longer_than_any_is_refused(tmp_path: Path, monkeypatch: pytest.M
         values_of(tmp_path, "note", ["id"])
 
 
+def test_carriage_returns_alone_are_refused(tmp_path: Path) -> None:
+    folder = write_cdm(tmp_path / "cdm", measurement=results(5))
+    path = folder / "measurement.csv"
+    path.write_bytes(path.read_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r"))
+    with pytest.raises(InvalidFile, match="carriage return alone"):
+        built(folder, tmp_path / "store")
+
+
 # Ids ----------------------------------------------------------------------------------------------------------
 
 

@@ -142,6 +142,17 @@ def test_what_a_bundle_lists_as_deleted_does_not_count_in_it(sort: str, before: 
     assert "deleted" not in said(found)
 
 
+@pytest.mark.parametrize(("server", "counted"), [("https://fhir.example/r4", False), ("https://other.example", True)])
+def test_a_deletion_on_another_server_is_of_another_resource(server: str, counted: bool) -> None:
+    result = {
+        "fullUrl": f"{server}/Observation/b1",
+        "resource": {**observation(BILIRUBIN, valueQuantity=MG_DL), "id": "b1"},
+    }
+    found = read_json({"resourceType": "Bundle", "type": "batch", "entry": [{"resource": PATIENT}, result, DELETION]})
+    assert bool(of(found, "bilirubin_total")) is counted
+    assert ("deleted" in said(found)) is counted
+
+
 def test_what_is_deleted_elsewhere_is_told() -> None:
     result = {"resource": {**observation(BILIRUBIN, valueQuantity=MG_DL), "id": "b2"}}
     document = {"resourceType": "Bundle", "type": "transaction", "entry": [{"resource": PATIENT}, result, DELETION]}

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -24,20 +25,17 @@ from onstudy.population.build_order import moved
 from onstudy.population.build_report import Report, add_left, report_of
 from onstudy.population.build_sound import damaged_shards, is_sound, keep_hashes, rows_are_sound
 from onstudy.population.build_sources import Part, Source, Task, refuse
-from onstudy.population.build_versions import Outdated, under_several
 from onstudy.population.build_work import (
     ABOUT_NOBODY,
     BUILDING,
     ROWS,
     Finding,
     Given,
-    Locating,
     Put,
     Putting,
     Read,
     Reading,
     catalogue_of,
-    notes_beside,
     read_done,
     read_left,
     read_said,
@@ -64,7 +62,12 @@ REPORT, PLAN = "report.json", "plan.json"
 PATIENTS, RECORDS = 32_000, 1_500_000
 MOST_SHARDS = 1 << 14
 #: What decides what becomes of a source: these files, and all in these folders.
-_MAKING = ("values/*", "record/*", "readers/*", *(f"population/{name}*" for name in ("build", "bulk", "omop", "store")))
+_MAKING = (
+    "values/*",
+    "record/*",
+    "readers/*",
+    *(f"population/{name}*" for name in ("build", "bulk", "numbered", "omop", "store")),
+)
 #: So few patients need no second shard.
 _FEW = 4_000
 #: Told how far a build has come: what it does, how much of it is done, and how much there is.
@@ -129,7 +132,6 @@ class _Build:
     made: Report = field(default_factory=Report)
     counted: dict[str, int | None] = field(default_factory=dict)  # how many files of rows a part has, once it is known
     identified: str = ""  # a hash of the rows whose patient is named by an identifier, and of whom they mean
-    outdated: Outdated = field(default_factory=Outdated)  # versions that another patient has a newer one of
 
     def __post_init__(self) -> None:
         self.old = read_manifest(self.store)
@@ -166,7 +168,7 @@ class _Build:
             workers = processes_for(sum(part.size for part in self.parts))
         make_folder(self.rows)
         given = Given(self.source, self.store, self.mapping, self.catalogue, self._shard_count(), version())
-        with Workers(workers) if isinstance(workers, int) else nullcontext(workers) as hands:
+        with Workers(workers) if isinstance(workers, int) else workers as hands:  # gone before anything is undone
             hands.begin(given)
             read = self._read(hands, given.shard_count)
             people = sum(one.people for one in read.values())
@@ -174,7 +176,6 @@ class _Build:
                 raise refuse(self._named(), "holds no patient, so there is nobody to store")
             alone = next(one.first for one in read.values() if one.people) if people == 1 else None
             places, waited = self._identified(hands, read, given.shard_count)
-            self.outdated = self._outdated(hands, read, waited)
             shards = self._put(hands, given.shard_count, places, waited, alone)
         if not shards:  # what could only be read as a whole was nobody's
             raise refuse(self._named(), "holds no patient, so there is nobody to store")
@@ -197,9 +198,9 @@ class _Build:
         if self.old is not None:
             return self.old.shard_count
         plan = self.store / PLAN
-        if plan.is_file():
+        with suppress(OSError, ValueError, KeyError, TypeError):  # where none that can be read was kept, one is made
             planned = json.loads(plan.read_bytes())
-            if planned.get("version") == version():
+            if planned["version"] == version():
                 return int(planned["shards"])
         count = shards_for(*self.source.estimate(self.parts))
         write_whole(plan, json.dumps({"version": version(), "shards": count}).encode())
@@ -228,8 +229,8 @@ class _Build:
             if kept[part.digest] is None:
                 self.made.parts_read += 1
                 self._write_files(part.digest, counts[part.digest], shard_count)
-        many = {digest: sum(name.startswith(digest) for name in found) for digest in kept}
-        return {name: found[name] for digest, count in many.items() for name in _names(digest, count)}
+        many = Counter(map(_digest_in, found))
+        return {name: found[name] for digest in kept for name in _names(digest, many[digest])}
 
     def _pieces(
         self, kept: dict[str, dict[str, Read] | None], found: dict[str, Read], counts: dict[str, int], shard_count: int
@@ -301,17 +302,10 @@ class _Build:
 
     def _with_people(self, read: dict[str, Read]) -> Iterator[Task]:
         """The pieces that hold a Patient resource."""
+        some = {_digest_in(name) for name, one in read.items() if one.people}
         for part in self.parts:
-            if any(one.people for name, one in read.items() if name.startswith(part.digest)):
+            if part.digest in some:
                 yield from (task for task in self.source.tasks(part) if read[_file(part.digest, task.number)].people)
-
-    def _outdated(self, hands: Workers, read: dict[str, Read], waited: frozenset[str]) -> Outdated:
-        """The rows of which another, under whatever patient, is a newer version."""
-        names, files = under_several({name: notes_beside(self.rows / name) for name, one in read.items() if one.notes})
-        if not files:
-            return Outdated()
-        pieces = [Locating(file, names) for file in sorted(files | waited)]
-        return Outdated.among(version for _, some in hands.each(pieces) for version in some)
 
     # Putting together -----------------------------------------------------------------------------------------
 
@@ -325,10 +319,7 @@ class _Build:
         old = {shard.number: shard for shard in kept if shard.number not in self.damaged}
         shards: dict[int, ShardInfo] = {}
         pieces: list[Putting] = []
-        left_out = self._left_out(numbers, alone)
-        before = {} if self.old is None else self.old.beside.get("outdated", {})
-        anew = {one for one in numbers | set(old) if before.get(str(one)) != left_out.get(str(one))}
-        touched = self._touched(changed, numbers | set(old)) | anew
+        touched = self._touched(changed, numbers | set(old))
         key = self._key(shard_count, changed, alone)
         make_folder(self.store / BUILDING)
         make_folder(self.store / BUILDING / key)
@@ -338,16 +329,9 @@ class _Build:
                 self._unchanged(old[number])
                 continue
             of_it = tuple(name for name in places if places[name] & {number, ABOUT_NOBODY, BY_IDENTIFIER})
-            given = None if number in anew else changed  # who concerned is not told: everybody is put together
-            some = self.outdated.of(_kept_under(number, alone))
-            pieces.append(Putting(number, of_it, waited, key, given, old.get(number), alone, some))
+            pieces.append(Putting(number, of_it, waited, key, changed, old.get(number), alone))
         self._put_pieces(hands, pieces, shards)
         return [shards[number] for number in sorted(shards)]
-
-    def _left_out(self, numbers: set[int], alone: str | None) -> dict[str, str]:
-        """Hashes of the rows left out of shards, as the manifest keeps them: by number, of those that have some."""
-        digests = {str(one): self.outdated.of(_kept_under(one, alone)).digest for one in sorted(numbers)}
-        return {number: digest for number, digest in digests.items() if digest}
 
     def _put_pieces(self, hands: Workers, pieces: Sequence[Putting], shards: dict[int, ShardInfo]) -> None:
         waiting: list[Putting] = []
@@ -413,7 +397,7 @@ class _Build:
 
     def _key(self, shard_count: int, changed: tuple[str, ...] | None, alone: str | None) -> str:
         """A hash of all that the shards of this build are made of."""
-        digests = [*(part.digest for part in self.parts), self.identified, self.outdated.digest]
+        digests = [*(part.digest for part in self.parts), self.identified]
         base = None if changed is None or self.old is None else self.old.digest
         said = json.dumps([FORMAT, version(), self.catalogue, self.source.sort, shard_count, digests, base, alone])
         return hashlib.blake2b(said.encode(), digest_size=16).hexdigest()
@@ -432,7 +416,6 @@ class _Build:
         made.patients = sum(shard.patients for shard in shards)
         made.facts = facts_of(shards)
         write_whole(self.store / REPORT, _json(made.to_dict()))
-        left_out = self._left_out({shard.number for shard in shards}, alone)
         manifest = Manifest(
             self.catalogue,
             catalogue_of(self.mapping).version,
@@ -447,7 +430,6 @@ class _Build:
                 "alone": alone is not None,
                 "report": digest_of(self.store / REPORT),
                 **({"identified": self.identified} if self.identified else {}),
-                **({"outdated": left_out} if left_out else {}),
             },
         )
         StoreWriter(self.store).commit(manifest)
@@ -479,6 +461,11 @@ def _file(digest: str, number: int) -> str:
     return f"{digest}-{number:05d}.arrow"
 
 
+def _digest_in(name: str) -> str:
+    """The digest of the part that a file of rows is of."""
+    return name.rpartition("-")[0]
+
+
 def _names(digest: str, count: int) -> list[str]:
     """The names of the rows of all pieces of a part."""
     return [_file(digest, number) for number in range(count)]
@@ -489,16 +476,9 @@ def _said(path: Path, shard_count: int) -> Read | None:
     if not path.is_file():
         return None
     try:
-        read = read_said(said_of(path), shard_count, version())
-        noted = read is None or not read.notes or notes_beside(path).stat().st_size == 16 * read.notes
-        return read if noted else None
+        return read_said(said_of(path), shard_count, version())
     except (OSError, ValueError, KeyError, pa.ArrowException):
         return None
-
-
-def _kept_under(number: int, alone: str | None) -> list[int]:
-    """The numbers under which rows are kept that belong into a shard."""
-    return [number] if alone is None else [ABOUT_NOBODY, number]
 
 
 def _json(said: dict[str, object]) -> bytes:

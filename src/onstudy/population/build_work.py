@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,16 +19,6 @@ from onstudy.population.build_identified import at_its_place, places_of
 from onstudy.population.build_report import Left, latest_day, left_in
 from onstudy.population.build_sources import Source, Task
 from onstudy.population.build_strangers import add_strangers, are_people
-from onstudy.population.build_versions import (
-    VERSIONED,
-    Hashes,
-    Outdated,
-    Version,
-    notes_of,
-    places_with_else,
-    versions_in,
-    write_notes,
-)
 from onstudy.population.bulk_assemble import Assembler, Ways
 from onstudy.population.bulk_fhir import NOBODY, SHARED, Tally
 from onstudy.population.bulk_rows import Ints, column_of, join_rows, read_rows, write_rows
@@ -46,7 +36,6 @@ ROWS, BUILDING = "rows", "building"
 ABOUT_NOBODY = -1
 #: Where more of a shard's patients changed than this, all of them are put together anew.
 _MANY = 0.3
-_NONE = Outdated()
 
 
 @dataclass(frozen=True)
@@ -77,20 +66,12 @@ class Finding:
     systems: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Locating:
-    """Find the rows of a file that are versions of resources with some names, by the hashes of these."""
-
-    file: str
-    names: Hashes
-
-
 @dataclass(frozen=True, slots=True)
 class Putting:
     """Put a shard together of the rows in `files`; those of `waited` belong into the file that stands before them.
 
     `changed` are files of rows, old and new, that name the patients who changed; None is everybody. `alone` is the
-    one patient there is in the whole source: what is about nobody is about that one. `outdated` are rows left out.
+    one patient there is in the whole source: what is about nobody is about that one.
     """
 
     number: int
@@ -100,7 +81,6 @@ class Putting:
     changed: tuple[str, ...] | None = None
     old: ShardInfo | None = None
     alone: str | None = None
-    outdated: Outdated = field(default_factory=Outdated)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +90,6 @@ class Read:
     tally: Tally
     people: int
     first: str | None  # a patient
-    notes: int = 0  # how many resources are noted beside its rows (see `build_versions`)
 
 
 #: Reason, item and count of what could not be used.
@@ -145,24 +124,18 @@ class _Worker:
             raise OnstudyError(f"{given.mapping}: was changed while it was used; run the same command again")
         self.rows, self.shards = given.store / ROWS, given.store / SHARDS
 
-    def work(self, piece: Reading | Finding | Locating | Putting) -> Read | pa.Table | list[Version] | Put:
+    def work(self, piece: Reading | Finding | Putting) -> Read | pa.Table | Put:
         """Do one piece of work."""
         if isinstance(piece, Finding):
             return self.given.source.identified(piece.task, piece.systems)
-        if isinstance(piece, Locating):
-            return versions_in(self.rows, piece.file, piece.names)
         return self._read(piece) if isinstance(piece, Reading) else self._put(piece)
 
     # Reading ------------------------------------------------------------------------------------------------
 
     def _read(self, piece: Reading) -> Read:
         table, tally = self.given.source.rows(piece.task, self.catalogue)
-        versioned = self.given.source.sort in VERSIONED
-        shards = (places_with_else if versioned else places_of)(table, self.given.shard_count)
+        shards = places_of(table, self.given.shard_count)
         read = _read_of(table, tally)
-        if versioned and (notes := notes_of(table)).size:
-            write_notes(notes_beside(self.rows / piece.file), notes)
-            read = replace(read, notes=notes.shape[1])
         write_rows(self.rows / piece.file, table, shards, _said(read, self.given))
         return read
 
@@ -193,9 +166,7 @@ class _Worker:
         """The rows of a shard, file by file."""
         found: list[pa.Table | None] = []
         for name in piece.files:
-            table = piece.outdated.without(read_rows(self.rows / name, piece.number), name, piece.number)
-            if table is None and name in piece.waited:
-                continue
+            table = read_rows(self.rows / name, piece.number)
             found.append(at_its_place(found.pop(), table) if name in piece.waited else table)
         return [table for table in found if table is not None]
 
@@ -204,7 +175,7 @@ class _Worker:
         rows = self._rows(piece)
         add_strangers(rows, strangers)
         some = rows if patients is None else [_of(table, patients) for table in rows]
-        some += [_shared(table, piece.alone) for table in self._about_nobody(piece.files, piece.outdated)]
+        some += [_shared(table, piece.alone) for table in self._about_nobody(piece.files)]
         some = [table for table in some if table.num_rows]
         return join_rows(some) if some else _NO_ROWS
 
@@ -212,9 +183,8 @@ class _Worker:
     def _assembler(self) -> Assembler:
         return Assembler(self.given.source.reader(self.catalogue), self.given.source.together, self.catalogue)
 
-    def _about_nobody(self, files: Sequence[str], but: Outdated = _NONE) -> list[pa.Table]:
-        tables = (but.without(read_rows(self.rows / name, ABOUT_NOBODY), name, ABOUT_NOBODY) for name in files)
-        return [table for table in tables if table is not None]
+    def _about_nobody(self, files: Sequence[str]) -> list[pa.Table]:
+        return [table for name in files if (table := read_rows(self.rows / name, ABOUT_NOBODY)) is not None]
 
     def _changed(self, piece: Putting) -> pa.Array | None:
         """The patients of whom something changed; None for everybody."""
@@ -305,7 +275,6 @@ def _read_of(table: pa.Table, tally: Tally) -> Read:
 def _said(read: Read, given: Given) -> bytes:
     left = [[reason, item, many] for (reason, item), many in sorted(read.tally.left.items())]
     said = {"read": dict(sorted(read.tally.read.items())), "left": left, "people": read.people, "first": read.first}
-    said["notes"] = read.notes
     return json.dumps({"shards": given.shard_count, "version": given.version, **said}).encode()
 
 
@@ -317,12 +286,7 @@ def read_said(said: bytes, shard_count: int, version: str) -> Read | None:
     tally = Tally()
     tally.read.update(raw["read"])
     tally.left.update({(reason, item): many for reason, item, many in raw["left"]})
-    return Read(tally, raw["people"], raw["first"], raw["notes"])
-
-
-def notes_beside(file: Path) -> Path:
-    """Where the resources in a file of rows are noted."""
-    return file.with_suffix(".notes")
+    return Read(tally, raw["people"], raw["first"])
 
 
 def _listed(left: Left) -> list[LeftOut]:

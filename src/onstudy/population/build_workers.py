@@ -43,6 +43,7 @@ class Workers:
         self._begun = False
         self._busy: dict[Connection, Any] = {}  # what each is at work on
         self._groups: list[tuple[subprocess.Popen[bytes], list[Connection]]] = []
+        self._life: int | None
         life, self._life = os.pipe()  # ends when this process does, however it does
         try:
             for size in [many] if _FORKS and many else [1] * many:
@@ -54,17 +55,21 @@ class Workers:
         return self
 
     def __exit__(self, *_: object) -> None:
+        """End them all, those at work at once; a second time does nothing."""
         at_work = bool(self._busy) or not self._begun
-        for process, connections in self._groups:
+        groups, self._groups = self._groups, []
+        for process, connections in groups:
             if at_work:
                 os.killpg(process.pid, signal.SIGKILL)
                 for connection in connections:
                     _until_gone(connection)
             for connection in connections:
                 connection.close()
-        for process, _connections in self._groups:
+        for process, _connections in groups:
             process.wait()
-        os.close(self._life)  # last: whoever sees its end does not wait for the processes it forked
+        life, self._life = self._life, None
+        if life is not None:
+            os.close(life)  # last: whoever sees its end does not wait for the processes it forked
 
     def begin(self, given: Given) -> None:
         """What all work needs; before any."""
@@ -150,7 +155,9 @@ def bytes_at(source: str) -> int:
         return _SMALL
     path = Path(source)
     files = [path] if path.is_file() else [Path(place, name) for place, _, names in os.walk(path) for name in names]
-    return sum(file.stat().st_size for file in files if file.is_file())
+    return sum(
+        file.stat().st_size for file in files if os.path.isfile(file)
+    )  # also where a folder cannot be looked into
 
 
 def _processors() -> int:

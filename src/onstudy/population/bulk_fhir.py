@@ -33,7 +33,7 @@ from onstudy.population.bulk_elements import (
 from onstudy.population.bulk_identified import Identified
 from onstudy.population.bulk_lines import Layouts, One
 from onstudy.population.bulk_rows import Builder, Ints, join_rows, settled
-from onstudy.population.bulk_stamps import BETWEEN, stamp_text, with_url
+from onstudy.population.bulk_stamps import stamp_text
 from onstudy.population.bulk_walk import UPDATED, Taking, counted, walk
 from onstudy.readers.fhir import ADMINISTRATIVE, BIRTH_SEX, READ, identifier_pair, named_by
 from onstudy.readers.fhir_entries import deleted_elsewhere, present
@@ -158,8 +158,7 @@ class Intake:
         key = (name or None) if kind == PATIENT else None if kind in SHARED else _subject(resource)
         if key == _ELSE:
             self.tally.left[NO_PATIENT, kind] += 1
-            if name is UNSET or not is_id(name):
-                return
+            return
         key = self._followed(key)
         if name is UNSET or not is_id(name):
             self.builder.whole(key, number, line, None if kind == PATIENT else (kind,))
@@ -241,11 +240,8 @@ class Intake:
         except (msgspec.MsgspecError, RecursionError, ValueError):
             self._odd(data, number)
             return
-        for place, (part, url) in enumerate(parts):
-            before = len(self.builder)
+        for place, part in enumerate(parts):
             self.line(part, number + place)
-            for row in range(before, len(self.builder)) if url else ():
-                self.builder.stamp[row] = with_url(self.builder.stamp[row], url)
 
 
 def _inner(contained: Raw) -> list[str]:
@@ -286,7 +282,7 @@ def _trim(resource: Any, kind: str) -> None:
 
 def _stamp(meta: Meta) -> str | None:
     """When a resource was changed last and its version, as far as it says so."""
-    return stamp_text(*((said or "").replace(BETWEEN, " ") for said in (meta.lastUpdated, meta.versionId)))
+    return stamp_text(meta.lastUpdated or "", meta.versionId or "")
 
 
 # Whom a resource is about ---------------------------------------------------------------------------------
@@ -409,9 +405,8 @@ _NAMED = msgspec.json.Decoder(_Named)
 _REFERENCE = re.compile(rb'("reference"\s*:\s*")((?:urn:|https?:)[^"\\]*)(")')
 
 
-def _parts(bundle: _Bundle) -> Iterator[tuple[bytes, str]]:
-    """The resources of a bundle as lines of their own, referring to each other by type and id; each with its full url
-    where that is one of a server.
+def _parts(bundle: _Bundle) -> Iterator[bytes]:
+    """The resources of a bundle as lines of their own, referring to each other by type and id.
 
     Raises `ValueError` where that could change what a reference leads to.
     """
@@ -434,9 +429,7 @@ def _parts(bundle: _Bundle) -> Iterator[tuple[bytes, str]]:
         return found[1] + names.get(found[2], found[2]) + found[3]
 
     for entry in entries:
-        url = (entry.fullUrl or "").strip().replace(BETWEEN, " ")
-        line = _REFERENCE.sub(renamed, bytes(entry.resource)).replace(b"\n", b" ")
-        yield line, url if url.startswith("http") else ""
+        yield _REFERENCE.sub(renamed, bytes(entry.resource)).replace(b"\n", b" ")
 
 
 # Blocks of lines -------------------------------------------------------------------------------------------

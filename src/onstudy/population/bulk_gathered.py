@@ -18,7 +18,7 @@ from onstudy.population.bulk_classes import factorised
 from onstudy.population.bulk_letters import all_different, last_letters
 from onstudy.population.bulk_order import in_order
 from onstudy.population.bulk_rows import SLOTS, Ints, Slots, slots_of
-from onstudy.population.bulk_stamps import stamp_of, url_of
+from onstudy.population.bulk_stamps import stamp_of
 from onstudy.population.bulk_walk import type_of_shape
 from onstudy.population.numbered import Numbered
 from onstudy.readers.fhir_versions import outdated
@@ -97,10 +97,9 @@ def _without_copies(rows: Gathered, components: Sequence[str]) -> Gathered:
     many = np.bincount(codes) if len(codes) else np.zeros(0, np.int64)
     if not (many > 1).any():
         return rows
-    versions: dict[tuple[int, str], list[int]] = {}
+    versions: dict[int, list[int]] = {}
     for place in np.flatnonzero(many[codes] > 1).tolist():
-        row = int(some[place])
-        versions.setdefault((int(codes[place]), url_of(rows.cell("stamp", row))), []).append(row)
+        versions.setdefault(int(codes[place]), []).append(int(some[place]))
     dropped = [row for group in versions.values() for row in _older(group, rows)]
     kept = np.ones(len(rows.patient), bool)
     kept[dropped] = False

@@ -1,8 +1,4 @@
-"""The stamps of versions as rows hold them: one text of when a resource was changed last, and its number.
-
-Before these stands the full url that a bundle gives a resource, if it is one of a server: the same type and id of
-another server is another resource.
-"""
+"""The stamps of versions as rows hold them: one text of when a resource was changed last, and its number."""
 
 from __future__ import annotations
 
@@ -20,19 +16,8 @@ def stamp_text(changed: str, number: str) -> str | None:
 
 def parts_of(text: str | None) -> tuple[str, str]:
     """The two parts of what a row holds, as they are written."""
-    changed, number = (text or BETWEEN).rsplit(BETWEEN, 2)[-2:]
+    changed, _, number = (text or BETWEEN).rpartition(BETWEEN)
     return changed, number
-
-
-def with_url(text: str | None, url: str) -> str:
-    """The same stamp of a resource that has a full url."""
-    return BETWEEN.join((url, *parts_of(text)))
-
-
-def url_of(text: str | None) -> str:
-    """The full url of a resource; "" where it has none."""
-    said = (text or "").rsplit(BETWEEN, 2)
-    return said[0] if len(said) == 3 else ""
 
 
 def stamp_of(text: str | None) -> Stamp:

@@ -35,6 +35,8 @@ class Concepts:
 
     def named(self, numbers: Iterable[int]) -> Iterator[tuple[int, Concept]]:
         """Those of these ids that there are, with their ids."""
+        if not len(self.ids):
+            return
         wanted = np.array(sorted(numbers), np.int64)
         place = np.searchsorted(self.ids, wanted, side="right") - 1  # of several with one id the last counts
         found = np.flatnonzero((place >= 0) & (self.ids[place] == wanted))

@@ -47,7 +47,7 @@ def unread_of(folder: Path) -> dict[str, str]:
 def _files_below(folder: Path) -> list[tuple[Path, str]]:
     """All files in a folder and its folders, with their names within it; links to folders are not followed."""
     paths = [Path(place) / name for place, _, names in os.walk(folder, followlinks=False) for name in names]
-    return [(path, path.relative_to(folder).as_posix()) for path in sorted(paths) if path.is_file()]
+    return [(path, path.relative_to(folder).as_posix()) for path in sorted(paths) if os.path.isfile(path)]
 
 
 def _table_of(name: str) -> str:

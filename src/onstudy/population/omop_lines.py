@@ -74,7 +74,10 @@ def lines_of(path: Path) -> Iterator[tuple[int, bytes]]:
     form = form_of(path)
     try:
         with opened(path) as file:
-            start, waiting, ended = len(file.readline()), b"", False
+            header = file.readline()
+            if b"\r" in header.rstrip(b"\r\n"):
+                raise refused(path, "its lines end with a carriage return alone; write it with line feeds")
+            start, waiting, ended = len(header), b"", False
             while not ended:
                 block = file.read(BLOCK)
                 waiting, ended = waiting + block, not block

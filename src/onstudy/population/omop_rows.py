@@ -144,7 +144,7 @@ class _Rows:
         going = self._going(start, end, last_day)
         end = end.only(~going)
         if since.null_count < len(since):
-            later = few(since)
+            later = few(since, lambda values: values)  # "" is a day that nobody knows, and no row without one
             end = start.only(later.there).or_else(end.only(~later.there))
             start = later.or_else(start)
         called = self._called(concept, source)

@@ -117,26 +117,27 @@ def present(bundle: Json) -> Iterator[tuple[int, Json]]:
     """The entries of a bundle, each with its number, without deletions and what they delete of the bundle itself."""
     gone = _deleted(bundle)
     for number, entry in enumerate(items(bundle, "entry")):
-        if not _is_deletion(entry) and number < gone.get(_name(entry), number + 1):
+        if not _is_deletion(entry) and not any(number >= first for first in _deletions_of(entry, gone)):
             yield number, entry
 
 
 def deleted_elsewhere(bundle: Json) -> list[str]:
     """What a bundle lists as deleted and does not hold, as TYPE/ID: as a bulk export lists it."""
-    held = {_name(entry) for entry in items(bundle, "entry")}
-    return [name for name in _deleted(bundle) if name not in held]
+    gone = _deleted(bundle)
+    held = {_name(entry) for entry in items(bundle, "entry") if _deletions_of(entry, gone)}
+    return [name for name in gone if name not in held]
 
 
-def _deleted(bundle: Json) -> dict[str, int]:
-    """What a bundle lists as deleted, and from which entry on that is so. A history begins with what is newest: what
-    stands before the deletion was made after it.
+def _deleted(bundle: Json) -> dict[str, list[tuple[str, int]]]:
+    """What a bundle lists as deleted: by type and id, under which address, and from which entry on. A history
+    begins with what is newest: what stands before the deletion was made after it.
     """
     history = text(bundle, "type").lower() == "history"
-    found: dict[str, int] = {}
+    found: dict[str, list[tuple[str, int]]] = {}
     for number, entry in enumerate(items(bundle, "entry")):
         if _is_deletion(entry):
-            parts = text(obj(entry, "request"), "url").partition("/_history/")[0].rstrip("/").split("/")
-            found.setdefault("/".join(parts[-2:]), number if history else 0)
+            address = _address(text(obj(entry, "request"), "url"))
+            found.setdefault("/".join(address.split("/")[-2:]), []).append((address, number if history else 0))
     return found
 
 
@@ -144,9 +145,24 @@ def _is_deletion(entry: Json) -> bool:
     return text(obj(entry, "request"), "method").upper() in _GONE
 
 
+def _deletions_of(entry: Json, gone: dict[str, list[tuple[str, int]]]) -> list[int]:
+    """From where on an entry is deleted: named by type and id, and where both state a server, on the same one."""
+    url = _address(text(entry, "fullUrl"))
+    other = url if url.startswith("http") else ""
+    return [
+        first
+        for address, first in gone.get(_name(entry), ())
+        if not (other and address.startswith("http")) or address == other
+    ]
+
+
 def _name(entry: Json) -> str:
     resource = obj(entry, "resource")
     return f"{resource_type(resource)}/{text(resource, 'id')}"
+
+
+def _address(url: str) -> str:
+    return url.partition("/_history/")[0].rstrip("/").removeprefix("/")
 
 
 def _where(node: Json, kind: str, place: str) -> str:
