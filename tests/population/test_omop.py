@@ -7,6 +7,8 @@ import shutil
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from tests.population.omop_build import PERSON, Cells, one, patients_in, put_together, rows_of, write_cdm
 
@@ -432,6 +434,49 @@ def test_parquet_files_and_duckdb_read_the_same(cdm_folder: Path, tmp_path: Path
     expected = _facts(cdm_folder)
     assert _facts(parquet) == expected
     assert _facts(tmp_path / "cdm.duckdb") == expected
+
+
+@pytest.fixture
+def referring_folder(tmp_path: Path) -> Path:
+    """A drug of which one of four observations says what it was for, the third."""
+    other: Cells = {"observation_id": 1, "person_id": 1, "observation_concept_id": 10, "observation_date": "2026-01-01"}
+    said = _about(1, 1147094, 2_000_000_104, value_as_concept_id=2_000_000_105)
+    rows = [other, {**other, "observation_id": 2}, said, {**other, "observation_id": 3}]
+    drug = {**RITUXIMAB, "drug_exposure_end_date": "2026-02-20"}
+    return write_cdm(tmp_path / "cdm", drug_exposure=[drug], observation=rows)
+
+
+@pytest.mark.parametrize("form", ["parquet", "parquet without statistics", "duckdb"])
+def test_what_refers_to_another_row_is_found_in_every_form(referring_folder: Path, tmp_path: Path, form: str) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    with duckdb.connect(str(source / "cdm.duckdb")) as connection:
+        _into_duckdb(referring_folder, connection, "main")
+        for path in referring_folder.glob("*.csv") if form != "duckdb" else ():
+            table = connection.sql(f"FROM {path.stem}").to_arrow_table()
+            statistics = form == "parquet"
+            pq.write_table(table, source / f"{path.stem}.parquet", row_group_size=1, write_statistics=statistics)
+    facts = _facts(source / "cdm.duckdb" if form == "duckdb" else source)
+    assert one(fact for fact in facts if fact.kind == "treatment").attributes["intent"] == frozenset({"ALL"})
+    assert facts == _facts(referring_folder)
+
+
+def test_of_rows_that_must_have_a_column_those_without_are_not_read(referring_folder: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "parquet"
+    folder.mkdir()
+    for path in referring_folder.glob("*.csv"):
+        pq.write_table(duckdb.read_csv(str(path)).to_arrow_table(), folder / f"{path.stem}.parquet", row_group_size=1)
+    with open_cdm(folder) as cdm:
+        columns = ["observation_id", "observation_event_id"]
+        some, whole = (
+            [number for batch in read_table(cdm, "observation", columns, having=having) for number in ids(batch)]
+            for having in ("observation_event_id", "")
+        )
+    assert (some, whole) == ([50], [1, 2, 50, 3])
+
+
+def ids(batch: pa.RecordBatch) -> list[int]:
+    return [int(number) for number in batch.column(0).to_pylist()]
 
 
 def test_nothing_is_written_beside_a_database(cdm_folder: Path, tmp_path: Path) -> None:

@@ -105,6 +105,19 @@ def test_a_row_says_the_same_on_a_server(server: str, tmp_path: Path) -> None:
     assert fact.shown.startswith("2.50 mg/dL")
 
 
+def test_a_row_that_refers_to_another_is_found_on_a_server(server: str, tmp_path: Path) -> None:
+    drug: dict[str, object] = {"drug_exposure_id": 1, "person_id": 1, "drug_concept_id": 6}
+    drug |= {"drug_exposure_start_date": "2026-01-10", "drug_exposure_end_date": "2026-02-20"}
+    said: dict[str, object] = {"observation_id": 2, "person_id": 1, "observation_concept_id": 2_000_000_104}
+    said |= {"observation_date": "2026-01-10", "value_as_concept_id": 2_000_000_105}
+    said |= {"observation_event_id": 1, "obs_event_field_concept_id": 1147094}
+    alone: dict[str, object] = {**said, "observation_id": 1, "observation_event_id": ""}
+    folder = write_cdm(tmp_path / "cdm", drug_exposure=[drug], observation=[alone, said])
+    found = patients_in(loaded(server, "refers", folder))
+    assert one(fact for fact in found["1"].facts if fact.kind == "treatment").attributes["intent"] == frozenset({"ALL"})
+    assert found == patients_in(folder)
+
+
 def test_a_build_from_a_server_is_a_build_from_files(
     server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

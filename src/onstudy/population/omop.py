@@ -149,7 +149,7 @@ class OmopReading:
         if not len(self._known.own) or named.about not in self.cdm.columns(table):
             return
         columns = [named.about_field, named.about, named.concept, named.value, named.text or named.written]
-        for batch in read_table(self.cdm, table, columns):
+        for batch in read_table(self.cdm, table, columns, having=named.about):
             places, rows, concepts, values = (wholes(batch.column(place)) for place in range(4))
             own = np.flatnonzero((rows != 0) & np.isin(concepts, self._known.own.to_numpy()))
             written = batch.column(4).take(pa.array(own)).cast(pa.string()).to_pylist()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -56,8 +57,13 @@ class Cdm(Protocol):
     def columns(self, table: str) -> list[str]:
         """The columns a table has, in small letters; none where there is no such table."""
 
-    def batches(self, table: str, columns: Sequence[str], piece: Piece | None = None) -> Iterator[pa.RecordBatch]:
-        """The rows of a table, or of a piece of it, in batches, with these of its columns."""
+    def batches(
+        self, table: str, columns: Sequence[str], piece: Piece | None = None, having: str = ""
+    ) -> Iterator[pa.RecordBatch]:
+        """The rows of a table, or of a piece of it, in batches, with these of its columns.
+
+        Rows in which one of these columns, `having`, is null may be left out.
+        """
 
     def places(self, table: str) -> list[Place]:
         """Where the rows of a table lie."""
@@ -69,26 +75,35 @@ class Cdm(Protocol):
         """About how many rows a table has."""
 
 
-def read_table(cdm: Cdm, table: str, columns: Sequence[str], piece: Piece | None = None) -> Iterator[pa.RecordBatch]:
-    """Batches of a table with exactly these columns; those the table lacks are null."""
+def read_table(
+    cdm: Cdm, table: str, columns: Sequence[str], piece: Piece | None = None, having: str = ""
+) -> Iterator[pa.RecordBatch]:
+    """Batches of a table with exactly these columns; those the table lacks are null.
+
+    Rows in which `having`, a column of the table, is null may be left out.
+    """
     there = cdm.columns(table)
     held = [name for name in columns if name in there]
     if not held:
         return
-    for batch in cdm.batches(table, held, piece):
+    for batch in cdm.batches(table, held, piece, having):
         missing = [name for name in columns if name not in held]
         arrays = [batch.column(held.index(name)) if name in held else pa.nulls(batch.num_rows) for name in columns]
         yield batch if not missing else pa.record_batch(arrays, names=list(columns))
 
 
 def hash_of(path: Path) -> tuple[int, str]:
-    """The size and a hash of a file."""
-    digest, size = hashlib.blake2b(digest_size=16), 0
+    """The size and a hash of a file: of the hashes of its blocks, of which two are worked out at a time."""
     try:
-        with path.open("rb") as file:
-            while block := file.read(BLOCK):
-                digest.update(block)
-                size += len(block)
+        size = path.stat().st_size
+        with ThreadPoolExecutor(2) as pool:
+            blocks = list(pool.map(lambda start: _hash_of_block(path, start), range(0, size, BLOCK)))
     except OSError as error:
         raise OnstudyError(f"{path}: cannot be read: {error.strerror}") from None
-    return size, digest.hexdigest()
+    return size, hashlib.blake2b(b"".join(blocks), digest_size=16).hexdigest()
+
+
+def _hash_of_block(path: Path, start: int) -> bytes:
+    with path.open("rb") as file:
+        file.seek(start)
+        return hashlib.blake2b(file.read(BLOCK), digest_size=32).digest()

@@ -64,13 +64,17 @@ class Database:
         schema, name = self._places()[table]
         return f"{_quoted(schema)}.{_quoted(name)}"
 
-    def batches(self, table: str, columns: Sequence[str], piece: Piece | None = None) -> Iterator[pa.RecordBatch]:
+    def batches(
+        self, table: str, columns: Sequence[str], piece: Piece | None = None, having: str = ""
+    ) -> Iterator[pa.RecordBatch]:
         """Its rows."""
         written = self._columns(table)
         parts = ", ".join(f"{_quoted(written[column])} AS {_quoted(column)}" for column in columns)
         query = f"SELECT {parts} FROM {self._from(table)}"
+        where = [f"{_quoted(written[having])} IS NOT NULL"] if having else []
         if piece is not None and piece.last:
-            query += f" WHERE rowid >= {piece.first} AND rowid < {piece.last}"
+            where.append(f"rowid >= {piece.first} AND rowid < {piece.last}")
+        query += f" WHERE {' AND '.join(where)}" if where else ""
         yield from self.connection.sql(query).to_arrow_reader(BATCH)
 
     def places(self, table: str) -> list[Place]:

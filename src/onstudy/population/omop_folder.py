@@ -79,13 +79,12 @@ class Folder:
             self._columns[table] = list(dict.fromkeys(written))
         return self._columns[table]
 
-    def batches(self, table: str, columns: Sequence[str], piece: Piece | None = None) -> Iterator[pa.RecordBatch]:
+    def batches(
+        self, table: str, columns: Sequence[str], piece: Piece | None = None, having: str = ""
+    ) -> Iterator[pa.RecordBatch]:
         """The rows of all its files, or of a piece of one."""
-        if piece is not None:
-            yield from self._read(table, Path(piece.path), columns, piece)
-            return
-        for path in self.files.get(table, []):
-            yield from self._read(table, path, columns, None)
+        for path in self.files.get(table, []) if piece is None else [Path(piece.path)]:
+            yield from self._read(table, path, columns, piece, having)
 
     def places(self, table: str) -> list[Place]:
         """Its files."""
@@ -102,14 +101,16 @@ class Folder:
         """The rows of its files: those of text by the length of the first ones."""
         return sum(_count(path) for path in self.files.get(table, []))
 
-    def _read(self, table: str, path: Path, columns: Sequence[str], piece: Piece | None) -> Iterator[pa.RecordBatch]:
+    def _read(
+        self, table: str, path: Path, columns: Sequence[str], piece: Piece | None, having: str
+    ) -> Iterator[pa.RecordBatch]:
         """The rows of a file, or of a piece of it; a column it lacks is empty."""
         written = {name.lower(): name for name in _written(path)}
         held = {name: written[name] for name in columns if name in written}
         if not held:
             raise refused(path, f"has none of the columns of {table}; the first line of CSV has to name them")
         if path.suffix == _PARQUET:
-            found = _parquet(path, list(held.values()), piece)
+            found = _parquet(path, list(held.values()), piece, held.get(having, ""))
         else:
             found = self._csv(table, path, list(held.values()), piece)
         for batch in found:
@@ -177,12 +178,21 @@ def _parquet_file(path: Path, coded: Sequence[str] = ()) -> Iterator[papq.Parque
         raise OnstudyError(f"{path}: is no Parquet file that can be read") from None
 
 
-def _parquet(path: Path, held: Sequence[str], piece: Piece | None) -> Iterator[pa.RecordBatch]:
+def _parquet(path: Path, held: Sequence[str], piece: Piece | None, having: str) -> Iterator[pa.RecordBatch]:
+    """Rows of a file or a piece of it, without row groups of which the file says that `having` is null in all."""
     with _parquet_file(path) as file:
         schema = file.schema_arrow
     with _parquet_file(path, [name for name in held if pa.types.is_string(schema.field(name).type)]) as file:
         groups = range(piece.first, piece.last) if piece is not None else range(file.num_row_groups)
-        yield from file.iter_batches(BATCH, row_groups=list(groups), columns=list(held))
+        some = [group for group in groups if not having or not _is_null(file.metadata.row_group(group), having)]
+        yield from file.iter_batches(BATCH, row_groups=some, columns=list(held))
+
+
+def _is_null(group: papq.RowGroupMetaData, name: str) -> bool:
+    """Whether a row group says that a column of it is null everywhere."""
+    columns = (group.column(place) for place in range(group.num_columns))
+    said = next((column.statistics for column in columns if column.path_in_schema == name), None)
+    return said is not None and said.has_null_count and said.null_count == group.num_rows
 
 
 def _groups(path: Path) -> Iterator[Piece]:

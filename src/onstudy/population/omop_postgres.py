@@ -88,13 +88,17 @@ class Server:
         """Its columns."""
         return list(self._columns(table))
 
-    def batches(self, table: str, columns: Sequence[str], piece: Piece | None = None) -> Iterator[pa.RecordBatch]:
+    def batches(
+        self, table: str, columns: Sequence[str], piece: Piece | None = None, having: str = ""
+    ) -> Iterator[pa.RecordBatch]:
         """Its rows, as text; COPY's CSV tells an empty text from none."""
         from psycopg import sql
 
         written = self._columns(table)
         names = sql.SQL(", ").join(sql.Identifier(written[column]) for column in columns)
-        where = sql.SQL("" if piece is None else _within(piece))
+        some: list[sql.Composable] = [sql.SQL(_within(piece))] if piece is not None and piece.last else []
+        some += [sql.SQL("{} IS NOT NULL").format(sql.Identifier(written[having]))] if having else []
+        where = sql.SQL(" WHERE {}").format(sql.SQL(" AND ").join(some)) if some else sql.SQL("")
         query = sql.SQL("COPY (SELECT {} FROM {}{}) TO STDOUT (FORMAT csv, ENCODING 'UTF8')")
         types = dict.fromkeys(columns, pa.string())
         read = pacsv.ReadOptions(column_names=list(columns), block_size=1 << 24)
@@ -140,10 +144,8 @@ class Server:
 
 def _within(piece: Piece) -> str:
     """The rows on some pages; the last piece has no end, so that no row is missed."""
-    if not piece.last:
-        return ""
     end = f" AND ctid < '({piece.last},0)'::tid" if piece.last > 0 else ""
-    return f" WHERE ctid >= '({piece.first},0)'::tid{end}"
+    return f"ctid >= '({piece.first},0)'::tid{end}"
 
 
 class _Copied(io.RawIOBase):
