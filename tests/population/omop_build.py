@@ -100,7 +100,7 @@ def put_together(tables: Iterable[pa.Table]) -> bytes:
                 tuple(row[f"{sort}{place}"] for place in range(3) if row.get(f"{sort}{place}") is not None)
                 for sort in ("dates", "numbers")
             ]
-            record = Record("", row["shape"], row["patient"], (named(row),), slots[0], slots[1])
+            record = Record("", row["shape"], str(row["patient"]), (named(row),), slots[0], slots[1])
             lines.append(put_back(record) + b"\n")
     return b"".join(lines)
 

@@ -21,7 +21,8 @@ from onstudy.population.build_sources import digest_of_texts
 from onstudy.population.build_strangers import types_of
 from onstudy.population.bulk_fhir import NO_PATIENT
 from onstudy.population.bulk_identified import Identified
-from onstudy.population.bulk_rows import column_of, hashed, join_rows, read_rows, write_rows
+from onstudy.population.bulk_keys import hashed, of_patients
+from onstudy.population.bulk_rows import column_of, join_rows, read_rows, write_rows
 from onstudy.population.store import shard_numbers
 from onstudy.readers.fhir import READ
 
@@ -101,8 +102,7 @@ class Found:
         for name, of, named in zip(files, self.waiting.files, self.waiting.named, strict=True):
             patient = self.patient.take(pc.index_in(named, value_set=self.named))
             table = _waiting_in(self.waiting.rows / of)
-            table = table.set_column(table.column_names.index("patient"), "patient", patient)
-            table = table.filter(patient.is_valid())
+            table = of_patients(table, patient).filter(patient.is_valid())
             write_rows(self.waiting.rows / name, table, hashed(column_of(table, "patient"), shard_count, shard_numbers))
 
     def left(self) -> Counter[tuple[str, str]]:

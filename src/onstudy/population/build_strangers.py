@@ -12,16 +12,18 @@ from numpy.typing import NDArray
 
 from onstudy.population.build_report import STRANGER, Left
 from onstudy.population.bulk_fhir import PATIENT
+from onstudy.population.bulk_keys import alike
 from onstudy.population.bulk_rows import column_of
 from onstudy.population.bulk_walk import type_of_shape
 
 
 def add_strangers(tables: Sequence[pa.Table], left: Left) -> None:
     """Count the rows that are about somebody of whom there is no Patient resource."""
-    known = [column_of(table, "patient").filter(pa.array(are_people(table))) for table in tables]
-    everybody = pa.concat_arrays(known) if known else pa.array([], pa.string())
-    patients = pa.chunked_array([chunk for table in tables for chunk in table.column("patient").chunks], pa.string())
-    strange = pc.invert(pc.is_in(patients, value_set=everybody))
+    if not tables:
+        return
+    patients = alike([column_of(table, "patient") for table in tables])
+    known = [keys.filter(pa.array(are_people(table))) for keys, table in zip(patients, tables, strict=True)]
+    strange = pc.invert(pc.is_in(pa.chunked_array(patients), value_set=pa.concat_arrays(known)))
     if not pc.any(strange).as_py():
         return
     for table, some in zip(tables, _cut(strange, tables), strict=True):

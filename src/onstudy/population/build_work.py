@@ -21,6 +21,7 @@ from onstudy.population.build_sources import Source, Task
 from onstudy.population.build_strangers import add_strangers, are_people
 from onstudy.population.bulk_assemble import Assembler, Ways
 from onstudy.population.bulk_fhir import NOBODY, SHARED, Tally
+from onstudy.population.bulk_keys import alike, of_patients, texts_of
 from onstudy.population.bulk_rows import Ints, column_of, join_rows, read_rows, write_rows
 from onstudy.population.bulk_tables import merged
 from onstudy.population.bulk_walk import type_of_shape
@@ -192,14 +193,14 @@ class _Worker:
             return None
         tables = [read_rows(self.rows / name, piece.number) for name in piece.changed]
         keys = [column_of(table, "patient") for table in tables if table is not None]
-        return pc.unique(pa.concat_arrays(keys)) if keys else pa.array([], pa.string())
+        return pc.unique(pa.concat_arrays(alike(keys))) if keys else pa.array([], pa.string())
 
     def _old(self, info: ShardInfo) -> Shard:
         return StoredShard(self.shards / info.file, None, None)
 
     def _ids(self, piece: Putting, changed: pa.Array) -> set[str]:
         """What the patients who changed may be called in the shard: by their keys, and by names of their own."""
-        found = set(changed.to_pylist())
+        found = set(texts_of(changed).to_pylist())
         for name in (*piece.files, *(piece.changed or ())):
             table = read_rows(self.rows / name, piece.number)
             if table is not None and "names" in table.column_names:
@@ -218,7 +219,8 @@ _NO_ROWS = pa.table(
 
 
 def _of(table: pa.Table, patients: pa.Array) -> pa.Table:
-    return table.filter(pc.is_in(table.column("patient"), value_set=patients))
+    keys, wanted = alike([column_of(table, "patient"), patients])
+    return table.filter(pc.is_in(keys, value_set=wanted))
 
 
 def _shared(table: pa.Table, alone: str | None) -> pa.Table:
@@ -226,7 +228,7 @@ def _shared(table: pa.Table, alone: str | None) -> pa.Table:
     if alone is None:
         return table.take(pa.array(np.flatnonzero(_is_shared(table))))
     patient = pc.if_else(pa.array(_is_shared(table)), None, alone)
-    return table.set_column(table.column_names.index("patient"), "patient", patient.cast(pa.string()))
+    return of_patients(table, patient.cast(pa.string()))
 
 
 def _is_shared(table: pa.Table) -> Any:
@@ -268,8 +270,8 @@ def _read_of(table: pa.Table, tally: Tally) -> Read:
         if many and kind not in SHARED:
             tally.left[NOBODY, kind] += many
     some = np.flatnonzero(are_people(table) & patient.is_valid().to_numpy(zero_copy_only=False))
-    keys = pc.unique(patient.take(pa.array(some))) if len(some) else pa.array([], pa.string())
-    return Read(tally, len(keys), keys[0].as_py() if len(keys) else None)
+    keys = pc.unique(patient.take(pa.array(some)))
+    return Read(tally, len(keys), texts_of(keys[:1])[0].as_py() if len(keys) else None)
 
 
 def _said(read: Read, given: Given) -> bytes:

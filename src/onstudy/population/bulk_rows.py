@@ -3,7 +3,7 @@
 A record is its shape, which many share, and the texts in its slots. Rows travel as Arrow tables with the columns
 
 =========  =========================================  ======================================================
-`patient`  string                                     the key of the patient the record is about; null: nobody
+`patient`  string, or int64 (`bulk_keys`)             the key of the patient the record is about; null: nobody
 `seq`      int64                                      the place of the record in its part of the source
 `shape`    dictionary of binary                       null where there is none: then `payload` is the record
 `names`    list of string                             what stands in the slots, in the order of the shape: its own
@@ -33,6 +33,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from onstudy.population.bulk_keys import with_keys_alike
 from onstudy.population.bulk_order import in_order
 from onstudy.population.bulk_same import is_same, same, taken
 from onstudy.population.bulk_same import settled as held_once
@@ -311,11 +312,5 @@ def said_of(path: Path) -> bytes:
 
 def join_rows(tables: Iterable[pa.Table]) -> pa.Table:
     """Rows of several files one after another, whatever columns each has."""
-    return pa.concat_tables(list(tables), promote_options="default").unify_dictionaries().combine_chunks()
-
-
-def hashed(patients: pa.Array, count: int, numbers: Callable[[pa.Array, int], NDArray[Any]]) -> NDArray[np.int32]:
-    """The shard of each row by its patient; -1 of rows about nobody. `numbers` gives the shards of keys."""
-    coded = patients.dictionary_encode()
-    found = np.append(numbers(coded.dictionary, count), -1).astype(np.int32)
-    return np.asarray(found[coded.indices.fill_null(len(found) - 1).to_numpy(zero_copy_only=False)])
+    found = with_keys_alike(list(tables))
+    return pa.concat_tables(found, promote_options="default").unify_dictionaries().combine_chunks()

@@ -179,7 +179,7 @@ class OmopReading:
             born, dead = _births(batch), pc.is_in(numbers, value_set=self.dead)
             flags = [flag.to_numpy(zero_copy_only=False).astype(np.int32) for flag in (born.is_valid(), dead)]
             index = (np.asarray(sex, np.int32) * 2 + flags[0]) * 2 + flags[1]
-            columns = {"patient": numbers.cast(pa.string()), **names_of("", numbers), "dates0": born}
+            columns = {"patient": numbers, **names_of("", numbers), "dates0": born}
             yield self._numbered("person", columns, index, [_person_shape(*key) for key in _PEOPLE])
 
     # Events ---------------------------------------------------------------------------------------------------
@@ -255,7 +255,7 @@ class OmopReading:
             own[2] = own[2].or_else(few(pa.array(spoken, pa.string()).take(pa.array(index))))
         dates, slots = _close_up(own[:2]), _close_up(own[2:])
         columns = {
-            "patient": pa.array(batch.person).cast(pa.string()),
+            "patient": pa.array(batch.person),
             **names_of(f"{table.partition('_')[0]}.", pa.array(batch.id)),
             **{f"dates{place}": column.coded() for place, column in enumerate(dates)},
             **{f"numbers{place}": column.coded() for place, column in enumerate(slots)},

@@ -142,7 +142,7 @@ class OmopSource:
 
 _NONE = pa.table(
     {
-        "patient": pa.array([], pa.string()),
+        "patient": pa.array([], pa.int64()),
         "seq": pa.array([], pa.int64()),
         "shape": pa.DictionaryArray.from_arrays(pa.array([], pa.int32()), pa.array([], pa.binary())),
     }
