@@ -24,8 +24,10 @@ All but the first three may be left out. Single columns of dates and numbers may
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +36,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from onstudy.population.bulk_keys import with_keys_alike
-from onstudy.population.bulk_order import in_order
+from onstudy.population.bulk_order import in_groups
+from onstudy.population.bulk_packed import packed, unpacked
 from onstudy.population.bulk_same import is_same, same, taken
 from onstudy.population.bulk_same import settled as held_once
 from onstudy.population.numbered import OPEN, Numbered
@@ -58,8 +61,8 @@ TYPES: Mapping[str, pa.DataType] = {
     "named": pa.string(),
 }
 _OPTIONAL = frozenset({"payload", "types", "stamp", "named"})
-#: Where the file of rows says which of its batches belong to which shard.
-_PLACES, _SAID = b"onstudy:shards", b"onstudy:said"
+#: Where the file of rows says which of its batches belong to which shard, and how its numbers are packed.
+_PLACES, _LOWS, _SAID = b"onstudy:shards", b"onstudy:lows", b"onstudy:said"
 
 
 @dataclass(frozen=True, eq=False)
@@ -274,15 +277,15 @@ def write_rows(path: Path, table: pa.Table, shards: NDArray[np.int32], said: byt
 
     `said` is kept with them, for `said_of`.
     """
-    order = in_order(shards)
-    numbers, first = np.unique(shards[order], return_index=True)
-    ends = [*first[1:].tolist(), len(order)] if len(order) else []
-    sorted_rows = table.take(pa.array(order)).combine_chunks()
-    places = " ".join(map(str, numbers.tolist())).encode()
-    schema = sorted_rows.schema.with_metadata({_PLACES: places, _SAID: said})
+    order, begins = in_groups(shards)
+    first = np.flatnonzero(begins)
+    small, lows = packed(table)
+    sorted_rows = small.take(pa.array(order)).combine_chunks()
+    places = " ".join(map(str, shards[order[first]].tolist())).encode()
+    schema = sorted_rows.schema.with_metadata({_PLACES: places, _LOWS: json.dumps(lows), _SAID: said})
     options = pa.ipc.IpcWriteOptions(compression="lz4", unify_dictionaries=True)
     with whole(path.parent) as (file, written), pa.ipc.new_file(file, schema, options=options) as writer:
-        for start, end in zip(first.tolist(), ends, strict=True):
+        for start, end in pairwise([*first.tolist(), len(order)]):
             for batch in sorted_rows.slice(start, end - start).replace_schema_metadata(None).to_batches():
                 writer.write_batch(batch)
     settle(written, path)
@@ -292,10 +295,11 @@ def read_rows(path: Path, shard: int) -> pa.Table | None:
     """The rows of one shard in a file; None where there are none."""
     with pa.memory_map(str(path)) as file:
         reader = pa.ipc.open_file(file)
-        numbers = [int(number) for number in (reader.schema.metadata or {}).get(_PLACES, b"").split()]
+        said = reader.schema.metadata
+        numbers = [int(number) for number in said[_PLACES].split()]
         if shard not in numbers:
             return None
-        return pa.Table.from_batches([reader.get_batch(numbers.index(shard))])
+        return unpacked(reader.get_batch(numbers.index(shard)), json.loads(said[_LOWS]))
 
 
 def shards_in(path: Path) -> list[int]:
