@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import shutil
+from itertools import product
 from pathlib import Path
 
 import duckdb
@@ -52,6 +53,20 @@ def result(folder: Path, **cells: object) -> Fact:
 def test_a_birth_date_is_as_exact_as_the_person_says(tmp_path: Path, cells: Cells, born: str) -> None:
     patient = read(tmp_path, person=[{**PERSON, "birth_datetime": "", **cells}])
     assert patient.born == parse_when(born)
+
+
+def test_births_are_written_with_all_their_digits(tmp_path: Path) -> None:
+    """Also such as cannot be: whoever reads them says so."""
+    years, others = ("1960", "7", "", "-5", "-12345", "12345"), ("", "5", "12", "0", "-3", "123")
+    people: list[Cells] = [
+        {"person_id": number, "year_of_birth": year, "month_of_birth": month, "day_of_birth": day, "birth_datetime": ""}
+        for number, (year, month, day) in enumerate(product(years, others, others))
+    ]
+    with open_cdm(write_cdm(tmp_path / "cdm", person=people)) as cdm:
+        (table,) = rows_of(cdm)
+    for row, (year, month, day) in zip(table.to_pylist(), product(years, others, others), strict=True):
+        parts = [f"{int(year or 0):04d}", *(f"{int(part):02d}" for part in (month, month and day) if part)]
+        assert row["dates0"] == ("-".join(parts) if year else None)
 
 
 def test_sex_comes_from_the_gender_concept(tmp_path: Path) -> None:

@@ -252,7 +252,7 @@ class OmopReading:
             if any(shape.unsaid[place] for shape in shapes):
                 own[place] = column.only(~np.array([shape.unsaid[place] for shape in shapes])[index])
         if any(spoken):
-            own[2] = own[2].or_else(few(pa.array(spoken, pa.string()).take(pa.array(index))))
+            own[2] = own[2].or_else(few(pa.array(spoken, pa.string())).of(index))
         dates, slots = _close_up(own[:2]), _close_up(own[2:])
         columns = {
             "patient": pa.array(batch.person),
@@ -280,14 +280,24 @@ def _births(people: pa.RecordBatch) -> pa.Array:
     coding = Coding(people.num_rows)
     for part in parts:
         coding.add(few(part, lambda values: values))
-    index, births = coding.distinct()
-    return pa.array([_written(*birth) for birth in births], pa.string()).take(pa.array(index)).dictionary_encode()
+    index, first = coding.firsts()
+    births = _written(*(part.take(pa.array(first)) for part in parts))
+    return births.take(pa.array(index)).dictionary_encode()
 
 
-def _written(year: int | None, month: int | None, day: int | None) -> str | None:
-    if year is None or month is None:
-        return None if year is None else f"{year:04d}"
-    return f"{year:04d}-{month:02d}" if day is None else f"{year:04d}-{month:02d}-{day:02d}"
+def _written(year: pa.Array, month: pa.Array, day: pa.Array) -> pa.Array:
+    """Dates as they are written, without what comes after the first part that is not known."""
+    day = pc.if_else(month.is_valid(), day, None)
+    parts = [_padded(year, 4).fill_null(""), _padded(month, 2), _padded(day, 2)]  # of nothing but null Arrow joins none
+    return pc.if_else(year.is_valid(), pc.binary_join_element_wise(*parts, "-", null_handling="skip"), None)
+
+
+def _padded(numbers: pa.Array, width: int) -> pa.Array:
+    """Whole numbers with zeros between the sign and the first digit, as `format` has it."""
+    written = pc.abs_checked(numbers.cast(pa.int64())).cast(pa.string())
+    minus = pc.less(numbers, 0)
+    wide = pc.if_else(minus, pc.utf8_lpad(written, width - 1, "0"), pc.utf8_lpad(written, width, "0"))
+    return pc.if_else(minus, pc.binary_join_element_wise("-", wide, ""), wide)
 
 
 _BORN, _SEXES = ("year", "month", "day"), ("", "male", "female")

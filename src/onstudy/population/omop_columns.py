@@ -95,6 +95,10 @@ class Few:
         flags = pc.fill_null(of_values, False).to_numpy(zero_copy_only=False)
         return np.append(flags, False)[self.place]
 
+    def of(self, rows: NDArray[Any]) -> Few:
+        """What stands in some rows, in the order asked for."""
+        return Few(self.values, self.place[rows])
+
     def only(self, where: Flags) -> Few:
         """The same, with nothing elsewhere."""
         if not len(self.values) or where.all():
@@ -232,12 +236,17 @@ class Coding:
                 self._many = len(values) * (int(self._code.max(initial=0)) + 1)
             self._code = self._code * len(values) + index
 
-    def distinct(self) -> tuple[NDArray[np.int32], list[tuple[Any, ...]]]:
-        """The number of each row's combination, and the combinations."""
+    def firsts(self) -> tuple[NDArray[np.int32], Ints]:
+        """The number of each row's combination, and the first row that has each."""
         coded = pa.array(self._code).dictionary_encode()
         index = coded.indices.to_numpy(zero_copy_only=False)
         first = np.full(len(coded.dictionary), -1, np.int64)
         first[index[::-1]] = np.arange(len(index))[::-1]
+        return index, first
+
+    def distinct(self) -> tuple[NDArray[np.int32], list[tuple[Any, ...]]]:
+        """The number of each row's combination, and the combinations."""
+        index, first = self.firsts()
         found = [tuple(values[column[row]] for column, values in self._columns) for row in first.tolist()]
         return index, found
 

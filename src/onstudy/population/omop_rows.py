@@ -125,9 +125,9 @@ class _Rows:
         self.no_concept: dict[str, int] = {}
         self.given, self.nameless = given, given.column(columns.id).null_count
         if columns.about:
-            own = _among(concepts(self._column(columns.concept))[0], known.own)
-            own &= wholes(self._column(columns.about)) != 0
+            own = wholes(self._column(columns.about)) != 0
             if own.any():
+                own &= _among(concepts(self._column(columns.concept))[0], known.own)
                 self.given = given.filter(pa.array(~own))
 
     def _column(self, name: str) -> pa.Array:
