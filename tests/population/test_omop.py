@@ -574,3 +574,37 @@ def test_a_person_of_the_synthea_sample(shared: Path) -> None:
     weight = next(fact for fact in patient.facts if fact.source == "Observation/measurement.1")
     assert (weight.kind, weight.value, weight.start) == ("body_weight", point(48.1), parse_when("2013-05-17"))
     assert patient.born == parse_when("1998-04-09")
+
+
+@pytest.mark.parametrize("said", [True, False])
+@pytest.mark.parametrize("low", [[None] * 5, [None, None, None, None, 7.5], [1.5, None, None, None, None]])
+def test_columns_without_anything_are_empty_whether_a_parquet_file_says_so(
+    cdm_folder: Path, said: bool, low: list[float | None]
+) -> None:
+    (cdm_folder / "measurement.csv").unlink()
+    columns: dict[str, list[object]] = {
+        "PERSON_ID": [None] * 5, "measurement_id": [1, 2, 3, None, 5], "Range_Low": [*low],
+        "unit_source_value": [None] * 5,
+    }  # fmt: skip
+    types = [pa.int64(), pa.int64(), pa.float64(), pa.string()]
+    table = pa.table(columns, pa.schema(list(zip(columns, types, strict=True))))
+    pq.write_table(table, cdm_folder / "measurement.parquet", row_group_size=2, write_statistics=said)
+    for wanted in (["person_id"], ["range_low"], ["unit_source_value", "measurement_id", "person_id", "range_low"]):
+        with open_cdm(cdm_folder) as cdm:
+            assert set(wanted) <= set(cdm.columns("measurement"))
+            (place,) = cdm.places("measurement")
+            batches = [
+                batch for piece in cdm.pieces("measurement", place.path)
+                for batch in read_table(cdm, "measurement", wanted, piece)
+            ]  # fmt: skip
+        found = [row for batch in batches for row in batch.to_pylist()]
+        names = {name.lower(): name for name in columns}
+        assert found == [{name: columns[names[name]][row] for name in wanted} for row in range(5)]
+
+
+def test_a_parquet_file_without_rows_has_columns(cdm_folder: Path) -> None:
+    (cdm_folder / "death.csv").unlink(missing_ok=True)
+    pq.ParquetWriter(cdm_folder / "death.parquet", pa.schema([("person_id", pa.int64())])).close()
+    with open_cdm(cdm_folder) as cdm:
+        assert cdm.columns("death") == ["person_id"]
+        assert sum(batch.num_rows for batch in read_table(cdm, "death", ["person_id"])) == 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,6 +62,17 @@ _SUFFIXES = (*_CSV, _PARQUET)
 _SAMPLE = 1 << 18
 
 
+@dataclass(frozen=True, slots=True)
+class _File:
+    """The columns of a file, in small letters, each as it is written; of Parquet also which of those are text, and
+    which have nothing in any row.
+    """
+
+    names: Mapping[str, str]
+    texts: frozenset[str] = frozenset()
+    empty: frozenset[str] = frozenset()
+
+
 @dataclass
 class Folder:
     """A folder with one or several files for each table."""
@@ -71,13 +82,19 @@ class Folder:
     damaged: dict[str, int] = field(default_factory=dict)
     snapshot: str = ""
     _columns: dict[str, list[str]] = field(default_factory=dict)
+    _known: dict[Path, _File] = field(default_factory=dict)
 
     def columns(self, table: str) -> list[str]:
         """The columns that its files have, one or all of them."""
         if table not in self._columns:
-            written = [name.lower() for path in self.files.get(table, []) for name in _written(path)]
+            written = [name for path in self.files.get(table, []) for name in self._file(path).names]
             self._columns[table] = list(dict.fromkeys(written))
         return self._columns[table]
+
+    def _file(self, path: Path) -> _File:
+        if path not in self._known:
+            self._known[path] = _parquet_columns(path) if path.suffix == _PARQUET else _File(_small(header_of(path)))
+        return self._known[path]
 
     def batches(
         self, table: str, columns: Sequence[str], piece: Piece | None = None, having: str = ""
@@ -105,12 +122,14 @@ class Folder:
         self, table: str, path: Path, columns: Sequence[str], piece: Piece | None, having: str
     ) -> Iterator[pa.RecordBatch]:
         """The rows of a file, or of a piece of it; a column it lacks is empty."""
-        written = {name.lower(): name for name in _written(path)}
-        held = {name: written[name] for name in columns if name in written}
+        known = self._file(path)
+        held = {name: known.names[name] for name in columns if name in known.names}
         if not held:
             raise refused(path, f"has none of the columns of {table}; the first line of CSV has to name them")
         if path.suffix == _PARQUET:
-            found = _parquet(path, list(held.values()), piece, held.get(having, ""))
+            some = held.get(having, "")
+            held = {name: old for name, old in held.items() if old not in known.empty}
+            found = _parquet(path, list(held.values()), known.texts, piece, some)
         else:
             found = self._csv(table, path, list(held.values()), piece)
         for batch in found:
@@ -146,12 +165,9 @@ class Folder:
                 raise refused(path, f"cannot be read to its end as CSV: {_reason(error)}") from None
 
 
-def _written(path: Path) -> list[str]:
-    """The columns of a file, as they are written."""
-    if path.suffix != _PARQUET:
-        return header_of(path)
-    with _parquet_file(path) as file:
-        return [str(name) for name in file.schema_arrow.names]
+def _small(names: Iterable[str]) -> dict[str, str]:
+    """Names by what they are in small letters."""
+    return {name.lower(): name for name in names}
 
 
 def _count(path: Path) -> int:
@@ -178,21 +194,32 @@ def _parquet_file(path: Path, coded: Sequence[str] = ()) -> Iterator[papq.Parque
         raise OnstudyError(f"{path}: is no Parquet file that can be read") from None
 
 
-def _parquet(path: Path, held: Sequence[str], piece: Piece | None, having: str) -> Iterator[pa.RecordBatch]:
-    """Rows of a file or a piece of it, without row groups of which the file says that `having` is null in all."""
+def _parquet_columns(path: Path) -> _File:
     with _parquet_file(path) as file:
         schema = file.schema_arrow
-    with _parquet_file(path, [name for name in held if pa.types.is_string(schema.field(name).type)]) as file:
-        groups = range(piece.first, piece.last) if piece is not None else range(file.num_row_groups)
-        some = [group for group in groups if not having or not _is_null(file.metadata.row_group(group), having)]
-        yield from file.iter_batches(BATCH, row_groups=some, columns=list(held))
+        groups = [file.metadata.row_group(group) for group in range(file.num_row_groups)]
+    texts = frozenset(field.name for field in schema if pa.types.is_string(field.type))
+    empty = frozenset.intersection(*map(_empty_in, groups)) if groups else frozenset()
+    return _File(_small(map(str, schema.names)), texts, empty)
 
 
-def _is_null(group: papq.RowGroupMetaData, name: str) -> bool:
-    """Whether a row group says that a column of it is null everywhere."""
+def _empty_in(group: papq.RowGroupMetaData) -> frozenset[str]:
+    """The columns of a row group that have nothing but null, as far as is said in it."""
     columns = (group.column(place) for place in range(group.num_columns))
-    said = next((column.statistics for column in columns if column.path_in_schema == name), None)
-    return said is not None and said.has_null_count and said.null_count == group.num_rows
+    said = ((column.path_in_schema, column.statistics) for column in columns if column.is_stats_set)
+    lacking = ((name, one.has_null_count and not one.has_min_max and one.null_count) for name, one in said)
+    return frozenset(name for name, many in lacking if many and many == group.num_rows)
+
+
+def _parquet(
+    path: Path, held: Sequence[str], texts: frozenset[str], piece: Piece | None, having: str
+) -> Iterator[pa.RecordBatch]:
+    """Rows of a file or a piece of it, without row groups of which the file says that `having` is null in all."""
+    with _parquet_file(path, [name for name in held if name in texts]) as file:
+        groups = range(piece.first, piece.last) if piece is not None else range(file.num_row_groups)
+        some = [group for group in groups if not having or having not in _empty_in(file.metadata.row_group(group))]
+        # where there is one processor to read with, handing columns to a thread costs a tenth of reading them
+        yield from file.iter_batches(BATCH, row_groups=some, columns=list(held), use_threads=pa.cpu_count() > 1)
 
 
 def _groups(path: Path) -> Iterator[Piece]:
