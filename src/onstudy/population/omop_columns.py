@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,6 +25,14 @@ Flags = NDArray[np.bool_]
 _JSON_NUMBER = r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?$"
 _DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 _MIDNIGHT = "00:00:00"
+#: Where the day and the time of day stand in a moment that is written.
+_DAY_PART, _CLOCK_PART = (0, 10), (11, 19)
+#: As many of these make a second.
+_UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+#: Days from 1970 on: of the first year with four digits, and behind the last.
+_FIRST_DAY, _LAST_DAY = (date(1, 1, 1) - date(1970, 1, 1)).days, (date(9999, 12, 31) - date(1970, 1, 1)).days + 1
+#: Instants this far from each other can still be told apart by what one is more than the other.
+_FAR = 1 << 62
 
 
 def one(column: Any) -> pa.Array:
@@ -176,12 +186,45 @@ def numbers(column: pa.Array) -> tuple[Few, Few]:
 
 def moments(day: pa.Array, time: pa.Array) -> Few:
     """Dates as text: with the time of day where that is not midnight, which stands for no time at all."""
+    instants = _instants(day, time)
+    return _moments_of_texts(day, time) if instants is None else instants.said(partial(_moments_at, kind=time.type))
+
+
+def _instants(day: pa.Array, time: pa.Array) -> Few | None:
+    """One number a row, where columns are typed: its time if that lies on its day, else when its day begins.
+
+    None where they are not, or so far off that they are not written as other dates are.
+    """
+    if not pa.types.is_date32(day.type) or not pa.types.is_timestamp(time.type) or time.type.tz is not None:
+        return None
+    whole = _UNITS[time.type.unit] * 86_400
+    of_day, of_time = day.cast(pa.int32()), time.cast(pa.int64())
+    ends = [int(end) * whole for end in pc.min_max(of_day).as_py().values() if end is not None]
+    ends += [int(end) for end in pc.min_max(of_time).as_py().values() if end is not None]
+    if not all(max(_FIRST_DAY * whole, -_FAR) <= end < min(_LAST_DAY * whole, _FAR) for end in ends):
+        return None
+    days = np.asarray(of_day.fill_null(0).to_numpy(), np.int64) * whole
+    times = of_time.fill_null(0).to_numpy()
+    dated, timed = (column.is_valid().to_numpy(zero_copy_only=False) for column in (day, time))
+    fits = (times - days).view(np.uint64) < whole  # what is below zero is very large there
+    found = np.where(fits | ~dated, times, days)
+    there = dated | timed
+    return few(pa.array(found, mask=None if there.all() else ~there), lambda values: values)
+
+
+def _moments_at(instants: pa.Array, kind: pa.DataType) -> pa.Array:
+    written = instants.cast(kind).cast(pa.string())
+    day, clock = (pc.utf8_slice_codeunits(written, *part) for part in (_DAY_PART, _CLOCK_PART))
+    return pc.if_else(pc.equal(clock, _MIDNIGHT), day, pc.binary_join_element_wise(day, clock, "T"))
+
+
+def _moments_of_texts(day: pa.Array, time: pa.Array) -> Few:
+    """The same of columns as they may be."""
     days = few(day, _days)
     clocks = few(time)
     if not len(clocks.values):
         return days
-    own = pc.utf8_slice_codeunits(clocks.values, 0, 10)
-    clock = pc.utf8_slice_codeunits(clocks.values, 11, 19)
+    own, clock = (pc.utf8_slice_codeunits(clocks.values, *part) for part in (_DAY_PART, _CLOCK_PART))
     if not days.there.all():
         days = days.or_else(clocks.said(lambda _: _days(own)))
     stated = clocks.where(pc.and_(pc.equal(pc.utf8_length(clock), 8), pc.not_equal(clock, _MIDNIGHT)))
