@@ -169,6 +169,37 @@ def test_what_a_killed_build_left_is_not_taken_over_where_it_was_damaged(
     assert point(3.25) in [fact.value for fact in stored(store)["p7"].facts]
 
 
+def test_no_bit_that_flips_in_rows_of_a_build_that_was_killed_comes_into_the_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed before all of its pieces were read: no file says yet which rows the part has."""
+    source = source_of(tmp_path / "in")
+    built(source, tmp_path / "fresh")
+    with monkeypatch.context() as patched:
+        patched.setattr(building._Build, "_write_files", _killed)
+        with pytest.raises(KeyboardInterrupt):
+            built(source, tmp_path / "killed")
+    rows = max((tmp_path / "killed" / ROWS).glob("*.arrow"), key=lambda path: path.stat().st_size)
+    size = rows.stat().st_size
+    for place in [*range(0, size, size // 12), size - 1]:
+        store = shutil.copytree(tmp_path / "killed", tmp_path / f"store-{place}")
+        flipped(store / ROWS / rows.name, place)
+        built(source, store)
+        assert files_of(store) == files_of(tmp_path / "fresh"), place
+
+
+def test_rows_of_a_build_that_was_killed_are_taken_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = source_of(tmp_path / "in")
+    with monkeypatch.context() as patched:
+        patched.setattr(building._Build, "_write_files", _killed)
+        with pytest.raises(KeyboardInterrupt):
+            built(source, tmp_path / "store")
+    rows = [(path, path.stat().st_ino) for path in (tmp_path / "store" / ROWS).glob("*.arrow")]
+    assert len(rows) == 2
+    built(source, tmp_path / "store")
+    assert [(path, path.stat().st_ino) for path, _ in rows] == rows
+
+
 def _killed(*_: object) -> None:
     raise KeyboardInterrupt
 

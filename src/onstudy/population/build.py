@@ -55,7 +55,7 @@ from onstudy.population.store import (
     facts_of,
     read_manifest,
 )
-from onstudy.population.store_files import UNFINISHED, digest_of, locked, make_folder, remove, write_whole
+from onstudy.population.store_files import UNFINISHED, digest_of, is_sealed, locked, make_folder, remove, write_whole
 
 REPORT, PLAN = "report.json", "plan.json"
 #: Patients and records a shard should hold at most.
@@ -243,7 +243,7 @@ class _Build:
             for task in self.source.tasks(part):
                 name = _file(part.digest, task.number)
                 counts[part.digest] += 1
-                read = _said(self.rows / name, shard_count)
+                read = _said(self.rows / name, shard_count) if is_sealed(self.rows / name) else None
                 if read is None:
                     yield Reading(task, name)
                 else:

@@ -1,4 +1,4 @@
-"""Whether what a build would keep is as it was written: shards by the manifest, files of rows by their part's file."""
+"""Whether what a build would keep is as it was written: shards by the manifest, rows by their seals and their part."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from onstudy.population.build_work import read_left
 from onstudy.population.store import SHARDS, ShardInfo
-from onstudy.population.store_files import digest_of, remove, write_whole
+from onstudy.population.store_files import digest_of, is_sealed, remove, seal_of, write_whole
 
 #: Files hashed at a time.
 _AT_ONCE = 2
@@ -38,19 +38,19 @@ def is_sound(store: Path, info: ShardInfo) -> bool:
 
 
 def keep_hashes(said_in: Path, said: dict[str, Any], files: Sequence[Path]) -> None:
-    """Write what is to be known of a part that was read into some files of rows, with their hashes."""
-    write_whole(said_in, json.dumps({**said, "hashes": _hashes(files)}).encode())
+    """Write what is to be known of a part that was read into some files of rows, with the hashes in their seals."""
+    write_whole(said_in, json.dumps({**said, "hashes": [seal_of(path) for path in files]}).encode())
 
 
 def rows_are_sound(said: dict[str, Any], files: Sequence[Path]) -> bool:
     """Whether files of rows are as they were when `keep_hashes` was told of them; those that are not are removed."""
-    before = dict(zip(files, said["hashes"], strict=True))
-    damaged = [path for path, found in zip(files, _hashes(files), strict=True) if found != before[path]]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        sealed = list(pool.map(is_sealed, files))
+    damaged = [
+        path
+        for path, is_so, seal in zip(files, sealed, said["hashes"], strict=True)
+        if not is_so or seal_of(path) != seal
+    ]
     for path in damaged:
         remove(path)
     return not damaged
-
-
-def _hashes(files: Sequence[Path]) -> list[str]:
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        return list(pool.map(lambda path: digest_of(path) if path.is_file() else "", files))

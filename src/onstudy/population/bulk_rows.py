@@ -25,7 +25,8 @@ All but the first three may be left out. Single columns of dates and numbers may
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -41,7 +42,7 @@ from onstudy.population.bulk_packed import packed, unpacked
 from onstudy.population.bulk_same import is_same, same, taken
 from onstudy.population.bulk_same import settled as held_once
 from onstudy.population.numbered import OPEN, Numbered
-from onstudy.population.store_files import settle, whole
+from onstudy.population.store_files import SEAL, Sealing, settle, whole
 
 Ints = NDArray[np.int64]
 
@@ -273,9 +274,9 @@ def column_of(table: pa.Table, name: str) -> pa.Array:
 
 
 def write_rows(path: Path, table: pa.Table, shards: NDArray[np.int32], said: bytes = b"") -> None:
-    """Write rows, those of one shard together; `shards` says where each belongs. Whole or not at all.
+    """Write rows, those of one shard together; `shards` says where each belongs. Whole or not at all, and sealed.
 
-    `said` is kept with them, for `said_of`.
+    `said` is kept with them, for `said_of`. Arrow has no checksums, so that a bit that flips would be another value.
     """
     order, begins = in_groups(shards)
     first = np.flatnonzero(begins)
@@ -284,17 +285,25 @@ def write_rows(path: Path, table: pa.Table, shards: NDArray[np.int32], said: byt
     places = " ".join(map(str, shards[order[first]].tolist())).encode()
     schema = sorted_rows.schema.with_metadata({_PLACES: places, _LOWS: json.dumps(lows), _SAID: said})
     options = pa.ipc.IpcWriteOptions(compression="lz4", unify_dictionaries=True)
-    with whole(path.parent) as (file, written), pa.ipc.new_file(file, schema, options=options) as writer:
-        for start, end in pairwise([*first.tolist(), len(order)]):
-            for batch in sorted_rows.slice(start, end - start).replace_schema_metadata(None).to_batches():
-                writer.write_batch(batch)
+    with whole(path.parent) as (file, written):
+        sealing = Sealing(file)
+        with pa.ipc.new_file(sealing, schema, options=options) as writer:
+            for start, end in pairwise([*first.tolist(), len(order)]):
+                for batch in sorted_rows.slice(start, end - start).replace_schema_metadata(None).to_batches():
+                    writer.write_batch(batch)
+        sealing.seal()
     settle(written, path)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[pa.ipc.RecordBatchFileReader]:
+    with pa.memory_map(str(path)) as file:
+        yield pa.ipc.open_file(file, footer_offset=file.size() - SEAL)
 
 
 def read_rows(path: Path, shard: int) -> pa.Table | None:
     """The rows of one shard in a file; None where there are none."""
-    with pa.memory_map(str(path)) as file:
-        reader = pa.ipc.open_file(file)
+    with _opened(path) as reader:
         said = reader.schema.metadata
         numbers = [int(number) for number in said[_PLACES].split()]
         if shard not in numbers:
@@ -304,14 +313,14 @@ def read_rows(path: Path, shard: int) -> pa.Table | None:
 
 def shards_in(path: Path) -> list[int]:
     """The shards a file has rows of."""
-    with pa.memory_map(str(path)) as file:
-        return [int(n) for n in (pa.ipc.open_file(file).schema.metadata or {}).get(_PLACES, b"").split()]
+    with _opened(path) as reader:
+        return [int(n) for n in (reader.schema.metadata or {}).get(_PLACES, b"").split()]
 
 
 def said_of(path: Path) -> bytes:
     """What was kept with the rows of a file. Raises `OSError` or `pa.ArrowException` for a file that is none."""
-    with pa.memory_map(str(path)) as file:
-        return bytes((pa.ipc.open_file(file).schema.metadata or {})[_SAID])
+    with _opened(path) as reader:
+        return bytes((reader.schema.metadata or {})[_SAID])
 
 
 def join_rows(tables: Iterable[pa.Table]) -> pa.Table:

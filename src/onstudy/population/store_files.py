@@ -16,6 +16,8 @@ PRIVATE_FOLDER, PRIVATE_FILE = 0o700, 0o600
 LOCK = ".lock"
 #: Files that are being written begin so; one that is found later was never finished.
 UNFINISHED = ".writing-"
+#: Bytes of the hash that a sealed file ends with: BLAKE2b of all that stands before it.
+SEAL = 16
 
 
 def make_folder(path: Path) -> None:
@@ -70,6 +72,44 @@ def digest_of(path: Path) -> str:
         while block := file.read(1 << 20):
             found.update(block)
     return found.hexdigest()
+
+
+class Sealing:
+    """A file that is hashed as it is written, and sealed at last with the hash of all that it holds."""
+
+    closed = False  # asked by what writes into it; whoever opened the file closes it
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file, self._found = file, hashlib.blake2b(digest_size=SEAL)
+
+    def write(self, data: bytes) -> int:
+        """Write what comes next."""
+        self._found.update(data)
+        return self._file.write(data)
+
+    def seal(self) -> None:
+        """Write the hash; nothing comes after it."""
+        self._file.write(self._found.digest())
+
+
+def seal_of(path: Path) -> str:
+    """The hash that a sealed file ends with."""
+    with open(path, "rb") as file:
+        file.seek(-SEAL, os.SEEK_END)
+        return file.read().hex()
+
+
+def is_sealed(path: Path) -> bool:
+    """Whether a file is there, and is as it was when it was sealed."""
+    if not path.is_file():
+        return False
+    found = hashlib.blake2b(digest_size=SEAL)
+    with open(path, "rb") as file:
+        left = os.fstat(file.fileno()).st_size - SEAL
+        while left > 0 and (block := file.read(min(left, 1 << 20))):
+            found.update(block)
+            left -= len(block)
+        return file.read() == found.digest()
 
 
 @contextmanager
