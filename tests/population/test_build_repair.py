@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +15,7 @@ from onstudy.faces.api import read_patients
 from onstudy.faces.cli import app
 from onstudy.faces.inputs import of_store
 from onstudy.population import build as building
-from onstudy.population.build_work import BUILDING, ROWS
+from onstudy.population.build_work import BUILDING, ROWS, read_done
 from onstudy.population.store import SHARDS, Store
 from onstudy.values.interval import point
 
@@ -38,15 +37,26 @@ def replaced_by_text(path: Path) -> None:
     path.write_text("no part of a store")
 
 
+def left_of(shard: Path) -> Path:
+    """What of the records of a shard could not be used."""
+    (info,) = [info for info in Store.open(shard.parent.parent).shards if info.file == shard.name]
+    return shard.with_name(info.left_file)
+
+
 def beside_is_gone(path: Path) -> None:
-    path.with_name(f"{path.name}.json").unlink()
+    left_of(path).unlink()
 
 
 def beside_is_cut(path: Path) -> None:
-    path.with_name(f"{path.name}.json").write_text('[["lines')
+    left_of(path).write_text('[["lines')
 
 
-DAMAGES = [flipped, cut, Path.unlink, replaced_by_text, beside_is_gone, beside_is_cut]
+def beside_says_another(path: Path) -> None:
+    """It can be read, and is not what was written."""
+    left_of(path).write_text('[["dates that cannot be used", "", 7]]')
+
+
+DAMAGES = [flipped, cut, Path.unlink, replaced_by_text, beside_is_gone, beside_is_cut, beside_says_another]
 
 
 def resources(changed: float = 1.5) -> list[Resource]:
@@ -102,6 +112,7 @@ def shard_file(store: Path, place: int = 1) -> Path:
 def test_building_again_makes_a_damaged_part_anew_and_no_other(store: Path, tmp_path: Path, damage: Damage) -> None:
     before, shard = files_of(store), Store.open(store).shards[1]
     damage(shard_file(store))
+    assert len(Store.open(store).verify()) == 1
     report = built(tmp_path / "in", store)
     assert files_of(store) == before
     assert (report.changed, report.damaged, report.parts_read) == (True, 1, 0)
@@ -153,20 +164,51 @@ def test_a_store_without_its_rows_is_repaired_as_well(store: Path, tmp_path: Pat
     assert files_of(store) == before
 
 
-def test_what_a_killed_build_left_is_not_taken_over_where_it_was_damaged(
-    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    source_of(tmp_path / "in", changed=3.25)
+def killed_before_it_was_settled(source: Path, store: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """What is kept of the shards that were put together."""
     with monkeypatch.context() as patched:
         patched.setattr(building._Build, "_settle", _killed)
         with pytest.raises(KeyboardInterrupt):
-            built(tmp_path / "in", store)
-    made = [json.loads(path.read_bytes())["info"]["file"] for path in (store / BUILDING).rglob("*.json")]
-    assert len(made) == 1
-    flipped(store / SHARDS / made[0])
+            built(source, store)
+    return list((store / BUILDING).rglob("*.json"))
+
+
+def test_what_a_killed_build_left_is_not_taken_over_where_it_was_damaged(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (made,) = killed_before_it_was_settled(source_of(tmp_path / "in", changed=3.25), store, monkeypatch)
+    put = read_done(made)
+    assert put is not None
+    assert put.info is not None
+    flipped(store / SHARDS / put.info.file)
     built(tmp_path / "in", store)
     assert Store.open(store).verify() == []
     assert point(3.25) in [fact.value for fact in stored(store)["p7"].facts]
+
+
+def test_nor_is_what_it_kept_of_a_shard(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bit that flipped anywhere in it: another number, or no JSON."""
+    source = source_of(tmp_path / "in", changed=3.25)
+    built(source, tmp_path / "fresh")
+    (made,) = killed_before_it_was_settled(source, store, monkeypatch)
+    data = made.read_bytes()
+    places = [data.index(b'"patients": ') + len(b'"patients": '), len(data) - 1, 0]
+    for place in places:
+        other = shutil.copytree(store, tmp_path / f"store-{place}")
+        flipped(other / made.relative_to(store), place)
+        built(source, other)
+        assert files_of(other) == files_of(tmp_path / "fresh"), place
+
+
+def test_a_killed_build_leaves_the_store_sound(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where it made no shard anew, but found more that cannot be used: a resource of a stranger."""
+    stranger = {**resources()[1], "id": "o-1", "subject": {"reference": "Patient/stranger"}}
+    (tmp_path / "in/c.ndjson").write_bytes(ndjson([stranger]))
+    assert killed_before_it_was_settled(tmp_path / "in", store, monkeypatch)
+    assert Store.open(store).verify() == []
+    (tmp_path / "in/c.ndjson").unlink()
+    report = built(tmp_path / "in", store)
+    assert (report.changed, report.damaged) == (False, 0)
 
 
 def test_no_bit_that_flips_in_rows_of_a_build_that_was_killed_comes_into_the_store(

@@ -358,7 +358,7 @@ class _Build:
             self._unchanged(put.info)
 
     def _unchanged(self, info: ShardInfo) -> None:
-        add_left(self.made.left, read_left(self.store / SHARDS / f"{info.file}.json"))
+        add_left(self.made.left, read_left(self.store / SHARDS / info.left_file))
 
     def _done(self, piece: Putting) -> Put | None:
         """What a build that was cut short made of a shard; None where it had not come so far."""

@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from onstudy.population.build_work import read_left
 from onstudy.population.store import SHARDS, ShardInfo
 from onstudy.population.store_files import digest_of, is_sealed, remove, seal_of, write_whole
 
@@ -29,11 +28,10 @@ def damaged_shards(store: Path, shards: Iterable[ShardInfo]) -> frozenset[int]:
 
 def is_sound(store: Path, info: ShardInfo) -> bool:
     """Whether a shard is there as it was written, with what of its records could not be used beside it."""
-    path = store / SHARDS / info.file
+    files = [(store / SHARDS / name, digest) for name, digest in info.files.items()]
     try:
-        read_left(path.with_name(f"{info.file}.json"))
-        return not path.is_symlink() and digest_of(path) == info.digest
-    except (OSError, ValueError, TypeError):
+        return not any(path.is_symlink() or digest_of(path) != digest for path, digest in files)
+    except OSError:
         return False
 
 

@@ -26,7 +26,7 @@ from onstudy.population.bulk_rows import Ints, column_of, join_rows, read_rows, 
 from onstudy.population.bulk_tables import merged
 from onstudy.population.bulk_walk import type_of_shape
 from onstudy.population.store import SHARDS, ShardInfo, StoreWriter, catalogue_digest
-from onstudy.population.store_files import write_whole
+from onstudy.population.store_files import hash_of, write_whole
 from onstudy.population.store_shard import StoredShard
 from onstudy.record.catalogue import Catalogue, load_catalogue
 from onstudy.record.catalogue_file import extend
@@ -157,9 +157,9 @@ class _Worker:
         left.update(strangers)
         put = Put(None, built, _listed(left), assembled.ways)
         if shard.patients.rows:
-            info = StoreWriter(self.given.store).add(piece.number, shard, latest_day(shard))
-            _write_left(self.shards / f"{info.file}.json", put.left)
-            put = Put(info, built, [], assembled.ways)
+            writer = StoreWriter(self.given.store)
+            info = writer.add(piece.number, shard, latest_day(shard))
+            put = Put(writer.add_left(info, _left_written(put.left)), built, [], assembled.ways)
         _write_done(self.given.store / BUILDING / piece.key / f"{piece.number:05d}.json", put)
         return put
 
@@ -295,12 +295,12 @@ def _listed(left: Left) -> list[LeftOut]:
     return [(reason, item, many) for (reason, item), many in sorted(left.items())]
 
 
-def _write_left(path: Path, left: Sequence[LeftOut]) -> None:
-    write_whole(path, json.dumps(left, ensure_ascii=False).encode())
+def _left_written(left: Sequence[LeftOut]) -> bytes:
+    return json.dumps(left, ensure_ascii=False).encode()
 
 
 def read_left(path: Path) -> list[LeftOut]:
-    """What of the records of a shard could not be used, as it was kept beside the shard."""
+    """What of the records of a shard could not be used, as it was kept with the shard."""
     return _left_of(json.loads(path.read_bytes()))
 
 
@@ -310,13 +310,17 @@ def _left_of(raw: Iterable[Sequence[Any]]) -> list[LeftOut]:
 
 def _write_done(path: Path, put: Put) -> None:
     said = {"info": None if put.info is None else asdict(put.info), "built": put.built, "left": put.left}
-    write_whole(path, json.dumps(said, ensure_ascii=False).encode())
+    content = json.dumps(said, ensure_ascii=False).encode()
+    write_whole(path, hash_of(content).encode() + b"\n" + content)
 
 
 def read_done(path: Path) -> Put | None:
-    """What came of putting a shard together, as it was kept; None where nothing was."""
+    """What came of putting a shard together, as it was kept; None where nothing was, or it was damaged."""
     if not path.is_file():
         return None
-    said = json.loads(path.read_bytes())
+    digest, _, content = path.read_bytes().partition(b"\n")
+    if digest != hash_of(content).encode():
+        return None
+    said = json.loads(content)
     info = None if said["info"] is None else ShardInfo(**said["info"])
     return Put(info, int(said["built"]), _left_of(said["left"]))

@@ -10,7 +10,7 @@ import hashlib
 import json
 import zlib
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass, field, is_dataclass
+from dataclasses import asdict, dataclass, field, is_dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any, Self
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from onstudy.errors import OnstudyError
 from onstudy.population.bulk_letters import crc32s
-from onstudy.population.store_files import digest_of, make_folder, remove, settle, whole, write_whole
+from onstudy.population.store_files import digest_of, hash_of, make_folder, remove, settle, whole, write_whole
 from onstudy.population.store_shard import PATIENTS, StoredShard, open_shard, write_shard
 from onstudy.record.catalogue import Catalogue
 from onstudy.record.shard import Shard
@@ -31,6 +31,8 @@ FORMAT = 3
 MANIFEST, SHARDS = "manifest.json", "shards"
 SYNTHETIC = "synthetic"  # in the manifest: the store is of `onstudy generate`
 _DIGITS = 16
+#: Letters of a hash in the name of a file.
+_NAMED = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +45,23 @@ class ShardInfo:
     patients: int
     facts: Mapping[str, int]
     latest: int | None = None  # the latest day anything of it happened or was recorded on (ordinal)
+    left: str | None = None  # the hash of the file that says what of the records could not be used
 
     @property
     def rows(self) -> int:
         """How many facts there are."""
         return sum(self.facts.values())
+
+    @property
+    def files(self) -> dict[str, str]:
+        """The files of the shard, with their hashes."""
+        return {self.file: self.digest} | ({} if self.left is None else {self.left_file: self.left})
+
+    @property
+    def left_file(self) -> str:
+        """The file that says what of the records could not be used, named after what it holds as the shard's is."""
+        assert self.left is not None, "what was left out is kept with every shard that was built"
+        return f"{self.number:05d}.{self.left[:_NAMED]}.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,11 +233,12 @@ class Store:
         """What is wrong with the files of the store: missing, or not as they were written. Nothing, normally."""
         found = []
         for shard in self.shards:
-            path = self.path / SHARDS / shard.file
-            if not path.is_file() or path.is_symlink():
-                found.append(f"{shard.file} is not there")
-            elif digest_of(path) != shard.digest:
-                found.append(f"{shard.file} is not as it was written")
+            for name, digest in shard.files.items():
+                path = self.path / SHARDS / name
+                if not path.is_file() or path.is_symlink():
+                    found.append(f"{name} is not there")
+                elif digest_of(path) != digest:
+                    found.append(f"{name} is not as it was written")
         return found
 
 
@@ -283,7 +298,8 @@ def _shard_info(entry: Mapping[str, Any]) -> ShardInfo:
         raise ValueError("a shard lies in its own folder")
     facts = {str(kind): int(count) for kind, count in entry["facts"].items()}
     latest = None if entry["latest"] is None else int(entry["latest"])
-    return ShardInfo(int(entry["number"]), name, str(entry["digest"]), int(entry["patients"]), facts, latest)
+    left = None if entry.get("left") is None else bytes.fromhex(entry["left"]).hex()
+    return ShardInfo(int(entry["number"]), name, str(entry["digest"]), int(entry["patients"]), facts, latest, left)
 
 
 # Writing --------------------------------------------------------------------------------------------------
@@ -305,10 +321,16 @@ class StoreWriter:
         with whole(self.path / SHARDS) as (file, written):
             write_shard(file, shard)
         digest = digest_of(written)
-        name = f"{number:05d}.{digest[:12]}.parquet"
+        name = f"{number:05d}.{digest[:_NAMED]}.parquet"
         settle(written, self.path / SHARDS / name)
         facts = {kind: shard.table(kind).rows for kind in shard.kinds}
         return ShardInfo(number, name, digest, shard.patients.rows, facts, latest)
+
+    def add_left(self, info: ShardInfo, content: bytes) -> ShardInfo:
+        """Write what of the records of a shard could not be used; the shard with it."""
+        found = replace(info, left=hash_of(content))
+        write_whole(self.path / SHARDS / found.left_file, content)
+        return found
 
     def commit(self, manifest: Manifest) -> None:
         """Make the shards of a manifest the store, and remove every other."""
@@ -319,8 +341,8 @@ class StoreWriter:
         self.clear(manifest.shards)
 
     def clear(self, kept: Iterable[ShardInfo]) -> None:
-        """Remove the files of shards that are not kept; beside each may lie another of its name with `.json`."""
-        names = {name for shard in kept for name in (shard.file, f"{shard.file}.json")}
+        """Remove the files of shards that are not kept."""
+        names = {name for shard in kept for name in shard.files}
         for path in (self.path / SHARDS).iterdir():
             if path.name not in names:
                 remove(path)

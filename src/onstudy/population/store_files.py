@@ -65,8 +65,13 @@ def write_whole(path: Path, content: bytes) -> None:
     settle(written, path)
 
 
+def hash_of(content: bytes) -> str:
+    """The hash of some bytes: BLAKE2b of 128 bits."""
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
 def digest_of(path: Path) -> str:
-    """The hash of a file's content: BLAKE2b of 128 bits."""
+    """The hash of a file's content."""
     found = hashlib.blake2b(digest_size=16)
     with open(path, "rb") as file:
         while block := file.read(1 << 20):
