@@ -21,7 +21,7 @@ from onstudy.population.build_find import find
 from onstudy.population.build_order import moved
 from onstudy.population.generate import Asked, generate_store
 from onstudy.population.store import Store, shard_number
-from onstudy.population.store_files import locked
+from onstudy.population.store_files import UNFINISHED, locked
 from onstudy.readers import read_patients
 from onstudy.values.interval import point
 
@@ -363,6 +363,27 @@ def test_a_report_is_never_that_of_another_build(tmp_path: Path) -> None:
     write(source, b=[lab("o1", "p1")])
     built(source, store)
     assert files_of(store)["report.json"] == first["report.json"]
+
+
+def test_what_a_build_left_that_was_killed_goes_with_the_next_though_nothing_has_changed(tmp_path: Path) -> None:
+    """Killed when it had the new manifest: rows of a part that is gone and what the build itself needed lie there."""
+    mrn = {"system": "urn:mrn", "value": "1"}
+    known, unnamed = person("p1", identifier=[mrn]), lab("o1", None, subject={"identifier": mrn})
+    source = write(tmp_path / "in", a=[known, person("p2")], b=[unnamed], c=[lab("o2", "p2")])
+    store = tmp_path / "store"
+    built(source, store)
+    write(source, c=[lab("o2", "p2", 3.5)])
+    shutil.copytree(store, tmp_path / "counted")
+    assert not killed(source, tmp_path / "counted", 10**6, "before")
+    assert killed(source, store, int((tmp_path / "counted.writes").read_text()), "after")
+    (store / "rows" / f"{UNFINISHED}1").write_text("cut")
+    (store / "shards" / f"{UNFINISHED}1").write_text("cut")
+    (store / f"{UNFINISHED}1").write_text("cut")
+    assert Store.open(store).manifest.beside["identified"]
+    assert not built(source, store).changed
+    assert files_of(store) == files_of(tmp_path / "counted")
+    shutil.rmtree(store / "rows")
+    assert not built(source, store).changed
 
 
 def test_two_builds_do_not_write_to_one_store(tmp_path: Path) -> None:

@@ -109,7 +109,7 @@ def build(
     with locked(store):
         found = _Build(source, store, mapping, catalogue, parts, watch)
         try:
-            return found.report() if found.unchanged() else found.run(workers)
+            return found.stay() if found.unchanged() else found.run(workers)
         except InvalidFile:  # nothing can come of this source, so nothing of it is kept
             found.undo(new)
             raise
@@ -157,8 +157,12 @@ class _Build:
         told = report.is_file() and digest_of(report) == old.beside.get("report")
         return not self.damaged and told and old.beside.get("version") == version()
 
-    def report(self) -> Report:
-        """The report of the build that made the store as it is."""
+    def stay(self) -> Report:
+        """Leave the store as it is, without what a build that was killed left; the report of the build that made it."""
+        assert self.old is not None, "where there is no store, something has changed"
+        self.identified = str(self.old.beside.get("identified", ""))
+        StoreWriter(self.store).clear(self.old.shards)
+        self._clear()
         found = report_of(json.loads((self.store / REPORT).read_bytes()), str(self.store))
         return replace(found, unread=self.source.unread())
 
@@ -439,7 +443,7 @@ class _Build:
     def _clear(self) -> None:
         """Remove what no build will need again."""
         digests = {*(part.digest for part in self.parts), self.identified} - {""}
-        for path in self.rows.iterdir():
+        for path in self.rows.glob("*"):
             if path.name.partition(".")[0].partition("-")[0] not in digests:
                 remove(path)
         for path in self.store.glob(f"{UNFINISHED}*"):
