@@ -92,7 +92,7 @@ def test_files_of_omop_that_are_no_table_are_named(tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.parametrize("end", [".csv", ".csv.gz", ".parquet"])
+@pytest.mark.parametrize("end", [".csv", ".csv.gz", ".parquet", ".CSV.GZ", ".TSV", ".PARQUET"])
 def test_a_table_may_be_a_folder_of_files_and_of_folders(tmp_path: Path, end: str) -> None:
     whole = write_cdm(tmp_path / "whole", measurement=results(1, 13))
     folder = write_cdm(tmp_path / "cdm")
@@ -104,10 +104,10 @@ def test_a_table_may_be_a_folder_of_files_and_of_folders(tmp_path: Path, end: st
         year = next((f"year={2020 + first}/" for one, first in parts if one == path), "")
         other = folder / path.stem.upper() / f"{year}part-0{end}"
         other.parent.mkdir(parents=True)
-        if end == ".parquet":
+        if end.lower() == ".parquet":
             papq.write_table(pacsv.read_csv(path), other)
         else:
-            other.write_bytes(gzip.compress(path.read_bytes()) if end.endswith("gz") else path.read_bytes())
+            other.write_bytes(gzip.compress(path.read_bytes()) if end.lower().endswith("gz") else path.read_bytes())
         path.unlink()
     lay(folder, "MEASUREMENT/_SUCCESS", "MEASUREMENT/_delta_log/0.json", "MEASUREMENT/year=2021/.part-0.crc")
     report = built(folder, tmp_path / "store")
@@ -115,6 +115,23 @@ def test_a_table_may_be_a_folder_of_files_and_of_folders(tmp_path: Path, end: st
     assert not report.unread
     assert "measurement" not in named(report, NO_TABLE)
     assert patients_in(folder)["1"].facts == patients_in(whole)["1"].facts
+
+
+@pytest.mark.parametrize(
+    "name", ["A.NDJSON.GZ", "A.NDJSON", "A.JSONL.GZ", "A.JSON.GZ", "A.CSV.GZ", "A.CSV", "A.YAML.GZ"]
+)
+def test_names_in_capitals_say_what_a_file_is(tmp_path: Path, name: str) -> None:
+    told = {
+        "CSV": "patient,kind,value,on\np1,bilirubin_total,1.5 mg/dL,2026-03-01\np2,born,1960-05-17,\n",
+        "YAML": "patient: p1\nborn: 1960-05-17\nfacts: []\n---\npatient: p2\nborn: 1960-05-17\nfacts: []\n",
+    }
+    text = told.get(name.split(".")[1], "".join(json.dumps({**PATIENT, "id": one}) + "\n" for one in ("p1", "p2")))
+    packed = gzip.compress(text.encode()) if name.endswith("GZ") else text.encode()
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / name).write_bytes(packed)
+    report = built(tmp_path / "in", tmp_path / "store")
+    assert report.patients == 2
+    assert not report.unread
 
 
 def test_a_folder_named_like_a_file_is_a_table_as_spark_writes_it(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import pyarrow.parquet as papq
 from onstudy.errors import OnstudyError
 from onstudy.population.build_unread import OTHER_END, PACKED, is_beside, is_packed
 from onstudy.population.omop_cdm import BATCH, BLOCK, ROWS, Piece, Place, hash_of
-from onstudy.population.omop_lines import form_of, header_of, lines_of, opened, refused
+from onstudy.population.omop_lines import form_of, header_of, is_gzip, lines_of, opened, refused
 from onstudy.population.omop_tables import CDM, READ
 
 
@@ -93,7 +93,7 @@ class Folder:
 
     def _file(self, path: Path) -> _File:
         if path not in self._known:
-            self._known[path] = _parquet_columns(path) if path.suffix == _PARQUET else _File(_small(header_of(path)))
+            self._known[path] = _parquet_columns(path) if _is_parquet(path) else _File(_small(header_of(path)))
         return self._known[path]
 
     def batches(
@@ -112,7 +112,7 @@ class Folder:
 
     def pieces(self, table: str, path: str) -> Iterator[Piece]:
         """Blocks of whole lines, or row groups."""
-        yield from _groups(Path(path)) if path.endswith(_PARQUET) else _blocks(Path(path))
+        yield from _groups(Path(path)) if _is_parquet(Path(path)) else _blocks(Path(path))
 
     def count(self, table: str) -> int:
         """The rows of its files: those of text by the length of the first ones."""
@@ -126,7 +126,7 @@ class Folder:
         held = {name: known.names[name] for name in columns if name in known.names}
         if not held:
             raise refused(path, f"has none of the columns of {table}; the first line of CSV has to name them")
-        if path.suffix == _PARQUET:
+        if _is_parquet(path):
             some = held.get(having, "")
             held = {name: old for name, old in held.items() if old not in known.empty}
             found = _parquet(path, list(held.values()), known.texts, piece, some)
@@ -165,18 +165,22 @@ class Folder:
                 raise refused(path, f"cannot be read to its end as CSV: {_reason(error)}") from None
 
 
+def _is_parquet(path: Path) -> bool:
+    return path.suffix.lower() == _PARQUET
+
+
 def _small(names: Iterable[str]) -> dict[str, str]:
     """Names by what they are in small letters."""
     return {name.lower(): name for name in names}
 
 
 def _count(path: Path) -> int:
-    if path.suffix == _PARQUET:
+    if _is_parquet(path):
         with _parquet_file(path) as file:
             return int(file.metadata.num_rows)
     with opened(path) as file:
         sample = file.read(_SAMPLE)
-    packed = 4 if path.suffix == ".gz" else 1
+    packed = 4 if is_gzip(path) else 1
     share = packed * path.stat().st_size / len(sample) if len(sample) == _SAMPLE else 1.0
     return int(sample.count(b"\n") * share)
 
@@ -248,7 +252,7 @@ def _bytes_of(path: Path, piece: Piece) -> bytes:
 
 def _blocks(path: Path) -> Iterator[Piece]:
     """Blocks of whole rows; of a packed file with what they hold."""
-    packed = path.suffix == ".gz"
+    packed = is_gzip(path)
     for start, text in lines_of(path):
         yield Piece(str(path), start, start + len(text), text if packed else None)
 

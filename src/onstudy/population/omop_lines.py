@@ -53,7 +53,7 @@ def header_of(path: Path) -> list[str]:
 
 def first_line(path: Path) -> str:
     """The first line of a file, without its end."""
-    reader: Callable[..., Any] = gzip.open if path.suffix == ".gz" else open
+    reader: Callable[..., Any] = gzip.open if is_gzip(path) else open
     try:
         with reader(path, "rt", encoding="utf-8-sig", errors="replace") as file:
             return str(file.readline(1 << 16)).rstrip("\r\n")
@@ -61,9 +61,14 @@ def first_line(path: Path) -> str:
         raise OnstudyError(f"{path}: cannot be read; is it a whole file?") from None
 
 
+def is_gzip(path: Path) -> bool:
+    """Whether a file is packed with gzip, by its name in any letters."""
+    return path.suffix.lower() == ".gz"
+
+
 def opened(path: Path) -> IO[bytes]:
     """A file for reading, unpacked where it is packed."""
-    return gzip.open(path) if path.suffix == ".gz" else path.open("rb")  # type: ignore[return-value]
+    return gzip.open(path) if is_gzip(path) else path.open("rb")  # type: ignore[return-value]
 
 
 def lines_of(path: Path) -> Iterator[tuple[int, bytes]]:
