@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow.csv as pacsv
@@ -14,7 +16,7 @@ from tests.population.test_omop_build import BILIRUBIN, NO_TABLE, built, named
 
 from onstudy.errors import OnstudyError
 from onstudy.population.build_find import find
-from onstudy.population.build_unread import OTHER_END, PACKED
+from onstudy.population.build_unread import LINKED, NO_FILE, OTHER_END, PACKED
 
 BESIDE = [
     "README.txt", "readme", "LICENSE", "LICENSE.md", ".DS_Store", "_SUCCESS", ".hidden/data.bin",
@@ -71,6 +73,65 @@ def test_files_of_patients_that_are_not_read_are_named(tmp_path: Path) -> None:
     (tmp_path / "files" / "p1.yaml").write_text("patient: P1\nborn: 1960-01-01\nsex: female\nfacts: []\n")
     lay(tmp_path / "files", "p2.yaml.old")
     assert dict(built(tmp_path / "files", tmp_path / "store").unread) == {"p2.yaml.old": OTHER_END}
+
+
+def locked_to_us(monkeypatch: pytest.MonkeyPatch, *folders: Path) -> None:
+    """Nobody may look into some folders; who tests as root could, so the system's answer is put in its place."""
+    scandir = os.scandir
+
+    def refusing(path: os.PathLike[str] | str) -> Iterator[os.DirEntry[str]]:
+        if Path(path) in folders:
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+
+
+DENIED = "cannot be read: Permission denied"
+
+
+def test_folders_of_fhir_that_cannot_be_looked_into_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, store = fhir(tmp_path / "fhir"), tmp_path / "store"
+    (fhir(tmp_path / "elsewhere") / "Patient.ndjson").write_text(json.dumps({**PATIENT, "id": "p2"}) + "\n")
+    (folder / "linked").symlink_to(tmp_path / "elsewhere")
+    (folder / "Patient-2.ndjson").symlink_to(tmp_path / "elsewhere/Patient.ndjson")
+    (folder / "Patient-3.ndjson").symlink_to(tmp_path / "gone.ndjson")
+    os.mkfifo(folder / "Patient-4.ndjson")
+    lay(folder, "more/shut/Observation.ndjson", ".git/shut/x")
+    locked_to_us(monkeypatch, folder / "more/shut", folder / ".git/shut")
+    report = built(folder, store)
+    assert report.patients == 2, "links to files are followed"
+    assert dict(report.unread) == {
+        "Patient-3.ndjson": "cannot be read: No such file or directory",
+        "Patient-4.ndjson": NO_FILE,
+        "linked": LINKED,
+        "more/shut": DENIED,
+    }
+
+
+def test_folders_of_omop_that_cannot_be_looked_into_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, store = write_cdm(tmp_path / "cdm"), tmp_path / "store"
+    (folder / "measurement").symlink_to(write_cdm(tmp_path / "other", measurement=results(1, 4)))
+    (folder / "backup").symlink_to(tmp_path / "other")
+    lay(folder, "death/shut/1.csv", "note/shut/1.csv")
+    locked_to_us(monkeypatch, folder / "death/shut", folder / "note/shut")
+    assert dict(built(folder, store).unread) == {"backup": LINKED, "death/shut": DENIED, "measurement": LINKED}
+
+
+def test_a_source_that_cannot_be_looked_into_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = fhir(tmp_path / "fhir")
+    locked_to_us(monkeypatch, folder)
+    with pytest.raises(OnstudyError, match=f"fhir: {DENIED}$"):
+        find(str(folder), tmp_path / "store")
+    with pytest.raises(OnstudyError, match=r"none: there is no such file or folder$"):
+        find(str(tmp_path / "none"), tmp_path / "store")
+
+
+def test_a_store_among_its_source_is_not_named(tmp_path: Path) -> None:
+    folder = fhir(tmp_path / "fhir")
+    built(folder, folder / "store")
+    (folder / "link").symlink_to(folder / "store")
+    assert not built(folder, folder / "store").unread
 
 
 def test_one_file_has_nothing_beside_it(tmp_path: Path) -> None:

@@ -7,25 +7,25 @@ from functools import partial
 from pathlib import Path
 
 from onstudy.errors import OnstudyError
-from onstudy.population.build_sources import FhirSource, Source, files_below
+from onstudy.population.build_sources import FhirSource, Source
+from onstudy.population.build_unread import Listing, Unread, is_beside, listing_of, unread_among
 from onstudy.population.bulk_statements import PATIENTS, ROWS, StatementSource
 from onstudy.population.omop_source import is_omop
 from onstudy.readers.reading import clip
 
 Files = Sequence[tuple[str, str]]
-Names = Sequence[str]
 
 
-def _fhir(files: Files, others: Names) -> Source:
-    return FhirSource(tuple(files), others=tuple(others))
+def _fhir(files: Files, others: Unread) -> Source:
+    return FhirSource(tuple(files), others=others)
 
 
-def _statements(sort: str, files: Files, others: Names) -> Source:
-    return StatementSource(sort, tuple(files), tuple(others))
+def _statements(sort: str, files: Files, others: Unread) -> Source:
+    return StatementSource(sort, tuple(files), others)
 
 
-#: The ends of names, and what reads files that are called so, beside the names of those that are not read.
-FINDERS: dict[tuple[str, ...], Callable[[Files, Names], Source]] = {
+#: The ends of names, and what reads files that are called so, beside what is not read, and why.
+FINDERS: dict[tuple[str, ...], Callable[[Files, Unread], Source]] = {
     (".ndjson", ".jsonl", ".json"): _fhir,
     (".csv", ".tsv"): partial(_statements, ROWS),
     (".yaml", ".yml"): partial(_statements, PATIENTS),
@@ -39,17 +39,13 @@ def find(source: str, store: Path) -> Source:
     Raises `OnstudyError` where there is nothing, nothing that is known, or files of several sorts.
     """
     _refuse_inside(source, store)
-    if is_omop(source):
+    lies = _listed(source, store)
+    if lies is None:
         from onstudy.population.omop_build import omop_source
 
         return omop_source(source, store)
     path = Path(source)
-    try:
-        files = [(path.name, str(path))] if path.is_file() else files_below(path, store)
-    except OSError as error:
-        raise OnstudyError(f"{clip(source, 400)}: cannot be read: {error.strerror}") from None
-    if not path.exists():
-        raise OnstudyError(f"{clip(source, 400)}: there is no such file or folder")
+    files = sorted((name, str(file)) for name, file in lies.files.items())
     deeper = _deeper(path, files)
     if deeper is not None:
         raise OnstudyError(
@@ -66,7 +62,22 @@ def find(source: str, store: Path) -> Source:
         names = " and ".join(clip(some[0][0], 80) for _, some in found)
         raise OnstudyError(f"{clip(source, 400)}: holds files of several sorts ({names}); build from one sort only")
     ends, some = found[0]
-    return FINDERS[ends](some, [name for name, _ in files if not _ends(name, ends)])
+    unread = unread_among(name for name, _ in files if not _ends(name, ends))
+    unread |= {name: why for name, why in lies.closed.items() if not is_beside(name)}
+    return FINDERS[ends](some, dict(sorted(unread.items())))
+
+
+def _listed(source: str, store: Path) -> Listing | None:
+    """What lies at a path; None of an OMOP database."""
+    path = Path(source)
+    try:
+        if is_omop(source):
+            return None
+        return Listing({path.name: path}) if path.is_file() else listing_of(path, store)
+    except FileNotFoundError:
+        raise OnstudyError(f"{clip(source, 400)}: there is no such file or folder") from None
+    except OSError as error:
+        raise OnstudyError(f"{clip(source, 400)}: cannot be read: {error.strerror}") from None
 
 
 def _deeper(path: Path, files: Files) -> Path | None:

@@ -10,19 +10,17 @@ import gzip
 import hashlib
 import os
 import re
-import stat
 import zlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import IO, Protocol
 
 import numpy as np
 import pyarrow as pa
 
 from onstudy.errors import InvalidFile, Problem
-from onstudy.population.build_unread import Unread, unread_among
+from onstudy.population.build_unread import Unread
 from onstudy.population.bulk_fhir import BUNDLE, DAMAGED, Intake, Tally, blocks
 from onstudy.population.bulk_fhir_reading import ClusterReader, Record, read_whole
 from onstudy.population.bulk_identified import identified_in
@@ -120,7 +118,7 @@ class FhirSource:
 
     files: tuple[tuple[str, str], ...]  # (name within the source, path)
     sort: str = "fhir"
-    others: tuple[str, ...] = ()  # names of files that are not read
+    others: Unread = field(default_factory=dict)  # what is not read
 
     def parts(self, catalogue: str) -> list[Part]:
         """All files, with their hashes and where their lines begin."""
@@ -133,7 +131,7 @@ class FhirSource:
 
     def unread(self) -> Unread:
         """The others."""
-        return unread_among(self.others)
+        return self.others
 
     def estimate(self, parts: Sequence[Part]) -> tuple[int, int]:
         """Patients and resources, from the beginning of each file."""
@@ -324,27 +322,3 @@ def _take_document(intake: Intake, data: bytes, name: str) -> None:
     except ValueError as error:
         raise refuse(name, f"is no whole JSON document: {json_fault(error)}") from None
     intake.document(node, data, 0)
-
-
-# Telling what lies at a path --------------------------------------------------------------------------------------
-
-
-def files_below(folder: Path, beside: Path) -> list[tuple[str, str]]:
-    """All files of a folder and its folders, by name; links to folders are not followed, nor is the store read."""
-    found = []
-    for place, folders, names in os.walk(folder, followlinks=False):
-        folders[:] = sorted(one for one in folders if not _same(Path(place) / one, beside))
-        found += [(os.path.relpath(os.path.join(place, name), folder), os.path.join(place, name)) for name in names]
-    return sorted(file for file in found if _is_plain(file[1]))
-
-
-def _same(one: Path, other: Path) -> bool:
-    return one.resolve() == other.resolve()
-
-
-def _is_plain(path: str) -> bool:
-    """Whether a path is a file, and no device or pipe."""
-    try:
-        return stat.S_ISREG(os.stat(path).st_mode)
-    except OSError:
-        return False

@@ -1,16 +1,22 @@
-"""Files of a folder that a build does not read: why, and which of them plainly belong beside the data."""
+"""What lies in a folder, and what of it a build does not read: why, and which files plainly belong beside the data."""
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 from collections.abc import Iterable, Mapping
-from pathlib import PurePath
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
 
-#: Files and why they are not read.
+#: Files and folders and why they are not read.
 Unread = Mapping[str, str]
 
 PACKED = "is packed in a way that is not read; unpack it, or pack it with gzip (.gz)"
 OTHER_END = "the end of its name is none that is read"
+LINKED = "is a link to a folder, and such links are not followed"
+CLOSED = "cannot be read"
+NO_FILE = "is neither a file nor a folder"
 _PACKED = (
     ".zst",
     ".zstd",
@@ -53,3 +59,52 @@ def is_packed(name: str) -> bool:
 def unread_among(names: Iterable[str]) -> dict[str, str]:
     """Why some files are not read, but for those that belong beside."""
     return {name: PACKED if is_packed(name) else OTHER_END for name in sorted(names) if not is_beside(name)}
+
+
+@dataclass
+class Listing:
+    """All files of a folder and its folders, by their names in it; and what is there that cannot be read, and why."""
+
+    files: dict[str, Path] = field(default_factory=dict)
+    closed: dict[str, str] = field(default_factory=dict)
+
+
+def listing_of(folder: Path, beside: Path | None = None) -> Listing:
+    """What lies in a folder; links to folders are not followed, nor is `beside` looked into.
+
+    Raises `OSError` where the folder itself cannot be looked into.
+    """
+    found = Listing()
+
+    def closed(error: OSError) -> None:
+        if Path(error.filename) == folder:
+            raise error
+        found.closed[_within(folder, error.filename)] = f"{CLOSED}: {error.strerror}"
+
+    for place, folders, names in os.walk(folder, onerror=closed, followlinks=False):
+        folders[:] = sorted(one for one in folders if beside is None or not _same(Path(place) / one, beside))
+        linked = [path for one in folders if (path := Path(place) / one).is_symlink()]
+        found.closed.update((_within(folder, path), LINKED) for path in linked)
+        for path in (Path(place) / name for name in names):
+            why = _why_no_file(path)
+            if why is None:
+                found.files[_within(folder, path)] = path
+            else:
+                found.closed[_within(folder, path)] = why
+    return found
+
+
+def _within(folder: Path, path: Path | str) -> str:
+    return Path(path).relative_to(folder).as_posix()
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.resolve() == other.resolve()
+
+
+def _why_no_file(path: Path) -> str | None:
+    """Why a path that is no folder is no file either: a device, a pipe, a link that leads nowhere; None for a file."""
+    try:
+        return None if stat.S_ISREG(path.stat().st_mode) else NO_FILE
+    except OSError as error:
+        return f"{CLOSED}: {error.strerror}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from onstudy.errors import Problem
 from onstudy.population.build_sources import DOCUMENT, Part, Task, digest_of_texts, hashed, refuse
-from onstudy.population.build_unread import Unread, unread_among
+from onstudy.population.build_unread import Unread
 from onstudy.population.bulk_fhir import Tally
 from onstudy.population.bulk_fhir_reading import ClusterReader, Record
 from onstudy.population.bulk_identified import identified_in
@@ -36,7 +36,7 @@ class StatementSource:
 
     sort: str
     files: tuple[tuple[str, str], ...]
-    others: tuple[str, ...] = ()  # names of files that are not read
+    others: Unread = field(default_factory=dict)  # what is not read
 
     def parts(self, catalogue: str) -> list[Part]:
         """All files, each content once, with their hashes; what a row states is told by the catalogue, and where it
@@ -53,7 +53,7 @@ class StatementSource:
 
     def unread(self) -> Unread:
         """The others."""
-        return unread_among(self.others)
+        return self.others
 
     def estimate(self, parts: Sequence[Part]) -> tuple[int, int]:
         """From the size of the files: a statement is about 50 bytes, and a patient has about 30."""

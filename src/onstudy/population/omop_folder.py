@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as papq
 
 from onstudy.errors import OnstudyError
-from onstudy.population.build_unread import OTHER_END, PACKED, is_beside, is_packed
+from onstudy.population.build_unread import OTHER_END, PACKED, is_beside, is_packed, listing_of
 from onstudy.population.omop_cdm import BATCH, BLOCK, ROWS, Piece, Place, hash_of
 from onstudy.population.omop_lines import form_of, header_of, is_gzip, lines_of, opened, refused
 from onstudy.population.omop_tables import CDM, READ
@@ -23,7 +22,7 @@ from onstudy.population.omop_tables import CDM, READ
 def files_of(folder: Path) -> dict[str, list[Path]]:
     """The files of each table: `person.csv`, `PERSON.csv.gz`, `person.parquet`, all in a folder `person`."""
     found: dict[str, list[Path]] = {}
-    for path, name in _files_below(folder):
+    for name, path in sorted(listing_of(folder).files.items(), key=lambda file: file[1]):
         table = _table_of(name)
         if table in CDM and name.lower().endswith(_SUFFIXES) and not is_beside(name):
             found.setdefault(table, []).append(path)
@@ -31,23 +30,19 @@ def files_of(folder: Path) -> dict[str, list[Path]]:
 
 
 def unread_of(folder: Path) -> dict[str, str]:
-    """The files of a folder that are not read, and why, but for those that plainly belong beside the tables."""
-    found = {}
-    for _, name in _files_below(folder):
+    """What lies in a folder and is not read, and why, but for what plainly belongs beside the tables."""
+    lies, found = listing_of(folder), {}
+    for name in sorted((*lies.files, *lies.closed)):
         table = _table_of(name)
-        if is_beside(name):
+        if is_beside(name) or (table in CDM and table not in READ):
             continue
-        if table not in CDM:
+        if name in lies.closed:
+            found[name] = lies.closed[name]
+        elif table not in CDM:
             found[name] = f"no table of an OMOP CDM is called {table}"
-        elif table in READ and not name.lower().endswith(_SUFFIXES):
+        elif not name.lower().endswith(_SUFFIXES):
             found[name] = PACKED if is_packed(name) else OTHER_END
     return found
-
-
-def _files_below(folder: Path) -> list[tuple[Path, str]]:
-    """All files in a folder and its folders, with their names within it; links to folders are not followed."""
-    paths = [Path(place) / name for place, _, names in os.walk(folder, followlinks=False) for name in names]
-    return [(path, path.relative_to(folder).as_posix()) for path in sorted(paths) if os.path.isfile(path)]
 
 
 def _table_of(name: str) -> str:
