@@ -259,3 +259,13 @@ def test_words_of_a_column_are_made_when_asked_for() -> None:
     words = Words(numbered(("drug.*", 7), ("drug.*", 8)))
     assert len(words) == 2 and words[1] == "drug.8" and list(words) == ["drug.7", "drug.8"]
     assert words[0:1] == ("drug.7",) and words.array.to_pylist() == ["drug.7", "drug.8"]
+
+
+@pytest.mark.parametrize("columns", [names_of("drug.", pa.array([7, 8])), {NAMES: pa.array([["drug.7"], ["drug.8"]])}])
+def test_a_name_that_a_row_does_not_have_is_never_another_rows(columns: dict[str, pa.Array]) -> None:
+    names = slots_of(pa.table(columns), NAMES)
+    rows = np.array([0])
+    assert names.at(names.places(rows, 0)).to_pylist() == ["drug.7"]
+    assert names.places(rows, 1).tolist() == [-1]
+    with pytest.raises(AssertionError, match="is not asked for"):
+        names.at(names.places(rows, 1))

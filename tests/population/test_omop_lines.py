@@ -9,6 +9,7 @@ import random
 from pathlib import Path
 
 import pytest
+from tests.population.building import stored
 from tests.population.omop_build import patients_in, write_cdm
 from tests.population.test_omop_build import BILIRUBIN, built, named
 
@@ -217,3 +218,15 @@ def test_another_separator_is_refused_with_those_that_are_read(tmp_path: Path) -
     path.write_text(path.read_text().replace(",", "|"))
     with pytest.raises(OnstudyError, match=r"measurement has no column person_id.*commas, semicolons or tabs"):
         built(folder, tmp_path / "store")
+
+
+def test_results_without_an_id_and_a_date_are_told_apart(tmp_path: Path) -> None:
+    """A composite of a result that has nothing else is called after its id."""
+    wbc = {"person_id": 1, "measurement_concept_id": 15, "value_as_number": "4.5", "unit_concept_id": 16}
+    lymphoblasts = {"person_id": 1, "measurement_concept_id": 17, "value_as_number": "60", "unit_concept_id": 18}
+    folder = write_cdm(tmp_path / "cdm", measurement=[{**one, "measurement_id": ""} for one in (wbc, lymphoblasts)])
+    built(folder, tmp_path / "store")
+    found = [fact for fact in stored(tmp_path / "store")["1"].facts if fact.kind == "blood_count"]
+    of_none = "blood_count@Observation/measurement.0"
+    assert [fact.id for fact in found] == [of_none, f"{of_none}~2"]
+    assert stored(tmp_path / "store")["1"].facts == patients_in(folder)["1"].facts

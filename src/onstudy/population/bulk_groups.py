@@ -216,6 +216,7 @@ class _Composer:
             key = pc.if_else(pa.array(sort == _SAMPLE), sample, key)
         if (sort == _ALONE).any():
             key = pc.if_else(pa.array(sort == _ALONE), self.facts.id.take(rows).array(), key)
+        assert not key.null_count, "every result has an id"
         codes, some = _numbered(whose, same)
         names = pa.array(self.composites, pa.string()).take(pa.array(whose[some]))
         ids = pc.binary_join_element_wise(names, key.take(pa.array(same[some])), "@")

@@ -99,6 +99,7 @@ class Slots:
 
     def at(self, places: Ints) -> pa.Array:
         """What stands at some places of `values`, as texts."""
+        assert places.min(initial=0) >= 0, "a slot that a row does not have is not asked for"
         values = self.values
         return values.take(places).array() if isinstance(values, Numbered) else values.take(pa.array(places))
 
