@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copyreg
 import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,10 @@ class Problem:
 
 class OnstudyError(Exception):
     """Input that cannot be used at all; the message names the thing, the place and the way out."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """As it is, where another process tells it: made anew of its message, one with parts of its own is lost."""
+        return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
 
     @property
     def on_command_line(self) -> str:
