@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -12,20 +14,24 @@ from pathlib import Path
 
 import pytest
 
-from onstudy.errors import OnstudyError
+from onstudy.errors import InvalidFile, OnstudyError
+from onstudy.population.build import build
 from onstudy.population.build_find import find
-from onstudy.population.build_sources import Task
+from onstudy.population.build_sources import LINES, Part, Task
 from onstudy.population.build_work import Given, Reading
 from onstudy.population.build_workers import Workers
 from onstudy.population.store import catalogue_digest
 from onstudy.record.catalogue import load_catalogue
 
+#: Gives two workers work, and waits for it.
 STARTS = """
-import os, sys, time
+import pickle, sys
 from onstudy.population.build_workers import Workers
-with Workers(2) as hands:
+given, pieces = pickle.loads(open(sys.argv[1], "rb").read())
+with Workers(len(pieces)) as hands:
     print(hands._groups[0][0].pid, flush=True)
-    time.sleep(60)
+    hands.begin(given)
+    list(hands.each(pieces))
 """
 
 
@@ -93,9 +99,57 @@ def test_what_was_changed_meanwhile_is_told_by_the_first_piece(tmp_path: Path) -
         work_with(asked, [], lambda: None)
 
 
-def test_they_end_with_the_process_that_started_them() -> None:
-    with subprocess.Popen([sys.executable, "-c", STARTS], stdout=subprocess.PIPE) as starter:
+def at_work(pipe: Path) -> int:
+    """Our end of a pipe, once somebody reads what nobody writes."""
+    for _ in range(100):
+        try:
+            return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as error:
+            assert error.errno == errno.ENXIO, "there is no reader yet"
+            time.sleep(0.1)
+    raise AssertionError("no worker began")
+
+
+def test_they_end_with_the_process_that_started_them(tmp_path: Path) -> None:
+    """In the midst of their work, when they do not look whether there is more."""
+    asked, pipes = given(tmp_path), [tmp_path / "1.ndjson", tmp_path / "2.ndjson"]
+    for pipe in pipes:
+        os.mkfifo(pipe)
+    parts = [Part(pipe.name, str(pipe), 9, pipe.stem, LINES) for pipe in pipes]
+    (tmp_path / "work").write_bytes(pickle.dumps((asked, [Reading(Task(one, 0, 0, 9), one.name) for one in parts])))
+    command = [sys.executable, "-c", STARTS, str(tmp_path / "work")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as starter:
         assert starter.stdout is not None
         group = int(starter.stdout.readline())
+        ours = [at_work(pipe) for pipe in pipes]
         starter.kill()
-    assert gone(group)
+    ended = gone(group)
+    if not ended:
+        os.killpg(group, signal.SIGKILL)
+    for end in ours:
+        os.close(end)
+    assert ended
+
+
+def test_workers_that_were_passed_in_end_before_what_they_did_is_undone(tmp_path: Path) -> None:
+    """One cannot read its file, and another is at work, which would write into a folder that is gone."""
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/a.json").write_text('{"resourceType": "Bundle", "entry": [')
+    other = tmp_path / "in/b.ndjson"
+    other.write_text('{"resourceType": "Patient", "id": "p1", "birthDate": "1970-05-17"}\n')
+    ours: list[int] = []
+
+    def at_first(what: str, done: int, whole: int) -> None:
+        if what == "reading" and not ours:  # all files were hashed, and no work was given yet
+            other.unlink()
+            os.mkfifo(other)
+            ours.append(os.open(other, os.O_RDWR))
+
+    with Workers(2) as hands:
+        groups = [process.pid for process, _ in hands._groups]
+        with pytest.raises(InvalidFile, match=r"a.json: is no whole JSON document"):
+            build(find(str(tmp_path / "in"), tmp_path / "store"), tmp_path / "store", watch=at_first, workers=hands)
+        ended = all(gone(group) for group in groups)
+        os.close(ours[0])
+        assert ended
+        assert not (tmp_path / "store").exists()
