@@ -132,6 +132,9 @@ def test_a_store_among_its_source_is_not_named(tmp_path: Path) -> None:
     built(folder, folder / "store")
     (folder / "link").symlink_to(folder / "store")
     assert not built(folder, folder / "store").unread
+    cdm = write_cdm(tmp_path / "cdm")
+    assert not built(cdm, cdm / "store").unread
+    assert not built(cdm, cdm / "store").unread
 
 
 def test_one_file_has_nothing_beside_it(tmp_path: Path) -> None:

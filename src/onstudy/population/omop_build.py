@@ -32,7 +32,7 @@ NO_TABLE = "tables of an OMOP CDM that the source does not have"
 def omop_source(source: str, store: Path) -> OmopSource:
     """The OMOP database at a path or URL. Raises `OnstudyError` where it is none."""
     with open_cdm(source):
-        return OmopSource(source)
+        return OmopSource(source, store=store)
 
 
 class OmopSource:
@@ -43,8 +43,10 @@ class OmopSource:
 
     sort = "omop"
 
-    def __init__(self, source: str, looked: Looked | None = None, snapshot: str = "") -> None:
-        self.source, self._looked, self._snapshot = source, looked, snapshot
+    def __init__(
+        self, source: str, looked: Looked | None = None, snapshot: str = "", store: Path | None = None
+    ) -> None:
+        self.source, self._looked, self._snapshot, self._store = source, looked, snapshot, store
         self._open: Cdm | None = None
         self._reading: OmopReading | None = None
         self._stack = ExitStack()
@@ -98,7 +100,7 @@ class OmopSource:
     def unread(self) -> Unread:
         """The files of a folder that are no table, or not to be read."""
         path = Path(self.source)
-        return unread_of(path) if not self.source.startswith(POSTGRES) and path.is_dir() else {}
+        return unread_of(path, self._store) if not self.source.startswith(POSTGRES) and path.is_dir() else {}
 
     def estimate(self, parts: Sequence[Part]) -> tuple[int, int]:
         """Persons and events, as many as the tables have or seem to have."""

@@ -29,9 +29,9 @@ def files_of(folder: Path) -> dict[str, list[Path]]:
     return found
 
 
-def unread_of(folder: Path) -> dict[str, str]:
-    """What lies in a folder and is not read, and why, but for what plainly belongs beside the tables."""
-    lies, found = listing_of(folder), {}
+def unread_of(folder: Path, store: Path | None = None) -> dict[str, str]:
+    """What lies in a folder and is not read, and why, but for a store and what plainly belongs beside the tables."""
+    lies, found = listing_of(folder, store), {}
     for name in sorted((*lies.files, *lies.closed)):
         table = _table_of(name)
         if is_beside(name) or (table in CDM and table not in READ):
