@@ -269,6 +269,24 @@ def test_two_patients_of_one_id_both_open_from_the_store(tmp_path: Path) -> None
     assert found[0].born != found[1].born
 
 
+def test_a_plan_with_another_number_than_was_planned_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One shard, and a bit that flipped: none."""
+    source = source_of(tmp_path / "in")
+    built(source, tmp_path / "fresh")
+    with monkeypatch.context() as patched:
+        patched.setattr(building._Build, "_read", _killed)
+        with pytest.raises(KeyboardInterrupt):
+            built(source, tmp_path / "store")
+    plan = tmp_path / "store" / building.PLAN
+    data = plan.read_bytes()
+    assert b'"shards": 1}' in data
+    plan.write_bytes(data.replace(b'"shards": 1}', b'"shards": 0}'))
+    built(source, tmp_path / "store")
+    assert files_of(tmp_path / "store") == files_of(tmp_path / "fresh")
+
+
 def test_a_plan_that_cannot_be_read_is_made_anew(tmp_path: Path) -> None:
     """Such a file is left by a build that was cut short."""
     (tmp_path / "store").mkdir()

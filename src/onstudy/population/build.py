@@ -11,7 +11,6 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -55,7 +54,17 @@ from onstudy.population.store import (
     facts_of,
     read_manifest,
 )
-from onstudy.population.store_files import UNFINISHED, digest_of, is_sealed, locked, make_folder, remove, write_whole
+from onstudy.population.store_files import (
+    UNFINISHED,
+    digest_of,
+    is_sealed,
+    locked,
+    make_folder,
+    read_checked,
+    remove,
+    write_checked,
+    write_whole,
+)
 
 REPORT, PLAN = "report.json", "plan.json"
 #: Patients and records a shard should hold at most.
@@ -202,12 +211,11 @@ class _Build:
         if self.old is not None:
             return self.old.shard_count
         plan = self.store / PLAN
-        with suppress(OSError, ValueError, KeyError, TypeError):  # where none that can be read was kept, one is made
-            planned = json.loads(plan.read_bytes())
-            if planned["version"] == version():
-                return int(planned["shards"])
+        planned = json.loads(read_checked(plan) or b"{}")  # where none that can be read was kept, one is made
+        if planned.get("version") == version():
+            return int(planned["shards"])
         count = shards_for(*self.source.estimate(self.parts))
-        write_whole(plan, json.dumps({"version": version(), "shards": count}).encode())
+        write_checked(plan, json.dumps({"version": version(), "shards": count}).encode())
         return count
 
     # Reading ------------------------------------------------------------------------------------------------

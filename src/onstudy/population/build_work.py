@@ -26,7 +26,7 @@ from onstudy.population.bulk_rows import Ints, column_of, join_rows, read_rows, 
 from onstudy.population.bulk_tables import merged
 from onstudy.population.bulk_walk import type_of_shape
 from onstudy.population.store import SHARDS, ShardInfo, StoreWriter, catalogue_digest
-from onstudy.population.store_files import hash_of, write_whole
+from onstudy.population.store_files import read_checked, write_checked
 from onstudy.population.store_shard import StoredShard
 from onstudy.record.catalogue import Catalogue, load_catalogue
 from onstudy.record.catalogue_file import extend
@@ -310,16 +310,13 @@ def _left_of(raw: Iterable[Sequence[Any]]) -> list[LeftOut]:
 
 def _write_done(path: Path, put: Put) -> None:
     said = {"info": None if put.info is None else asdict(put.info), "built": put.built, "left": put.left}
-    content = json.dumps(said, ensure_ascii=False).encode()
-    write_whole(path, hash_of(content).encode() + b"\n" + content)
+    write_checked(path, json.dumps(said, ensure_ascii=False).encode())
 
 
 def read_done(path: Path) -> Put | None:
     """What came of putting a shard together, as it was kept; None where nothing was, or it was damaged."""
-    if not path.is_file():
-        return None
-    digest, _, content = path.read_bytes().partition(b"\n")
-    if digest != hash_of(content).encode():
+    content = read_checked(path)
+    if content is None:
         return None
     said = json.loads(content)
     info = None if said["info"] is None else ShardInfo(**said["info"])

@@ -65,6 +65,19 @@ def write_whole(path: Path, content: bytes) -> None:
     settle(written, path)
 
 
+def write_checked(path: Path, content: bytes) -> None:
+    """Write a small file with a hash of its content before it, for `read_checked`."""
+    write_whole(path, hash_of(content).encode() + b"\n" + content)
+
+
+def read_checked(path: Path) -> bytes | None:
+    """What was written with its hash; None where nothing was, or it is damaged."""
+    if not path.is_file():
+        return None
+    digest, _, content = path.read_bytes().partition(b"\n")
+    return content if digest == hash_of(content).encode() else None
+
+
 def hash_of(content: bytes) -> str:
     """The hash of some bytes: BLAKE2b of 128 bits."""
     return hashlib.blake2b(content, digest_size=16).hexdigest()
