@@ -66,6 +66,26 @@ def test_a_number_in_a_pattern_is_the_text_it_stands_for() -> None:
     assert joined_numbered([held, held]).array().to_pylist() == said * 2
 
 
+@pytest.mark.parametrize(
+    ("held", "beginning"),
+    [
+        (numbered(("é/*", 7), ("é/*", -12), ("é/*", 7)), "é/"),
+        (numbered(("é/*", 7), ("é/*", 10), ("é/*", 1), ("é/*:x", 1), texts=["é/007", "é/"]), "é/"),
+        (numbered(("*", 7), ("*", 10), texts=["b"]), ""),
+        (numbered(("é/*", 7), ("é/*", 10), texts=["e/007"]), ""),
+        (numbered(("é/*", 7), ("é/*", 10), texts=[None]), ""),
+        (numbered(("é/*:x", 7), ("é/*:x", 10)), ""),
+        (of_texts(pa.array(["b", None])), ""),
+        (of_texts(pa.array([], pa.string())), ""),
+    ],
+)
+def test_what_most_begin_with_is_parted_from_all_where_all_have_it(held: Numbered, beginning: str) -> None:
+    found, rests = held.parted
+    assert found == beginning
+    said = [None if rest is None else beginning + rest for rest in rests.to_pylist()]
+    assert said == held.array().to_pylist() and rests.type == pa.string()
+
+
 def test_rows_are_named_by_a_stem_and_a_number() -> None:
     tables = [pa.table(names_of("drug.", pa.array([7, 8]))), pa.table(names_of("visit.", pa.array([7])))]
     names = slots_of(join_rows(tables), NAMES)

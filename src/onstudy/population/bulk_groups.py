@@ -24,6 +24,7 @@ from onstudy.population.bulk_rows import Ints
 from onstudy.population.bulk_same import is_same
 from onstudy.population.bulk_spans import no_numbers
 from onstudy.population.bulk_texts import Texts, same_text, texts_of
+from onstudy.population.numbered import Numbered
 from onstudy.record.catalogue import Catalogue
 from onstudy.record.patient import Fact
 from onstudy.record.samples import IMPRECISE_DATE
@@ -198,7 +199,7 @@ class _Composer:
         return Facts(
             facts.patient[head], base, facts.start.take(head), none(len(head)),
             _latest(facts.recorded.take(members), first, count), empty, empty, empty,
-            ids, texts_of(_joined(facts.source.take(members).array(), first, count)),
+            ids, texts_of(_joined(facts.source.take(members).numbered(), first, count)),
             same_text("", len(head)), facts.sample.take(head),
         )  # fmt: skip
 
@@ -281,10 +282,11 @@ def _latest(recorded: Moments, first: Ints, count: Ints) -> Moments:
     return kept(recorded.take(one), np.logical_and.reduceat(known, first))
 
 
-def _joined(texts: pa.Array, first: Ints, count: Ints) -> pa.Array:
+def _joined(given: Numbered, first: Ints, count: Ints) -> pa.Array:
     """The different texts of each group, sorted and listed."""
     group = np.repeat(np.arange(len(first)), count)
-    texts = _sorted_within(texts, group)
+    beginning, ends = given.parted  # the beginning is written with the separator
+    texts = _sorted_within(ends, group)
     offsets = np.append(first, len(group)).astype(np.int32)
     if len(texts) > 1:
         same = pc.equal(texts.slice(1), texts.slice(0, len(texts) - 1)).to_numpy(zero_copy_only=False)
@@ -292,7 +294,8 @@ def _joined(texts: pa.Array, first: Ints, count: Ints) -> pa.Array:
         if same.any():
             texts = texts.filter(pa.array(~same))
             offsets = np.append(0, np.cumsum(np.bincount(group[~same], minlength=len(first)))).astype(np.int32)
-    return pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets), texts), ", ")
+    listed = pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets), texts), f", {beginning}")
+    return pc.binary_join_element_wise(beginning, listed, "") if beginning else listed
 
 
 def _sorted_within(texts: pa.Array, group: Ints) -> pa.Array:

@@ -81,6 +81,21 @@ class Numbered:
         words = made if self.texts is None else pa.concat_arrays([made, self.texts])
         return words.take(pa.array(place, mask=place < 0))
 
+    @property
+    def parted(self) -> tuple[str, pa.Array]:
+        """A beginning that all have, and the rest of each: what most have before a number, or none at all."""
+        usual = int(np.bincount(self.which - NO_PATTERN, minlength=1).argmax()) + NO_PATTERN
+        if usual == NO_PATTERN or not self.patterns[usual].endswith(OPEN):
+            return "", self.array()
+        beginning, rests = self.patterns[usual].removesuffix(OPEN), pa.array(self.number).cast(pa.string())
+        others = self.which != usual
+        if others.any():
+            texts = self.take(others).array()
+            if not pc.all(pc.starts_with(texts, beginning), skip_nulls=False).as_py():
+                return "", self.array()
+            rests = pc.replace_with_mask(rests, pa.array(others), pc.utf8_slice_codeunits(texts, len(beginning)))
+        return beginning, rests
+
     def between(self, before: str, after: str) -> Numbered:
         """Each with more letters before and after it, among which is no `*`."""
         texts = self.texts
