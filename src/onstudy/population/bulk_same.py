@@ -17,7 +17,9 @@ Rows = NDArray[Any]
 
 def same(value: Any, rows: int, kind: DTypeLike) -> Rows:
     """A column with the same value in each row."""
-    return np.broadcast_to(np.array(value, kind), (rows,))
+    column = np.ndarray((rows,), kind, np.array(value, kind), strides=(0,))  # what `broadcast_to` makes, for a third
+    column.flags.writeable = False
+    return column
 
 
 def is_same(*columns: Rows) -> bool:
