@@ -5,6 +5,7 @@ from __future__ import annotations
 from random import Random
 
 import numpy as np
+import pytest
 
 from onstudy.population import bulk_moments
 from onstudy.population.bulk_extra import extra_of
@@ -12,7 +13,7 @@ from onstudy.population.bulk_facts import NO_COMPONENTS, Bases, component_names,
 from onstudy.population.bulk_groups import shown_moments
 from onstudy.population.bulk_moments import from_whens
 from onstudy.population.bulk_order import in_order, in_order_of_runs
-from onstudy.population.bulk_tables import tables_of
+from onstudy.population.bulk_tables import NO_KIND, tables_of
 from onstudy.record.catalogue import load_catalogue
 from onstudy.record.patient import Fact, Patient
 from onstudy.record.shard import NONE, Shard, patient_of, shard_of
@@ -72,6 +73,21 @@ def test_facts_lie_by_kind_patient_time_and_id() -> None:
 def _bounds(when: When) -> tuple[float, float]:
     low, high = when.span.low, when.span.high
     return -np.inf if low is None else low, np.inf if high is None else high
+
+
+@pytest.mark.parametrize("stems", [(), ("r.",)])
+def test_a_source_is_stored_for_the_kinds_in_which_any_fact_has_another_than_its_id(stems: tuple[str, ...]) -> None:
+    sources = {"ast": ["x", "r.2", "r.3"], "creatinine": ["r.1", "r.2", "x"], "alt": ["r.1", "r.2", "r.3"]}
+    kinds, bases = list(sources), Bases()
+    given = [Fact(f"r.{row + 1}", kind, source=said) for kind in kinds for row, said in enumerate(sources[kind])]
+    given = [*given[::2], *given[1::2], Fact("r.4", "gone", source="x")]
+    facts = from_facts(np.arange(len(given)), given, bases)
+    kind = np.array([kinds.index(fact.kind) if fact.kind in kinds else NO_KIND for fact in given], np.int32)
+    tables = tables_of(facts, kind, kinds, bases, NO_COMPONENTS, [], stems=stems)
+    assert [name for name, table in tables.items() if table.has("source")] == ["ast", "creatinine"]
+    for name in kinds:
+        found = {tables[name].word("id", row): tables[name].word("source", row) for row in range(3)}
+        assert sorted(found.items()) == list(zip(("r.1", "r.2", "r.3"), sources[name], strict=True))
 
 
 def test_rows_are_put_in_order_by_several_keys_and_stay_as_they_lie_where_equal() -> None:

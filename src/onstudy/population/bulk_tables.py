@@ -50,17 +50,18 @@ def tables_of(
 
     `inner` are the places of components that are no facts of their own, `stems` stand before numbers that name records.
     """
-    elsewhere, facts = facts.source.apart_from(facts.id), facts.compact
+    elsewhere, facts = _elsewhere(facts, kind, len(kinds)), facts.compact
     order = _sorted(facts, kind)
     bounds = np.cumsum(np.bincount(kind - NO_KIND, minlength=len(kinds) + 1))
     place = np.empty(len(order), np.int32)  # in the table of its kind
     place[order] = np.arange(len(order), dtype=np.int32)
     place -= bounds.astype(np.int32)[kind]
     said, references = _Said(bases), _references(parts, kind, kinds, names, place)
-    facts, elsewhere = facts.take(order), elsewhere[order]  # column by column: one at a time is near the processor
+    facts = facts.take(order)  # column by column: one at a time is near the processor
     texts = {name: _texts_of(getattr(facts, name)) for name in ("shown", "sample")}
     ids = facts.id.numbered().as_numbers(stems)
-    sources = facts.source.numbered().as_numbers(stems) if elsewhere.any() else ids
+    others = np.flatnonzero(np.repeat([False, *elsewhere], np.diff(bounds, prepend=0)))  # whose sources are not the ids
+    sources = facts.source.take(others).numbered().as_numbers(stems)
     found = {}
     for number, name in enumerate(kinds):
         rows = slice(int(bounds[number]), int(bounds[number + 1]))
@@ -76,10 +77,23 @@ def tables_of(
                 columns["inner"] = np.isin(np.arange(many), place[own])
             stored = without_defaults(columns)
             stored["id"] = each_text(ids.take(rows))
-            if elsewhere[rows].any():
-                stored[SOURCE] = each_text(sources.take(rows))
+            if elsewhere[number]:
+                first = int(np.searchsorted(others, rows.start))
+                stored[SOURCE] = each_text(sources.take(slice(first, first + many)))
             found[name] = Table(name, many, stored)
     return dict(sorted(found.items()))
+
+
+def _elsewhere(facts: Facts, kind: NDArray[np.int32], kinds: int) -> NDArray[np.bool_]:
+    """The kinds of which a fact has another source than its id. One fact of a kind mostly tells that; else all do."""
+    source, called = facts.source, facts.id
+    rows = np.flatnonzero(source.perhaps_apart_from(called) & (kind != NO_KIND))
+    one = np.full(kinds, NONE)
+    one[kind[rows]] = rows
+    found = np.array([row != NONE and source.at(row) != called.at(row) for row in one.tolist()], bool)
+    rows = rows[~found[kind[rows]]]
+    found[kind[rows[source.take(rows).apart_from(called.take(rows))]]] = True
+    return found
 
 
 def _sorted(facts: Facts, kind: NDArray[np.int32]) -> Ints:

@@ -54,15 +54,19 @@ class Texts:
         """Which rows have one."""
         return np.asarray(self.place >= 0)
 
-    def apart_from(self, other: Texts) -> NDArray[np.bool_]:
-        """Which rows have another text than in another column; those that have it from one place are not read."""
+    def perhaps_apart_from(self, other: Texts) -> NDArray[np.bool_]:
+        """Which rows may have another text than in another column: all but those that have it from one place."""
         shared = 0
         for mine, theirs in zip(self.words, other.words, strict=False):
             if mine is not theirs:
                 break
             shared += len(mine)
+        return np.asarray((self.place != other.place) | (self.place >= shared))
+
+    def apart_from(self, other: Texts) -> NDArray[np.bool_]:
+        """Which rows have another text than in another column; those that have it from one place are not read."""
         found = np.zeros(len(self), np.bool_)
-        rows = np.flatnonzero((self.place != other.place) | (self.place >= shared))
+        rows = np.flatnonzero(self.perhaps_apart_from(other))
         if len(rows):
             found[rows] = self.take(rows).numbered().apart_from(other.take(rows).numbered())
         return found
