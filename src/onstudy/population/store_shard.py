@@ -48,8 +48,10 @@ _PARTS = {f"{name}{part}": name for name in NUMBERED for part in (_PATTERN, _NUM
 #: Texts for people, which no evaluation looks at; they are read on their own.
 FOR_PEOPLE = frozenset({"id", "sample", "shown", "source", "code_status", "where", "what"})
 
-#: Numbers that nearly every row has another of, often one more than the row before: stored by what each differs.
-_STEPS = (*(name + _NUMBER for name in NUMBERED), "patient", "p.", "start.low")
+#: Numbers that nearly every row has another of. Those that often are one more than in the row before are stored by what
+#: each differs; of the others all first bytes stand together, then all second ones: that packs as well, and is quicker.
+_STEPS = ("patient", "p.")
+_BYTES = (*(name + _NUMBER for name in NUMBERED), "start.low")
 
 _TEXT, _CODED = pa.string(), pa.dictionary(pa.int32(), pa.string())
 
@@ -100,7 +102,8 @@ def write_shard(file: IO[bytes], shard: Shard) -> None:
     named = [(name, _parted(table), table.rows) for name, table in zip(names, tables, strict=True)]
     columns = sorted({column for _, stored, _ in named for column in stored})
     listed = [{"name": name, "rows": rows, "columns": sorted(stored)} for name, stored, rows in named]
-    steps = [column for column in columns if column.startswith(_STEPS)]
+    encoding = {column: "DELTA_BINARY_PACKED" for column in columns if column.startswith(_STEPS)}
+    encoding |= {column: "BYTE_STREAM_SPLIT" for column in columns if column in _BYTES}
     schema = pa.schema(
         [pa.field(column, type_of(column)) for column in columns],
         metadata={METADATA: json.dumps(listed, separators=(",", ":")).encode()},
@@ -110,8 +113,8 @@ def write_shard(file: IO[bytes], shard: Shard) -> None:
         schema,
         # what zstd costs to begin with is only worth it where the texts differ, and a file has many columns of nothing
         compression={column: "zstd" if column in DIFFERENT else "lz4" for column in columns},
-        use_dictionary=[column for column in columns if column not in DIFFERENT and column not in steps],
-        column_encoding=dict.fromkeys(steps, "DELTA_BINARY_PACKED"),
+        use_dictionary=[column for column in columns if column not in DIFFERENT and column not in encoding],
+        column_encoding=encoding,
         write_statistics=False,
         write_page_checksum=True,
         store_schema=True,
