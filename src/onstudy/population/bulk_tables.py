@@ -116,7 +116,7 @@ def _sorted(facts: Facts, kind: NDArray[np.int32]) -> Ints:
     columns = {
         "run": pa.array(run),
         "low": pa.array(low[some]),
-        "high": pa.array(np.where(high == NO_INSTANT, _LAST, high)[some]),
+        "high": pa.array(np.where(high[some] == NO_INSTANT, _LAST, high[some])),
         "id": facts.id.take(some).array(),
         "place": pa.array(some),
     }

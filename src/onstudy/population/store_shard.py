@@ -210,8 +210,10 @@ def _in_order(index: NDArray[np.int32], words: pa.Array) -> tuple[NDArray[np.int
     used = np.flatnonzero(occurs[:-1])
     coded = words.take(pa.array(used)).dictionary_encode()
     order = pc.sort_indices(coded.dictionary).to_numpy()
+    rank = np.empty(len(order), np.int32)
+    rank[order] = np.arange(len(order), dtype=np.int32)
     place = np.full(len(words) + 1, NONE, np.int32)
-    place[used] = np.argsort(order)[coded.indices.to_numpy()]
+    place[used] = rank[coded.indices.to_numpy()]
     return place[index], coded.dictionary.take(pa.array(order))
 
 
