@@ -92,6 +92,24 @@ def test_however_they_are_spaced(lines: list[bytes]) -> None:
     assert check(ndjson([json.loads(line) for line in lines])) > 0.8 * len(lines)
 
 
+def test_a_type_that_does_not_stand_first(lines: list[bytes]) -> None:
+    """Its keys may be in any order: the rows are the same, and are taken apart together."""
+    resources = [json.loads(line) for line in lines]
+    turned = [dict(reversed(resource.items())) for resource in resources]
+    rows, tally, alone = taken(ndjson(turned))
+    expected, counted, _ = taken(ndjson(resources))
+    assert listed(rows) == listed(expected)
+    assert (tally.read, tally.left) == (counted.read, counted.left)
+    assert alone < len(lines) / 10
+
+
+@pytest.mark.parametrize("kind", ["Observation2", "Obs\\u0022ervation", "", "A" * 65, 5, None, ["Observation"]])
+def test_a_type_that_is_none_and_does_not_stand_first(kind: object) -> None:
+    line = json.dumps({"id": "o1", "subject": {"reference": "Patient/p1"}, "resourceType": kind}).encode()
+    rows, _, _ = taken(line)
+    assert not any(shape for shape in rows.column("shape").to_pylist())
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_lines_with_bytes_changed(lines: list[bytes], seed: int) -> None:
     """Bytes are put in, left out and written over, most of them such as JSON is made of."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -276,6 +276,27 @@ def test_what_a_modifier_extension_makes_uncertain(times: int, tmp_path: Path) -
     expected = read_patients("all.ndjson", ndjson(resources))
     check(stored(tmp_path / "store"), expected)
     assert sum(fact.lacks == "unsupported" for fact in expected[0].facts) >= 10
+
+
+@pytest.mark.parametrize("turn", [lambda one: dict(reversed(one.items())), lambda one: dict(sorted(one.items()))])
+def test_keys_may_stand_in_any_order(turn: Callable[[Resource], Resource], tmp_path: Path) -> None:
+    """Above all the type of a resource that others refer to need not stand first."""
+    about = {"subject": {"reference": "Patient/p1"}}
+    drug = {"coding": [{"system": "http://www.nlm.nih.gov/research/umls/rxnorm", "code": "6851"}]}
+    taken = {"resourceType": "MedicationStatement", "id": "t", "status": "completed", "effectiveDateTime": "2026-01-02"}
+    resources: list[Resource] = [
+        {"resourceType": "Patient", "id": "p1", "gender": "female", "birthDate": "1970-01-01"},
+        {"resourceType": "Patient", "id": "p2", "gender": "male", "birthDate": "1971-01-01"},
+        {**taken, "medicationReference": {"reference": "Medication/m"}, **about},
+        {"resourceType": "Medication", "id": "m", "code": drug},
+    ]
+    turned = [turn(one) for one in resources]
+    built(spread(turned, tmp_path / "export", 1), tmp_path / "store")
+    expected = read_patients("all.ndjson", ndjson(resources))
+    assert [fact.attributes["agent"] for fact in expected[0].facts if fact.kind == "treatment"] == [
+        frozenset({"methotrexate"})
+    ]
+    check(stored(tmp_path / "store"), expected)
 
 
 #: Elements of another shape than theirs, as they stand in the place of the good one of an Observation.

@@ -6,7 +6,7 @@ A resource is taken apart into its *shape* and what stands in its *slots*: ids, 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
@@ -251,6 +251,18 @@ RESOURCES: dict[str, type[Resource]] = {
 _DECODERS = {name: msgspec.json.Decoder(resource) for name, resource in RESOURCES.items()}
 _OTHERS = msgspec.json.Decoder(Resource)
 _encoder = msgspec.json.Encoder()
+
+
+class _Typed(msgspec.Struct):
+    resourceType: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z]{1,64}\Z")]
+
+
+_typed = msgspec.json.Decoder(_Typed)
+
+
+def type_of_line(line: bytes) -> str:
+    """The type of a resource, wherever in it that stands. Raises `msgspec.MsgspecError` where it has none."""
+    return _typed.decode(line).resourceType
 
 
 def decoded(line: bytes | memoryview, kind: str) -> Resource:

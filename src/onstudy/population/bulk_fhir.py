@@ -29,6 +29,7 @@ from onstudy.population.bulk_elements import (
     category_kept,
     decoded,
     encoded,
+    type_of_line,
 )
 from onstudy.population.bulk_identified import Identified
 from onstudy.population.bulk_lines import Layouts, One
@@ -134,11 +135,8 @@ class Intake:
     def line(self, line: bytes, number: int) -> None:
         """One resource; `number` is its place in the source."""
         named = _TYPE.match(line)
-        if named is None:
-            self._odd(line, number)
-            return
-        kind = named[1].decode()
         try:
+            kind = type_of_line(line) if named is None else named[1].decode()
             resource = decoded(line, kind)
         except (msgspec.MsgspecError, RecursionError):
             self._odd(line, number)
