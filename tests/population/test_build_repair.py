@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -135,7 +136,7 @@ def test_so_it_does_where_the_source_changed_meanwhile(store: Path, tmp_path: Pa
 
 @pytest.mark.parametrize("damage", [flipped, cut, Path.unlink])
 def test_rows_that_are_damaged_too_are_read_of_the_source_again(store: Path, tmp_path: Path, damage: Damage) -> None:
-    """Rows have no checksum of their own: a bit that flipped in them would be another value."""
+    """Rows are sealed: a bit that flipped in them would be another value."""
     before = files_of(store)
     rows = max((store / ROWS).glob("*.arrow"), key=lambda path: path.stat().st_size)
     damage(rows)
@@ -209,6 +210,19 @@ def test_a_killed_build_leaves_the_store_sound(store: Path, tmp_path: Path, monk
     (tmp_path / "in/c.ndjson").unlink()
     report = built(tmp_path / "in", store)
     assert (report.changed, report.damaged) == (False, 0)
+
+
+def test_a_manifest_that_lost_a_hash_is_made_anew(store: Path, tmp_path: Path) -> None:
+    """Of what could not be used of the records of a shard; and a hash that is none is told, not opened as a file."""
+    manifest, before = store / "manifest.json", files_of(store)
+    written = manifest.read_text()
+    manifest.write_text(written.replace('"left"', '"leFt"', 1))
+    assert built(tmp_path / "in", store).damaged == 1
+    assert files_of(store) == before
+    for wrong in ("", "../x", "00"):
+        manifest.write_text(re.sub(r'("left": *)"[0-9a-f]+"', rf'\1"{wrong}"', written, count=1))
+        with pytest.raises(OnstudyError, match="damaged"):
+            built(tmp_path / "in", store)
 
 
 def test_no_bit_that_flips_in_rows_of_a_build_that_was_killed_comes_into_the_store(

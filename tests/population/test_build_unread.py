@@ -14,7 +14,7 @@ import pytest
 from tests.population.omop_build import patients_in, write_cdm
 from tests.population.test_omop_build import BILIRUBIN, NO_TABLE, built, named
 
-from onstudy.errors import OnstudyError
+from onstudy.errors import InvalidFile, OnstudyError
 from onstudy.population.build_find import find
 from onstudy.population.build_unread import LINKED, NO_FILE, OTHER_END, PACKED
 
@@ -90,32 +90,73 @@ def locked_to_us(monkeypatch: pytest.MonkeyPatch, *folders: Path) -> None:
 DENIED = "cannot be read: Permission denied"
 
 
-def test_folders_of_fhir_that_cannot_be_looked_into_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_in_a_folder_of_fhir_is_no_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder, store = fhir(tmp_path / "fhir"), tmp_path / "store"
     (fhir(tmp_path / "elsewhere") / "Patient.ndjson").write_text(json.dumps({**PATIENT, "id": "p2"}) + "\n")
     (folder / "linked").symlink_to(tmp_path / "elsewhere")
     (folder / "Patient-2.ndjson").symlink_to(tmp_path / "elsewhere/Patient.ndjson")
-    (folder / "Patient-3.ndjson").symlink_to(tmp_path / "gone.ndjson")
     os.mkfifo(folder / "Patient-4.ndjson")
-    lay(folder, "more/shut/Observation.ndjson", ".git/shut/x")
-    locked_to_us(monkeypatch, folder / "more/shut", folder / ".git/shut")
+    lay(folder, ".git/shut/x", "lost+found/x")
+    locked_to_us(monkeypatch, folder / ".git/shut", folder / "lost+found")
     report = built(folder, store)
     assert report.patients == 2, "links to files are followed"
-    assert dict(report.unread) == {
-        "Patient-3.ndjson": "cannot be read: No such file or directory",
-        "Patient-4.ndjson": NO_FILE,
-        "linked": LINKED,
-        "more/shut": DENIED,
-    }
+    assert dict(report.unread) == {"Patient-4.ndjson": NO_FILE, "linked": LINKED}
 
 
-def test_folders_of_omop_that_cannot_be_looked_into_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def files(store: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in store.rglob("*") if path.is_file()}
+
+
+def test_a_folder_of_fhir_that_cannot_be_looked_into_stops_the_build(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without what lies there the store would be smaller, and nobody would know."""
+    folder, store = fhir(tmp_path / "fhir"), tmp_path / "store"
+    lay(folder, "more/shut/Observation.ndjson")
+    built(folder, store)
+    before = files(store)
+    (folder / "Patient-3.ndjson").symlink_to(tmp_path / "gone.ndjson")
+    locked_to_us(monkeypatch, folder / "more/shut")
+    with pytest.raises(InvalidFile) as caught:
+        built(folder, store)
+    assert [(problem.where, problem.what.partition(";")[0]) for problem in caught.value.problems] == [
+        (str(folder / "Patient-3.ndjson"), "cannot be read: No such file or directory"),
+        (str(folder / "more/shut"), DENIED),
+    ]
+    assert files(store) == before
+
+
+@pytest.mark.parametrize("name", ["measurement", "measurement/2025", "DEATH", "concept"])
+def test_a_table_of_omop_that_cannot_be_looked_into_stops_the_build(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, store = write_cdm(tmp_path / "cdm"), tmp_path / "store"
+    built(folder, store)
+    before = files(store)
+    lay(folder, f"{name}/1.csv")
+    locked_to_us(monkeypatch, folder / name)
+    with pytest.raises(InvalidFile, match=f"{name}: {DENIED}; what lies there would be missing"):
+        built(folder, store)
+    assert files(store) == before
+
+
+def test_a_table_of_omop_that_is_a_link_to_nowhere_stops_the_build(tmp_path: Path) -> None:
+    folder = write_cdm(tmp_path / "cdm")
+    (folder / "measurement.csv").unlink(missing_ok=True)
+    (folder / "measurement.csv").symlink_to(tmp_path / "gone.csv")
+    with pytest.raises(InvalidFile, match=r"measurement\.csv: cannot be read: No such file"):
+        built(folder, tmp_path / "store")
+
+
+def test_other_folders_of_omop_that_cannot_be_looked_into_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder, store = write_cdm(tmp_path / "cdm"), tmp_path / "store"
     (folder / "measurement").symlink_to(write_cdm(tmp_path / "other", measurement=results(1, 4)))
     (folder / "backup").symlink_to(tmp_path / "other")
-    lay(folder, "death/shut/1.csv", "note/shut/1.csv")
-    locked_to_us(monkeypatch, folder / "death/shut", folder / "note/shut")
-    assert dict(built(folder, store).unread) == {"backup": LINKED, "death/shut": DENIED, "measurement": LINKED}
+    lay(folder, "letters/1.csv", "note/shut/1.csv")
+    locked_to_us(monkeypatch, folder / "letters", folder / "note/shut")
+    assert dict(built(folder, store).unread) == {"backup": LINKED, "letters": DENIED, "measurement": LINKED}
 
 
 def test_a_source_that_cannot_be_looked_into_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

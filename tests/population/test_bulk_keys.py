@@ -16,7 +16,7 @@ from onstudy.population.build_identified import at_its_place, places_of
 from onstudy.population.build_strangers import add_strangers
 from onstudy.population.build_work import ABOUT_NOBODY, ROWS
 from onstudy.population.bulk_gathered import Gathered, gathered
-from onstudy.population.bulk_keys import alike, texts_of
+from onstudy.population.bulk_keys import alike, as_texts
 from onstudy.population.bulk_rows import join_rows, read_rows
 from onstudy.population.store import Store, shard_number
 
@@ -59,9 +59,9 @@ def told(found: Gathered) -> list[tuple[str | None, object]]:
 
 def test_a_number_is_the_text_it_stands_for() -> None:
     numbers = pa.array([7, -7, 0, None, _LAST, -_LAST - 1])
-    assert texts_of(numbers).to_pylist() == ["7", "-7", "0", None, str(_LAST), str(-_LAST - 1)]
+    assert as_texts(numbers).to_pylist() == ["7", "-7", "0", None, str(_LAST), str(-_LAST - 1)]
     texts = pa.array(["007", None])
-    assert texts_of(texts).to_pylist() == ["007", None]
+    assert as_texts(texts).to_pylist() == ["007", None]
 
 
 def test_keys_are_held_in_one_way_where_they_are_compared() -> None:

@@ -151,6 +151,8 @@ class _Build:
             raise OnstudyError(f"{self.store}: holds synthetic patients; build into another folder")
         self.rows = self.store / ROWS
         self.damaged = damaged_shards(self.store, () if self.old is None else self.old.shards)
+        if self.old is not None and self.old.beside.get("version") == version():
+            self.damaged |= {shard.number for shard in self.old.shards if shard.left is None}  # it had that once
         self.made = Report(str(self.store), parts=len(self.parts), damaged=len(self.damaged))
 
     @property

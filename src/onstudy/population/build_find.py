@@ -45,6 +45,7 @@ def find(source: str, store: Path) -> Source:
 
         return omop_source(source, store)
     path = Path(source)
+    lies.refuse_lost(path, lambda _: True)
     files = sorted((name, str(file)) for name, file in lies.files.items())
     deeper = _deeper(path, files)
     if deeper is not None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
+
+from onstudy.errors import InvalidFile, Problem
 
 #: Files and folders and why they are not read.
 Unread = Mapping[str, str]
@@ -35,7 +37,7 @@ _PACKED = (
 )
 #: What describes an export and holds no record: by its name, or by the end of it.
 _BESIDE = re.compile(
-    r"(?:readme|licen[cs]e|copying|notice|copyright|change_?log|.*manifest|.*checksums?|(?:md5|sha\d*)(?:sums?)?|"
+    r"lost\+found$|(?:readme|licen[cs]e|copying|notice|copyright|change_?log|.*manifest|.*checksums?|(?:md5|sha\d*)(?:sums?)?|"
     r"thumbs\.db|desktop\.ini)(?:[._-].*)?$|.*\.(?:md5|sha1|sha256|sha512|sfv|crc|log|md|asc|sig)$",
     re.IGNORECASE,
 )
@@ -63,10 +65,21 @@ def unread_among(names: Iterable[str]) -> dict[str, str]:
 
 @dataclass
 class Listing:
-    """All files of a folder and its folders, by their names in it; and what is there that cannot be read, and why."""
+    """All files of a folder and its folders, by their names in it; and what else is there, and why it is not read.
+
+    `lost` is what of that may hold files of the source that nobody has seen.
+    """
 
     files: dict[str, Path] = field(default_factory=dict)
     closed: dict[str, str] = field(default_factory=dict)
+    lost: set[str] = field(default_factory=set)
+
+    def refuse_lost(self, folder: Path, wanted: Callable[[str], bool]) -> None:
+        """Raise `InvalidFile` where something is lost whose name is wanted: a store without it would be too small."""
+        some = sorted(name for name in self.lost if wanted(name) and not is_beside(name))
+        if some:
+            way = "what lies there would be missing from the store; make it readable, or take it out of the source"
+            raise InvalidFile([Problem(f"{self.closed[name]}; {way}", str(folder / name)) for name in some])
 
 
 def listing_of(folder: Path, beside: Path | None = None) -> Listing:
@@ -80,17 +93,19 @@ def listing_of(folder: Path, beside: Path | None = None) -> Listing:
         if Path(error.filename) == folder:
             raise error
         found.closed[_within(folder, error.filename)] = f"{CLOSED}: {error.strerror}"
+        found.lost.add(_within(folder, error.filename))
 
     for place, folders, names in os.walk(folder, onerror=closed, followlinks=False):
         folders[:] = sorted(one for one in folders if beside is None or not _same(Path(place) / one, beside))
         linked = [path for one in folders if (path := Path(place) / one).is_symlink()]
         found.closed.update((_within(folder, path), LINKED) for path in linked)
         for path in (Path(place) / name for name in names):
-            why = _why_no_file(path)
+            name, why = _within(folder, path), _why_no_file(path)
             if why is None:
-                found.files[_within(folder, path)] = path
+                found.files[name] = path
             else:
-                found.closed[_within(folder, path)] = why
+                found.closed[name] = why
+                found.lost |= set() if why == NO_FILE else {name}
     return found
 
 

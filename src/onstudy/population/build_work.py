@@ -22,7 +22,7 @@ from onstudy.population.build_strangers import add_strangers, are_people, types_
 from onstudy.population.build_versions import Hashes, Outdated, Version, notes_of, read_but, versions_in
 from onstudy.population.bulk_assemble import Assembler, Ways
 from onstudy.population.bulk_fhir import NOBODY, PATIENT, SHARED, Tally
-from onstudy.population.bulk_keys import alike, of_patients, texts_of
+from onstudy.population.bulk_keys import alike, as_texts, of_patients
 from onstudy.population.bulk_rows import Ints, column_of, join_rows, read_rows, write_rows
 from onstudy.population.bulk_tables import merged
 from onstudy.population.bulk_walk import type_of_shape
@@ -213,7 +213,7 @@ class _Worker:
 
     def _ids(self, piece: Putting, changed: pa.Array) -> set[str]:
         """What the patients who changed may be called in the shard: by their keys, and by names of their own."""
-        found = set(texts_of(changed).to_pylist())
+        found = set(as_texts(changed).to_pylist())
         for name in (*piece.files, *(piece.changed or ())):
             table = read_rows(self.rows / name, piece.number)
             if table is not None and "names" in table.column_names:
@@ -281,7 +281,7 @@ def _read_of(table: pa.Table, tally: Tally) -> Read:
     tally.left.update({(NOBODY, kind): many for kind, many in counts.items() if many and kind not in SHARED})
     some = np.flatnonzero(are_people(table) & patient.is_valid().to_numpy(zero_copy_only=False))
     keys = pc.unique(patient.take(pa.array(some)))
-    return Read(tally, len(keys), texts_of(keys[:1])[0].as_py() if len(keys) else None)
+    return Read(tally, len(keys), as_texts(keys[:1])[0].as_py() if len(keys) else None)
 
 
 def _said(read: Read, given: Given) -> bytes:

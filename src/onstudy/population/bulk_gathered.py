@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from onstudy.population.bulk_classes import factorised
-from onstudy.population.bulk_keys import texts_of
+from onstudy.population.bulk_keys import as_texts
 from onstudy.population.bulk_letters import all_different, last_letters
 from onstudy.population.bulk_order import in_order
 from onstudy.population.bulk_rows import SLOTS, Ints, Slots, slots_of
@@ -71,7 +71,7 @@ def gathered(table: pa.Table, components: Sequence[str]) -> Gathered:
     number = shape.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)
     found = Gathered(
         table.drop_columns(["patient", "shape"]), order, patient[order],
-        texts_of(keys.dictionary).to_pylist(), number[order], shape.dictionary.to_pylist(),
+        as_texts(keys.dictionary).to_pylist(), number[order], shape.dictionary.to_pylist(),
     )  # fmt: skip
     return _without_copies(found, components)
 

@@ -13,10 +13,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-PATIENT = "patient"
 
-
-def texts_of(keys: pa.Array) -> pa.Array:
+def as_texts(keys: pa.Array) -> pa.Array:
     """Keys as texts, however they are held."""
     return keys if pa.types.is_string(keys.type) else keys.cast(pa.string())
 
@@ -24,24 +22,24 @@ def texts_of(keys: pa.Array) -> pa.Array:
 def alike(keys: Sequence[Any]) -> list[Any]:
     """Columns of keys, all held as numbers or all as texts, so that those of one patient are equal."""
     held = {column.type for column in keys}
-    return list(keys) if len(held) < 2 else [texts_of(column) for column in keys]
+    return list(keys) if len(held) < 2 else [as_texts(column) for column in keys]
 
 
 def of_patients(table: pa.Table, keys: pa.Array) -> pa.Table:
     """The same rows about others: with these keys."""
-    return table.set_column(table.column_names.index(PATIENT), PATIENT, keys)
+    return table.set_column(table.column_names.index("patient"), "patient", keys)
 
 
 def with_keys_alike(tables: Sequence[pa.Table]) -> list[pa.Table]:
     """Tables of rows of which all hold keys in one way."""
-    keys = [table.column(PATIENT) for table in tables if PATIENT in table.column_names]
+    keys = [table.column("patient") for table in tables if "patient" in table.column_names]
     if len({column.type for column in keys}) < 2:
         return list(tables)
-    return [of_patients(table, texts_of(table.column(PATIENT))) for table in tables]
+    return [of_patients(table, as_texts(table.column("patient"))) for table in tables]
 
 
 def hashed(patients: pa.Array, count: int, numbers: Callable[[pa.Array, int], NDArray[Any]]) -> NDArray[np.int32]:
     """The shard of each row by its patient; -1 of rows about nobody. `numbers` gives the shards of texts."""
     coded = patients.dictionary_encode()
-    found = np.append(numbers(texts_of(coded.dictionary), count), -1).astype(np.int32)
+    found = np.append(numbers(as_texts(coded.dictionary), count), -1).astype(np.int32)
     return np.asarray(found[coded.indices.fill_null(len(found) - 1).to_numpy(zero_copy_only=False)])

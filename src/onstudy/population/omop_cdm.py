@@ -15,7 +15,7 @@ from onstudy.errors import OnstudyError
 
 #: Rows read at a time, and rows of a piece.
 BATCH, ROWS = 1 << 18, 1 << 19
-#: Bytes of text read at a time, and of a piece.
+#: Bytes of text read at a time, and of a piece; also of a block that is hashed: with another number all is read again.
 BLOCK = 1 << 24
 #: How DuckDB is used: no temporary files (a record must not lie about on a disk), no extensions from the network.
 SETTINGS: dict[str, Any] = {
@@ -92,7 +92,7 @@ def read_table(
         yield batch if not missing else pa.record_batch(arrays, names=list(columns))
 
 
-def hash_of(path: Path) -> tuple[int, str]:
+def size_and_hash_of(path: Path) -> tuple[int, str]:
     """The size and a hash of a file: of the hashes of its blocks, of which two are worked out at a time."""
     try:
         size = path.stat().st_size

@@ -11,7 +11,7 @@ import duckdb
 import pyarrow as pa
 
 from onstudy.errors import OnstudyError
-from onstudy.population.omop_cdm import BATCH, ROWS, SETTINGS, Cdm, Piece, Place, hash_of
+from onstudy.population.omop_cdm import BATCH, ROWS, SETTINGS, Cdm, Piece, Place, size_and_hash_of
 
 
 def _quoted(name: str) -> str:
@@ -81,7 +81,7 @@ class Database:
         """The file; it is hashed as a whole, once for all tables."""
         if not self.columns(table):
             return []
-        self._hash = self._hash or hash_of(self.path)
+        self._hash = self._hash or size_and_hash_of(self.path)
         size, digest = self._hash
         return [Place(f"{self.path.name}: {table}", "", size, digest)]
 

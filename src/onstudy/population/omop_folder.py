@@ -14,15 +14,20 @@ import pyarrow.parquet as papq
 
 from onstudy.errors import OnstudyError
 from onstudy.population.build_unread import OTHER_END, PACKED, is_beside, is_packed, listing_of
-from onstudy.population.omop_cdm import BATCH, BLOCK, ROWS, Piece, Place, hash_of
+from onstudy.population.omop_cdm import BATCH, BLOCK, ROWS, Piece, Place, size_and_hash_of
 from onstudy.population.omop_lines import form_of, header_of, is_gzip, lines_of, opened, refused
 from onstudy.population.omop_tables import CDM, READ
 
 
 def files_of(folder: Path) -> dict[str, list[Path]]:
-    """The files of each table: `person.csv`, `PERSON.csv.gz`, `person.parquet`, all in a folder `person`."""
+    """The files of each table: `person.csv`, `PERSON.csv.gz`, `person.parquet`, all in a folder `person`.
+
+    Raises `InvalidFile` where such a file or folder of a table that is read cannot be looked into.
+    """
     found: dict[str, list[Path]] = {}
-    for name, path in sorted(listing_of(folder).files.items(), key=lambda file: file[1]):
+    lies = listing_of(folder)
+    lies.refuse_lost(folder, lambda name: _table_of(name) in READ)
+    for name, path in sorted(lies.files.items(), key=lambda file: file[1]):
         table = _table_of(name)
         if table in CDM and name.lower().endswith(_SUFFIXES) and not is_beside(name):
             found.setdefault(table, []).append(path)
@@ -100,7 +105,7 @@ class Folder:
 
     def places(self, table: str) -> list[Place]:
         """Its files."""
-        return [Place(self._named(path), str(path), *hash_of(path)) for path in self.files.get(table, [])]
+        return [Place(self._named(path), str(path), *size_and_hash_of(path)) for path in self.files.get(table, [])]
 
     def _named(self, path: Path) -> str:
         return path.name if self.root is None else path.relative_to(self.root).as_posix()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import zlib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, is_dataclass, replace
@@ -298,7 +299,9 @@ def _shard_info(entry: Mapping[str, Any]) -> ShardInfo:
         raise ValueError("a shard lies in its own folder")
     facts = {str(kind): int(count) for kind, count in entry["facts"].items()}
     latest = None if entry["latest"] is None else int(entry["latest"])
-    left = None if entry.get("left") is None else bytes.fromhex(entry["left"]).hex()
+    left = entry.get("left")
+    if left is not None and not re.fullmatch("[0-9a-f]{32}", left):
+        raise ValueError("a file is named after its hash")
     return ShardInfo(int(entry["number"]), name, str(entry["digest"]), int(entry["patients"]), facts, latest, left)
 
 
