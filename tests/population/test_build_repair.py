@@ -18,6 +18,7 @@ from onstudy.faces.inputs import of_store
 from onstudy.population import build as building
 from onstudy.population.build_work import BUILDING, ROWS, read_done
 from onstudy.population.store import SHARDS, Store
+from onstudy.population.store_files import is_sealed
 from onstudy.values.interval import point
 
 Damage = Callable[[Path], None]
@@ -136,7 +137,7 @@ def test_so_it_does_where_the_source_changed_meanwhile(store: Path, tmp_path: Pa
 
 @pytest.mark.parametrize("damage", [flipped, cut, Path.unlink])
 def test_rows_that_are_damaged_too_are_read_of_the_source_again(store: Path, tmp_path: Path, damage: Damage) -> None:
-    """Rows are sealed: a bit that flipped in them would be another value."""
+    """Rows end with a hash of their own, or a bit that flipped in them would be another value."""
     before = files_of(store)
     rows = max((store / ROWS).glob("*.arrow"), key=lambda path: path.stat().st_size)
     damage(rows)
@@ -155,6 +156,23 @@ def test_no_bit_that_flips_in_rows_comes_into_the_store(store: Path, tmp_path: P
         shard_file(store).unlink()
         built(tmp_path / "in", store)
         assert files_of(store) == before, place
+
+
+def test_rows_of_another_build_under_the_same_name_are_read_of_the_source_again(store: Path, tmp_path: Path) -> None:
+    """They are whole, and their seal is right: only what is kept of the part says that they are not its rows."""
+    before = files_of(store)
+    built(source_of(tmp_path / "other", changed=3.25), tmp_path / "elsewhere")
+    rows, others = (
+        min((one / ROWS).glob("*.arrow"), key=lambda path: path.stat().st_size)
+        for one in (store, tmp_path / "elsewhere")
+    )
+    assert rows.read_bytes() != others.read_bytes()
+    shutil.copyfile(others, rows)
+    assert is_sealed(rows)
+    for place in range(len(Store.open(store).shards)):
+        flipped(shard_file(store, place))
+    assert built(tmp_path / "in", store).parts_read == 1
+    assert files_of(store) == before
 
 
 def test_a_store_without_its_rows_is_repaired_as_well(store: Path, tmp_path: Path) -> None:

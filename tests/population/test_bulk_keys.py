@@ -12,6 +12,7 @@ import pytest
 from tests.population.building import built, stored
 from tests.population.omop_build import PERSON, write_cdm
 
+from onstudy.population import build_work
 from onstudy.population.build_identified import at_its_place, places_of
 from onstudy.population.build_strangers import add_strangers
 from onstudy.population.build_work import ABOUT_NOBODY, ROWS
@@ -120,6 +121,19 @@ def test_who_has_a_patient_resource_is_no_stranger_however_the_key_is_held() -> 
     add_strangers([], none)
     add_strangers([rows(["7"], True, _PERSON), rows(["7"], False)], none)
     assert not none
+
+
+@pytest.mark.parametrize("of_rows", [True, False])
+@pytest.mark.parametrize("of_patients", [True, False])
+def test_rows_of_some_patients_are_found_however_the_keys_are_held(of_rows: bool, of_patients: bool) -> None:
+    table = rows(["7", "8", None, "-7", "7"], of_rows)
+    wanted = rows(["7", "-7"], of_patients).column("patient").combine_chunks()
+    assert build_work._of(table, wanted).column("seq").to_pylist() == [0, 3, 4]
+
+
+def test_a_text_that_looks_like_the_number_of_a_patient_is_another() -> None:
+    assert build_work._of(rows(["7"], True), pa.array(["007", " 7", "+7"])).num_rows == 0
+    assert build_work._of(rows(["007", "+7"], False), pa.array([7])).num_rows == 0
 
 
 # OMOP -----------------------------------------------------------------------------------------------------------

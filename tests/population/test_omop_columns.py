@@ -56,3 +56,20 @@ def test_typed_dates_and_times_are_read_as_those_written_out(unit: str) -> None:
             times.append(None if random.random() < 0.3 else own * _DAY * second + clock)
         day, time = pa.array(days, pa.int32()).cast(pa.date32()), pa.array(times, pa.timestamp(unit))
         assert told(moments(day, time)) == told(moments(day.cast(pa.string()), time.cast(pa.string())))
+
+
+@pytest.mark.parametrize("far", [date(1600, 1, 1), date(9999, 12, 31)])
+def test_a_day_too_far_off_for_the_unit_of_the_times_beside_it_is_the_day_that_is_written(far: date) -> None:
+    """Nanoseconds in 64 bits reach from 1677 to 2262."""
+    day = pa.array([far, date(2026, 3, 1)], pa.date32())
+    time = pa.array([None, datetime(2026, 3, 1, 10, 30)], pa.timestamp("ns"))
+    assert told(moments(day, time)) == [far.isoformat(), "2026-03-01T10:30:00"]
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us"])
+def test_the_first_day_of_the_year_10000_is_the_day_that_is_written(unit: str) -> None:
+    """It has five digits of a year, so that its day does not stand where those of other days do."""
+    first = (date(9999, 12, 31) - date(1970, 1, 1)).days + 1
+    day = pa.array([first, None], pa.int32()).cast(pa.date32())
+    time = pa.array([first * _DAY * _UNITS[unit], None], pa.timestamp(unit))
+    assert told(moments(day, time)) == ["10000-01-01", None]

@@ -209,8 +209,13 @@ def _parquet_columns(path: Path) -> _File:
 
 def _empty_in(group: papq.RowGroupMetaData) -> frozenset[str]:
     """The columns of a row group that have nothing but null, as far as is said in it."""
+    # The count of nulls alone is not enough: some writers count them once for each page, so that some of the rows can
+    # seem to be all (https://github.com/pola-rs/polars/issues/29321); where there are bounds, there is a value. Nor is
+    # it enough that there are no bounds: of a long text none are written, and some files have none of any column.
     columns = (group.column(place) for place in range(group.num_columns))
-    said = ((column.path_in_schema, column.statistics) for column in columns if column.is_stats_set)
+    said = [(column.path_in_schema, column.statistics) for column in columns if column.is_stats_set]
+    if not any(one.has_min_max for _, one in said):
+        return frozenset()
     lacking = ((name, one.has_null_count and not one.has_min_max and one.null_count) for name, one in said)
     return frozenset(name for name, many in lacking if many and many == group.num_rows)
 
