@@ -19,7 +19,6 @@ from onstudy.faces.cli import app
 from onstudy.population.build import build, shards_for, version
 from onstudy.population.build_find import find
 from onstudy.population.build_order import moved
-from onstudy.population.bulk_fhir import NO_PATIENT, NOBODY
 from onstudy.population.generate import Asked, generate_store
 from onstudy.population.store import Store, shard_number
 from onstudy.population.store_files import UNFINISHED, locked
@@ -256,21 +255,6 @@ def test_a_stranger_s_record_without_an_id_is_counted_and_makes_nobody_of_the_st
     reason = "resources about a patient of whom there is no Patient resource"
     assert report.left == {(reason, "Observation"): 4, (reason, "MedicationStatement"): 1}
     assert values(tmp_path / "store", "p1") == [point(1.5)]
-
-
-@pytest.mark.parametrize("people", [1, 2])
-def test_what_names_nobody_is_of_the_only_patient_however_it_is_kept(people: int, tmp_path: Path) -> None:
-    """Such a line, and such a bundle without a Patient resource, can only be read as a whole."""
-    group = lab("o3", None, 3.5, subject={"reference": "Group/g1"})
-    bundle = {"resourceType": "Bundle", "entry": [{"resource": one} for one in (lab("o2", None, 2.5), group)]}
-    line = dict(reversed(lab("o1", None).items()))
-    resources = [*(person(f"p{number}") for number in range(people)), line, bundle]
-    report = built(write(tmp_path / "in", a=resources[:-1], b=resources[-1:]), tmp_path / "store")
-    (first, *_) = read_patients("all.ndjson", ndjson(resources))
-    expected = [fact.value for fact in first.facts if fact.kind == "bilirubin_total"]
-    assert values(tmp_path / "store", "p0") == expected == ([point(1.5), point(2.5)] if people == 1 else [])
-    assert report.left[NO_PATIENT, "Observation"] == 1
-    assert report.left[NOBODY, "Observation"] == (0 if people == 1 else 2)
 
 
 def test_strangers_are_counted_also_where_nobody_who_is_known_shares_a_shard_with_them(

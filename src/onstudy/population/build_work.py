@@ -18,10 +18,10 @@ from onstudy.errors import OnstudyError
 from onstudy.population.build_identified import at_its_place, places_of
 from onstudy.population.build_report import Left, latest_day, left_in
 from onstudy.population.build_sources import Source, Task
-from onstudy.population.build_strangers import add_strangers, are_people, types_of
+from onstudy.population.build_strangers import add_strangers, are_people
 from onstudy.population.build_versions import Hashes, Outdated, Version, notes_of, read_but, versions_in
 from onstudy.population.bulk_assemble import Assembler, Ways
-from onstudy.population.bulk_fhir import NOBODY, PATIENT, SHARED, Tally
+from onstudy.population.bulk_fhir import NOBODY, SHARED, Tally
 from onstudy.population.bulk_keys import alike, as_texts, of_patients
 from onstudy.population.bulk_rows import Ints, column_of, join_rows, read_rows, write_rows
 from onstudy.population.bulk_tables import merged
@@ -271,14 +271,17 @@ def _replaced(old: Shard, gone: set[str], new: Shard) -> Shard:
 
 def _read_of(table: pa.Table, tally: Tally) -> Read:
     """What there is to say of the rows of a piece."""
+    shape = column_of(table, "shape")
+    types = [type_of_shape(one) for one in shape.dictionary.to_pylist()]
+    number = shape.indices.fill_null(-1).to_numpy(zero_copy_only=False)
     patient = column_of(table, "patient")
-    about_nobody = patient.is_null()
+    about_nobody = patient.is_null().to_numpy(zero_copy_only=False)
     if "named" in table.column_names:
-        about_nobody = pc.and_(about_nobody, column_of(table, "named").is_null())
-    nobodys = table.filter(about_nobody)
-    counts = types_of(nobodys)
-    counts[PATIENT] += int(are_people(nobodys).sum())  # without an id
-    tally.left.update({(NOBODY, kind): many for kind, many in counts.items() if many and kind not in SHARED})
+        about_nobody &= column_of(table, "named").is_null().to_numpy(zero_copy_only=False)
+    counts = np.bincount(number[about_nobody] + 1, minlength=len(types) + 1)
+    for kind, many in zip(["unknown", *types], counts.tolist(), strict=True):
+        if many and kind not in SHARED:
+            tally.left[NOBODY, kind] += many
     some = np.flatnonzero(are_people(table) & patient.is_valid().to_numpy(zero_copy_only=False))
     keys = pc.unique(patient.take(pa.array(some)))
     return Read(tally, len(keys), as_texts(keys[:1])[0].as_py() if len(keys) else None)

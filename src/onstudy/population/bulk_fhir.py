@@ -225,6 +225,7 @@ class Intake:
         abouts = [_key_of(one) for one in found]
         people = [one for one in found if resource_type(one) == PATIENT]
         keys: dict[str | Identified, None] = {key: None for key in abouts if key}
+        named = any(key == _ELSE for key in abouts)
         if (resource_type(node) == BUNDLE or isinstance(node, list)) and people:
             here = {Identified.of(identifier_pair(one)) for who in people for one in items(who, "identifier")}
             others = [key for key in keys if isinstance(key, Identified) and key not in here]
@@ -234,17 +235,11 @@ class Intake:
             of_it = [kind for kind in types if kind not in ADMINISTRATIVE]
             whole = people and not isinstance(key, Identified)
             self.builder.whole(self._followed(key), number, data, None if whole else of_it, version)
-        kinds = [(resource_type(one), about) for one, about in zip(found, abouts, strict=True)]
-        nobodys = [kind for kind, about in kinds if about is None and kind in READ and not keys]
-        if nobodys:  # about the only patient, where there is only one
-            self.builder.whole(None, number, data, nobodys, version)
-        elif version is not None and not keys:
+        if version is not None and not keys:
             self._version(resource_type(node), *version, number)
-        for kind, about in kinds:
-            if kind not in READ and kind not in ADMINISTRATIVE:
-                self.tally.left[NOT_READ, kind] += 1
-            elif kind in READ and about == _ELSE and not keys:
-                self.tally.left[NO_PATIENT, kind] += 1
+        for kind in map(resource_type, found):
+            if kind not in ADMINISTRATIVE and (kind not in READ or not keys):
+                self.tally.left[(NO_PATIENT if named else NOBODY) if kind in READ else NOT_READ, kind] += 1
 
     # Bundles -----------------------------------------------------------------------------------------------
 
