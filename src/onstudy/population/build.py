@@ -23,15 +23,13 @@ from onstudy.population.build_identified import waiting as rows_waiting
 from onstudy.population.build_order import moved
 from onstudy.population.build_report import Report, add_left, report_of
 from onstudy.population.build_sound import damaged_shards, is_sound, keep_hashes, rows_are_sound
-from onstudy.population.build_sources import Part, Source, Task, digest_of_texts, refuse
-from onstudy.population.build_versions import OLDER, Outdated, older_of, outdated_rows, under_several
+from onstudy.population.build_sources import Part, Source, Task, refuse
 from onstudy.population.build_work import (
     ABOUT_NOBODY,
     BUILDING,
     ROWS,
     Finding,
     Given,
-    Locating,
     Put,
     Putting,
     Read,
@@ -143,7 +141,6 @@ class _Build:
     made: Report = field(default_factory=Report)
     counted: dict[str, int | None] = field(default_factory=dict)  # how many files of rows a part has, once it is known
     identified: str = ""  # a hash of the rows whose patient is named by an identifier, and of whom they mean
-    older: Outdated = field(default_factory=dict)  # rows left out
 
     def __post_init__(self) -> None:
         self.old = read_manifest(self.store)
@@ -194,7 +191,6 @@ class _Build:
                 raise refuse(self._named(), "holds no patient, so there is nobody to store")
             alone = next(one.first for one in read.values() if one.people) if people == 1 else None
             places, waited = self._identified(hands, read, given.shard_count)
-            self._find_older(hands, places, waited, alone)
             shards = self._put(hands, given.shard_count, places, waited, alone)
         if not shards:  # what could only be read as a whole was nobody's
             raise refuse(self._named(), "holds no patient, so there is nobody to store")
@@ -325,22 +321,6 @@ class _Build:
             if part.digest in some:
                 yield from (task for task in self.source.tasks(part) if read[_file(part.digest, task.number)].people)
 
-    def _find_older(self, hands: Workers, places: Places, waited: frozenset[str], alone: str | None) -> None:
-        """Find the rows of which a newer version is about somebody else; count those that would have been used."""
-        names = under_several(self.rows / name for name in places if name not in waited)
-        pieces, own = [], None
-        for name in places:
-            own = own if name in waited else names.get(name)  # what has waited stands behind the file it was in
-            pieces += [] if own is None else [Locating(name, own)]
-        found = list(older_of(version for _, some in hands.each(pieces) for version in some))
-        self.older = outdated_rows(found)
-        used = (one for one in found if one.number >= (0 if alone is None else ABOUT_NOBODY))
-        self.made.left.update((OLDER, one.type) for one in used)
-
-    def _left_out(self) -> dict[str, str]:
-        """Hashes of the rows left out, as the manifest keeps them: by the numbers of the shards that lack some."""
-        return {str(number): digest_of_texts(repr(rows)) for number, rows in self.older.items() if number >= 0}
-
     # Putting together -----------------------------------------------------------------------------------------
 
     def _put(
@@ -353,10 +333,7 @@ class _Build:
         old = {shard.number: shard for shard in kept if shard.number not in self.damaged}
         shards: dict[int, ShardInfo] = {}
         pieces: list[Putting] = []
-        before = {} if self.old is None else self.old.beside.get("older", {})
-        now = self._left_out()
-        anew = {number for number in numbers | set(old) if before.get(str(number)) != now.get(str(number))}
-        touched = self._touched(changed, numbers | set(old)) | anew
+        touched = self._touched(changed, numbers | set(old))
         key = self._key(shard_count, changed, alone)
         make_folder(self.store / BUILDING)
         make_folder(self.store / BUILDING / key)
@@ -366,9 +343,7 @@ class _Build:
                 self._unchanged(old[number])
                 continue
             of_it = tuple(name for name in places if places[name] & {number, ABOUT_NOBODY, BY_IDENTIFIER})
-            whose = None if number in anew else changed
-            some = {one: self.older[one] for one in (number, ABOUT_NOBODY) if one in self.older}
-            pieces.append(Putting(number, of_it, waited, key, whose, old.get(number), alone, some))
+            pieces.append(Putting(number, of_it, waited, key, changed, old.get(number), alone))
         self._put_pieces(hands, pieces, shards)
         return [shards[number] for number in sorted(shards)]
 
@@ -469,7 +444,6 @@ class _Build:
                 "alone": alone is not None,
                 "report": digest_of(self.store / REPORT),
                 **({"identified": self.identified} if self.identified else {}),
-                **({"older": left_out} if (left_out := self._left_out()) else {}),
             },
         )
         StoreWriter(self.store).commit(manifest)

@@ -28,18 +28,12 @@ from onstudy.readers.fhir import READ
 
 #: Rows whose patient is named by an identifier are kept under this number.
 BY_IDENTIFIER = -2
-#: Versions of resources that name no patient but something else are kept under this one.
-ABOUT_ELSE = -3
 SEVERAL = "resources whose subject is named by an identifier that several patients have"
 
 
 def places_of(table: pa.Table, shard_count: int) -> NDArray[np.int32]:
     """The number under which each row is kept: of its patient's shard, or that of those who are not known yet."""
-    patient = column_of(table, "patient")
-    shards = hashed(patient, shard_count, shard_numbers)
-    if "stamp" in table.column_names:  # a bundle whose patient has no id is kept as a whole, without a shape
-        about_else = pc.and_(pc.equal(patient, "").fill_null(False), column_of(table, "shape").is_valid())
-        shards[about_else.to_numpy(zero_copy_only=False)] = ABOUT_ELSE
+    shards = hashed(column_of(table, "patient"), shard_count, shard_numbers)
     if "named" in table.column_names:
         shards[column_of(table, "named").is_valid().to_numpy(zero_copy_only=False)] = BY_IDENTIFIER
     return shards

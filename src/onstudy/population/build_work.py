@@ -19,7 +19,6 @@ from onstudy.population.build_identified import at_its_place, places_of
 from onstudy.population.build_report import Left, latest_day, left_in
 from onstudy.population.build_sources import Source, Task
 from onstudy.population.build_strangers import add_strangers, are_people
-from onstudy.population.build_versions import Hashes, Outdated, Version, notes_of, read_but, versions_in
 from onstudy.population.bulk_assemble import Assembler, Ways
 from onstudy.population.bulk_fhir import NOBODY, SHARED, Tally
 from onstudy.population.bulk_keys import alike, as_texts, of_patients
@@ -68,20 +67,12 @@ class Finding:
     systems: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Locating:
-    """Find the rows of a file that are versions of some resources, by the hashes of what these are called."""
-
-    file: str
-    names: Hashes
-
-
 @dataclass(frozen=True, slots=True)
 class Putting:
     """Put a shard together of the rows in `files`; those of `waited` belong into the file that stands before them.
 
     `changed` are files of rows, old and new, that name the patients who changed; None is everybody. `alone` is the
-    one patient there is in the whole source: what is about nobody is about that one. `older` are rows to leave out.
+    one patient there is in the whole source: what is about nobody is about that one.
     """
 
     number: int
@@ -91,7 +82,6 @@ class Putting:
     changed: tuple[str, ...] | None = None
     old: ShardInfo | None = None
     alone: str | None = None
-    older: Outdated = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,12 +125,10 @@ class _Worker:
             raise OnstudyError(f"{given.mapping}: was changed while it was used; run the same command again")
         self.rows, self.shards = given.store / ROWS, given.store / SHARDS
 
-    def work(self, piece: Reading | Finding | Locating | Putting) -> Read | pa.Table | list[Version] | Put:
+    def work(self, piece: Reading | Finding | Putting) -> Read | pa.Table | Put:
         """Do one piece of work."""
         if isinstance(piece, Finding):
             return self.given.source.identified(piece.task, piece.systems)
-        if isinstance(piece, Locating):
-            return versions_in(self.rows / piece.file, piece.names)
         return self._read(piece) if isinstance(piece, Reading) else self._put(piece)
 
     # Reading ------------------------------------------------------------------------------------------------
@@ -149,7 +137,7 @@ class _Worker:
         table, tally = self.given.source.rows(piece.task, self.catalogue)
         shards = places_of(table, self.given.shard_count)
         read = _read_of(table, tally)
-        write_rows(self.rows / piece.file, table, shards, _said(read, self.given), notes_of(table))
+        write_rows(self.rows / piece.file, table, shards, _said(read, self.given))
         return read
 
     # Putting together ---------------------------------------------------------------------------------------
@@ -179,7 +167,7 @@ class _Worker:
         """The rows of a shard, file by file."""
         found: list[pa.Table | None] = []
         for name in piece.files:
-            table = read_but(self.rows / name, piece.number, piece.older)
+            table = read_rows(self.rows / name, piece.number)
             found.append(at_its_place(found.pop(), table) if name in piece.waited else table)
         return [table for table in found if table is not None]
 
@@ -188,7 +176,7 @@ class _Worker:
         rows = self._rows(piece)
         add_strangers(rows, strangers)
         some = rows if patients is None else [_of(table, patients) for table in rows]
-        some += [_shared(table, piece.alone) for table in self._about_nobody(piece.files, piece.older)]
+        some += [_shared(table, piece.alone) for table in self._about_nobody(piece.files)]
         some = [table for table in some if table.num_rows]
         return join_rows(some) if some else _NO_ROWS
 
@@ -196,13 +184,12 @@ class _Worker:
     def _assembler(self) -> Assembler:
         return Assembler(self.given.source.reader(self.catalogue), self.given.source.together, self.catalogue)
 
-    def _about_nobody(self, files: Sequence[str], older: Outdated) -> list[pa.Table]:
-        tables = (read_but(self.rows / name, ABOUT_NOBODY, older) for name in files)
-        return [table for table in tables if table is not None]
+    def _about_nobody(self, files: Sequence[str]) -> list[pa.Table]:
+        return [table for name in files if (table := read_rows(self.rows / name, ABOUT_NOBODY)) is not None]
 
     def _changed(self, piece: Putting) -> pa.Array | None:
         """The patients of whom something changed; None for everybody."""
-        if piece.changed is None or self._about_nobody(piece.changed, {}):
+        if piece.changed is None or self._about_nobody(piece.changed):
             return None
         tables = [read_rows(self.rows / name, piece.number) for name in piece.changed]
         keys = [column_of(table, "patient") for table in tables if table is not None]

@@ -34,13 +34,12 @@ from onstudy.population.bulk_elements import (
 from onstudy.population.bulk_identified import Identified
 from onstudy.population.bulk_lines import Layouts, One
 from onstudy.population.bulk_rows import Builder, Ints, join_rows, settled
-from onstudy.population.bulk_stamps import of_entry, stamp_text
+from onstudy.population.bulk_stamps import stamp_text
 from onstudy.population.bulk_walk import UPDATED, Taking, counted, walk
 from onstudy.readers.fhir import ADMINISTRATIVE, BIRTH_SEX, READ, identifier_pair, named_by
 from onstudy.readers.fhir_entries import deleted_elsewhere, present
 from onstudy.readers.fhir_json import is_id, items, references, resource_type, text
 from onstudy.readers.fhir_own import ASSERTED, FACT_ID, FHIR_BASE, PATIENT_ID
-from onstudy.readers.fhir_versions import Stamp
 from onstudy.readers.source import decode
 
 PATIENT, BUNDLE, OUTCOME = "Patient", "Bundle", "OperationOutcome"
@@ -155,27 +154,20 @@ class Intake:
         name = resource.id
         self.tally.read[kind] += 1
         key = (name or None) if kind == PATIENT else None if kind in SHARED else _subject(resource)
-        stamp = None if resource.meta is UNSET else _stamp(resource.meta)
         if key == _ELSE:
             self.tally.left[NO_PATIENT, kind] += 1
-            if stamp is not None and name is not UNSET and is_id(name):
-                self._version(kind, name, stamp, number)
             return
         key = self._followed(key)
         if name is UNSET or not is_id(name):
             self.builder.whole(key, number, line, None if kind == PATIENT else (kind,))
             return
+        stamp = None if resource.meta is UNSET else _stamp(resource.meta)
         _trim(resource, kind)
         walk(resource, self._hand)
         if self._hand.results:
             self.builder.members[len(self.builder)] = self._hand.results
             self._hand.results = []
         self.builder.add(key, number, encoded(resource), stamp)
-
-    def _version(self, kind: str, name: str, stamp: str, number: int) -> None:
-        """A version that is about no patient: it is only noted that there is one, since others may be older."""
-        self.builder.names.append(name)
-        self.builder.add(_ELSE, number, f'{{"resourceType":"{kind}","id":"{MARK}"}}'.encode(), stamp)
 
     def _followed(self, key: str | Identified | None) -> str | None:
         """The key of the next row; of somebody named by an identifier it is found later, by what is noted here."""
@@ -209,13 +201,10 @@ class Intake:
         except (ValueError, RecursionError):
             self.tally.left[DAMAGED, ""] += 1
             return
-        self.document(node, line, number, _version_in(node))
+        self.document(node, line, number)
 
-    def document(self, node: Any, data: bytes, number: int, version: tuple[str, str] | None = None) -> None:
-        """A resource, a bundle or a list of resources, kept whole for each patient in it.
-
-        `version` is the id and the stamp of a resource that is a line of its own.
-        """
+    def document(self, node: Any, data: bytes, number: int) -> None:
+        """A resource, a bundle or a list of resources, kept whole for each patient in it."""
         found, gone = list(_resources(node)), [name.partition("/") for name in _deleted(node)]
         self.tally.left.update((DELETED, kind if kind.isalpha() else "") for kind, _, _ in gone)
         if not found:
@@ -234,9 +223,7 @@ class Intake:
             types = (resource_type(one) for one, about in zip(found, abouts, strict=True) if about == key)
             of_it = [kind for kind in types if kind not in ADMINISTRATIVE]
             whole = people and not isinstance(key, Identified)
-            self.builder.whole(self._followed(key), number, data, None if whole else of_it, version)
-        if version is not None and not keys:
-            self._version(resource_type(node), *version, number)
+            self.builder.whole(self._followed(key), number, data, None if whole else of_it)
         for kind in map(resource_type, found):
             if kind not in ADMINISTRATIVE and (kind not in READ or not keys):
                 self.tally.left[(NO_PATIENT if named else NOBODY) if kind in READ else NOT_READ, kind] += 1
@@ -251,10 +238,8 @@ class Intake:
         except (msgspec.MsgspecError, RecursionError, ValueError):
             self._odd(data, number)
             return
-        before = len(self.builder)
         for place, part in enumerate(parts):
             self.line(part, number + place)
-        self.builder.stamp[before:] = map(of_entry, self.builder.stamp[before:])
 
 
 def _inner(contained: Raw) -> list[str]:
@@ -296,15 +281,6 @@ def _trim(resource: Any, kind: str) -> None:
 def _stamp(meta: Meta) -> str | None:
     """When a resource was changed last and its version, as far as it says so."""
     return stamp_text(meta.lastUpdated or "", meta.versionId or "")
-
-
-def _version_in(node: Any) -> tuple[str, str] | None:
-    """The id and the stamp of a single resource of a type that is read, where it has both."""
-    if resource_type(node) not in READ or not is_id(text(node, "id")):
-        return None
-    stamp = Stamp.of(node)
-    found = stamp_text(stamp.changed, stamp.number)
-    return None if found is None else (text(node, "id"), found)
 
 
 # Whom a resource is about ---------------------------------------------------------------------------------

@@ -3,8 +3,7 @@
 A record is its shape, which many share, and the texts in its slots. Rows travel as Arrow tables with the columns
 
 =========  =========================================  ======================================================
-`patient`  string, or int64 (`bulk_keys`)             the key of the patient the record is about; null: nobody;
-                                                      "": something else
+`patient`  string, or int64 (`bulk_keys`)             the key of the patient the record is about; null: nobody
 `seq`      int64                                      the place of the record in its part of the source
 `shape`    dictionary of binary                       null where there is none: then `payload` is the record
 `names`    list of string                             what stands in the slots, in the order of the shape: its own
@@ -12,10 +11,9 @@ A record is its shape, which many share, and the texts in its slots. Rows travel
 `numbers`  `dates0` ..., null where there is none)    in JSON
 `links`    list of string                             references whose target is looked at
 `members`  list of string                             references to the results of a report or panel
-`payload`  binary                                     a record that is read as a whole, with all of its patient's;
-                                                      of a resource with a stamp its name stands beside it
+`payload`  binary                                     a record that is read as a whole, with all of its patient's
 `types`    string                                     of a payload without a Patient resource: what it holds instead
-`stamp`    string                                     when it was changed last, and its version (`bulk_stamps`)
+`stamp`    string                                     when it was changed last, and its version
 `named`    string                                     the identifier by which it names its patient, as JSON
 =========  =========================================  ======================================================
 
@@ -66,8 +64,6 @@ TYPES: Mapping[str, pa.DataType] = {
 _OPTIONAL = frozenset({"payload", "types", "stamp", "named"})
 #: Where the file of rows says which of its batches belong to which shard, and how its numbers are packed.
 _PLACES, _LOWS, _SAID = b"onstudy:shards", b"onstudy:lows", b"onstudy:said"
-#: Bytes of the number that stands behind the notes of such a file and says how long these are.
-_LENGTH = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,7 +180,6 @@ class Builder:
         self.payload: dict[int, bytes] = {}
         self.types: dict[int, str] = {}
         self.named: dict[int, str] = {}
-        self.called: list[int] = []  # records kept as they are that have a name
 
     def __len__(self) -> int:
         return len(self.seq)
@@ -199,24 +194,15 @@ class Builder:
         self.shape.append(number)
         self.stamp.append(stamp)
 
-    def whole(
-        self, patient: str | None, seq: int, payload: bytes, types: Iterable[str] | None = None,
-        version: tuple[str, str] | None = None,
-    ) -> None:  # fmt: skip
-        """A record that is kept as it is; `types` are of its resources, None where a Patient resource is among them.
-
-        `version` is the name and the stamp of a single resource, where it has both.
-        """
-        if version is not None:
-            self.called.append(len(self.seq))
-            self.names.append(version[0])
+    def whole(self, patient: str | None, seq: int, payload: bytes, types: Iterable[str] | None = None) -> None:
+        """A record that is kept as it is; `types` are of its resources, None where a Patient resource is among them."""
         self.payload[len(self.seq)] = payload
         if types is not None:
             self.types[len(self.seq)] = " ".join(types)
         self.patient.append(patient)
         self.seq.append(seq)
         self.shape.append(None)
-        self.stamp.append(None if version is None else version[1])
+        self.stamp.append(None)
 
     def table(self) -> pa.Table:
         """What was gathered, as rows."""
@@ -230,7 +216,6 @@ class Builder:
             columns["stamp"] = pa.array(self.stamp, pa.string())
         counts = np.array([*(self._counts(shape) for shape in self.shapes), (0, 0, 0, 0)], np.int64)
         of_rows = counts[index.fill_null(-1).to_numpy(zero_copy_only=False)]
-        of_rows[self.called, 0] = 1
         for number, sort in enumerate((NAMES, DATES, NUMBERS, LINKS)):
             if texts := getattr(self, sort):
                 columns[sort] = _lists(of_rows[:, number], pa.array(texts).cast(pa.string()))
@@ -289,11 +274,10 @@ def column_of(table: pa.Table, name: str) -> pa.Array:
 # Files of rows --------------------------------------------------------------------------------------------
 
 
-def write_rows(path: Path, table: pa.Table, shards: NDArray[np.int32], said: bytes = b"", notes: bytes = b"") -> None:
+def write_rows(path: Path, table: pa.Table, shards: NDArray[np.int32], said: bytes = b"") -> None:
     """Write rows, those of one shard together; `shards` says where each belongs. Whole or not at all, and sealed.
 
-    `said` is kept with them, for `said_of`; `notes`, which can be long, behind them, where `notes_at` tells. Arrow has
-    no checksums, so that a bit that flips would be another value.
+    `said` is kept with them, for `said_of`. Arrow has no checksums, so that a bit that flips would be another value.
     """
     order, begins = in_groups(shards)
     first = np.flatnonzero(begins)
@@ -308,23 +292,14 @@ def write_rows(path: Path, table: pa.Table, shards: NDArray[np.int32], said: byt
             for start, end in pairwise([*first.tolist(), len(order)]):
                 for batch in sorted_rows.slice(start, end - start).replace_schema_metadata(None).to_batches():
                     writer.write_batch(batch)
-        sealing.write(notes + len(notes).to_bytes(_LENGTH, "little"))
         sealing.seal()
     settle(written, path)
-
-
-def notes_at(file: pa.NativeFile) -> tuple[int, int]:
-    """Where in a file of rows its notes begin, and their length."""
-    end = file.size() - SEAL - _LENGTH
-    file.seek(end)
-    length = int.from_bytes(file.read(_LENGTH), "little")
-    return end - length, length
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[pa.ipc.RecordBatchFileReader]:
     with pa.memory_map(str(path)) as file:
-        yield pa.ipc.open_file(file, footer_offset=notes_at(file)[0])
+        yield pa.ipc.open_file(file, footer_offset=file.size() - SEAL)
 
 
 def read_rows(path: Path, shard: int) -> pa.Table | None:

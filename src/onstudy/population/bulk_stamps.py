@@ -1,21 +1,12 @@
-"""The stamps of versions as rows hold them: one text of when a resource was changed last, and its number.
-
-That of an entry of a bundle is marked: an id in a bundle may be of that bundle alone, so such versions are compared
-with others of the same patient only.
-"""
+"""The stamps of versions as rows hold them: one text of when a resource was changed last, and its number."""
 
 from __future__ import annotations
-
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from onstudy.readers.fhir_json import Json, obj
 from onstudy.readers.fhir_versions import Stamp
 
 #: What stands between the two: a time may be written with a space in it.
 BETWEEN = "\n"
-#: What stands before those of entries: no part of a stamp, for these are trimmed.
-_ENTRY = "\f"
 
 
 def stamp_text(changed: str, number: str) -> str | None:
@@ -33,16 +24,6 @@ def stamp_of(text: str | None) -> Stamp:
     """The stamp that a row holds."""
     changed, number = parts_of(text)
     return Stamp(changed.strip(), number.strip())
-
-
-def of_entry(text: str | None) -> str | None:
-    """The stamp of a resource that is an entry of a bundle."""
-    return None if text is None else _ENTRY + text
-
-
-def are_of_lines(stamps: pa.Array) -> pa.Array:
-    """Which rows have the stamp of a resource that is a line of its own."""
-    return pc.fill_null(pc.invert(pc.starts_with(stamps, _ENTRY)), False)
 
 
 def put_stamp(resource: Json, text: str) -> None:
