@@ -19,6 +19,7 @@ from onstudy.faces.cli import app
 from onstudy.population.build import build, shards_for, version
 from onstudy.population.build_find import find
 from onstudy.population.build_order import moved
+from onstudy.population.bulk_fhir import NOBODY
 from onstudy.population.generate import Asked, generate_store
 from onstudy.population.store import Store, shard_number
 from onstudy.population.store_files import UNFINISHED, locked
@@ -255,6 +256,14 @@ def test_a_stranger_s_record_without_an_id_is_counted_and_makes_nobody_of_the_st
     reason = "resources about a patient of whom there is no Patient resource"
     assert report.left == {(reason, "Observation"): 4, (reason, "MedicationStatement"): 1}
     assert values(tmp_path / "store", "p1") == [point(1.5)]
+
+
+@pytest.mark.parametrize("again", ["p1", "p2"])
+def test_what_names_nobody_is_of_the_only_patient_whom_two_files_may_have(again: str, tmp_path: Path) -> None:
+    source = write(tmp_path / "in", a=[person("p1"), lab("o1", None)], b=[person(again)])
+    report = built(source, tmp_path / "store")
+    assert values(tmp_path / "store", "p1") == ([point(1.5)] if again == "p1" else [])
+    assert report.left[NOBODY, "Observation"] == (0 if again == "p1" else 1)
 
 
 def test_strangers_are_counted_also_where_nobody_who_is_known_shares_a_shard_with_them(

@@ -186,10 +186,11 @@ class _Build:
         with Workers(workers) if isinstance(workers, int) else workers as hands:  # gone before anything is undone
             hands.begin(given)
             read = self._read(hands, given.shard_count)
-            people = sum(one.people for one in read.values())
+            people = [one for one in read.values() if one.people]
             if not people:
                 raise refuse(self._named(), "holds no patient, so there is nobody to store")
-            alone = next(one.first for one in read.values() if one.people) if people == 1 else None
+            first = people[0].first  # who may be in several files
+            alone = first if all((one.people, one.first) == (1, first) for one in people) else None
             places, waited = self._identified(hands, read, given.shard_count)
             shards = self._put(hands, given.shard_count, places, waited, alone)
         if not shards:  # what could only be read as a whole was nobody's
