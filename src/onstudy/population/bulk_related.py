@@ -7,7 +7,7 @@ that is about nobody. A reference in another form than `Type/id` is left to the 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -75,7 +75,7 @@ class _Linker:
         self.targets = self._resolved(links)
         self.results = self._resolved(members)
         self._parts: dict[int, _Part | None] = {}
-        self._holder_parts: dict[int, _Part | None] = {}
+        self._holder_parts: dict[int, _Holder | None] = {}
         self._numbers: dict[Cluster, int] = {}
 
     def _resolved(self, slots: Slots) -> Ints:
@@ -96,6 +96,10 @@ class _Linker:
         found = np.where(place >= 0, np.append(rows, _NOWHERE)[place], _NOWHERE)
         whose = np.append(self.patient, -1)[found]
         found = np.where((found >= 0) & (whose >= 0) & (whose != self.patient[owner]), _OTHERS, found)
+        if pc.count_distinct(keys).as_py() < len(keys):  # several of one name: which is meant the whole patient tells
+            coded = keys.dictionary_encode().indices.to_numpy()
+            several = np.append(np.bincount(coded)[coded] > 1, False)
+            found = np.where(several[place], _STRANGE, found)
         simple = pc.match_substring_regex(slots.values, _SIMPLE).to_numpy(zero_copy_only=False)
         return np.where(simple | (found != _NOWHERE), found, _STRANGE)
 
@@ -130,26 +134,23 @@ class _Linker:
     def _cluster(self, row: int, holders: Sequence[int]) -> None:
         part = self._part(row)
         lent = [self._holder(holder) for holder in holders]
-        if part is None or any(one is None for one in lent):
+        if part is None or any(one is None for one in lent) or row in holders:
             self.found.strange.add(row)
             return
-        records, rows, out = [*part.records], [*part.rows], [*part.out]
+        joined = _Joined()
+        joined.add(part)
         for one in lent:
             assert one is not None
-            start = len(records)
-            many = one.own if row == one.lender else len(one.records)  # its own lender stands there already
-            records += [_moved(record, start, row == one.lender) for record in one.records[:many]]
-            rows += one.rows[:many]
-            out += one.out[:many]
-        cluster = tuple(records)
+            joined.add(one.lent_to_others if row != one.lender else one.alone)  # its own lender stands there already
+        cluster = tuple(joined.records)
         number = self._numbers.get(cluster)
         if number is None:
             number = self._numbers[cluster] = len(self.found.clusters)
             self.found.clusters.append(cluster)
         self.found.number[row] = number
-        self.found.related[row] = tuple(rows[1:])
-        if any(out):
-            self.found.out[row] = tuple(name for names in out for name in names)
+        self.found.related[row] = tuple(joined.rows[1:])
+        if any(joined.out):
+            self.found.out[row] = tuple(name for names in joined.out for name in names)
 
     def _part(self, row: int, depth: int = 0) -> _Part | None:
         """A row with what its links lead to; None where that cannot be told here."""
@@ -158,14 +159,14 @@ class _Linker:
         return self._parts[row]
 
     def _followed(self, row: int, depth: int) -> _Part | None:
-        own = Related(self.shapes[self.shape[row]])
         start, count = int(self.links.start[row]), int(self.links.count[row])
+        shape = self.shapes[self.shape[row]]
         if not count:
-            return _Part((own,), (row,), ((),))
+            return _Part((Related(shape),), (row,), ((),))
         if depth > _DEEPEST:
             return None
-        records, rows = [own], [row]
-        out: list[tuple[str, ...]] = [()]
+        joined = _Joined()
+        joined.add(_Part((Related(shape),), (row,), ((),)))
         links: list[int | str] = []
         for place in range(start, start + count):
             target = int(self.targets[place])
@@ -174,26 +175,22 @@ class _Linker:
             if target == _NOWHERE:
                 kind, _, name = self.link_texts[place].as_py().partition("/")
                 links.append(kind)
-                out[0] = (*out[0], name)
+                joined.out[0] = (*joined.out[0], name)
                 continue
             below = self._part(target, depth + 1)
-            if below is None:
+            if below is None or row in below.rows:
                 return None
-            links.append(len(records))
-            start_of_it = len(records)
-            records += [_moved(record, start_of_it, False) for record in below.records]
-            rows += below.rows
-            out += below.out
-        records[0] = Related(own.shape, tuple(links))
-        return _Part(tuple(records), tuple(rows), tuple(out))
+            links.append(joined.add(below)[0])
+        joined.records[0] = Related(shape, tuple(links))
+        return joined.part()
 
-    def _holder(self, row: int) -> _Part | None:
+    def _holder(self, row: int) -> _Holder | None:
         """A report or panel with its specimen, and the one result whose specimen it lends to the others."""
         if row not in self._holder_parts:
             self._holder_parts[row] = None if row in self.found.strange else self._lending(row)
         return self._holder_parts[row]
 
-    def _lending(self, row: int) -> _Part | None:
+    def _lending(self, row: int) -> _Holder | None:
         part = self._part(row)
         if part is None:
             return None
@@ -204,38 +201,69 @@ class _Linker:
                 place = int(self.links.start[result])
                 target = int(self.targets[place])
                 named[str(target) if target >= 0 else self.link_texts[place].as_py()] = result
-        own = len(part.records)
+        alone = _listing(part, (_READ,))
         if len(named) != 1:
-            return _Part(_listing(part.records, (0,)), part.rows, part.out, -1, own)
+            return _Holder(alone, alone)
         (lender,) = named.values()
         lent = self._part(lender)
         if lent is None or lender == row:
             return None
-        records = part.records + tuple(_moved(record, own, False) for record in lent.records)
-        listing = _listing(records, (0, own + 1))
-        return _Part(listing, part.rows + lent.rows, part.out + lent.out, lender, own)
+        joined = _Joined()
+        joined.add(part)
+        at = joined.add(lent)[0]
+        return _Holder(alone, _listing(joined.part(), (_READ, at)), lender)
 
 
 @dataclass(frozen=True)
 class _Part:
-    """Some resources of a cluster, the row of each, and the names its links give that lead nowhere.
-
-    Of a report, the first `own` are it and its specimens; the others are those of the result that lends its own.
-    """
+    """Some resources of a cluster, the row of each, and the names its links give that lead nowhere."""
 
     records: tuple[Related, ...]
     rows: tuple[int, ...]
     out: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class _Holder:
+    """A report or panel with its specimens, that lists one result alone, or also the one that lends others its own."""
+
+    alone: _Part
+    lent_to_others: _Part
     lender: int = -1
-    own: int = 0
 
 
-def _moved(record: Related, start: int, alone: bool) -> Related:
-    """The resource when those of its part stand `start` places further on; place 0 is the result that is read."""
-    links = tuple(link + start if isinstance(link, int) else link for link in record.links)
-    members = tuple(0 if member == 0 else member - 1 + start for member in record.members)
-    return Related(record.shape, links, members[:1] if alone else members)
+class _Joined:
+    """Parts of a cluster put together, each row once: a resource that stands in it twice could not be told apart."""
+
+    def __init__(self) -> None:
+        self.records: list[Related] = []
+        self.rows: list[int] = []
+        self.out: list[tuple[str, ...]] = []
+
+    def add(self, part: _Part) -> list[int]:
+        """Add what does not stand there yet; where each resource of the part stands now."""
+        where: list[int] = []
+        for record, row, out in zip(part.records, part.rows, part.out, strict=True):
+            if row not in self.rows:
+                self.records.append(record)
+                self.rows.append(row)
+                self.out.append(out)
+            where.append(self.rows.index(row))
+        for record, place in zip(part.records, where, strict=True):
+            links = tuple(where[link] if isinstance(link, int) else link for link in record.links)
+            members = tuple(0 if member == _READ else where[member] for member in record.members)
+            self.records[place] = Related(record.shape, links, members or self.records[place].members)
+        return where
+
+    def part(self) -> _Part:
+        """All of it, as a part of something larger."""
+        return _Part(tuple(self.records), tuple(self.rows), tuple(self.out))
 
 
-def _listing(records: tuple[Related, ...], members: tuple[int, ...]) -> tuple[Related, ...]:
-    return (Related(records[0].shape, records[0].links, members), *records[1:])
+#: Among the results that a report lists in a part: the one that is read, which is the first of the cluster.
+_READ = -1
+
+
+def _listing(part: _Part, members: tuple[int, ...]) -> _Part:
+    first = part.records[0]
+    return replace(part, records=(Related(first.shape, first.links, members), *part.records[1:]))
