@@ -18,6 +18,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from onstudy.errors import InvalidFile, OnstudyError
+from onstudy.population.build_beside import OLDER, beside
 from onstudy.population.build_identified import BY_IDENTIFIER
 from onstudy.population.build_identified import waiting as rows_waiting
 from onstudy.population.build_order import moved
@@ -28,6 +29,7 @@ from onstudy.population.build_work import (
     ABOUT_NOBODY,
     BUILDING,
     ROWS,
+    Asking,
     Finding,
     Given,
     Put,
@@ -41,7 +43,9 @@ from onstudy.population.build_work import (
 )
 from onstudy.population.build_workers import Workers, processes_for
 from onstudy.population.bulk_fhir import NOBODY
-from onstudy.population.bulk_rows import said_of, shards_in
+from onstudy.population.bulk_keys import hashed
+from onstudy.population.bulk_notes import Hashes, Noted
+from onstudy.population.bulk_rows import column_of, said_of, shards_in, write_rows
 from onstudy.population.store import (
     FORMAT,
     SHARDS,
@@ -53,6 +57,7 @@ from onstudy.population.store import (
     data_date,
     facts_of,
     read_manifest,
+    shard_numbers,
 )
 from onstudy.population.store_files import (
     UNFINISHED,
@@ -67,6 +72,8 @@ from onstudy.population.store_files import (
 )
 
 REPORT, PLAN = "report.json", "plan.json"
+#: Rows made of those of several parts: whose patient is named by an identifier, and what is read beside others.
+IDENTIFIED, BESIDE = "identified", "beside"
 #: Patients and records a shard should hold at most.
 PATIENTS, RECORDS = 32_000, 1_500_000
 MOST_SHARDS = 1 << 14
@@ -140,7 +147,8 @@ class _Build:
     old: Manifest | None = None
     made: Report = field(default_factory=Report)
     counted: dict[str, int | None] = field(default_factory=dict)  # how many files of rows a part has, once it is known
-    identified: str = ""  # a hash of the rows whose patient is named by an identifier, and of whom they mean
+    derived: dict[str, str] = field(default_factory=dict)  # hashes of rows that were made of those of several parts
+    whose: dict[str, str] = field(default_factory=dict)  # the patients of identifiers that were met
 
     def __post_init__(self) -> None:
         self.old = read_manifest(self.store)
@@ -171,7 +179,7 @@ class _Build:
     def stay(self) -> Report:
         """Leave the store as it is, without what a build that was killed left; the report of the build that made it."""
         assert self.old is not None, "where there is no store, something has changed"
-        self.identified = str(self.old.beside.get("identified", ""))
+        self.derived = self._derived_before()
         StoreWriter(self.store).clear(self.old.shards)
         self._clear()
         found = report_of(json.loads((self.store / REPORT).read_bytes()), str(self.store))
@@ -192,6 +200,7 @@ class _Build:
             first = people[0].first  # who may be in several files
             alone = first if all((one.people, one.first) == (1, first) for one in people) else None
             places, waited = self._identified(hands, read, given.shard_count)
+            places = self._beside(hands, places, waited, alone, given.shard_count)
             shards = self._put(hands, given.shard_count, places, waited, alone)
         if not shards:  # what could only be read as a whole was nobody's
             raise refuse(self._named(), "holds no patient, so there is nobody to store")
@@ -305,7 +314,7 @@ class _Build:
             return places, frozenset()
         pieces = (Finding(task, waiting.systems) for task in self._with_people(read))
         found = waiting.found([table for _, table in hands.each(pieces)])
-        self.identified = found.digest
+        self.derived[IDENTIFIED], self.whose = found.digest, found.whose
         files = _names(found.digest, len(waiting.files))
         if self._files(found.digest, shard_count) is None:
             found.write(files, shard_count)
@@ -314,6 +323,26 @@ class _Build:
         after = dict(zip(waiting.files, files, strict=True))
         ordered = [name for one in places for name in (one, after.get(one)) if name is not None]
         return {name: places.get(name) or frozenset(shards_in(self.rows / name)) for name in ordered}, frozenset(files)
+
+    def _beside(
+        self, hands: Workers, places: Places, waited: frozenset[str], alone: str | None, shard_count: int
+    ) -> Places:
+        """The files and shards, with a file of what is read beside the resources of patients, if there is any."""
+
+        def ask(some: Mapping[str, Hashes]) -> Iterator[Sequence[Noted]]:
+            return (found for _, found in hands.each(Asking(file, names) for file, names in some.items()))
+
+        found = beside(self.rows, [name for name in places if name not in waited], ask, self.whose, alone)
+        self.made.left.update({(OLDER, kind): many for kind, many in found.older.items()})
+        if not found.digest:
+            return places
+        self.derived[BESIDE], file = found.digest, _file(found.digest, 0)
+        if self._files(found.digest, shard_count) is None:
+            write_rows(
+                self.rows / file, found.table, hashed(column_of(found.table, "patient"), shard_count, shard_numbers)
+            )
+            self._write_files(found.digest, 1, shard_count)
+        return {**places, file: frozenset(shards_in(self.rows / file))}
 
     def _with_people(self, read: dict[str, Read]) -> Iterator[Task]:
         """The pieces that hold a Patient resource."""
@@ -393,15 +422,20 @@ class _Build:
             return None
         before, now = [one.digest for one in old.sources], [part.digest for part in self.parts]
         elsewhere = moved(before, now)  # so that patients with rows in them may be told otherwise of now
-        elsewhere |= {self.identified} if elsewhere else set()
-        before, now = [*before, str(old.beside.get("identified", ""))], [*now, self.identified]
+        elsewhere |= set(self.derived.values()) if elsewhere else set()
+        changed = {*before, *self._derived_before().values()} ^ {*now, *self.derived.values()}
         found: list[str] = []
-        for digest in sorted((set(before) ^ set(now) | elsewhere) - {""}):
+        for digest in sorted(changed | elsewhere):
             count = self._files(digest, old.shard_count)
             if count is None:
                 return None
             found += _names(digest, count)
         return tuple(found)
+
+    def _derived_before(self) -> dict[str, str]:
+        """The hashes of rows made of those of several parts that the store there is has."""
+        said = {} if self.old is None else self.old.beside
+        return {name: str(said[name]) for name in (IDENTIFIED, BESIDE) if name in said}
 
     def _touched(self, changed: tuple[str, ...] | None, numbers: set[int]) -> set[int]:
         """The shards in which something changed."""
@@ -412,7 +446,7 @@ class _Build:
 
     def _key(self, shard_count: int, changed: tuple[str, ...] | None, alone: str | None) -> str:
         """A hash of all that the shards of this build are made of."""
-        digests = [*(part.digest for part in self.parts), self.identified]
+        digests = [*(part.digest for part in self.parts), *self.derived.values()]
         base = None if changed is None or self.old is None else self.old.digest
         said = json.dumps([FORMAT, version(), self.catalogue, self.source.sort, shard_count, digests, base, alone])
         return hashlib.blake2b(said.encode(), digest_size=16).hexdigest()
@@ -444,7 +478,7 @@ class _Build:
                 "version": version(),
                 "alone": alone is not None,
                 "report": digest_of(self.store / REPORT),
-                **({"identified": self.identified} if self.identified else {}),
+                **self.derived,
             },
         )
         StoreWriter(self.store).commit(manifest)
@@ -453,7 +487,7 @@ class _Build:
 
     def _clear(self) -> None:
         """Remove what no build will need again."""
-        digests = {*(part.digest for part in self.parts), self.identified} - {""}
+        digests = {*(part.digest for part in self.parts), *self.derived.values()}
         for path in self.rows.glob("*"):
             if path.name.partition(".")[0].partition("-")[0] not in digests:
                 remove(path)

@@ -28,12 +28,21 @@ from onstudy.readers.fhir import READ
 
 #: Rows whose patient is named by an identifier are kept under this number.
 BY_IDENTIFIER = -2
+#: Rows that name something that is no patient are kept under this one.
+ABOUT_ELSE = -3
 SEVERAL = "resources whose subject is named by an identifier that several patients have"
 
 
 def places_of(table: pa.Table, shard_count: int) -> NDArray[np.int32]:
     """The number under which each row is kept: of its patient's shard, or that of those who are not known yet."""
-    shards = hashed(column_of(table, "patient"), shard_count, shard_numbers)
+    patient = column_of(table, "patient")
+    shards = hashed(patient, shard_count, shard_numbers)
+    if pa.types.is_string(patient.type):
+        record = column_of(table, "shape").is_valid()  # elsewhere a Patient resource without an id has no key
+        if "types" in table.column_names:
+            record = pc.or_(record, column_of(table, "types").is_valid())
+        about_else = pc.and_(pc.equal(patient, "").fill_null(False), record)
+        shards[about_else.to_numpy(zero_copy_only=False)] = ABOUT_ELSE
     if "named" in table.column_names:
         shards[column_of(table, "named").is_valid().to_numpy(zero_copy_only=False)] = BY_IDENTIFIER
     return shards
@@ -91,6 +100,11 @@ class Found:
     named: pa.Array
     patient: pa.Array
     several: pa.Array
+
+    @property
+    def whose(self) -> dict[str, str]:
+        """The patients by their identifiers."""
+        return dict(zip(self.named.to_pylist(), self.patient.to_pylist(), strict=True))
 
     @property
     def digest(self) -> str:

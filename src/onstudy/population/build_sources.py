@@ -21,7 +21,8 @@ import pyarrow as pa
 
 from onstudy.errors import InvalidFile, Problem
 from onstudy.population.build_unread import Unread
-from onstudy.population.bulk_fhir import BUNDLE, DAMAGED, Intake, Tally, blocks
+from onstudy.population.bulk_documents import BUNDLE
+from onstudy.population.bulk_fhir import DAMAGED, Intake, Tally, blocks
 from onstudy.population.bulk_fhir_reading import ClusterReader, Record, read_whole
 from onstudy.population.bulk_identified import identified_in
 from onstudy.readers.reading import clip
@@ -66,6 +67,11 @@ class Source(Protocol):
     @property
     def sort(self) -> str:
         """What sort of source it is: rows of one sort are never put together with those of another."""
+        ...
+
+    @property
+    def refers(self) -> bool:
+        """Whether its records refer to each other by ids of their own: what they refer to may be of somebody else."""
         ...
 
     def parts(self, catalogue: str) -> list[Part]:
@@ -118,6 +124,7 @@ class FhirSource:
 
     files: tuple[tuple[str, str], ...]  # (name within the source, path)
     sort: str = "fhir"
+    refers: bool = True
     others: Unread = field(default_factory=dict)  # what is not read
 
     def parts(self, catalogue: str) -> list[Part]:

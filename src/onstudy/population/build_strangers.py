@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from onstudy.population.build_report import STRANGER, Left
-from onstudy.population.bulk_fhir import PATIENT
 from onstudy.population.bulk_keys import alike
 from onstudy.population.bulk_rows import column_of
+from onstudy.population.bulk_subjects import PATIENT
 from onstudy.population.bulk_walk import type_of_shape
 
 

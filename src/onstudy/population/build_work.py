@@ -18,11 +18,13 @@ from onstudy.errors import OnstudyError
 from onstudy.population.build_identified import at_its_place, places_of
 from onstudy.population.build_report import Left, latest_day, left_in
 from onstudy.population.build_sources import Source, Task
-from onstudy.population.build_strangers import add_strangers, are_people
+from onstudy.population.build_strangers import add_strangers, are_people, types_of
 from onstudy.population.bulk_assemble import Assembler, Ways
 from onstudy.population.bulk_fhir import NOBODY, SHARED, Tally
 from onstudy.population.bulk_keys import alike, as_texts, of_patients
+from onstudy.population.bulk_notes import Hashes, Noted, noted_in, notes_of
 from onstudy.population.bulk_rows import Ints, column_of, join_rows, read_rows, write_rows
+from onstudy.population.bulk_subjects import PATIENT
 from onstudy.population.bulk_tables import merged
 from onstudy.population.bulk_walk import type_of_shape
 from onstudy.population.store import SHARDS, ShardInfo, StoreWriter, catalogue_digest
@@ -65,6 +67,14 @@ class Finding:
 
     task: Task
     systems: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Asking:
+    """Find the rows of a file that are called, or refer to, what has some hashes."""
+
+    file: str
+    names: Hashes
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +135,12 @@ class _Worker:
             raise OnstudyError(f"{given.mapping}: was changed while it was used; run the same command again")
         self.rows, self.shards = given.store / ROWS, given.store / SHARDS
 
-    def work(self, piece: Reading | Finding | Putting) -> Read | pa.Table | Put:
+    def work(self, piece: Reading | Finding | Asking | Putting) -> Read | pa.Table | list[Noted] | Put:
         """Do one piece of work."""
         if isinstance(piece, Finding):
             return self.given.source.identified(piece.task, piece.systems)
+        if isinstance(piece, Asking):
+            return noted_in(self.rows / piece.file, piece.names)
         return self._read(piece) if isinstance(piece, Reading) else self._put(piece)
 
     # Reading ------------------------------------------------------------------------------------------------
@@ -137,7 +149,8 @@ class _Worker:
         table, tally = self.given.source.rows(piece.task, self.catalogue)
         shards = places_of(table, self.given.shard_count)
         read = _read_of(table, tally)
-        write_rows(self.rows / piece.file, table, shards, _said(read, self.given))
+        notes = notes_of(table, piece.file) if self.given.source.refers else b""
+        write_rows(self.rows / piece.file, table, shards, _said(read, self.given), notes)
         return read
 
     # Putting together ---------------------------------------------------------------------------------------
@@ -164,11 +177,16 @@ class _Worker:
         return put
 
     def _rows(self, piece: Putting) -> list[pa.Table]:
-        """The rows of a shard, file by file."""
+        """The rows of a shard, file by file; of the only patient also those about nobody, at their place."""
         found: list[pa.Table | None] = []
         for name in piece.files:
             table = read_rows(self.rows / name, piece.number)
-            found.append(at_its_place(found.pop(), table) if name in piece.waited else table)
+            if name in piece.waited:
+                table = at_its_place(found.pop(), table)
+            elif piece.alone is not None:
+                nobodys = read_rows(self.rows / name, ABOUT_NOBODY)
+                table = table if nobodys is None else at_its_place(table, _of_the_only(nobodys, piece.alone))
+            found.append(table)
         return [table for table in found if table is not None]
 
     def _joined(self, piece: Putting, patients: pa.Array | None, strangers: Left) -> pa.Table:
@@ -176,7 +194,7 @@ class _Worker:
         rows = self._rows(piece)
         add_strangers(rows, strangers)
         some = rows if patients is None else [_of(table, patients) for table in rows]
-        some += [_shared(table, piece.alone) for table in self._about_nobody(piece.files)]
+        some += [table.filter(_is_shared(table)) for table in self._about_nobody(piece.files)]
         some = [table for table in some if table.num_rows]
         return join_rows(some) if some else _NO_ROWS
 
@@ -223,18 +241,16 @@ def _of(table: pa.Table, patients: pa.Array) -> pa.Table:
     return table.filter(pc.is_in(keys, value_set=wanted))
 
 
-def _shared(table: pa.Table, alone: str | None) -> pa.Table:
-    """The rows about nobody that are there for all; the others are about the only patient, where there is only one."""
-    if alone is None:
-        return table.take(pa.array(np.flatnonzero(_is_shared(table))))
-    patient = pc.if_else(pa.array(_is_shared(table)), None, alone)
-    return of_patients(table, patient.cast(pa.string()))
+def _of_the_only(table: pa.Table, alone: str) -> pa.Table:
+    """The rows about nobody that are not there for all, as rows about the only patient there is."""
+    mine = table.filter(pc.invert(_is_shared(table)))
+    return of_patients(mine, pa.array([alone] * mine.num_rows, pa.string()))
 
 
-def _is_shared(table: pa.Table) -> Any:
+def _is_shared(table: pa.Table) -> pa.Array:
     shape = column_of(table, "shape")
     shared = [type_of_shape(one) in SHARED for one in shape.dictionary.to_pylist()]
-    return np.array([*shared, False], bool)[shape.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
+    return pa.array(np.array([*shared, False], bool)[shape.indices.fill_null(-1).to_numpy(zero_copy_only=False)])
 
 
 def _replaced(old: Shard, gone: set[str], new: Shard) -> Shard:
@@ -258,17 +274,14 @@ def _replaced(old: Shard, gone: set[str], new: Shard) -> Shard:
 
 def _read_of(table: pa.Table, tally: Tally) -> Read:
     """What there is to say of the rows of a piece."""
-    shape = column_of(table, "shape")
-    types = [type_of_shape(one) for one in shape.dictionary.to_pylist()]
-    number = shape.indices.fill_null(-1).to_numpy(zero_copy_only=False)
     patient = column_of(table, "patient")
-    about_nobody = patient.is_null().to_numpy(zero_copy_only=False)
+    about_nobody = patient.is_null()
     if "named" in table.column_names:
-        about_nobody &= column_of(table, "named").is_null().to_numpy(zero_copy_only=False)
-    counts = np.bincount(number[about_nobody] + 1, minlength=len(types) + 1)
-    for kind, many in zip(["unknown", *types], counts.tolist(), strict=True):
-        if many and kind not in SHARED:
-            tally.left[NOBODY, kind] += many
+        about_nobody = pc.and_(about_nobody, column_of(table, "named").is_null())
+    nobodys = table.filter(about_nobody)
+    counts = types_of(nobodys)
+    counts[PATIENT] += int(are_people(nobodys).sum())  # without an id
+    tally.left.update({(NOBODY, kind): many for kind, many in counts.items() if many and kind not in SHARED})
     some = np.flatnonzero(are_people(table) & patient.is_valid().to_numpy(zero_copy_only=False))
     keys = pc.unique(patient.take(pa.array(some)))
     return Read(tally, len(keys), as_texts(keys[:1])[0].as_py() if len(keys) else None)

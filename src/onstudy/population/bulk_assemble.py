@@ -192,8 +192,11 @@ class _Table:
         patient = int(self.rows.patient[row])
         subject = self.rows.keys[patient] if patient >= 0 else ""
         if self.rows.shape[row] < 0:
-            payload, named = (self.rows.cell(name, row) for name in ("payload", "named"))
-            return Record(place, subject=subject, payload=payload or b"", named=named or "")
+            payload, named, stamp = (self.rows.cell(name, row) for name in ("payload", "named", "stamp"))
+            beside = bool(self.rows.cell("beside", row))
+            return Record(
+                place, subject=subject, payload=payload or b"", named=named or "", stamp=stamp or "", beside=beside
+            )
         names, dates, numbers = (
             slots.texts(row) for slots in (self.contents.names, self.contents.dates.slots, self.contents.numbers.slots)
         )

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from msgspec import UNSET, Raw
 
+from onstudy.population.bulk_documents import BUNDLE, Part, deleted_in, parts_of, types_in, with_parts
 from onstudy.population.bulk_elements import (
-    MARK,
     NOTHING,
     Element,
     Meta,
@@ -34,15 +33,14 @@ from onstudy.population.bulk_elements import (
 from onstudy.population.bulk_identified import Identified
 from onstudy.population.bulk_lines import Layouts, One
 from onstudy.population.bulk_rows import Builder, Ints, join_rows, settled
-from onstudy.population.bulk_stamps import stamp_text
+from onstudy.population.bulk_stamps import BETWEEN, stamp_text
+from onstudy.population.bulk_subjects import ELSE, PATIENT, json_of, patient_named, patients_named, subject_of
 from onstudy.population.bulk_walk import UPDATED, Taking, counted, walk
-from onstudy.readers.fhir import ADMINISTRATIVE, BIRTH_SEX, READ, identifier_pair, named_by
-from onstudy.readers.fhir_entries import deleted_elsewhere, present
-from onstudy.readers.fhir_json import is_id, items, references, resource_type, text
+from onstudy.readers.fhir import ADMINISTRATIVE, BIRTH_SEX, READ, identifier_pair
+from onstudy.readers.fhir_json import is_id, items, resource_type, text
 from onstudy.readers.fhir_own import ASSERTED, FACT_ID, FHIR_BASE, PATIENT_ID
 from onstudy.readers.source import decode
 
-PATIENT, BUNDLE, OUTCOME = "Patient", "Bundle", "OperationOutcome"
 #: A line longer than this is no resource of a record; it is refused and counted.
 LONGEST_LINE = 32 << 20
 #: Types that are about nobody and are looked at for the sake of others.
@@ -59,7 +57,6 @@ NO_PATIENT = "resources whose subject is named, but not as a patient"
 _TYPE = re.compile(rb'\s*\{\s*"resourceType"\s*:\s*"([A-Za-z]{1,64})"')
 _OWN_NAMES = (FACT_ID, PATIENT_ID)
 _READ_URLS = (FHIR_BASE, BIRTH_SEX, ASSERTED)
-_PLAIN = rf"^{PATIENT}/[A-Za-z0-9\-.]+$"
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -153,10 +150,9 @@ class Intake:
         """A resource that says something of a patient, or that others refer to."""
         name = resource.id
         self.tally.read[kind] += 1
-        key = (name or None) if kind == PATIENT else None if kind in SHARED else _subject(resource)
-        if key == _ELSE:
+        key = (name or None) if kind == PATIENT else None if kind in SHARED else subject_of(resource)
+        if key == ELSE:
             self.tally.left[NO_PATIENT, kind] += 1
-            return
         key = self._followed(key)
         if name is UNSET or not is_id(name):
             self.builder.whole(key, number, line, None if kind == PATIENT else (kind,))
@@ -185,7 +181,7 @@ class Intake:
         if any(one == PATIENT or one in READ for one in kinds):
             self._odd(line, number)
             return
-        about = _subject(resource)
+        about = subject_of(resource)
         for one in kinds:
             if one and one not in ADMINISTRATIVE:
                 self.tally.left[NOT_READ, one] += 1
@@ -205,28 +201,46 @@ class Intake:
 
     def document(self, node: Any, data: bytes, number: int) -> None:
         """A resource, a bundle or a list of resources, kept whole for each patient in it."""
-        found, gone = list(_resources(node)), [name.partition("/") for name in _deleted(node)]
+        found, gone = list(parts_of(node)), [name.partition("/") for name in deleted_in(node)]
         self.tally.left.update((DELETED, kind if kind.isalpha() else "") for kind, _, _ in gone)
         if not found:
             self.tally.left.update([] if gone else [(NO_TYPE, "")])
             return
-        self.tally.read.update(resource_type(one) for one in found)
-        abouts = [_key_of(one) for one in found]
-        people = [one for one in found if resource_type(one) == PATIENT]
-        keys: dict[str | Identified, None] = {key: None for key in abouts if key}
-        named = any(key == _ELSE for key in abouts)
-        if (resource_type(node) == BUNDLE or isinstance(node, list)) and people:
+        self.tally.read.update(one.type for one in found)
+        self.tally.left.update((NOT_READ, one.type) for one in found if one.type not in {*READ, *ADMINISTRATIVE})
+        if any(one.type == PATIENT for one in found):
+            self._with_people(node, data, number, found)
+        else:
+            self._without_people(node, data, number, found)
+
+    def _with_people(self, node: Any, data: bytes, number: int, found: Sequence[Part]) -> None:
+        """What is read as a whole for each Patient in it: the others in it are about these."""
+        people = [one.resource for one in found if one.type == PATIENT]
+        keys: dict[str | Identified, None] = {one.about: None for one in found if one.about}
+        if resource_type(node) == BUNDLE or isinstance(node, list):
             here = {Identified.of(identifier_pair(one)) for who in people for one in items(who, "identifier")}
             others = [key for key in keys if isinstance(key, Identified) and key not in here]
             keys = dict.fromkeys([*(text(one, "id") for one in people), *others])
         for key in keys:
-            types = (resource_type(one) for one, about in zip(found, abouts, strict=True) if about == key)
-            of_it = [kind for kind in types if kind not in ADMINISTRATIVE]
-            whole = people and not isinstance(key, Identified)
-            self.builder.whole(self._followed(key), number, data, None if whole else of_it)
-        for kind in map(resource_type, found):
-            if kind not in ADMINISTRATIVE and (kind not in READ or not keys):
-                self.tally.left[(NO_PATIENT if named else NOBODY) if kind in READ else NOT_READ, kind] += 1
+            types = None if not isinstance(key, Identified) else types_in(one for one in found if one.about == key)
+            self.builder.whole(self._followed(key), number, data, types)
+
+    def _without_people(self, node: Any, data: bytes, number: int, found: Sequence[Part]) -> None:
+        """What is read for each patient that is named in it; what names nobody stands beside that."""
+        keys: dict[str | Identified, None] = {one.about: None for one in found if one.about}
+        nobodys = [one for one in found if one.about is None and one.type in READ]
+        self.tally.left.update((NO_PATIENT, one.type) for one in found if one.about == ELSE and one.type in READ)
+        rest = data
+        if keys and nobodys:
+            data, rest = (with_parts(node, some) for some in ([one for one in found if one not in nobodys], nobodys))
+        for key in keys:
+            self.builder.whole(self._followed(key), number, data, types_in(one for one in found if one.about == key))
+            if nobodys:
+                self.builder.whole(self._followed(key), number, rest, (), beside=True)
+        if nobodys:
+            self.builder.whole(None, number, rest, types_in(nobodys))
+        elif not keys and len(found) == 1:  # about something else
+            self.builder.whole(ELSE, number, data, types_in(found))
 
     # Bundles -----------------------------------------------------------------------------------------------
 
@@ -238,13 +252,15 @@ class Intake:
         except (msgspec.MsgspecError, RecursionError, ValueError):
             self._odd(data, number)
             return
+        before = len(self.builder)
         for place, part in enumerate(parts):
             self.line(part, number + place)
+        self.builder.scope |= dict.fromkeys(range(before, len(self.builder)), number)
 
 
 def _inner(contained: Raw) -> list[str]:
     """The types of contained resources."""
-    return [resource_type(one) for one in items({"contained": _json(contained)}, "contained")]
+    return [resource_type(one) for one in items({"contained": json_of(contained)}, "contained")]
 
 
 def _counts(shape: bytes) -> tuple[int, int, int, int]:
@@ -280,100 +296,7 @@ def _trim(resource: Any, kind: str) -> None:
 
 def _stamp(meta: Meta) -> str | None:
     """When a resource was changed last and its version, as far as it says so."""
-    return stamp_text(meta.lastUpdated or "", meta.versionId or "")
-
-
-# Whom a resource is about ---------------------------------------------------------------------------------
-
-
-#: In place of a patient's id: something else.
-_ELSE = ""
-
-
-def _subject(resource: Resource) -> str | Identified | None:
-    """The patient a resource names, by id or identifier; the reference, given or not, is replaced by a mark.
-
-    None where it names nobody: then it is about the only patient, where there is only one. `_ELSE` where it names
-    something else: then it is about no patient (`readers/fhir.py`, `_subject`).
-    """
-    for about in (resource.subject, resource.patient, resource.beneficiary):
-        if about is UNSET:
-            continue
-        if about.reference is not UNSET and about.reference.strip():
-            key = patient_named(about.reference)
-            _mark(about)
-            return _ELSE if key is None else key
-        identifier = _json(about.identifier) if about.identifier else {}
-        if text(identifier, "value"):
-            _mark(about)
-            return Identified.of(identifier_pair(identifier))
-    return None
-
-
-def _mark(about: Reference) -> None:
-    about.reference, about.display = MARK, UNSET
-    about.type = about.identifier = about.coding = about.text = NOTHING
-
-
-def _json(raw: Raw) -> Any:
-    return decode(bytes(raw).decode())
-
-
-def patient_named(reference: str) -> str | None:
-    """The id of the patient that a reference names, as `Index.find` reads it; None for anything else."""
-    if reference.startswith("Patient/") and reference.count("/") == 1:
-        return reference[8:].strip() or None
-    plain = reference.strip().partition("/_history/")[0].rstrip("/")
-    if plain.lower().startswith("urn:uuid:"):
-        return plain[9:] or None
-    parts = plain.split("/")[-2:]
-    return parts[1] if len(parts) == 2 and parts[0] == PATIENT else None
-
-
-def patients_named(references: pa.Array) -> pa.Array:
-    """`patient_named` of each; where all are written as references mostly are, all are told at once."""
-    if pc.all(pc.match_substring_regex(references, _PLAIN)).as_py() is not False:
-        return pc.utf8_slice_codeunits(references, len(PATIENT) + 1)
-    return pa.array([patient_named(one) for one in references.to_pylist()], pa.string())
-
-
-def _key_of(node: Any) -> str | Identified | None:
-    """The patient that a decoded resource is or names; None and `_ELSE` as of `_subject`."""
-    if resource_type(node) == PATIENT:
-        return text(node, "id") or None
-    pair = named_by(node)
-    if pair is not None:
-        return Identified.of(pair)
-    for key in ("subject", "patient", "beneficiary"):
-        for reference in references(node, key):
-            return patient_named(reference) or _ELSE
-    return None
-
-
-def _resources(node: Any, depth: int = 0) -> Iterator[Any]:
-    """All resources of a document, those of bundles in it too."""
-    if isinstance(node, list) and depth < _DEEPEST:
-        for part in node:
-            yield from _resources(part, depth + 1)
-    elif resource_type(node) == BUNDLE and depth < _DEEPEST:
-        for _, entry in present(node):
-            yield from _resources(entry.get("resource"), depth + 1)
-    elif resource_type(node):
-        yield node
-
-
-def _deleted(node: Any, depth: int = 0) -> Iterator[str]:
-    """What the bundles of a document list as deleted and do not hold."""
-    if isinstance(node, list) and depth < _DEEPEST:
-        for part in node:
-            yield from _deleted(part, depth + 1)
-    elif resource_type(node) == BUNDLE and depth < _DEEPEST:
-        yield from deleted_elsewhere(node)
-        for _, entry in present(node):
-            yield from _deleted(entry.get("resource"), depth + 1)
-
-
-_DEEPEST = 16
+    return stamp_text(meta.lastUpdated or "", (meta.versionId or "").replace(BETWEEN, " "))
 
 
 class _Request(Element):
@@ -411,12 +334,13 @@ def _parts(bundle: _Bundle) -> Iterator[bytes]:
     entries = [] if bundle.entry is UNSET else bundle.entry
     names: dict[bytes, bytes] = {}
     taken: set[bytes] = set()
-    for entry in entries:
-        named = _NAMED.decode(entry.resource)
+    resources = [_NAMED.decode(entry.resource) for entry in entries]
+    people = any(named.resourceType == PATIENT for named in resources)  # whose is what names nobody
+    for entry, named in zip(entries, resources, strict=True):
         name = f"{named.resourceType}/{named.id}".encode()
         deleted = entry.request is not UNSET and (entry.request.method or "").upper() == "DELETE"
         about = named.subject or named.patient
-        alone = named.resourceType in READ and (about is UNSET or about.reference is UNSET)
+        alone = people and named.resourceType in READ and (about is UNSET or about.reference is UNSET)
         if not is_id(named.id) or name in taken or named.resourceType == BUNDLE or deleted or alone:
             raise ValueError("the bundle is read as a whole")
         taken.add(name)

@@ -64,6 +64,7 @@ class Record:
     payload: bytes = b""
     named: str = ""  # of a payload: the identifier by which it names the subject
     stamp: str = ""  # of one that was taken apart: when it was changed last, and its version
+    beside: bool = False  # whether it is somebody else's, and there to be referred to
 
 
 def put_back(record: Record) -> bytes:
@@ -262,15 +263,14 @@ class _Watched(dict[str, Any]):
 def read_whole(records: Sequence[Record], catalogue: Catalogue) -> list[tuple[str, Patient]]:
     """The patients of resources that are read together, as the reader of files reads them, each with its key."""
     source = Source()
-    for record in records:
+    own = {record.payload for record in records if not record.beside}
+    for record in (one for one in records if not one.beside or one.payload not in own):
         data = record.payload or put_back(record)
         resource = decode(data.decode("utf-8-sig"))
         if record.stamp:
             put_stamp(resource, record.stamp)
-        source.take(resource, record.place)
+        source.take(resource, record.place, record.beside)
     for patient, named in dict.fromkeys((record.subject, record.named) for record in records if record.named):
         identify(source.entries, patient, named)
     found = fhir.patients_of(source, catalogue)
-    people = [entry for entry in source.entries if entry.type == PATIENT]
-    own = [entry.id for entry in people if entry.container is None] or [entry.id for entry in people]
-    return list(zip(own, found, strict=True))
+    return list(zip((entry.id for entry in fhir.people_in(source)), found, strict=True))

@@ -3,7 +3,8 @@
 A record is its shape, which many share, and the texts in its slots. Rows travel as Arrow tables with the columns
 
 =========  =========================================  ======================================================
-`patient`  string, or int64 (`bulk_keys`)             the key of the patient the record is about; null: nobody
+`patient`  string, or int64 (`bulk_keys`)             the key of the patient the record is about; null: nobody;
+                                                      "": something that is no patient
 `seq`      int64                                      the place of the record in its part of the source
 `shape`    dictionary of binary                       null where there is none: then `payload` is the record
 `names`    list of string                             what stands in the slots, in the order of the shape: its own
@@ -15,6 +16,8 @@ A record is its shape, which many share, and the texts in its slots. Rows travel
 `types`    string                                     of a payload without a Patient resource: what it holds instead
 `stamp`    string                                     when it was changed last, and its version
 `named`    string                                     the identifier by which it names its patient, as JSON
+`scope`    int64                                      of an entry of a bundle: the place of that, in which it is named
+`beside`   bool                                       whether it is somebody else's, and there to be referred to
 =========  =========================================  ======================================================
 
 All but the first three may be left out. Single columns of dates and numbers may be coded by a dictionary. In place of
@@ -60,10 +63,14 @@ TYPES: Mapping[str, pa.DataType] = {
     "types": pa.string(),
     "stamp": pa.string(),
     "named": pa.string(),
+    "scope": pa.int64(),
+    "beside": pa.bool_(),
 }
-_OPTIONAL = frozenset({"payload", "types", "stamp", "named"})
+_OPTIONAL = frozenset({"payload", "types", "stamp", "named", "scope", "beside"})
 #: Where the file of rows says which of its batches belong to which shard, and how its numbers are packed.
 _PLACES, _LOWS, _SAID = b"onstudy:shards", b"onstudy:lows", b"onstudy:said"
+#: Bytes of the number that stands behind the notes of such a file and says how long these are.
+_LENGTH = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,6 +187,8 @@ class Builder:
         self.payload: dict[int, bytes] = {}
         self.types: dict[int, str] = {}
         self.named: dict[int, str] = {}
+        self.scope: dict[int, int] = {}
+        self.beside: set[int] = set()
 
     def __len__(self) -> int:
         return len(self.seq)
@@ -194,9 +203,13 @@ class Builder:
         self.shape.append(number)
         self.stamp.append(stamp)
 
-    def whole(self, patient: str | None, seq: int, payload: bytes, types: Iterable[str] | None = None) -> None:
+    def whole(
+        self, patient: str | None, seq: int, payload: bytes, types: Iterable[str] | None = None, beside: bool = False
+    ) -> None:
         """A record that is kept as it is; `types` are of its resources, None where a Patient resource is among them."""
         self.payload[len(self.seq)] = payload
+        if beside:
+            self.beside.add(len(self.seq))
         if types is not None:
             self.types[len(self.seq)] = " ".join(types)
         self.patient.append(patient)
@@ -228,6 +241,10 @@ class Builder:
             columns["types"] = pa.array([self.types.get(row) for row in range(len(self))], pa.string())
         if self.named:
             columns["named"] = pa.array([self.named.get(row) for row in range(len(self))], pa.string())
+        if self.scope:
+            columns["scope"] = pa.array([self.scope.get(row) for row in range(len(self))], pa.int64())
+        if self.beside:
+            columns["beside"] = pa.array([row in self.beside or None for row in range(len(self))], pa.bool_())
         return pa.table(columns)
 
 
@@ -274,10 +291,11 @@ def column_of(table: pa.Table, name: str) -> pa.Array:
 # Files of rows --------------------------------------------------------------------------------------------
 
 
-def write_rows(path: Path, table: pa.Table, shards: NDArray[np.int32], said: bytes = b"") -> None:
+def write_rows(path: Path, table: pa.Table, shards: NDArray[np.int32], said: bytes = b"", notes: bytes = b"") -> None:
     """Write rows, those of one shard together; `shards` says where each belongs. Whole or not at all, and sealed.
 
-    `said` is kept with them, for `said_of`. Arrow has no checksums, so that a bit that flips would be another value.
+    `said` is kept with them, for `said_of`; `notes`, which can be long, behind them, where `notes_at` tells. Arrow has
+    no checksums, so that a bit that flips would be another value.
     """
     order, begins = in_groups(shards)
     first = np.flatnonzero(begins)
@@ -292,14 +310,23 @@ def write_rows(path: Path, table: pa.Table, shards: NDArray[np.int32], said: byt
             for start, end in pairwise([*first.tolist(), len(order)]):
                 for batch in sorted_rows.slice(start, end - start).replace_schema_metadata(None).to_batches():
                     writer.write_batch(batch)
+        sealing.write(notes + len(notes).to_bytes(_LENGTH, "little"))
         sealing.seal()
     settle(written, path)
+
+
+def notes_at(file: pa.NativeFile) -> tuple[int, int]:
+    """Where in a file of rows its notes begin, and their length."""
+    end = file.size() - SEAL - _LENGTH
+    file.seek(end)
+    length = int.from_bytes(file.read(_LENGTH), "little")
+    return end - length, length
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[pa.ipc.RecordBatchFileReader]:
     with pa.memory_map(str(path)) as file:
-        yield pa.ipc.open_file(file, footer_offset=file.size() - SEAL)
+        yield pa.ipc.open_file(file, footer_offset=notes_at(file)[0])
 
 
 def read_rows(path: Path, shard: int) -> pa.Table | None:

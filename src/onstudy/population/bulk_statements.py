@@ -35,6 +35,7 @@ class StatementSource:
     """Files of rows (`csv`) or of patients (`patients`)."""
 
     sort: str
+    refers = False
     files: tuple[tuple[str, str], ...]
     others: Unread = field(default_factory=dict)  # what is not read
 

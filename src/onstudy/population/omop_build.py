@@ -42,6 +42,7 @@ class OmopSource:
     """
 
     sort = "omop"
+    refers = False
 
     def __init__(
         self, source: str, looked: Looked | None = None, snapshot: str = "", store: Path | None = None

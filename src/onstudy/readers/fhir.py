@@ -125,9 +125,13 @@ def patients_of(source: Source, catalogue: Catalogue) -> list[Patient]:
 
 def _people(source: Source) -> dict[int, _Person]:
     """The patients, in order; a contained one counts where no other stands for the same id."""
-    own = [entry for entry in source.entries if entry.type == "Patient" and entry.container is None]
-    found = own or [entry for entry in source.entries if entry.type == "Patient"]
-    return {id(entry): _Person(entry) for entry in found}
+    return {id(entry): _Person(entry) for entry in people_in(source)}
+
+
+def people_in(source: Source) -> list[Entry]:
+    """The Patient resources of those who are read, in their order."""
+    people = [entry for entry in source.entries if entry.type == "Patient" and not entry.beside]
+    return [entry for entry in people if entry.container is None] or people
 
 
 def _twice(people: dict[int, _Person]) -> frozenset[str]:
@@ -139,7 +143,7 @@ def _twice(people: dict[int, _Person]) -> frozenset[str]:
 def _assign(source: Source, index: Index, people: dict[int, _Person], twice: frozenset[str]) -> None:
     identified = _by_identifier(people.values())
     for entry in source.entries:
-        if entry.type in ADMINISTRATIVE:
+        if entry.type in ADMINISTRATIVE or entry.beside:
             continue
         person = _subject(entry, index, people, identified)
         if entry.type not in READ:
