@@ -16,6 +16,7 @@ from onstudy.faces.api import read_patients
 from onstudy.faces.cli import app
 from onstudy.faces.inputs import of_store
 from onstudy.population import build as building
+from onstudy.population.build_rows import RowsFiles
 from onstudy.population.build_work import BUILDING, ROWS, read_done
 from onstudy.population.store import SHARDS, Store
 from onstudy.population.store_files import is_sealed
@@ -250,7 +251,7 @@ def test_no_bit_that_flips_in_rows_of_a_build_that_was_killed_comes_into_the_sto
     source = source_of(tmp_path / "in")
     built(source, tmp_path / "fresh")
     with monkeypatch.context() as patched:
-        patched.setattr(building._Build, "_write_files", _killed)
+        patched.setattr(RowsFiles, "write", _killed)
         with pytest.raises(KeyboardInterrupt):
             built(source, tmp_path / "killed")
     rows = max((tmp_path / "killed" / ROWS).glob("*.arrow"), key=lambda path: path.stat().st_size)
@@ -265,7 +266,7 @@ def test_no_bit_that_flips_in_rows_of_a_build_that_was_killed_comes_into_the_sto
 def test_rows_of_a_build_that_was_killed_are_taken_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = source_of(tmp_path / "in")
     with monkeypatch.context() as patched:
-        patched.setattr(building._Build, "_write_files", _killed)
+        patched.setattr(RowsFiles, "write", _killed)
         with pytest.raises(KeyboardInterrupt):
             built(source, tmp_path / "store")
     rows = [(path, path.stat().st_ino) for path in (tmp_path / "store" / ROWS).glob("*.arrow")]

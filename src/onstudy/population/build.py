@@ -9,13 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-
-import pyarrow as pa
 
 from onstudy.errors import InvalidFile, OnstudyError
 from onstudy.population.build_beside import OLDER, beside
@@ -23,7 +20,8 @@ from onstudy.population.build_identified import BY_IDENTIFIER
 from onstudy.population.build_identified import waiting as rows_waiting
 from onstudy.population.build_order import moved
 from onstudy.population.build_report import Report, add_left, report_of
-from onstudy.population.build_sound import damaged_shards, is_sound, keep_hashes, rows_are_sound
+from onstudy.population.build_rows import RowsFiles, digest_in, files_of, rows_file
+from onstudy.population.build_sound import damaged_shards, is_sound
 from onstudy.population.build_sources import Part, Source, Task, refuse
 from onstudy.population.build_work import (
     ABOUT_NOBODY,
@@ -39,13 +37,10 @@ from onstudy.population.build_work import (
     catalogue_of,
     read_done,
     read_left,
-    read_said,
 )
 from onstudy.population.build_workers import Workers, processes_for
 from onstudy.population.bulk_fhir import NOBODY
-from onstudy.population.bulk_keys import hashed
 from onstudy.population.bulk_notes import Hashes, Noted
-from onstudy.population.bulk_rows import column_of, said_of, shards_in, write_rows
 from onstudy.population.store import (
     FORMAT,
     SHARDS,
@@ -57,12 +52,10 @@ from onstudy.population.store import (
     data_date,
     facts_of,
     read_manifest,
-    shard_numbers,
 )
 from onstudy.population.store_files import (
     UNFINISHED,
     digest_of,
-    is_sealed,
     locked,
     make_folder,
     read_checked,
@@ -146,7 +139,6 @@ class _Build:
     watch: Watch
     old: Manifest | None = None
     made: Report = field(default_factory=Report)
-    counted: dict[str, int | None] = field(default_factory=dict)  # how many files of rows a part has, once it is known
     derived: dict[str, str] = field(default_factory=dict)  # hashes of rows that were made of those of several parts
     whose: dict[str, str] = field(default_factory=dict)  # the patients of identifiers that were met
 
@@ -154,7 +146,7 @@ class _Build:
         self.old = read_manifest(self.store)
         if self.old is not None and self.old.synthetic:
             raise OnstudyError(f"{self.store}: holds synthetic patients; build into another folder")
-        self.rows = self.store / ROWS
+        self.rows = RowsFiles(self.store / ROWS, version())
         self.damaged = damaged_shards(self.store, () if self.old is None else self.old.shards)
         if self.old is not None and self.old.beside.get("version") == version():
             self.damaged |= {shard.number for shard in self.old.shards if shard.left is None}  # it had that once
@@ -189,7 +181,7 @@ class _Build:
         """Read what is new, put together what changed, and make it the store."""
         if workers is None:
             workers = processes_for(sum(part.size for part in self.parts))
-        make_folder(self.rows)
+        make_folder(self.rows.folder)
         given = Given(self.source, self.store, self.mapping, self.catalogue, self._shard_count(), version())
         with Workers(workers) if isinstance(workers, int) else workers as hands:  # gone before anything is undone
             hands.begin(given)
@@ -237,7 +229,7 @@ class _Build:
         found: dict[str, Read] = {}
         whole = sum(part.size for part in self.parts)
         done = 0
-        kept = {part.digest: self._kept(part, shard_count) for part in self.parts}
+        kept = {part.digest: self.rows.read_of(part.digest, shard_count) for part in self.parts}
         for part in self.parts:
             known = kept[part.digest]
             if known is not None:
@@ -252,9 +244,8 @@ class _Build:
         for part in self.parts:
             if kept[part.digest] is None:
                 self.made.parts_read += 1
-                self._write_files(part.digest, counts[part.digest], shard_count)
-        many = Counter(map(_digest_in, found))
-        return {name: found[name] for digest in kept for name in _names(digest, many[digest])}
+                self.rows.write(part.digest, counts[part.digest], shard_count)
+        return {name: found[name] for name in self.rows.in_order(found, kept)}
 
     def _pieces(
         self, kept: dict[str, dict[str, Read] | None], found: dict[str, Read], counts: dict[str, int], shard_count: int
@@ -265,64 +256,34 @@ class _Build:
                 continue
             counts[part.digest] = 0
             for task in self.source.tasks(part):
-                name = _file(part.digest, task.number)
+                name = rows_file(part.digest, task.number)
                 counts[part.digest] += 1
-                read = _said(self.rows / name, shard_count) if is_sealed(self.rows / name) else None
+                read = self.rows.finished(name, shard_count)
                 if read is None:
                     yield Reading(task, name)
                 else:
                     found[name] = read
-
-    def _kept(self, part: Part, shard_count: int) -> dict[str, Read] | None:
-        """What was read of a part by an earlier build; None where it has to be read."""
-        count = self._files(part.digest, shard_count)
-        if count is None:
-            return None
-        found = {name: _said(self.rows / name, shard_count) for name in _names(part.digest, count)}
-        if any(one is None for one in found.values()):
-            return None
-        return {name: one for name, one in found.items() if one is not None}
-
-    def _write_files(self, digest: str, files: int, shard_count: int) -> None:
-        said = {"files": files, "shards": shard_count, "version": version()}
-        keep_hashes(self.rows / f"{digest}.json", said, [self.rows / name for name in _names(digest, files)])
-        self.counted[digest] = files
-
-    def _files(self, digest: str, shard_count: int) -> int | None:
-        """How many files of rows a part was read into; None where it was not, by this program for so many shards.
-
-        Nor are there any where one is not as it was written.
-        """
-        if digest not in self.counted:
-            try:
-                said = json.loads((self.rows / f"{digest}.json").read_bytes())
-                files = [self.rows / name for name in _names(digest, int(said["files"]))]
-                fits = said["version"] == version() and said["shards"] == shard_count and rows_are_sound(said, files)
-                self.counted[digest] = len(files) if fits else None
-            except (OSError, ValueError, KeyError, TypeError):
-                self.counted[digest] = None
-        return self.counted[digest]
 
     def _identified(self, hands: Workers, read: dict[str, Read], shard_count: int) -> tuple[Places, frozenset[str]]:
         """The files and the shards they have rows of, with files of rows whose patient is named by an identifier.
 
         Each of these, which are also told by themselves, stands behind the one in which its rows have waited.
         """
-        places = {name: frozenset(shards_in(self.rows / name)) for name in read}
-        waiting = rows_waiting(self.rows, places)
+        places = {name: self.rows.numbers_in(name) for name in read}
+        waiting = rows_waiting(self.rows.folder, places)
         if waiting is None:
             return places, frozenset()
         pieces = (Finding(task, waiting.systems) for task in self._with_people(read))
         found = waiting.found([table for _, table in hands.each(pieces)])
         self.derived[IDENTIFIED], self.whose = found.digest, found.whose
-        files = _names(found.digest, len(waiting.files))
-        if self._files(found.digest, shard_count) is None:
+        files = files_of(found.digest, len(waiting.files))
+        if self.rows.count(found.digest, shard_count) is None:
             found.write(files, shard_count)
-            self._write_files(found.digest, len(files), shard_count)
+            self.rows.write(found.digest, len(files), shard_count)
         self.made.left.update(found.left())
         after = dict(zip(waiting.files, files, strict=True))
         ordered = [name for one in places for name in (one, after.get(one)) if name is not None]
-        return {name: places.get(name) or frozenset(shards_in(self.rows / name)) for name in ordered}, frozenset(files)
+        return {name: places.get(name) or self.rows.numbers_in(name) for name in ordered}, frozenset(files)
 
     def _beside(
         self, hands: Workers, places: Places, waited: frozenset[str], alone: str | None, shard_count: int
@@ -332,24 +293,24 @@ class _Build:
         def ask(some: Mapping[str, Hashes]) -> Iterator[Sequence[Noted]]:
             return (found for _, found in hands.each(Asking(file, names) for file, names in some.items()))
 
-        found = beside(self.rows, [name for name in places if name not in waited], ask, self.whose, alone)
+        found = beside(self.rows.folder, [name for name in places if name not in waited], ask, self.whose, alone)
         self.made.left.update({(OLDER, kind): many for kind, many in found.older.items()})
         if not found.digest:
             return places
-        self.derived[BESIDE], file = found.digest, _file(found.digest, 0)
-        if self._files(found.digest, shard_count) is None:
-            write_rows(
-                self.rows / file, found.table, hashed(column_of(found.table, "patient"), shard_count, shard_numbers)
-            )
-            self._write_files(found.digest, 1, shard_count)
-        return {**places, file: frozenset(shards_in(self.rows / file))}
+        self.derived[BESIDE], file = found.digest, rows_file(found.digest, 0)
+        if self.rows.count(found.digest, shard_count) is None:
+            found.write(self.rows.folder / file, shard_count)
+            self.rows.write(found.digest, 1, shard_count)
+        return {**places, file: self.rows.numbers_in(file)}
 
     def _with_people(self, read: dict[str, Read]) -> Iterator[Task]:
         """The pieces that hold a Patient resource."""
-        some = {_digest_in(name) for name, one in read.items() if one.people}
+        some = {digest_in(name) for name, one in read.items() if one.people}
         for part in self.parts:
             if part.digest in some:
-                yield from (task for task in self.source.tasks(part) if read[_file(part.digest, task.number)].people)
+                yield from (
+                    task for task in self.source.tasks(part) if read[rows_file(part.digest, task.number)].people
+                )
 
     # Putting together -----------------------------------------------------------------------------------------
 
@@ -426,10 +387,10 @@ class _Build:
         changed = {*before, *self._derived_before().values()} ^ {*now, *self.derived.values()}
         found: list[str] = []
         for digest in sorted(changed | elsewhere):
-            count = self._files(digest, old.shard_count)
+            count = self.rows.count(digest, old.shard_count)
             if count is None:
                 return None
-            found += _names(digest, count)
+            found += files_of(digest, count)
         return tuple(found)
 
     def _derived_before(self) -> dict[str, str]:
@@ -441,7 +402,7 @@ class _Build:
         """The shards in which something changed."""
         if changed is None:
             return numbers
-        found = {number for name in changed for number in shards_in(self.rows / name)}
+        found = {number for name in changed for number in self.rows.numbers_in(name)}
         return numbers if ABOUT_NOBODY in found else found
 
     def _key(self, shard_count: int, changed: tuple[str, ...] | None, alone: str | None) -> str:
@@ -488,9 +449,7 @@ class _Build:
     def _clear(self) -> None:
         """Remove what no build will need again."""
         digests = {*(part.digest for part in self.parts), *self.derived.values()}
-        for path in self.rows.glob("*"):
-            if path.name.partition(".")[0].partition("-")[0] not in digests:
-                remove(path)
+        self.rows.clear(digests)
         for path in self.store.glob(f"{UNFINISHED}*"):
             remove(path)
         remove(self.store / BUILDING)
@@ -503,31 +462,6 @@ def shards_for(patients: int, records: int) -> int:
     if patients <= _FEW:
         return max(count, 1)
     return max(count + count % 2, 2)
-
-
-def _file(digest: str, number: int) -> str:
-    """The name of the rows of a piece of a part."""
-    return f"{digest}-{number:05d}.arrow"
-
-
-def _digest_in(name: str) -> str:
-    """The digest of the part that a file of rows is of."""
-    return name.rpartition("-")[0]
-
-
-def _names(digest: str, count: int) -> list[str]:
-    """The names of the rows of all pieces of a part."""
-    return [_file(digest, number) for number in range(count)]
-
-
-def _said(path: Path, shard_count: int) -> Read | None:
-    """What was kept with a file of rows; None where there is no such file, or one for another number of shards."""
-    if not path.is_file():
-        return None
-    try:
-        return read_said(said_of(path), shard_count, version())
-    except (OSError, ValueError, KeyError, pa.ArrowException):
-        return None
 
 
 def _json(said: dict[str, object]) -> bytes:

@@ -16,8 +16,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from onstudy.population.bulk_keys import hashed
 from onstudy.population.bulk_letters import hashes
 from onstudy.population.bulk_notes import SORTED, Hashes, Noted, notes_in
+from onstudy.population.bulk_rows import column_of, write_rows
+from onstudy.population.store import shard_numbers
 from onstudy.readers.fhir_versions import outdated
 
 #: What is counted in the report.
@@ -42,6 +45,10 @@ class Beside:
     table: pa.Table
     digest: str
     older: Counter[str]
+
+    def write(self, file: Path, shard_count: int) -> None:
+        """Write the rows, each to the shard of its patient."""
+        write_rows(file, self.table, hashed(column_of(self.table, "patient"), shard_count, shard_numbers))
 
 
 def beside(rows: Path, files: Sequence[str], ask: Ask, whose: Mapping[str, str], alone: str | None) -> Beside:
