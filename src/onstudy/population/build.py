@@ -295,13 +295,13 @@ class _Build:
 
         found = beside(self.rows.folder, [name for name in places if name not in waited], ask, self.whose, alone)
         self.made.left.update({(OLDER, kind): many for kind, many in found.older.items()})
-        if not found.digest:
+        if not found.guests:
             return places
-        self.derived[BESIDE], file = found.digest, rows_file(found.digest, 0)
+        self.derived[BESIDE], files = found.digest, files_of(found.digest, found.files)
         if self.rows.count(found.digest, shard_count) is None:
-            found.write(self.rows.folder / file, shard_count)
-            self.rows.write(found.digest, 1, shard_count)
-        return {**places, file: self.rows.numbers_in(file)}
+            found.write([self.rows.folder / file for file in files], shard_count)
+            self.rows.write(found.digest, found.files, shard_count)
+        return {**places, **{file: self.rows.numbers_in(file) for file in files}}
 
     def _with_people(self, read: dict[str, Read]) -> Iterator[Task]:
         """The pieces that hold a Patient resource."""

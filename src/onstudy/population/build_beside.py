@@ -11,6 +11,7 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ import pyarrow as pa
 
 from onstudy.population.bulk_keys import hashed
 from onstudy.population.bulk_letters import hashes
-from onstudy.population.bulk_notes import SORTED, Hashes, Noted, notes_in
+from onstudy.population.bulk_notes import SORTED, Hashes, Noted, Notes, with_listed
 from onstudy.population.bulk_rows import column_of, write_rows
 from onstudy.population.store import shard_numbers
 from onstudy.readers.fhir_versions import outdated
@@ -27,8 +28,8 @@ from onstudy.readers.fhir_versions import outdated
 OLDER = "older versions of resources whose newer version names its subject otherwise"
 #: So many notes are looked at together, or about so many.
 _TOGETHER = 1 << 20
-#: A report of others that lists more than this is no report of one sample; its other results are not looked at.
-_MOST = 1_000
+#: Rows that one file has at most.
+_ROWS = 1 << 18
 #: Where a row lies: its file, the number it is kept under, and its place there.
 Place = tuple[str, int, int]
 #: What is asked of workers: the rows of files that are called, or refer to, what has some hashes.
@@ -36,19 +37,44 @@ Ask = Callable[[Mapping[str, Hashes]], Iterable[Sequence[Noted]]]
 
 
 @dataclass(frozen=True, eq=False)
+class Guest:
+    """Something that is read beside a patient's resources; of a report without what it lists of others."""
+
+    patient: str
+    row: Noted
+    content: bytes
+
+
+@dataclass(frozen=True, eq=False)
 class Beside:
-    """What is read beside the resources of patients, as rows under their keys; `digest` is a hash of it, or "".
+    """All that is read beside, in the order of patients and of the source.
 
     `older` counts by type the versions that count for their patient no more.
     """
 
-    table: pa.Table
-    digest: str
+    guests: Sequence[Guest]
     older: Counter[str]
 
-    def write(self, file: Path, shard_count: int) -> None:
-        """Write the rows, each to the shard of its patient."""
-        write_rows(file, self.table, hashed(column_of(self.table, "patient"), shard_count, shard_numbers))
+    @cached_property
+    def digest(self) -> str:
+        """A hash of it."""
+        found = hashlib.blake2b(digest_size=16)
+        for one in self.guests:
+            said = f"{one.patient}\n{one.row.seq}\n{one.row.stamp}\n{len(one.content)}\n"
+            found.update(said.encode("utf-8", "surrogatepass"))
+            found.update(one.content)
+        return found.hexdigest()
+
+    @property
+    def files(self) -> int:
+        """How many files it is written into."""
+        return -(-len(self.guests) // _ROWS)
+
+    def write(self, files: Sequence[Path], shard_count: int) -> None:
+        """Write it as rows under the keys of the patients, each to the shard of its patient."""
+        for number, file in enumerate(files):
+            table = _table(self.guests[number * _ROWS :][:_ROWS])
+            write_rows(file, table, hashed(column_of(table, "patient"), shard_count, shard_numbers))
 
 
 def beside(rows: Path, files: Sequence[str], ask: Ask, whose: Mapping[str, str], alone: str | None) -> Beside:
@@ -56,60 +82,44 @@ def beside(rows: Path, files: Sequence[str], ask: Ask, whose: Mapping[str, str],
 
     `whose` tells the patients of identifiers; `alone` is the only patient, whose is what names nobody.
     """
-    notes = {file: found for file in files if (found := notes_in(rows / file)).size}
-    met: dict[tuple[str, Place], Noted] = {}
+    notes = {file: found for file in files if len(found := Notes.of(rows / file))}
+    met: dict[tuple[str, Place], Guest] = {}
     older: dict[Place, str] = {}
     for names in _under_several(notes):
         meeting = _Meeting(notes, ask, whose, alone)
         met |= meeting.of(names)
         older |= meeting.older
-    guests = [(patient, met[patient, place]) for patient, place in sorted(met)]
-    return Beside(_table(guests), _digest(guests) if guests else "", Counter(older.values()))
+    order = {file: number for number, file in enumerate(files)}
+    guests = sorted(met.values(), key=lambda one: (one.patient, order[one.row.file], one.row.seq, one.row.place))
+    return Beside(guests, Counter(older.values()))
 
 
-def _table(guests: Sequence[tuple[str, Noted]]) -> pa.Table:
+def _table(guests: Sequence[Guest]) -> pa.Table:
     many = len(guests)
     return pa.table({
-        "patient": pa.array([patient for patient, _ in guests], pa.string()),
-        "seq": pa.array(np.zeros(many, np.int64)),
+        "patient": pa.array([one.patient for one in guests], pa.string()),
+        "seq": pa.array([one.row.seq for one in guests], pa.int64()),
         "shape": pa.DictionaryArray.from_arrays(pa.nulls(many, pa.int32()), pa.array([], pa.binary())),
-        "payload": pa.array([one.content for _, one in guests], pa.binary()),
+        "payload": pa.array([one.content for one in guests], pa.binary()),
         "types": pa.array([""] * many, pa.string()),
-        "stamp": pa.array([one.stamp for _, one in guests], pa.string()),
+        "stamp": pa.array([one.row.stamp for one in guests], pa.string()),
         "beside": pa.array(np.ones(many, bool)),
     })  # fmt: skip
-
-
-def _digest(guests: Iterable[tuple[str, Noted]]) -> str:
-    found = hashlib.blake2b(digest_size=16)
-    for patient, one in guests:
-        found.update(f"{patient}\n{one.stamp}\n{len(one.content)}\n".encode())
-        found.update(one.content)
-    return found.hexdigest()
 
 
 # Names under several patients ---------------------------------------------------------------------------------------
 
 
-def _under_several(notes: Mapping[str, Hashes]) -> Iterator[Hashes]:
+def _under_several(notes: Mapping[str, Notes]) -> Iterator[Hashes]:
     """The hashes of names that are noted with several patients, some at a time."""
-    total = sum(own.shape[1] for own in notes.values())
+    total = sum(map(len, notes.values()))
     parts = 1 << min(SORTED, (total // _TOGETHER).bit_length())
-    bounds = np.arange(1, parts, dtype=np.uint64) << np.uint64(65 - parts.bit_length())
-    cuts = {file: [0, *np.searchsorted(own[0], bounds).tolist(), own.shape[1]] for file, own in notes.items()}
+    step = (1 << SORTED) // parts
     for part in range(parts if notes else 0):
-        some = [own[:, slice(*cuts[file][part : part + 2])] for file, own in notes.items()]
+        some = [own.between(part * step, (part + 1) * step) for own in notes.values()]
         found = _repeated(np.concatenate(some, axis=1))
         if len(found):
             yield found
-
-
-def _holds(own: Hashes, names: Hashes) -> bool:
-    """Whether one of some names is among those of a file, which are sorted by their first bits."""
-    shift = 64 - SORTED
-    low, high = int(names.min()) >> shift, (int(names.max()) >> shift) + 1
-    end = len(own) if high >> SORTED else int(np.searchsorted(own, np.uint64(high << shift)))
-    return bool(np.isin(own[int(np.searchsorted(own, np.uint64(low << shift))) : end], names).any())
 
 
 def _repeated(notes: Hashes) -> Hashes:
@@ -127,41 +137,68 @@ def _repeated(notes: Hashes) -> Hashes:
 # Who is read beside whom --------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, eq=False)
+class _Name:
+    """All rows of one name: by whose they are ("" is nobody's), and those of which no other is newer, copies once."""
+
+    by: Mapping[str, Sequence[Noted]]
+    newest: Sequence[Noted]
+
+    @cached_property
+    def current(self) -> frozenset[Place]:
+        """Where the newest lie."""
+        return frozenset(row.place for row in self.newest)
+
+    @cached_property
+    def owners(self) -> frozenset[tuple[str | None, str | None]]:
+        """Whose the newest say they are."""
+        return frozenset(row.owner for row in self.newest)
+
+
 @dataclass
 class _Meeting:
     """Finds what is read beside the resources of patients that share some names with others."""
 
-    notes: Mapping[str, Hashes]
+    notes: Mapping[str, Notes]
     ask: Ask
     whose: Mapping[str, str]
     alone: str | None
-    found: dict[tuple[str, Place], Noted] = field(default_factory=dict)  # by patient and place
     older: dict[Place, str] = field(default_factory=dict)  # types of versions that were replaced by others'
     _rows: dict[Place, Noted] = field(default_factory=dict)
     _called: dict[str, list[Noted]] = field(default_factory=lambda: defaultdict(list))
     _listing: dict[str, list[Noted]] = field(default_factory=lambda: defaultdict(list))
     _known: set[str] = field(default_factory=set)  # names of which all rows were asked for
+    _names: dict[str, _Name] = field(default_factory=dict)
+    _lending: dict[Place, list[Noted]] = field(default_factory=dict)
     _seen: set[tuple[str, str]] = field(default_factory=set)
+    _listed: dict[tuple[str, Place], set[str]] = field(default_factory=dict)  # of each guest, what it lists that counts
+    _new: list[tuple[str, Noted]] = field(default_factory=list)
 
-    def of(self, names: Hashes) -> dict[tuple[str, Place], Noted]:
+    def of(self, names: Hashes) -> dict[tuple[str, Place], Guest]:
         """By patient and place, what is read beside, for these hashes of names."""
         waiting = [*self._first(names)]
-        while waiting:
-            self._know({name for _, name in waiting})
-            waiting = [after for patient, name in waiting for after in self._met(patient, name)]
-        return self.found
+        while waiting or self._new:
+            self._know(name for _, name in waiting)
+            self._know(row.name for _, name in waiting for row in self._listing[name] if row.name)
+            for patient, name in waiting:
+                self._meet(patient, name)
+            waiting = [*self._followed()]
+        return {
+            (patient, place): Guest(patient, self._rows[place], with_listed(self._rows[place], listed))
+            for (patient, place), listed in self._listed.items()
+        }
+
+    # The rows of names ----------------------------------------------------------------------------------------
 
     def _first(self, names: Hashes) -> Iterator[tuple[str, str]]:
         """Patients, and the names in their own resources that others have too."""
         rows = self._located(names)
-        every = sorted({name for row in rows for name in (row.name, *row.lists, *row.links) if name})
+        every = sorted({name for row in rows for name in row.names})
         there = np.isin(hashes(pa.array(every, pa.string())), names).tolist()
         self._known |= {name for name, some in zip(every, there, strict=True) if some}
         for row in rows:
             patient = self._patient(row)
-            for name in dict.fromkeys((row.name, *row.lists, *row.links)) if patient else ():
-                if name in self._known:
-                    yield patient, name
+            yield from ((patient, name) for name in row.names if patient and name in self._known)
 
     def _patient(self, row: Noted) -> str:
         """The patient whose a row is; "" where it is nobody's."""
@@ -171,7 +208,7 @@ class _Meeting:
 
     def _located(self, names: Hashes) -> list[Noted]:
         """Rows that were not known yet, of what has these hashes."""
-        hits = {file: names for file, own in self.notes.items() if _holds(own[0], names)}
+        hits = {file: names for file, own in self.notes.items() if own.have(names)}
         found = {row.place: row for rows in self.ask(hits) for row in rows if row.place not in self._rows}
         self._rows |= found
         for row in found.values():
@@ -181,37 +218,81 @@ class _Meeting:
                 self._listing[name].append(row)
         return list(found.values())
 
-    def _know(self, names: set[str]) -> None:
-        new = sorted(names - self._known)
+    def _know(self, names: Iterable[str]) -> None:
+        new = sorted({*names} - self._known)
         if new:
-            self._known |= set(new)
-            self._located(hashes(pa.array(new)))
+            self._known |= {*new}
+            self._located(hashes(pa.array(new, pa.string())))
 
-    def _met(self, patient: str, name: str) -> Iterator[tuple[str, str]]:
-        """What a patient's resource of a name, or reference to it, brings with it; then other names to look at."""
+    def _name(self, name: str) -> _Name:
+        """All there is of a name that is known."""
+        if name not in self._names:
+            rows, by = self._called[name], defaultdict(list)
+            for row in rows:
+                by[self._patient(row)].append(row)
+            older = outdated([row.version for row in rows])
+            newest = {(row.stamp, row.content): row for place, row in enumerate(rows) if place not in older}
+            self._names[name] = _Name(by, [*newest.values()])
+        return self._names[name]
+
+    # Who brings what -------------------------------------------------------------------------------------------
+
+    def _meet(self, patient: str, name: str) -> None:
+        """What a patient's resource of a name, or reference to it, brings with it."""
         if (patient, name) in self._seen:
             return
         self._seen.add((patient, name))
-        rows = self._called[name]
-        own = [row for row in rows if self._patient(row) == patient]
-        others = [row for row in rows if self._patient(row) != patient]
-        replaced = _replaced(own, others)
-        self.older |= {row.place: name.rpartition("/")[0].rpartition(" ")[2] for row in replaced}
-        guests = others if not own or replaced else []
-        if own:
-            newest = {*range(len(rows))} - outdated([row.version for row in rows])
-            meant = {rows[place].owner for place in newest} - {row.owner for row in own}
-            listing = (row for row in self._listing[name] if self._patient(row) != patient)
-            guests = guests + [row for row in listing if row.owner not in meant]
-        for guest in guests:
-            if (patient, guest.place) not in self.found:
-                self.found[patient, guest.place] = guest
-                listed = guest.lists if len(guest.lists) <= _MOST else ()  # one of them may lend its specimen to others
-                yield from ((patient, other) for other in (guest.name, *guest.links, *listed) if other)
+        named = self._name(name)
+        own = named.by.get(patient, ())
+        if not own:
+            for row in named.newest if len(named.newest) == 1 else ():  # of several nobody can tell which is meant
+                self._bring(patient, row)
+            return
+        replaced = _replaced(own, named)
+        self.older |= {row.place: row.type for row in replaced}
+        for row in named.newest if replaced else ():
+            self._bring(patient, row)
+        if named.owners <= {row.owner for row in own}:
+            for row in self._listing[name]:
+                if not row.name or row.place in self._name(row.name).current:
+                    self._bring(patient, row, name)
+
+    def _bring(self, patient: str, row: Noted, listed: str = "") -> None:
+        """Let a row of others be read beside a patient's own."""
+        if self._patient(row) == patient:
+            return
+        if (patient, row.place) not in self._listed:
+            self._listed[patient, row.place] = set()
+            self._new.append((patient, row))
+        self._listed[patient, row.place] |= {listed} - {""}
+
+    def _followed(self) -> Iterator[tuple[str, str]]:
+        """What those that were brought refer to, by patient; of results they list, who lends the others a specimen."""
+        new, self._new = self._new, []
+        self._know(name for _, row in new for name in row.lists)
+        for patient, row in new:
+            for lender in self._lenders(row):
+                self._listed[patient, row.place].add(lender.name)
+                self._bring(patient, lender)
+            yield from ((patient, name) for name in row.links)
+
+    def _lenders(self, row: Noted) -> list[Noted]:
+        """Of the results a report lists, one of each specimen; two of them tell that nothing is lent to the others."""
+        if row.place not in self._lending:
+            found: dict[tuple[str, ...], Noted] = {}
+            for name in dict.fromkeys(row.lists):
+                newest = self._name(name).newest
+                if len(newest) == 1 and newest[0].specimens and len(found) < 2:
+                    found.setdefault(newest[0].specimens, newest[0])
+            self._lending[row.place] = [*found.values()]
+        return self._lending[row.place]
 
 
-def _replaced(own: Sequence[Noted], others: Sequence[Noted]) -> list[Noted]:
+def _replaced(own: Sequence[Noted], named: _Name) -> list[Noted]:
     """Of one's own versions those of which only others have a newer one."""
     last = outdated([row.version for row in own])
-    now = outdated([row.version for row in (*own, *others)])
-    return [row for place, row in enumerate(own) if place in now - last]
+    copies = {(row.stamp, row.content) for row in named.newest}
+    return [
+        row for place, row in enumerate(own)
+        if place not in last and row.place not in named.current and (row.stamp, row.content) not in copies
+    ]  # fmt: skip

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -88,6 +88,24 @@ class _People:
 def _dates(contents: Contents, row: int) -> list[When]:
     """The dates of a row; nothing is known of one that cannot be read, and no form looks at it."""
     return [contents.moments.at(code) or UNDATED for code in contents.dates.of_row(row)]
+
+
+def _told_apart(records: Sequence[Record]) -> list[Record]:
+    """Records that are kept as they are, of one line each of several files, at places of their own.
+
+    A resource without an id is called by its place.
+    """
+    found: list[Record] = []
+    places: dict[str, list[bytes]] = {}
+    for record in records:
+        if record.payload and record.place:
+            lines = places.setdefault(record.place, [])
+            if record.payload not in lines:
+                lines.append(record.payload)
+            if (number := lines.index(record.payload)) > 0:
+                record = replace(record, place=f"{record.place} ({number + 1})")
+        found.append(record)
+    return found
 
 
 # A table of rows -------------------------------------------------------------------------------------------------
@@ -182,7 +200,7 @@ class _Table:
 
     def _as_whole(self, patient: int) -> list[Patient]:
         rows = self._rows_of(patient)
-        records = [self._record(row) for row in [*self._shared(rows), *rows]]
+        records = _told_apart([self._record(row) for row in [*self._shared(rows), *rows]])
         key = self.rows.keys[patient]
         return [one for name, one in self.by.together(records, self.by.catalogue) if name == key]
 

@@ -47,14 +47,12 @@ def types_in(parts: Iterable[Part]) -> list[str]:
     return [one.type for one in parts if one.type not in ADMINISTRATIVE]
 
 
-def with_parts(node: Any, parts: Iterable[Part]) -> bytes:
-    """A bundle or list with some of its resources alone, as a bundle."""
-    entries = [{**({"fullUrl": one.url} if one.url else {}), "resource": one.resource} for one in parts]
-    other = node if isinstance(node, dict) else {"resourceType": BUNDLE, "type": "collection"}
+def as_json(node: Any) -> bytes:
+    """Something that was decoded, as JSON with its numbers as they were."""
     try:
-        return _encoder.encode({**other, "entry": entries})
+        return _encoder.encode(node)
     except UnicodeEncodeError:  # half a letter, which JSON can only hold as an escape
-        return json.dumps({**other, "entry": entries}, default=float).encode()
+        return json.dumps(node, default=float).encode()
 
 
 def deleted_in(node: Any, depth: int = 0) -> Iterator[str]:

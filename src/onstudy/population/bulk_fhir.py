@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 from msgspec import UNSET, Raw
 
-from onstudy.population.bulk_documents import BUNDLE, Part, deleted_in, parts_of, types_in, with_parts
+from onstudy.population.bulk_documents import BUNDLE, Part, deleted_in, parts_of, types_in
 from onstudy.population.bulk_elements import (
     NOTHING,
     Element,
@@ -226,19 +226,15 @@ class Intake:
             self.builder.whole(self._followed(key), number, data, types)
 
     def _without_people(self, node: Any, data: bytes, number: int, found: Sequence[Part]) -> None:
-        """What is read for each patient that is named in it; what names nobody stands beside that."""
+        """What is read for each patient that is named in it; what names nobody is beside that."""
         keys: dict[str | Identified, None] = {one.about: None for one in found if one.about}
         nobodys = [one for one in found if one.about is None and one.type in READ]
         self.tally.left.update((NO_PATIENT, one.type) for one in found if one.about == ELSE and one.type in READ)
-        rest = data
-        if keys and nobodys:
-            data, rest = (with_parts(node, some) for some in ([one for one in found if one not in nobodys], nobodys))
         for key in keys:
-            self.builder.whole(self._followed(key), number, data, types_in(one for one in found if one.about == key))
-            if nobodys:
-                self.builder.whole(self._followed(key), number, rest, (), beside=True)
+            types = types_in(one for one in found if one.about == key)
+            self.builder.whole(self._followed(key), number, data, types, beside=bool(nobodys))
         if nobodys:
-            self.builder.whole(None, number, rest, types_in(nobodys))
+            self.builder.whole(None, number, data, types_in(nobodys))
         elif not keys and len(found) == 1:  # about something else
             self.builder.whole(ELSE, number, data, types_in(found))
 

@@ -15,8 +15,9 @@ from typing import Any
 
 from onstudy.population.bulk_elements import MARK, decoded, encoded
 from onstudy.population.bulk_forms import Person, Probe, Read
-from onstudy.population.bulk_identified import identify
+from onstudy.population.bulk_identified import Identified, identify
 from onstudy.population.bulk_stamps import put_stamp
+from onstudy.population.bulk_subjects import key_of
 from onstudy.population.bulk_walk import Counting, Putting, counted, type_of_shape, walk
 from onstudy.readers import fhir
 from onstudy.readers.fhir_chart import Chart
@@ -64,7 +65,7 @@ class Record:
     payload: bytes = b""
     named: str = ""  # of a payload: the identifier by which it names the subject
     stamp: str = ""  # of one that was taken apart: when it was changed last, and its version
-    beside: bool = False  # whether it is somebody else's, and there to be referred to
+    beside: bool = False  # whether what names another or nobody is only there to be referred to
 
 
 def put_back(record: Record) -> bytes:
@@ -260,6 +261,14 @@ class _Watched(dict[str, Any]):
     __hash__ = None
 
 
+def _set_beside(entries: Sequence[Entry], record: Record) -> None:
+    """Let what does not name the patient of a record be beside what does."""
+    mine = (record.subject, Identified(record.named))
+    for entry in entries:  # what stands within another comes after it
+        holder = entry.container
+        entry.beside = key_of(entry.resource) not in mine if holder is None else holder.beside
+
+
 def read_whole(records: Sequence[Record], catalogue: Catalogue) -> list[tuple[str, Patient]]:
     """The patients of resources that are read together, as the reader of files reads them, each with its key."""
     source = Source()
@@ -269,7 +278,10 @@ def read_whole(records: Sequence[Record], catalogue: Catalogue) -> list[tuple[st
         resource = decode(data.decode("utf-8-sig"))
         if record.stamp:
             put_stamp(resource, record.stamp)
-        source.take(resource, record.place, record.beside)
+        before = len(source.entries)
+        source.take(resource, record.place)
+        if record.beside:
+            _set_beside(source.entries[before:], record)
     for patient, named in dict.fromkeys((record.subject, record.named) for record in records if record.named):
         identify(source.entries, patient, named)
     found = fhir.patients_of(source, catalogue)

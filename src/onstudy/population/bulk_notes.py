@@ -9,7 +9,8 @@ A name is TYPE/ID. In a bundle it is a name in that bundle only: another bundle 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from onstudy.population.bulk_documents import as_json
 from onstudy.population.bulk_fhir_reading import Record, put_back
 from onstudy.population.bulk_letters import hashes
 from onstudy.population.bulk_rows import (
@@ -37,7 +39,7 @@ from onstudy.population.bulk_rows import (
 from onstudy.population.bulk_stamps import stamp_of, stamp_text
 from onstudy.population.bulk_walk import type_of_shape
 from onstudy.readers.fhir import READ
-from onstudy.readers.fhir_json import Json, is_id, resource_type, text
+from onstudy.readers.fhir_json import Json, items, resource_type, text
 from onstudy.readers.fhir_versions import Stamp
 from onstudy.readers.source import decode
 
@@ -47,9 +49,12 @@ SORTED = 16
 #: Elements that list the results of a report or panel.
 _LISTS = frozenset({"result", "hasMember"})
 _TYPES = "|".join(sorted(READ))
-_NAME = rf"^(?:https?://\S+/)?((?:{_TYPES})/[A-Za-z0-9.\-]{{1,64}})(?:/_history/\S*)?/?$"
+#: How a reference names a resource, as `Index.find` reads it: its last two parts, but for a version.
+_NAME = rf"^\s*(?:[^#\s].*/|/)?((?:{_TYPES})/[^/\s]+)(?:/_history/.*)?/*\s*$"
 _PLAIN = re.compile(_NAME)
+_SPECIMEN = "Specimen/"
 _NOBODY = np.uint64(1)
+_NONE = np.zeros(0, np.int64)
 
 
 # A file's notes -----------------------------------------------------------------------------------------------------
@@ -58,18 +63,52 @@ _NOBODY = np.uint64(1)
 def notes_of(table: pa.Table, file: str) -> bytes:
     """What is noted of the rows of a file: the hashes of names, and then those of whose they are, in the same order."""
     called = _Called(table, file)
-    (row, name), (other, listed), (more, linked) = called.own, called.listed, called.linked
-    rows = np.concatenate([row, other, more])
-    names = np.concatenate([hashes(one) for one in (name, listed, linked)])
+    said = [(row, hashes(name)) for row, name in (called.own, called.listed, called.linked) if len(row)]
+    if not said:
+        return b""
+    names = np.concatenate([one for _, one in said])
     order = np.argsort((names >> np.uint64(64 - SORTED)).astype(np.uint16), kind="stable")
-    return np.stack([names, _whose(table)[rows]])[:, order].astype("<u8").tobytes()
+    whose = _whose(table)[np.concatenate([row for row, _ in said])]
+    return np.stack([names, whose])[:, order].astype("<u8").tobytes()
 
 
-def notes_in(file: Path) -> Hashes:
-    """The notes of a file of rows: two rows of hashes, of names and of whose they are."""
-    with pa.memory_map(str(file)) as rows:
-        start, length = notes_at(rows)
-    return np.memmap(file, "<u8", "r", start, (2, length // 16)) if length else np.zeros((2, 0), np.uint64)
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """The notes of a file of rows, which is opened only while they are looked at: there may be many files."""
+
+    file: Path
+    start: int
+    many: int
+
+    @classmethod
+    def of(cls, file: Path) -> Notes:
+        """Those of a file."""
+        with pa.memory_map(str(file)) as rows:
+            start, length = notes_at(rows)
+        return cls(file, start, length // 16)
+
+    def __len__(self) -> int:
+        return self.many
+
+    def between(self, low: int, high: int) -> Hashes:
+        """Two rows of hashes, of names and of whose they are: of the names whose first bits lie between these."""
+        notes = self._opened()
+        found: Hashes = np.array(notes[:, _place(notes[0], low) : _place(notes[0], high)])
+        return found
+
+    def have(self, names: Hashes) -> bool:
+        """Whether one of some names, by their hashes, is among them."""
+        shift = 64 - SORTED
+        own = self.between(int(names.min()) >> shift, (int(names.max()) >> shift) + 1)[0]
+        return bool(np.isin(own, names).any())
+
+    def _opened(self) -> Hashes:
+        return np.memmap(self.file, "<u8", "r", self.start, (2, self.many))
+
+
+def _place(names: Hashes, bits: int) -> int:
+    """Where names begin whose first bits are at least these; names are sorted by them, and by no others."""
+    return len(names) if bits >> SORTED else int(np.searchsorted(names, np.uint64(bits << (64 - SORTED))))
 
 
 def _whose(table: pa.Table) -> Hashes:
@@ -114,6 +153,19 @@ class _Called:
         return found
 
     @cached_property
+    def contained(self) -> tuple[Ints, list[str]]:
+        """What the resources refer to that stand within others."""
+        shapes = column_of(self.table, "shape").dictionary.to_pylist()
+        said = {
+            number: [*_references(decode(shape.decode()).get("contained"))]
+            for number, shape in enumerate(shapes)
+            if b'"contained"' in shape
+        }
+        rows = np.flatnonzero(np.isin(self.type, [*said])).tolist() if said else []
+        found = [(row, name) for row in rows for name in said[int(self.type[row])]]
+        return np.array([row for row, _ in found], np.int64), [name for _, name in found]
+
+    @cached_property
     def own(self) -> tuple[Ints, pa.Array]:
         """The resources that have an id."""
         read = np.array([kind in READ for kind in self.types], bool)
@@ -121,9 +173,12 @@ class _Called:
         rows = np.flatnonzero(read[self.type] & (slots.count > 0))
         kinds = pa.array(self.types).take(pa.array(self.type[rows]))
         names = pc.binary_join_element_wise(kinds, slots.at(slots.start[rows]), "/")
-        singles = {row: one for row, one in self.single.items() if is_id(text(one, "id"))}
-        kept = pa.array([f"{resource_type(one)}/{text(one, 'id')}" for one in singles.values()], pa.string())
-        return self._scoped(np.array([*rows, *singles], np.int64), pa.concat_arrays([names, kept]))
+        singles = {row: one for row, one in self.single.items() if text(one, "id")}
+        if singles:
+            kept = [f"{resource_type(one)}/{text(one, 'id')}" for one in singles.values()]
+            rows = np.array([*rows, *singles], np.int64)
+            names = pa.concat_arrays([names, pa.array(kept, pa.string())])
+        return self._scoped(rows, names)
 
     @cached_property
     def listed(self) -> tuple[Ints, pa.Array]:
@@ -137,15 +192,20 @@ class _Called:
 
     def _referred(self, sort: str, listed: bool) -> tuple[Ints, pa.Array]:
         slots = slots_of(self.table, sort)
-        row, held = slots.held
-        names = slots.at(held)
-        simple = pc.equal(pc.count_substring(names, "/"), 1)
-        names = pc.if_else(simple, names, pc.replace_substring_regex(names, _NAME, r"\1"))
-        some = pc.match_substring_regex(names, _NAME)
-        kept = [(row, name) for row, one in self.single.items() for name in _references(one, listed)]
-        rows = [row[some.to_numpy(zero_copy_only=False)], np.array([row for row, _ in kept], np.int64)]
-        texts = [names.filter(some), pa.array([name for _, name in kept], pa.string())]
-        return self._scoped(np.concatenate(rows), pa.concat_arrays(texts))
+        rows, names = np.zeros(0, np.int64), pa.array([], pa.string())
+        if len(slots.values):
+            row, held = slots.held
+            names = slots.at(held)
+            some = pc.match_substring_regex(names, _NAME)
+            names = pc.replace_substring_regex(names.filter(some), _NAME, r"\1")
+            rows = row[some.to_numpy(zero_copy_only=False)]
+        more = [(row, name) for row, one in self.single.items() for name in _of_resource(one, listed)]
+        if not listed:
+            more += zip(self.contained[0].tolist(), self.contained[1], strict=True)
+        if more:
+            rows = np.concatenate([rows, np.array([row for row, _ in more], np.int64)])
+            names = pa.concat_arrays([names, pa.array([name for _, name in more], pa.string())])
+        return self._scoped(rows, names)
 
     def _scoped(self, rows: Ints, names: pa.Array) -> tuple[Ints, pa.Array]:
         if self.prefix is None:
@@ -153,16 +213,35 @@ class _Called:
         return rows, pc.binary_join_element_wise(self.prefix.take(pa.array(rows)), names, "")
 
 
-def _references(resource: Json, listed: bool) -> Iterator[str]:
+def _of_resource(resource: Json, listed: bool) -> Iterator[str]:
     """The names that a resource refers to, by what lists results or by anything else."""
-    waiting: list[Any] = [said for key, said in resource.items() if (key in _LISTS) == listed]
+    return _references([said for key, said in resource.items() if (key in _LISTS) == listed])
+
+
+def _references(node: Any) -> Iterator[str]:
+    """All names that something refers to."""
+    waiting = [node]
     while waiting:
         node = waiting.pop()
         if isinstance(node, dict):
-            found = _PLAIN.match(text(node, "reference"))
-            if found is not None:
-                yield found[1]
+            yield from _named(node)
         waiting += node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+
+
+def _named(reference: Json) -> list[str]:
+    found = _PLAIN.match(text(reference, "reference"))
+    return [] if found is None else [found[1]]
+
+
+def with_listed(row: Noted, names: Collection[str]) -> bytes:
+    """A report or panel that lists only the results of these names."""
+    kept = {name.rpartition(" ")[2] for name in names}
+    if {name.rpartition(" ")[2] for name in row.lists} <= kept:
+        return row.content
+    resource = decode(row.content.decode("utf-8-sig"))
+    for key in _LISTS & resource.keys():
+        resource[key] = [one for one in items(resource, key) if not kept.isdisjoint(_named(one))]
+    return as_json(resource)
 
 
 # The rows that names lead to ------------------------------------------------------------------------------------------
@@ -179,6 +258,8 @@ class Noted:
     file: str
     number: int  # that it is kept under
     row: int  # its place among these
+    seq: int  # its place in the source
+    type: str
     patient: str | None
     named: str | None
     name: str  # "": it has none
@@ -191,6 +272,16 @@ class Noted:
     def place(self) -> tuple[str, int, int]:
         """Where it lies."""
         return self.file, self.number, self.row
+
+    @property
+    def names(self) -> list[str]:
+        """What it is called, and all it refers to."""
+        return [name for name in dict.fromkeys((self.name, *self.lists, *self.links)) if name]
+
+    @property
+    def specimens(self) -> tuple[str, ...]:
+        """The specimens it refers to."""
+        return tuple(name for name in self.links if _SPECIMEN in name)
 
     @property
     def owner(self) -> tuple[str | None, str | None]:
@@ -216,12 +307,13 @@ def noted_in(file: Path, names: Hashes) -> list[Noted]:
 def _noted(table: pa.Table, file: str, number: int, names: Hashes) -> Iterator[Noted]:
     called = _Called(table, file)
     sorts = (called.own, called.listed, called.linked)
-    rows = np.unique(np.concatenate([row[np.isin(hashes(name), names)] for row, name in sorts]))
+    rows = np.unique(np.concatenate([row[np.isin(hashes(name), names)] for row, name in sorts if len(row)] or [_NONE]))
     if not len(rows):
         return
     texts = [_by_row(rows, *sort) for sort in sorts]
     slots = [slots_of(table, sort) for sort in SLOTS]
-    cells = {name: column_of(table, name) for name in ("patient", "named", "stamp") if name in table.column_names}
+    asked = ("patient", "named", "stamp", "seq")
+    cells = {name: column_of(table, name) for name in asked if name in table.column_names}
     for row in rows.tolist():
         said = {name: cell[row].as_py() for name, cell in cells.items()}
         own, lists, linked = (some.get(row, ()) for some in texts)
@@ -229,16 +321,18 @@ def _noted(table: pa.Table, file: str, number: int, names: Hashes) -> Iterator[N
         if row in called.single:
             one = Stamp.of(called.single[row])
             stamp, content = stamp_text(one.changed, one.number), table.column("payload")[row].as_py()
+            kind = resource_type(called.single[row])
         else:
-            shape = table.column("shape")[row].as_py()
+            shape, kind = table.column("shape")[row].as_py(), called.types[called.type[row]]
             ids, dates, numbers, links, members = (some.texts(row) for some in slots)
             content = put_back(Record("", shape, patient or "", ids, dates, numbers, links, members))
-        yield Noted(file, number, row, patient, named, own[0] if own else "", lists, linked, stamp, content)
+        name = own[0] if own else ""
+        yield Noted(file, number, row, said["seq"], kind, patient, named, name, lists, linked, stamp, content)
 
 
 def _by_row(rows: Ints, row: Ints, names: pa.Array) -> dict[int, tuple[str, ...]]:
-    found: dict[int, tuple[str, ...]] = {}
+    found: dict[int, list[str]] = defaultdict(list)
     some = np.isin(row, rows)
     for one, name in zip(row[some].tolist(), names.filter(pa.array(some)).to_pylist(), strict=True):
-        found[one] = (*found.get(one, ()), name)
-    return found
+        found[one].append(name)
+    return {one: tuple(said) for one, said in found.items()}

@@ -17,7 +17,7 @@ A record is its shape, which many share, and the texts in its slots. Rows travel
 `stamp`    string                                     when it was changed last, and its version
 `named`    string                                     the identifier by which it names its patient, as JSON
 `scope`    int64                                      of an entry of a bundle: the place of that, in which it is named
-`beside`   bool                                       whether it is somebody else's, and there to be referred to
+`beside`   bool                                       whether what names another or nobody is there to be referred to
 =========  =========================================  ======================================================
 
 All but the first three may be left out. Single columns of dates and numbers may be coded by a dictionary. In place of

@@ -46,7 +46,7 @@ class Source:
     entries: list[Entry] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
-    def take(self, document: Any, place: str, beside: bool = False) -> None:
+    def take(self, document: Any, place: str) -> None:
         """Add a bundle, a resource or a list of resources, nested ones included."""
         waiting: deque[tuple[Any, str, str, int]] = deque([(document, place, "", 0)])
         while waiting:
@@ -59,7 +59,7 @@ class Source:
             elif resource_type(node) == "Bundle":
                 waiting.extendleft(reversed(self._bundle(node, where, depth)))
             else:
-                self._add(node, where, url, beside)
+                self._add(node, where, url)
 
     def _bundle(self, bundle: Json, where: str, depth: int) -> list[tuple[Any, str, str, int]]:
         for link in items(bundle, "link"):
@@ -76,18 +76,18 @@ class Source:
             found.append((entry.get("resource"), place, text(entry, "fullUrl"), depth + 1))
         return found
 
-    def _add(self, node: Any, where: str, url: str, beside: bool) -> None:
+    def _add(self, node: Any, where: str, url: str) -> None:
         kind = resource_type(node)
         if not kind:
             self.problems.append(Problem("there is no resource here with a resourceType", where))
             return
-        entry = Entry(node, kind, _where(node, kind, where), url, beside=beside)
+        entry = Entry(node, kind, _where(node, kind, where), url)
         self.entries.append(entry)
         for contained in items(node, "contained"):
             inner = resource_type(contained)
             if inner:
                 place = f"{entry.where}#{clip(text(contained, 'id'), 64)}"
-                self.entries.append(Entry(contained, inner, place, "", entry, beside))
+                self.entries.append(Entry(contained, inner, place, "", entry))
 
     def newest(self) -> None:
         """Leave out the versions of a resource of which another is known to be newer; equal copies count once."""
