@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copyreg
 import difflib
+import errno
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -36,6 +37,18 @@ class OnstudyError(Exception):
     def on_command_line(self) -> str:
         """The message as the command line says it."""
         return str(self)
+
+
+class DiskFull(OnstudyError):
+    """What was to be written has no room."""
+
+    @classmethod
+    def of(cls, error: BaseException) -> DiskFull | None:
+        """The error to show in place of another, where that one says that there is no room."""
+        if not isinstance(error, OSError) or error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            return None
+        where = error.filename or "the disk that is written to"
+        return cls(f"{where}: no space is left; make room, and run the same command again")
 
 
 class OptionError(OnstudyError):

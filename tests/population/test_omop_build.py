@@ -280,6 +280,17 @@ def named(report: Report, reason: str) -> dict[str, int]:
 # What is no OMOP ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("table", ["concept", "person"])
+def test_a_folder_without_a_table_that_every_database_has(table: str, tmp_path: Path) -> None:
+    """It is told what lacks, and is not taken for CSV of another sort."""
+    source = tmp_path / "cdm"
+    generate_omop(Asked(5), source)
+    (source / f"{table}.csv").unlink()
+    with pytest.raises(OnstudyError, match=f"cdm: is no OMOP database: it has no table {table}; export it too"):
+        built(source, tmp_path / "store")
+    assert not (tmp_path / "store").exists()
+
+
 def test_a_folder_without_its_tables_is_none(tmp_path: Path) -> None:
     folder = write_cdm(tmp_path / "cdm", measurement=[BILIRUBIN])
     (folder / "concept.csv").unlink()

@@ -15,7 +15,7 @@ from typing import Annotated
 
 import typer
 
-from onstudy.errors import OnstudyError
+from onstudy.errors import DiskFull, OnstudyError
 from onstudy.faces import generate_cli, population_cli, prescreen_cli, registry_cli, usage, web_cli
 
 app = typer.Typer(
@@ -49,6 +49,12 @@ def main() -> None:
     except BrokenPipeError:  # the reader of our output went away, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(0) from None
+    except OSError as error:
+        full = DiskFull.of(error)
+        if full is None:
+            raise
+        print(f"onstudy: {full}", file=sys.stderr)
+        raise SystemExit(2) from None
 
 
 @app.command()

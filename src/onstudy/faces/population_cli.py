@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from onstudy.errors import OnstudyError
+
 if TYPE_CHECKING:
     from onstudy.population.build import Watch
 
@@ -30,6 +32,8 @@ def build(
     """Build a fact store of many patients, or bring it up to date: only what changed is read again."""
     from onstudy.population.build_workers import Workers, bytes_at, processes_for
 
+    if workers < -1:
+        raise OnstudyError("--workers is the number of processes, at least 0: the work is done without others")
     where, site = Path(store), Path(mapping) if mapping else None
     try:
         with Workers(processes_for(bytes_at(source)) if workers < 0 else workers) as hands, _watching() as watch:

@@ -10,7 +10,7 @@ from onstudy.errors import OnstudyError
 from onstudy.population.build_sources import FhirSource, Source
 from onstudy.population.build_unread import Listing, Unread, is_beside, listing_of, unread_among
 from onstudy.population.bulk_statements import PATIENTS, ROWS, StatementSource
-from onstudy.population.omop_source import is_omop
+from onstudy.population.omop_source import is_omop, refuse_part_of_cdm
 from onstudy.readers.reading import clip
 
 Files = Sequence[tuple[str, str]]
@@ -46,6 +46,8 @@ def find(source: str, store: Path) -> Source:
         return omop_source(source, store)
     path = Path(source)
     lies.refuse_lost(path, lambda _: True)
+    if path.is_dir():
+        refuse_part_of_cdm(path)
     files = sorted((name, str(file)) for name, file in lies.files.items())
     deeper = _deeper(path, files)
     if deeper is not None:

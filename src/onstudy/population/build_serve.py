@@ -15,7 +15,7 @@ from typing import Any
 import numpy.ma  # noqa: F401 - `np.unique` imports it when it is first called: here, for all workers at once
 import pyarrow as pa
 
-from onstudy.errors import OnstudyError
+from onstudy.errors import DiskFull, OnstudyError
 from onstudy.population.build_work import Given, begin
 from onstudy.record.catalogue import load_catalogue
 
@@ -81,7 +81,7 @@ def _work_on(life: int, connection: Connection, work: _Works) -> None:
         except OnstudyError as error:
             answer = None, error
         except Exception as error:  # noqa: BLE001 - its text may hold what a record says, so only the place is told
-            answer = None, OnstudyError(_place(error))
+            answer = None, DiskFull.of(error) or OnstudyError(_place(error))
         with suppress(BrokenPipeError):
             connection.send(answer)
 

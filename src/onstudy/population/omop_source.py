@@ -35,6 +35,13 @@ def is_omop(source: str | Path) -> bool:
     return False
 
 
+def refuse_part_of_cdm(folder: Path) -> None:
+    """Raise `OnstudyError` where a folder holds tables of an OMOP database without one that every database needs."""
+    tables = Folder(files_of(folder), folder)
+    if any("person_id" in tables.columns(table) for table in tables.files):
+        _checked(tables, str(folder))
+
+
 @contextmanager
 def open_cdm(source: str | Path, snapshot: str = "") -> Iterator[Cdm]:
     """Open an OMOP database for reading, in the state that another process reads where `snapshot` names one.
@@ -60,7 +67,9 @@ def open_cdm(source: str | Path, snapshot: str = "") -> Iterator[Cdm]:
 def _checked(cdm: Cdm, name: str) -> Cdm:
     lacking = [table for table in NEEDED if not cdm.columns(table)]
     if lacking:
-        raise OnstudyError(f"{name}: is no OMOP database: it has no table {' and no table '.join(lacking)}")
+        raise OnstudyError(
+            f"{name}: is no OMOP database: it has no table {' and no table '.join(lacking)}; export it too"
+        )
     for table, column in _COLUMNS.items():
         there = cdm.columns(table)
         if there and column not in there:
