@@ -149,6 +149,13 @@ def test_a_report_of_everybody_s_results(tmp_path: Path) -> None:
         assert bilirubin(found["p1"]) == ([] if more else [1.5])
 
 
+def test_names_are_looked_at_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build_beside, "_TOGETHER", 1)
+    labs = [lab(f"b{number}", "p1", 1.5) for number in range(20)]
+    taken_back = report("nobody", *(one["id"] for one in labs), status="entered-in-error")
+    assert not bilirubin(check([*PEOPLE, *labs, taken_back], tmp_path / "x", 2)["p1"])
+
+
 def test_two_specimens_of_others_are_lent_to_nobody(tmp_path: Path) -> None:
     labs = [lab("b1", "p1", 1.5), *(lab(f"b{n}", f"p{n}", 1.5, specimen=named(f"s{n}")[0]) for n in (2, 3))]
     both = [specimen("s2", "nobody", type=URINE), specimen("s3", "a group", type=SPINAL)]

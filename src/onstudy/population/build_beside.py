@@ -83,14 +83,19 @@ def beside(rows: Path, files: Sequence[str], ask: Ask, whose: Mapping[str, str],
     `whose` tells the patients of identifiers; `alone` is the only patient, whose is what names nobody.
     """
     notes = {file: found for file in files if len(found := Notes.of(rows / file))}
-    met: dict[tuple[str, Place], Guest] = {}
+    listed: dict[tuple[str, Place], set[str]] = defaultdict(set)
+    rows_of: dict[Place, Noted] = {}
     older: dict[Place, str] = {}
     for names in _under_several(notes):
         meeting = _Meeting(notes, ask, whose, alone)
-        met |= meeting.of(names)
+        for (patient, row), some in meeting.of(names):
+            rows_of[row.place] = row
+            listed[patient, row.place] |= some
         older |= meeting.older
+    met = ((patient, rows_of[place], some) for (patient, place), some in listed.items())
+    guests = [Guest(patient, row, with_listed(row, some)) for patient, row, some in met]
     order = {file: number for number, file in enumerate(files)}
-    guests = sorted(met.values(), key=lambda one: (one.patient, order[one.row.file], one.row.seq, one.row.place))
+    guests.sort(key=lambda one: (one.patient, order[one.row.file], one.row.seq, one.row.place))
     return Beside(guests, Counter(older.values()))
 
 
@@ -174,8 +179,8 @@ class _Meeting:
     _listed: dict[tuple[str, Place], set[str]] = field(default_factory=dict)  # of each guest, what it lists that counts
     _new: list[tuple[str, Noted]] = field(default_factory=list)
 
-    def of(self, names: Hashes) -> dict[tuple[str, Place], Guest]:
-        """By patient and place, what is read beside, for these hashes of names."""
+    def of(self, names: Hashes) -> list[tuple[tuple[str, Noted], set[str]]]:
+        """Patients and what is read beside, for these hashes of names; of reports the results listed that count."""
         waiting = [*self._first(names)]
         while waiting or self._new:
             self._know(name for _, name in waiting)
@@ -183,10 +188,7 @@ class _Meeting:
             for patient, name in waiting:
                 self._meet(patient, name)
             waiting = [*self._followed()]
-        return {
-            (patient, place): Guest(patient, self._rows[place], with_listed(self._rows[place], listed))
-            for (patient, place), listed in self._listed.items()
-        }
+        return [((patient, self._rows[place]), some) for (patient, place), some in self._listed.items()]
 
     # The rows of names ----------------------------------------------------------------------------------------
 
