@@ -15,6 +15,7 @@ from tests.population.test_bulk_related import URINE, named
 from tests.population.test_bulk_versions import bilirubin, check
 
 from onstudy.population import build_beside
+from onstudy.population.build_beside import OLDER
 from onstudy.readers import read_patients
 
 MRN = "https://hospital.example/mrn"
@@ -168,6 +169,80 @@ def test_only_the_newest_report_of_others_counts(tmp_path: Path) -> None:
     new = report("a group", "b2", meta={"lastUpdated": "2026-03-02T00:00:00Z"})
     found = check([*PEOPLE, lab("b1", "p1", 1.5), lab("b2", "p1", 2.5), old, new], tmp_path / "x", 2)
     assert sorted(bilirubin(found["p1"])) == [1.5, 2.5]
+
+
+def test_an_older_report_of_others_whose_newer_one_lists_something_else(tmp_path: Path) -> None:
+    old = report("nobody", "b1", status="entered-in-error", meta={"lastUpdated": "2026-03-01T00:00:00Z"})
+    new = report("nobody", "b7", meta={"lastUpdated": "2026-03-02T00:00:00Z"})
+    assert bilirubin(check([*PEOPLE, lab("b1", "p1", 1.5), old, new], tmp_path / "x", 2)["p1"]) == [1.5]
+
+
+def test_of_two_results_of_one_name_none_lends_its_specimen(tmp_path: Path) -> None:
+    two = [lab("b2", about, 2.5, specimen=named("s1")[0]) for about in ("p2", None)]
+    everything = [lab("b1", "p1", 1.5), report("nobody", "b1", "b2"), *two, specimen("s1", "nobody", type=URINE)]
+    assert bilirubin(check([*PEOPLE, *everything], tmp_path / "x", 2)["p1"]) == [1.5]
+
+
+def test_a_specimen_that_a_result_of_others_contains_is_lent(tmp_path: Path) -> None:
+    inner = {"resourceType": "Specimen", "id": "c", "type": URINE}
+    other = lab("b2", "p2", 2.5, specimen={"reference": "#c"}, contained=[inner])
+    found = check([*PEOPLE, lab("b1", "p1", 1.5), report("nobody", "b1", "b2"), other], tmp_path / "x", 2)
+    assert not bilirubin(found["p1"])
+
+
+@pytest.mark.parametrize("first", [URINE, {"text": "serum"}], ids=["urine", "serum"])
+def test_of_two_reports_of_others_the_first_counts(first: Resource, tmp_path: Path) -> None:
+    """Both are of one name, and neither is known to be newer."""
+    second = {"text": "serum"} if first == URINE else URINE
+    reports = [report(about, "b1", specimen=named(name)) for about, name in (("another", "s1"), ("nobody", "s2"))]
+    specimens = [specimen("s1", "nobody", type=first), specimen("s2", "nobody", type=second)]
+    for number, files in enumerate((1, 2, 4, 8)):
+        found = check([*PEOPLE, lab("b1", "p1", 1.5), *reports, *specimens], tmp_path / str(number), files)
+        assert bilirubin(found["p1"]) == ([] if first == URINE else [1.5])
+
+
+def test_copies_are_not_older_versions(tmp_path: Path) -> None:
+    mine = lab("b1", "p1", 1.5)
+    panel = lab("b9", "p2", 2.5, hasMember=[{"reference": "Observation/b1"}])
+    check([*PEOPLE, mine, mine, panel], tmp_path / "x", 2)
+    assert OLDER not in json.loads((tmp_path / "x" / "store" / "report.json").read_text())["could_not_be_used"]
+
+
+def test_one_patient_is_named_in_two_ways_in_a_list(tmp_path: Path) -> None:
+    both = [lab("b1", "p1", 1.5), {**lab("b2", None, 2.5), "subject": {"identifier": {"system": MRN, "value": "M1"}}}]
+    for number, some in enumerate((both, both[::-1])):
+        found = check([*PEOPLE, [*some, specimen("s1", "nobody")]], tmp_path / str(number))  # type: ignore[list-item]
+        assert sorted(bilirubin(found["p1"])) == [1.5, 2.5]
+
+
+def test_what_names_the_patient_within_what_names_nobody(tmp_path: Path) -> None:
+    inner = lab("x", "p1", 7.0)
+    lines: list[object] = [*PEOPLE, [lab("b1", "p1", 1.5), report("nobody", contained=[inner])]]
+    assert sorted(bilirubin(check(lines, tmp_path / "x")["p1"])) == [1.5, 7.0]  # type: ignore[arg-type]
+
+
+HALF = "\ud800"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"specimen": {"reference": f"Specimen/{HALF}"}},
+        {"meta": {"lastUpdated": HALF, "versionId": HALF}},
+        {"hasMember": [{"reference": f"Observation/{HALF}"}]},
+        {"id": HALF},
+        {"contained": [{"resourceType": "Specimen", "id": "c", "parent": [{"reference": f"Specimen/{HALF}"}]}]},
+    ],
+    ids=lambda more: next(iter(more)),
+)
+@pytest.mark.parametrize("about", ["p1", None])
+def test_half_a_letter_stops_no_build(more: Resource, about: str | None, tmp_path: Path) -> None:
+    """JSON can escape what no text can hold."""
+    lines = [*PEOPLE, lab("b1", "p1", 1.5), {**lab("b2", about, 2.5), **more}, report("nobody", "b1", "b2", HALF)]
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.ndjson").write_text("".join(json.dumps(one) + "\n" for one in lines))
+    built(tmp_path / "in", tmp_path / "store")
+    assert 1.5 in bilirubin(stored(tmp_path / "store")["p1"].facts)
 
 
 def test_what_a_report_of_others_contains_is_no_fact(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from tests.population.omop_build import PERSON, write_cdm
@@ -289,6 +290,22 @@ def test_a_folder_without_a_table_that_every_database_has(table: str, tmp_path: 
     with pytest.raises(OnstudyError, match=f"cdm: is no OMOP database: it has no table {table}; export it too"):
         built(source, tmp_path / "store")
     assert not (tmp_path / "store").exists()
+
+
+def test_what_is_called_like_a_table_and_is_none(tmp_path: Path) -> None:
+    """CSV of another sort, and tables beside FHIR."""
+    for name, file in (("statements", "person.csv"), ("fhir", "cohort.csv")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / file).write_text(
+            "patient,kind,value,unit,date,person_id\np1,bilirubin_total,1.5,mg/dL,2026-01-01,7\n"
+        )
+    built(tmp_path / "statements", tmp_path / "store")
+    (tmp_path / "fhir" / "a.ndjson").write_text('{"resourceType":"Patient","id":"p1"}\n')
+    with pytest.raises(OnstudyError, match="several sorts"):
+        built(tmp_path / "fhir", tmp_path / "other")
+    (tmp_path / "fhir" / "cohort.csv").unlink()
+    pq.write_table(pa.table({"person_id": [1]}), tmp_path / "fhir" / "cohort.parquet")
+    built(tmp_path / "fhir", tmp_path / "other")
 
 
 def test_a_folder_without_its_tables_is_none(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from onstudy.readers.fhir_versions import outdated
 
 #: What is counted in the report.
 OLDER = "older versions of resources whose newer version names its subject otherwise"
-#: So many notes are looked at together, or about so many.
+#: So many notes are sorted together, or about so many.
 _TOGETHER = 1 << 20
 #: Rows that one file has at most.
 _ROWS = 1 << 18
@@ -83,20 +83,14 @@ def beside(rows: Path, files: Sequence[str], ask: Ask, whose: Mapping[str, str],
     `whose` tells the patients of identifiers; `alone` is the only patient, whose is what names nobody.
     """
     notes = {file: found for file in files if len(found := Notes.of(rows / file))}
-    listed: dict[tuple[str, Place], set[str]] = defaultdict(set)
-    rows_of: dict[Place, Noted] = {}
-    older: dict[Place, str] = {}
-    for names in _under_several(notes):
-        meeting = _Meeting(notes, ask, whose, alone)
-        for (patient, row), some in meeting.of(names):
-            rows_of[row.place] = row
-            listed[patient, row.place] |= some
-        older |= meeting.older
-    met = ((patient, rows_of[place], some) for (patient, place), some in listed.items())
-    guests = [Guest(patient, row, with_listed(row, some)) for patient, row, some in met]
+    names = [*_under_several(notes)]
+    if not names:
+        return Beside((), Counter())
+    meeting = _Meeting(notes, ask, whose, alone)
+    guests = meeting.of(np.concatenate(names))
     order = {file: number for number, file in enumerate(files)}
     guests.sort(key=lambda one: (one.patient, order[one.row.file], one.row.seq, one.row.place))
-    return Beside(guests, Counter(older.values()))
+    return Beside(guests, Counter(meeting.older.values()))
 
 
 def _table(guests: Sequence[Guest]) -> pa.Table:
@@ -179,8 +173,8 @@ class _Meeting:
     _listed: dict[tuple[str, Place], set[str]] = field(default_factory=dict)  # of each guest, what it lists that counts
     _new: list[tuple[str, Noted]] = field(default_factory=list)
 
-    def of(self, names: Hashes) -> list[tuple[tuple[str, Noted], set[str]]]:
-        """Patients and what is read beside, for these hashes of names; of reports the results listed that count."""
+    def of(self, names: Hashes) -> list[Guest]:
+        """What is read beside, for these hashes of names."""
         waiting = [*self._first(names)]
         while waiting or self._new:
             self._know(name for _, name in waiting)
@@ -188,7 +182,8 @@ class _Meeting:
             for patient, name in waiting:
                 self._meet(patient, name)
             waiting = [*self._followed()]
-        return [((patient, self._rows[place]), some) for (patient, place), some in self._listed.items()]
+        met = ((patient, self._rows[place], listed) for (patient, place), listed in self._listed.items())
+        return [Guest(patient, row, with_listed(row, listed)) for patient, row, listed in met]
 
     # The rows of names ----------------------------------------------------------------------------------------
 
@@ -281,11 +276,11 @@ class _Meeting:
     def _lenders(self, row: Noted) -> list[Noted]:
         """Of the results a report lists, one of each specimen; two of them tell that nothing is lent to the others."""
         if row.place not in self._lending:
-            found: dict[tuple[str, ...], Noted] = {}
+            found: dict[str, Noted] = {}
             for name in dict.fromkeys(row.lists):
                 newest = self._name(name).newest
-                if len(newest) == 1 and newest[0].specimens and len(found) < 2:
-                    found.setdefault(newest[0].specimens, newest[0])
+                if len(newest) == 1 and len(found) < 2 and (specimen := newest[0].specimen):
+                    found.setdefault(specimen, newest[0])
             self._lending[row.place] = [*found.values()]
         return self._lending[row.place]
 
@@ -294,7 +289,4 @@ def _replaced(own: Sequence[Noted], named: _Name) -> list[Noted]:
     """Of one's own versions those of which only others have a newer one."""
     last = outdated([row.version for row in own])
     copies = {(row.stamp, row.content) for row in named.newest}
-    return [
-        row for place, row in enumerate(own)
-        if place not in last and row.place not in named.current and (row.stamp, row.content) not in copies
-    ]  # fmt: skip
+    return [row for place, row in enumerate(own) if place not in last and (row.stamp, row.content) not in copies]

@@ -46,8 +46,6 @@ def find(source: str, store: Path) -> Source:
         return omop_source(source, store)
     path = Path(source)
     lies.refuse_lost(path, lambda _: True)
-    if path.is_dir():
-        refuse_part_of_cdm(path)
     files = sorted((name, str(file)) for name, file in lies.files.items())
     deeper = _deeper(path, files)
     if deeper is not None:
@@ -56,6 +54,8 @@ def find(source: str, store: Path) -> Source:
         )
     by_sort = {ends: [file for file in files if _ends(file[0], ends)] for ends in FINDERS}
     found = [(ends, some) for ends, some in by_sort.items() if some]
+    if path.is_dir() and all(".csv" in ends for ends, _ in found):
+        refuse_part_of_cdm(path)
     if not found:
         raise OnstudyError(
             f"{clip(source, 400)}: holds nothing that can be read: FHIR R4 (.ndjson, .json), an OMOP CDM, CSV with a "

@@ -8,7 +8,7 @@ the medication or diagnosis it refers to. It is the same for all resources that 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -261,12 +261,11 @@ class _Watched(dict[str, Any]):
     __hash__ = None
 
 
-def _set_beside(entries: Sequence[Entry], record: Record) -> None:
-    """Let what does not name the patient of a record be beside what does."""
-    mine = (record.subject, Identified(record.named))
+def _set_beside(entries: Sequence[Entry], mine: Collection[str | Identified]) -> None:
+    """Let what does not name a patient, called as `mine` says, be beside what does."""
     for entry in entries:  # what stands within another comes after it
         holder = entry.container
-        entry.beside = key_of(entry.resource) not in mine if holder is None else holder.beside
+        entry.beside = (holder is None or holder.beside) and key_of(entry.resource) not in mine
 
 
 def read_whole(records: Sequence[Record], catalogue: Catalogue) -> list[tuple[str, Patient]]:
@@ -281,7 +280,8 @@ def read_whole(records: Sequence[Record], catalogue: Catalogue) -> list[tuple[st
         before = len(source.entries)
         source.take(resource, record.place)
         if record.beside:
-            _set_beside(source.entries[before:], record)
+            same = {Identified(one.named) for one in records if one.named and one.subject == record.subject}
+            _set_beside(source.entries[before:], {record.subject, *same})
     for patient, named in dict.fromkeys((record.subject, record.named) for record in records if record.named):
         identify(source.entries, patient, named)
     found = fhir.patients_of(source, catalogue)

@@ -39,7 +39,7 @@ from onstudy.population.bulk_rows import (
 from onstudy.population.bulk_stamps import stamp_of, stamp_text
 from onstudy.population.bulk_walk import type_of_shape
 from onstudy.readers.fhir import READ
-from onstudy.readers.fhir_json import Json, items, resource_type, text
+from onstudy.readers.fhir_json import Json, items, references, resource_type, text
 from onstudy.readers.fhir_versions import Stamp
 from onstudy.readers.source import decode
 
@@ -52,7 +52,6 @@ _TYPES = "|".join(sorted(READ))
 #: How a reference names a resource, as `Index.find` reads it: its last two parts, but for a version.
 _NAME = rf"^\s*(?:[^#\s].*/|/)?((?:{_TYPES})/[^/\s]+)(?:/_history/.*)?/*\s*$"
 _PLAIN = re.compile(_NAME)
-_SPECIMEN = "Specimen/"
 _NOBODY = np.uint64(1)
 _NONE = np.zeros(0, np.int64)
 
@@ -175,7 +174,7 @@ class _Called:
         names = pc.binary_join_element_wise(kinds, slots.at(slots.start[rows]), "/")
         singles = {row: one for row, one in self.single.items() if text(one, "id")}
         if singles:
-            kept = [f"{resource_type(one)}/{text(one, 'id')}" for one in singles.values()]
+            kept = [_written(f"{resource_type(one)}/{text(one, 'id')}") for one in singles.values()]
             rows = np.array([*rows, *singles], np.int64)
             names = pa.concat_arrays([names, pa.array(kept, pa.string())])
         return self._scoped(rows, names)
@@ -228,9 +227,14 @@ def _references(node: Any) -> Iterator[str]:
         waiting += node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
 
 
+def _written(said: str) -> str:
+    """A text without half letters, which JSON can escape and nothing can write."""
+    return said.encode("utf-8", "replace").decode()
+
+
 def _named(reference: Json) -> list[str]:
     found = _PLAIN.match(text(reference, "reference"))
-    return [] if found is None else [found[1]]
+    return [] if found is None else [_written(found[1])]
 
 
 def with_listed(row: Noted, names: Collection[str]) -> bytes:
@@ -279,9 +283,13 @@ class Noted:
         return [name for name in dict.fromkeys((self.name, *self.lists, *self.links)) if name]
 
     @property
-    def specimens(self) -> tuple[str, ...]:
-        """The specimens it refers to."""
-        return tuple(name for name in self.links if _SPECIMEN in name)
+    def specimen(self) -> str:
+        """What the one specimen it refers to is called, so as to tell it from others; "" for none or several."""
+        if b'"specimen"' not in self.content:
+            return ""
+        found = references(decode(self.content.decode("utf-8-sig")), "specimen")
+        plain = _PLAIN.match(found[0]) if len(found) == 1 else None
+        return plain[1] if plain is not None else "".join(found) and repr((self.place, found))
 
     @property
     def owner(self) -> tuple[str | None, str | None]:
@@ -320,7 +328,7 @@ def _noted(table: pa.Table, file: str, number: int, names: Hashes) -> Iterator[N
         patient, named, stamp = (said.get(name) for name in ("patient", "named", "stamp"))
         if row in called.single:
             one = Stamp.of(called.single[row])
-            stamp, content = stamp_text(one.changed, one.number), table.column("payload")[row].as_py()
+            stamp, content = stamp_text(*map(_written, (one.changed, one.number))), table.column("payload")[row].as_py()
             kind = resource_type(called.single[row])
         else:
             shape, kind = table.column("shape")[row].as_py(), called.types[called.type[row]]

@@ -36,9 +36,13 @@ def is_omop(source: str | Path) -> bool:
 
 
 def refuse_part_of_cdm(folder: Path) -> None:
-    """Raise `OnstudyError` where a folder holds tables of an OMOP database without one that every database needs."""
+    """Raise `OnstudyError` where a folder holds tables of an OMOP database without one that every database needs.
+
+    A file with a column `kind` is CSV of another sort, whatever it is called.
+    """
     tables = Folder(files_of(folder), folder)
-    if any("person_id" in tables.columns(table) for table in tables.files):
+    columns = [tables.columns(table) for table in tables.files]
+    if any("person_id" in some for some in columns) and not any("kind" in some for some in columns):
         _checked(tables, str(folder))
 
 
