@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from onstudy import load_trial
 from onstudy.engines.vector import Pairs, Vector, of_days
-from onstudy.errors import OnstudyError
+from onstudy.errors import OnstudyError, Problem
 from onstudy.faces.cli import app
 from onstudy.population import generate
 from onstudy.population.generate import Asked, generate_fhir, generate_omop, generate_store
@@ -129,7 +129,8 @@ def test_arrays_state_exactly_what_the_reader_of_patient_files_reads() -> None:
     for number, patient in enumerate(reference()):
         found = patient_of(shard, number, catalogue)
         assert [content(fact) for fact in found.facts] == [content(fact) for fact in patient.facts], patient.id
-        assert found == patient
+        marked = Problem("the record is marked as test data: it is of no real patient", f"Patient/{patient.id}", True)
+        assert found == replace(patient, problems=(marked, *patient.problems))
 
 
 def test_a_store_holds_the_patients_and_says_what_they_are(tmp_path: Path) -> None:
@@ -138,7 +139,7 @@ def test_a_store_holds_the_patients_and_says_what_they_are(tmp_path: Path) -> No
     store.verify()
     assert store.manifest.patients == N
     assert store.manifest.sort == "generated"
-    assert store.manifest.beside == {"generator": 1, "seed": 1, "synthetic": True, "today": "2026-03-16"}
+    assert store.manifest.beside == {"generator": 1, "seed": 1, "today": "2026-03-16"}
     assert store.manifest.facts["bilirubin_total"] == sum(
         fact.kind == "bilirubin_total" for patient in reference() for fact in patient.facts
     )

@@ -365,3 +365,22 @@ def test_who_is_recorded_as_dead_is_told(tmp_path: Path) -> None:
     built(folder, store)
     told = {name: [problem.what for problem in one.problems] for name, one in patients_of(store).items()}
     assert told == {"1": [], "2": ["the patient is recorded as deceased: check this before anything else"]}
+
+
+SOURCES = [
+    (["Synthea synthetic health database"], True),
+    (["Hospital"], False),
+    (["Photosynthetic research"], False),
+    (["SYNTHETIC patients", "Hospital"], False),
+    (["SYNTHETIC patients", "More synthetic ones"], True),
+]
+
+
+@pytest.mark.parametrize(("names", "synthetic"), SOURCES)
+def test_a_source_whose_every_name_says_so_holds_nobody_real(names: list[str], synthetic: bool, tmp_path: Path) -> None:
+    folder, store = write_cdm(tmp_path / "cdm", person=[PERSON, {**PERSON, "person_id": 2}]), tmp_path / "store"
+    assert built(folder, store).test_data == 0
+    (folder / "cdm_source.csv").write_text("cdm_source_name\n" + "".join(f"{name}\n" for name in names))
+    assert built(folder, store).test_data == 2 * synthetic
+    told = [problem.what for one in patients_of(store).values() for problem in one.problems]
+    assert told == ["the record is marked as test data: it is of no real patient"] * 2 * synthetic

@@ -8,7 +8,7 @@ import io
 import json
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -24,9 +24,11 @@ from tests.trials.flagship import FLAGSHIP, ON, changed, trial
 from onstudy.errors import OnstudyError
 from onstudy.population import changes
 from onstudy.population.attrition import COUNTS
+from onstudy.population.build import build
+from onstudy.population.build_find import find
 from onstudy.population.candidates import SCHEMA, CsvFile
 from onstudy.population.decisions import NO_DECISIONS, Decisions, read_decisions
-from onstudy.population.generate import Asked, generate_store
+from onstudy.population.generate import Asked, generate_fhir, generate_omop, generate_store
 from onstudy.population.prescreen import Outcome, prescreen, unplaced
 from onstudy.population.prescreen_files import criteria_columns
 from onstudy.population.prescreen_parts import FOLDER, Parts
@@ -415,13 +417,41 @@ def test_the_report_lists_the_most_frequent_of_each_sort_of_work(result: Path) -
     assert {"missing", "to confirm"} <= {sort for sort, _ in shown}
 
 
+NOBODY_REAL = "Synthetic patients or test data: nobody here is real, and nothing here was observed."
+
+
+def said_of_nobody(out: Path) -> tuple[int, bool]:
+    """How many patients run.json counts as test data, and whether the report says that nobody is real."""
+    marked = json.loads((out / "run.json").read_bytes())["store"]["test_data"]
+    return marked, NOBODY_REAL in (out / "report.html").read_text(encoding="utf-8")
+
+
 def test_a_run_over_generated_patients_says_that_they_are(store: Path, result: Path, tmp_path: Path) -> None:
-    assert json.loads((result / "run.json").read_bytes())["store"]["synthetic"] is False
-    assert "nobody here exists" not in (result / "report.html").read_text(encoding="utf-8")
+    assert said_of_nobody(result) == (0, False)
     generate_store(Asked(3), tmp_path / "made")
     run(tmp_path / "made", tmp_path / "out")
-    assert json.loads((tmp_path / "out" / "run.json").read_bytes())["store"]["synthetic"] is True
-    assert "nobody here exists" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert said_of_nobody(tmp_path / "out") == (3, True)
+
+
+@pytest.mark.parametrize("generate", [generate_fhir, generate_omop])
+def test_so_it_does_where_they_were_files_in_between(generate: Callable[[Asked, Path], object], tmp_path: Path) -> None:
+    generate(Asked(3), tmp_path / "files")
+    source = find(str(tmp_path / "files"), tmp_path / "made")
+    assert build(source, tmp_path / "made", workers=1).test_data == 3
+    run(tmp_path / "made", tmp_path / "out")
+    assert said_of_nobody(tmp_path / "out") == (3, True)
+
+
+def test_some_test_patients_among_others_are_counted(tmp_path: Path) -> None:
+    label = {"system": "http://terminology.hl7.org/CodeSystem/v3-ActReason", "code": "HTEST"}
+    people = [{"resourceType": "Patient", "id": f"p{number}", "birthDate": "1960-01-01"} for number in range(3)]
+    people[1]["meta"] = {"security": [label]}  # type: ignore[assignment]
+    (tmp_path / "in.ndjson").write_text("".join(json.dumps(one) + "\n" for one in people))
+    build(find(str(tmp_path / "in.ndjson"), tmp_path / "made"), tmp_path / "made", workers=1)
+    run(tmp_path / "made", tmp_path / "out")
+    assert said_of_nobody(tmp_path / "out") == (1, False)
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "1 patient of 3 is marked as test data, not real." in page
 
 
 # What cannot be asked -----------------------------------------------------------------------------------------------

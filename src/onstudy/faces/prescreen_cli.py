@@ -109,7 +109,7 @@ def _shown() -> Iterator[Callable[[int, int], None] | None]:
 
 def _said(outcome: Outcome) -> str:
     """What a run came to, for a terminal of 80 columns."""
-    from onstudy.population.prescreen import unplaced
+    from onstudy.population.prescreen import of_nobody, unplaced
 
     run = outcome.run
     lines = [f"{run['store']['patients']:,} patients, registration on {run['on']}", ""]
@@ -119,7 +119,7 @@ def _said(outcome: Outcome) -> str:
             counts = [verdicts[name] for name in ("eligible", "eligible_if_confirmed", "undetermined", "ineligible")]
             cells = "".join(f"{count:>{width},}" for count, width in zip(counts, (10, 10, 10, 12), strict=True))
             lines.append(f"{trial['id'][:15]:<16}{cohort[:7]:<8}{cells}")
-    lines += ["", *notes] if (notes := list(unplaced(run))) else []
+    lines += ["", *notes] if (notes := [*of_nobody(run), *unplaced(run)]) else []
     lines += ["", f"results in {outcome.out}: start with {outcome.out / 'report.html'}"]
     lines.append("Not medical advice: a list of records for a person to look at.")
     return "\n".join(lines) + "\n"

@@ -144,7 +144,7 @@ class _Build:
 
     def __post_init__(self) -> None:
         self.old = read_manifest(self.store)
-        if self.old is not None and self.old.synthetic:
+        if self.old is not None and self.old.generated:
             raise OnstudyError(f"{self.store}: holds synthetic patients; build into another folder")
         self.rows = RowsFiles(self.store / ROWS, version())
         self.damaged = damaged_shards(self.store, () if self.old is None else self.old.shards)
@@ -424,6 +424,7 @@ class _Build:
         made.left.update(self.source.lacking())
         made.unread = self.source.unread()
         made.patients = sum(shard.patients for shard in shards)
+        made.test_data = sum(shard.test_data for shard in shards)
         made.facts = facts_of(shards)
         write_whole(self.store / REPORT, _json(made.to_dict()))
         manifest = Manifest(

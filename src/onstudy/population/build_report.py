@@ -19,6 +19,7 @@ from onstudy.population.build_unread import Unread
 from onstudy.population.bulk_rows import Ints
 from onstudy.population.store_shard import arrow_text
 from onstudy.readers.reading import clip
+from onstudy.record.checks import TEST_DATA
 from onstudy.record.shard import NO_DAY, NO_INSTANT, Shard, Table, Text
 from onstudy.values.calendar import DAY
 
@@ -61,7 +62,8 @@ def left_in(shard: Shard) -> Left:
         return found
     what, where = problems.text("what"), problems.text("where")
     reasons = {place: _reason(str(what.words[place])) for place in np.unique(what.index[what.index >= 0]).tolist()}
-    records = np.ones(problems.rows, np.int64)  # that each problem is told of
+    marks = [place for place in reasons if what.words[place] == TEST_DATA]  # counted by itself
+    records = np.where(np.isin(what.index, marks), 0, 1)  # that each problem is told of
     for shared, how_many in ((UNREAD, _not_counted), (CODES, _many), (DRUG_CODES, _many)):
         rows = np.flatnonzero(np.isin(what.index, [place for place, (one, _) in reasons.items() if one == shared]))
         if len(rows):
@@ -129,6 +131,7 @@ class Report:
     parts_read: int = 0
     patients: int = 0
     patients_built: int = 0
+    test_data: int = 0  # patients who are marked as not real
     facts: dict[str, int] = field(default_factory=dict)
     left: Left = field(default_factory=Counter)
     unread: Unread = field(default_factory=dict)  # files that lie there and were not read, and why
@@ -141,6 +144,7 @@ class Report:
             "parts": self.parts,
             "resources_read": dict(sorted(self.read.items())),
             "patients": self.patients,
+            "test_data": self.test_data,
             "facts": self.facts,
             "files_not_read": dict(self.unread),
             "could_not_be_used": {
@@ -168,6 +172,8 @@ class Report:
             said = [f"{self.store}: nothing has changed since the last build; nothing was written"]
             return "\n".join(said + self._unread_lines(len(self.unread))) + "\n"
         lines = [f"{self.store}: {self.patients:,} patients, {sum(self.facts.values()):,} facts"]
+        if self.test_data:
+            lines.append(f"test data: {self.test_data:,} of the patients are marked so, and are not real")
         kinds = sorted(self.read.items(), key=lambda pair: (-pair[1], pair[0]))
         listed = ", ".join(f"{many:,} {kind}" for kind, many in kinds)
         files = "1 file" if self.parts == 1 else f"{self.parts:,} files"
@@ -214,7 +220,14 @@ def report_of(raw: Mapping[str, Any], store: str) -> Report:
         left.update({(reason, item): many for item, many in said["most_frequent"].items()})
         left[reason, ""] += said["count"] - named
     return Report(
-        store, False, Counter(raw["resources_read"]), raw["parts"], 0, raw["patients"], 0, dict(raw["facts"]), left
+        store,
+        changed=False,
+        read=Counter(raw["resources_read"]),
+        parts=raw["parts"],
+        patients=raw["patients"],
+        test_data=raw["test_data"],
+        facts=dict(raw["facts"]),
+        left=left,
     )
 
 

@@ -11,6 +11,8 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
+from onstudy.readers.fhir_own import LABELS, TEST_DATA_LABEL
+
 Text = str | UnsetType
 NOTHING = Raw(b"")
 #: What stands in a slot while its content is elsewhere.
@@ -76,6 +78,8 @@ class Meta(Element):
 
     lastUpdated: Text = UNSET
     versionId: Text = UNSET
+    security: Raw = NOTHING
+    tag: Raw = NOTHING
     lastUpdated_: Raw = msgspec.field(default=NOTHING, name="_lastUpdated")
 
 
@@ -274,6 +278,13 @@ def decoded(line: bytes | memoryview, kind: str) -> Resource:
 def encoded(resource: Resource) -> bytes:
     """Its JSON, the elements in the order of their classes."""
     return _encoder.encode(resource)
+
+
+def labels_kept(meta: Meta) -> Meta | UnsetType:
+    """The `meta` of a Patient as far as it may say that it is test data, which is all that readers ask of it."""
+    code = TEST_DATA_LABEL["code"].encode()
+    kept = {key: label for key in LABELS if code in bytes(label := getattr(meta, key)) or b"\\" in bytes(label)}
+    return Meta(**kept) if kept else UNSET
 
 
 def category_kept(category: Raw) -> Raw:

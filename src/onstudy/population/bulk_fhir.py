@@ -28,6 +28,7 @@ from onstudy.population.bulk_elements import (
     category_kept,
     decoded,
     encoded,
+    labels_kept,
     type_of_line,
 )
 from onstudy.population.bulk_identified import Identified
@@ -286,7 +287,11 @@ def _trim(resource: Any, kind: str) -> None:
         resource.extension = kept or UNSET
     if resource.meta is not UNSET:
         resource.meta.versionId = UNSET
-        if kind not in UPDATED:
+        if kind == PATIENT:
+            resource.meta = labels_kept(resource.meta)
+        elif kind in UPDATED:
+            resource.meta.security = resource.meta.tag = NOTHING
+        else:
             resource.meta = UNSET
 
 

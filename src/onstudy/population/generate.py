@@ -28,7 +28,7 @@ from onstudy.population.generate_fhir import FhirWriter
 from onstudy.population.generate_omop import OmopWriter
 from onstudy.population.generate_shard import shard_of_block
 from onstudy.population.store import (
-    SYNTHETIC,
+    GENERATOR,
     Manifest,
     ShardInfo,
     StoreWriter,
@@ -73,7 +73,11 @@ class Asked:
 
     def said(self) -> dict[str, object]:
         """It as the manifest of a store holds it."""
-        return {"seed": self.seed, "generator": VERSION, "today": self.today.isoformat(), SYNTHETIC: True}
+        return {
+            "seed": self.seed,
+            GENERATOR: VERSION,
+            "today": self.today.isoformat(),
+        }
 
 
 def quiet(done: int, of: int) -> None:

@@ -13,11 +13,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from onstudy.errors import Problem
 from onstudy.population.generate_block import Block, counted, coverage_of
 from onstudy.population.generate_rows import DAY, OPEN, UNSAID, Rows, Saying
 from onstudy.readers.fhir_write import to_bundle
 from onstudy.readers.statement import Statement, Written
 from onstudy.record.catalogue import QUANTITY, Catalogue, Kind
+from onstudy.record.checks import TEST_DATA
 from onstudy.record.patient import Patient
 from onstudy.values.calendar import parse_when
 from onstudy.values.codes import UCUM
@@ -60,7 +62,8 @@ class FhirWriter:
     def _person(self, block: Block, position: int) -> str:
         born = parse_when(block.born.text(position))
         covered = tuple(coverage_of(block, position, self.catalogue))
-        person = Patient(block.id(position), born, (), covered)
+        name = block.id(position)
+        person = Patient(name, born, (), covered, (Problem(TEST_DATA, f"Patient/{name}", True),))
         resource = to_bundle(person, self.catalogue)["entry"][0]["resource"]
         sex = block.sex.words[int(block.sex.index[position])]
         return _compact(resource | ({"gender": sex} if sex else {}))

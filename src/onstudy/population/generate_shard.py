@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from onstudy.errors import Problem
@@ -30,6 +31,7 @@ from onstudy.population.generate_block import Block, coverage_of, coverage_said
 from onstudy.population.generate_facts import Generated, Templates, facts_of, moments, pick
 from onstudy.record.assemble import make_patient
 from onstudy.record.catalogue import Catalogue
+from onstudy.record.checks import TEST_DATA
 from onstudy.record.patient import Coverage, Fact, Patient
 from onstudy.record.shard import (
     HIGH_OPEN,
@@ -45,7 +47,7 @@ from onstudy.record.shard import (
 from onstudy.values.calendar import EARLIEST_YEAR, UNDATED, When, parse_when
 from onstudy.values.interval import Interval
 
-_SEX = "sex"
+_SEX, _PATIENT = "sex", "Patient/"
 
 
 def shard_of_block(block: Block, templates: Templates) -> Shard:
@@ -124,9 +126,9 @@ class _Work:
         """The shard of some of the patients."""
         place = np.full(len(self.block), -1, np.int64)
         place[patients] = np.arange(len(patients))
-        said = [Said.of_problems(self.stated.problems), checked(self._record())]
-        facts, kind, parts = _of_patients(self.facts, self._kind(), self.parts, place)
         ids = pa.array([self.block.id(position) for position in patients.tolist()], pa.string())
+        said = [_test_data(patients, ids), Said.of_problems(self.stated.problems), checked(self._record())]
+        facts, kind, parts = _of_patients(self.facts, self._kind(), self.parts, place)
         people: dict[str, Column] = {"id": text_of(ids), **self.born.take(patients).columns("born")}
         covered = [
             (number, cover)
@@ -165,7 +167,7 @@ class _Work:
                 sex,
                 stated[patient],
                 covered,
-                problems[patient],
+                [Problem(TEST_DATA, _PATIENT + self.block.id(patient), fact_kept=True), *problems[patient]],
                 self.catalogue,
             )
 
@@ -185,6 +187,12 @@ class _Work:
             if number not in parts:
                 found[patient].append(replace(fact, parts=inside[number]) if number in inside else fact)
         return found
+
+
+def _test_data(patients: Ints, ids: pa.StringArray) -> Said:
+    """What is said of each patient: that the record is of nobody real."""
+    what, where = pa.array([TEST_DATA] * len(ids)), pc.binary_join_element_wise(_PATIENT, ids, "")
+    return Said(patients, what, where, np.ones(len(ids), bool))
 
 
 def _all_stated(given: Moments) -> Moments:

@@ -34,7 +34,9 @@ from onstudy.readers.omop import (
     Concept,
     Row,
     Saying,
+    person_of,
     resource_of,
+    says_synthetic,
 )
 from onstudy.record.catalogue import Catalogue
 
@@ -48,6 +50,7 @@ LOST = "rows left out: the id by which they are found is no whole number"
 SHARED = ("concept", "cdm_source", "death")
 _OWN = ("observation", "measurement")
 _PERSON = ("person_id", "gender_concept_id", "year_of_birth", "month_of_birth", "day_of_birth", "birth_datetime")
+_NAMES = ("cdm_source_name", "cdm_source_abbreviation")
 #: What stands in the slots of a row whose shape is worked out, to find them again.
 _ID, _START, _END, _NUMBER, _LOW, _HIGH = "7", "1951-01-01", "1952-02-02", "31", "37", "41"
 
@@ -67,7 +70,8 @@ class Shape:
 
 @dataclass(frozen=True)
 class Looked:
-    """What is looked for first: concepts, the day of release, who is dead, and what rows say of others, by table.
+    """What is looked for first: concepts, the day of release, who is dead, what rows say of others, by table, and
+    whether nobody is real.
 
     `left` is what of it could not be used, by reason and by what is wrong.
     """
@@ -77,6 +81,7 @@ class Looked:
     dead: pa.Array
     said: Mapping[str, Said]
     left: Mapping[tuple[str, str], int]
+    synthetic: bool
 
 
 @dataclass
@@ -104,7 +109,8 @@ class OmopReading:
         self.dead = self._load_dead() if looked is None else looked.dead
         self.said = self._load_said() if looked is None else looked.said
         left = self._left_of_shared() if looked is None else looked.left
-        self.looked = Looked(self._all, self.last_day, self.dead, self.said, left)
+        self.synthetic = self._synthetic() if looked is None else looked.synthetic
+        self.looked = Looked(self._all, self.last_day, self.dead, self.said, left, self.synthetic)
 
     # What is read first ---------------------------------------------------------------------------------------
 
@@ -115,6 +121,11 @@ class OmopReading:
             for batch in read_table(self.cdm, "cdm_source", ("source_release_date",))
         ]
         return max((day.isoformat() for day in days if day is not None), default="")
+
+    def _synthetic(self) -> bool:
+        """Whether each of the sources that were put together says that nobody in it is real."""
+        rows = [row for batch in read_table(self.cdm, "cdm_source", _NAMES) for row in batch.to_pylist()]
+        return bool(rows) and all(says_synthetic(str(name or "") for name in row.values()) for row in rows)
 
     def _load_dead(self) -> pa.Array:
         """The ids of those who are recorded as dead."""
@@ -168,6 +179,7 @@ class OmopReading:
 
     def people(self, piece: Piece | None = None) -> Iterator[pa.Table]:
         """Everybody, as Patient resources taken apart."""
+        shapes = [_taken(person_of(_ID, *key, self.synthetic))[0] for key in _PEOPLE]
         for batch in read_table(self.cdm, "person", _PERSON, piece):
             numbers = cast(batch.column("person_id"), pa.int64(), "BIGINT")
             if numbers.null_count:
@@ -180,7 +192,7 @@ class OmopReading:
             flags = [flag.to_numpy(zero_copy_only=False).astype(np.int32) for flag in (born.is_valid(), dead)]
             index = (np.asarray(sex, np.int32) * 2 + flags[0]) * 2 + flags[1]
             columns = {"patient": numbers, **names_of("", numbers), "dates0": born}
-            yield self._numbered("person", columns, index, [_person_shape(*key) for key in _PEOPLE])
+            yield self._numbered("person", columns, index, shapes)
 
     # Events ---------------------------------------------------------------------------------------------------
 
@@ -301,14 +313,7 @@ def _padded(numbers: pa.Array, width: int) -> pa.Array:
 
 
 _BORN, _SEXES = ("year", "month", "day"), ("", "male", "female")
-_PEOPLE = [(sex, born, dead) for sex in _SEXES for born in (False, True) for dead in (False, True)]
-
-
-def _person_shape(gender: str, born: bool, dead: bool) -> bytes:
-    resource: dict[str, Any] = {"resourceType": "Patient", "id": _ID}
-    resource |= {"gender": gender} if gender else {}
-    resource |= {"deceasedBoolean": True} if dead else {}
-    return _taken(resource | ({"birthDate": _START} if born else {}))[0]
+_PEOPLE = [(sex, born, dead) for sex in _SEXES for born in ("", _START) for dead in (False, True)]
 
 
 def _taken(resource: dict[str, Any]) -> tuple[bytes, list[str], list[str]]:

@@ -251,7 +251,7 @@ def _run_json(
             "sha": manifest.digest,
             "data_date": manifest.data_date,
             "patients": manifest.patients,
-            "synthetic": manifest.synthetic,
+            "test_data": manifest.test_data,
             "shard_count": manifest.shard_count,
             "shards": {str(one.number): {"digest": one.digest, "patients": one.patients} for one in store.shards},
         },
@@ -319,8 +319,7 @@ def _report(
 
 def _notes(question: Question, store: Store, run: Mapping[str, Any]) -> Iterator[str]:
     """What should be minded before the numbers are read."""
-    if store.manifest.synthetic:
-        yield "Synthetic patients: nobody here exists, and nothing here was observed."
+    yield from of_nobody(run)
     data = store.manifest.data_date
     if data is not None and (age := question.index - date.fromisoformat(data).toordinal()) > _OLD:
         yield f"The newest record of the store is {counted(age, 'day')} older than the date asked: {data}."
@@ -329,6 +328,15 @@ def _notes(question: Question, store: Store, run: Mapping[str, Any]) -> Iterator
     yield from unplaced(run)
     if len(question.trials) > 20:
         yield "The first 20 trials have a section of their own; all are in the files."
+
+
+def of_nobody(run: Mapping[str, Any]) -> Iterator[str]:
+    """That patients, as run.json counts them, are not real."""
+    marked, patients = run["store"]["test_data"], run["store"]["patients"]
+    if marked == patients:
+        yield "Synthetic patients or test data: nobody here is real, and nothing here was observed."
+    elif marked:
+        yield f"{counted(marked, 'patient')} of {number(patients)} {_is(marked)} marked as test data, not real."
 
 
 def unplaced(run: Mapping[str, Any]) -> Iterator[str]:

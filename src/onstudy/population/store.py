@@ -26,11 +26,12 @@ from onstudy.population.bulk_letters import crc32s
 from onstudy.population.store_files import digest_of, hash_of, make_folder, remove, settle, whole, write_whole
 from onstudy.population.store_shard import PATIENTS, StoredShard, open_shard, write_shard
 from onstudy.record.catalogue import Catalogue
+from onstudy.record.checks import TEST_DATA
 from onstudy.record.shard import Shard
 
 FORMAT = 3
 MANIFEST, SHARDS = "manifest.json", "shards"
-SYNTHETIC = "synthetic"  # in the manifest: the store is of `onstudy generate`
+GENERATOR = "generator"  # in the manifest: the version of what made the store up
 _DIGITS = 16
 #: Letters of a hash in the name of a file.
 _NAMED = 12
@@ -46,6 +47,7 @@ class ShardInfo:
     patients: int
     facts: Mapping[str, int]
     latest: int | None = None  # the latest day anything of it happened or was recorded on (ordinal)
+    test_data: int = 0  # how many patients are marked as not real
     left: str | None = None  # the hash of the file that says what of the records could not be used
 
     @property
@@ -90,9 +92,14 @@ class Manifest:
     format: int = FORMAT
 
     @property
-    def synthetic(self) -> bool:
-        """Whether nobody in the store exists: `onstudy generate` made it."""
-        return bool(self.beside.get(SYNTHETIC))
+    def generated(self) -> bool:
+        """Whether `onstudy generate` made it, of no records."""
+        return GENERATOR in self.beside
+
+    @property
+    def test_data(self) -> int:
+        """How many patients are marked as not real: those of `onstudy generate`, and test data of a source."""
+        return sum(shard.test_data for shard in self.shards)
 
     @property
     def patients(self) -> int:
@@ -302,7 +309,16 @@ def _shard_info(entry: Mapping[str, Any]) -> ShardInfo:
     left = entry.get("left")
     if left is not None and not re.fullmatch("[0-9a-f]{32}", left):
         raise ValueError("a file is named after its hash")
-    return ShardInfo(int(entry["number"]), name, str(entry["digest"]), int(entry["patients"]), facts, latest, left)
+    return ShardInfo(
+        int(entry["number"]),
+        name,
+        str(entry["digest"]),
+        int(entry["patients"]),
+        facts,
+        latest,
+        int(entry["test_data"]),
+        left,
+    )
 
 
 # Writing --------------------------------------------------------------------------------------------------
@@ -327,7 +343,7 @@ class StoreWriter:
         name = f"{number:05d}.{digest[:_NAMED]}.parquet"
         settle(written, self.path / SHARDS / name)
         facts = {kind: shard.table(kind).rows for kind in shard.kinds}
-        return ShardInfo(number, name, digest, shard.patients.rows, facts, latest)
+        return ShardInfo(number, name, digest, shard.patients.rows, facts, latest, _test_data(shard))
 
     def add_left(self, info: ShardInfo, content: bytes) -> ShardInfo:
         """Write what of the records of a shard could not be used; the shard with it."""
@@ -349,6 +365,13 @@ class StoreWriter:
         for path in (self.path / SHARDS).iterdir():
             if path.name not in names:
                 remove(path)
+
+
+def _test_data(shard: Shard) -> int:
+    """How many patients of a shard are marked as not real."""
+    told = shard.problems.text("what")
+    codes = [place for place, word in enumerate(told.words) if word == TEST_DATA]
+    return len(np.unique(shard.problems.get("patient")[np.isin(told.index, codes)]))
 
 
 def data_date(shards: Iterable[ShardInfo]) -> str | None:

@@ -20,7 +20,7 @@ from onstudy.readers.fhir_medication import read_medication
 from onstudy.readers.fhir_modifier import is_modified, say_shapes, says_other, unsure, well_shaped
 from onstudy.readers.fhir_not_taken import read_statement
 from onstudy.readers.fhir_observation import read_observation
-from onstudy.readers.fhir_own import COVERAGE, PATIENT_ID
+from onstudy.readers.fhir_own import COVERAGE, PATIENT_ID, is_labelled_test_data
 from onstudy.readers.fhir_procedure import read_procedure, read_report, read_specimen
 from onstudy.readers.fhir_range import Ranges
 from onstudy.readers.fhir_specimen import Specimens
@@ -30,7 +30,7 @@ from onstudy.readers.source import Content, decode, json_fault, refuse
 from onstudy.readers.unrecognised import unrecognised_drugs
 from onstudy.record.assemble import make_patient
 from onstudy.record.catalogue import Catalogue
-from onstudy.record.checks import DECEASED
+from onstudy.record.checks import DECEASED, TEST_DATA
 from onstudy.record.patient import Coverage, Fact, Patient
 from onstudy.values.calendar import UNDATED
 
@@ -280,6 +280,8 @@ def read_person(chart: Chart, entry: Entry) -> Who:
         chart.say(entry, "has no birth date")
     if flag(entry.resource, "deceasedBoolean") is True or text(entry.resource, "deceasedDateTime"):
         chart.say(entry, DECEASED)
+    if is_labelled_test_data(obj(entry.resource, "meta")):
+        chart.say(entry, TEST_DATA)
     chart.sex = _sex(chart, entry)
     if is_modified(entry.resource):
         chart.say(entry, "has a modifierExtension, which is not known here: check what it says of the patient")

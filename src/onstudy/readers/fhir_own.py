@@ -6,6 +6,7 @@ FHIR has no element for is an extension below `https://onstudy.dev/fhir/`.
 
 from __future__ import annotations
 
+from onstudy.readers.fhir_json import Json, items, text
 from onstudy.values.codes import ONSTUDY
 
 FHIR_BASE = "https://onstudy.dev/fhir/"
@@ -45,6 +46,16 @@ CONDITION_VERIFICATION = f"{_HL7}condition-ver-status"
 OBSERVATION_CATEGORIES = (f"{_HL7}observation-category", "http://hl7.org/fhir/observation-category")
 VITAL_SIGNS = "vital-signs"
 YES_NO = f"{_HL7}v2-0136"
+#: The label of test data (R4, security-labels.html): in `meta.security`, or in `meta.tag` as some have it.
+TEST_DATA_LABEL = {"system": f"{_HL7}v3-ActReason", "code": "HTEST", "display": "test health data"}
+LABELS = ("security", "tag")
+
+
+def is_labelled_test_data(meta: Json) -> bool:
+    """Whether the `meta` of a resource says that it is test data."""
+    labels = (label for key in LABELS for label in items(meta, key))
+    return any(all(text(label, key) == TEST_DATA_LABEL[key] for key in ("system", "code")) for label in labels)
+
 
 #: What an interpretation says of a test that is negative or positive.
 INTERPRETATIONS = {

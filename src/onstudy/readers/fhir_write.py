@@ -22,6 +22,7 @@ from onstudy.readers.fhir_own import (
     PATIENT_ID,
     SAMPLE,
     SUSPECTED,
+    TEST_DATA_LABEL,
 )
 from onstudy.readers.fhir_write_parts import (
     Json,
@@ -42,6 +43,7 @@ from onstudy.readers.statement import UNMAPPED
 from onstudy.readers.timing import unsaid_end
 from onstudy.record.assemble import order, stated
 from onstudy.record.catalogue import MOMENT, NONE, PERIOD, STATE, Catalogue, Kind, load_catalogue
+from onstudy.record.checks import is_test_data
 from onstudy.record.patient import Coverage, Fact, Patient, Value
 from onstudy.record.unread import of_diagnosis
 from onstudy.values.calendar import show_day
@@ -95,6 +97,8 @@ def _patient(patient: Patient, gender: Fact | None) -> Json:
         "resourceType": "Patient",
         "id": patient.id if named else f"patient-{zlib.crc32(patient.id.encode('utf-8', 'replace')):08x}",
     }
+    if is_test_data(patient.problems):
+        resource["meta"] = {"security": [dict(TEST_DATA_LABEL)]}
     extensions = [_coverage(cover) for cover in patient.coverage]
     if extensions:
         resource["extension"] = extensions

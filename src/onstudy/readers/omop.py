@@ -6,7 +6,8 @@ numbers. docs/omop.md tells what becomes of each column.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -18,6 +19,7 @@ from onstudy.readers.fhir_own import (
     CONDITION_VERIFICATION,
     INTERPRETATION,
     SUSPECTED,
+    TEST_DATA_LABEL,
     WHEN,
 )
 from onstudy.readers.reading import LACKS
@@ -57,6 +59,7 @@ SOURCE_VALUE = "urn:onstudy:omop:source-value"
 #: What an own concept that refers to a row may say beside attributes: its date as text, from when on it speaks (the
 #: row's own date is then the end), that it is suspected.
 WHEN_SAID, FROM_SAID, SUSPECTED_SAID = "when", "from", "suspected"
+_SYNTHETIC = re.compile(r"\bsynthetic\b", re.IGNORECASE)
 _NO_ATTRIBUTES = frozenset({WHEN_SAID, FROM_SAID, SUSPECTED_SAID})
 
 #: OMOP's names of vocabularies that differ from what the code systems are called elsewhere.
@@ -126,6 +129,23 @@ def resource_of(row: Row, catalogue: Catalogue) -> Json:
     if saying.meant == HISTORY_OF:
         return _condition(row, history=True)
     return _observation(row, catalogue)
+
+
+def says_synthetic(names: Iterable[str]) -> bool:
+    """Whether the names of a source in `cdm_source` say that nobody in it is real.
+
+    The CDM has no field for that; OHDSI's converter of generated records writes "Synthea synthetic health database".
+    """
+    return any(_SYNTHETIC.search(name) for name in names)
+
+
+def person_of(id: str, gender: str, birth: str, dead: bool, synthetic: bool) -> Json:
+    """The Patient resource of a row of `person`; `birth` is "" where none is stated."""
+    resource: Json = {"resourceType": "Patient", "id": id}
+    resource |= {"meta": {"security": [TEST_DATA_LABEL]}} if synthetic else {}
+    resource |= {"gender": gender} if gender else {}
+    resource |= {"deceasedBoolean": True} if dead else {}
+    return resource | ({"birthDate": birth} if birth else {})
 
 
 def _framed(sort: str, row: Row) -> Json:

@@ -18,11 +18,12 @@ from onstudy.readers.source import Content, refuse
 from onstudy.readers.statement import Statement, Written
 from onstudy.record.assemble import make_patient
 from onstudy.record.catalogue import Catalogue
+from onstudy.record.checks import TEST_DATA
 from onstudy.record.patient import Coverage, Fact, Patient
 from onstudy.values.calendar import UNDATED, DateError, When
 from onstudy.yamltext import Node, read_yaml
 
-KEYS = ("patient", "born", "sex", "complete", "facts")
+KEYS = ("patient", "born", "sex", "complete", "facts", "test_data")
 #: What the keys are called elsewhere: nearest in meaning, and far in letters.
 _CALLED = {
     **dict.fromkeys(("birth date", "birthdate", "birthday", "date of birth", "dateofbirth", "dob"), "born"),
@@ -129,6 +130,7 @@ def patient_from(entry: Mapping[str, object], name: str, catalogue: Catalogue) -
     if not patient_id:
         patient_id = clip(Path(name).stem) or "patient"
         problems.append(Problem(f"{UNNAMED}; called {clip(patient_id, 60)!r} here", name, True))
+    _note_test_data(written, name, problems)
     withdrawn: list[str] = []
     facts = facts_from(written.get("facts"), name, catalogue, problems, withdrawn)
     patient = make_patient(
@@ -161,6 +163,14 @@ def _word(entry: Mapping[str, Written], key: str, name: str, problems: list[Prob
         return (value or "").strip()
     problems.append(Problem(f"{key} is a list or a mapping where one word is expected", _at(entry, name, key)))
     return ""
+
+
+def _note_test_data(entry: Mapping[str, Written], name: str, problems: list[Problem]) -> None:
+    said, where = _word(entry, "test_data", name, problems), _at(entry, name, "test_data")
+    if said == "yes":
+        problems.append(Problem(TEST_DATA, where, True))
+    elif said not in ("", "no"):
+        problems.append(Problem("test_data is yes or no", where, True))
 
 
 def _born(entry: Mapping[str, Written], name: str, problems: list[Problem]) -> When:

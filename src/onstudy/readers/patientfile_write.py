@@ -21,6 +21,7 @@ from onstudy.record.catalogue import (
     Catalogue,
     load_catalogue,
 )
+from onstudy.record.checks import is_test_data
 from onstudy.record.patient import Coverage, Fact, Patient, Value
 from onstudy.values.calendar import When, show_day
 from onstudy.values.interval import Interval
@@ -43,6 +44,8 @@ def to_patient_file(patient: Patient, catalogue: Catalogue | None = None) -> str
     if patient.coverage:
         lines.append("complete:")
         lines += [f"  - {_flow(_covered(cover))}" for cover in patient.coverage]
+    if is_test_data(patient.problems):
+        lines.append("test_data: yes")
     rest = [fact for fact in facts if fact is not sex]
     lines.append("facts:" if rest else "facts: []")
     for fact in rest:

@@ -17,8 +17,15 @@ from onstudy.values.truth import FALSE, TRUE
 
 #: What a reader says where a death is on record; it stands beside the verdict, since no criterion asks for it.
 DECEASED = "the patient is recorded as deceased: check this before anything else"
+#: What a reader says of a record that a hospital's tests, a generator or an example made up.
+TEST_DATA = "the record is marked as test data: it is of no real patient"
 #: A reported QTcF further than this (ms) from the one its own QT and rate give is shown.
 QTCF_TOLERANCE = 10.0
+
+
+def is_test_data(problems: Iterable[Problem]) -> bool:
+    """Whether a record with these problems is marked as that of nobody real."""
+    return any(problem.what == TEST_DATA for problem in problems)
 
 
 def check(facts: Sequence[Fact], catalogue: Catalogue, born: When = UNDATED) -> list[Problem]:

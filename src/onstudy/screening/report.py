@@ -10,7 +10,7 @@ from onstudy.criteria.finding import Reason
 from onstudy.criteria.trial import Severity
 from onstudy.errors import Problem
 from onstudy.record.catalogue import Catalogue
-from onstudy.record.checks import DECEASED
+from onstudy.record.checks import DECEASED, TEST_DATA
 from onstudy.record.patient import Fact
 from onstudy.screening import unread
 from onstudy.screening.aged import aged, counted
@@ -144,8 +144,8 @@ def to_text(screening: Screening) -> str:
         f"{s.trial.id}  {s.trial.version}",
         f"patient {s.patient.id}, registration on {s.on.isoformat()}",
     ]
-    if s.deceased:
-        lines += _wrapped(DECEASED[0].upper() + DECEASED[1:] + ".", "")
+    for what, said in ((TEST_DATA, s.test_data), (DECEASED, s.deceased)):
+        lines += _wrapped(what[0].upper() + what[1:] + ".", "") if said else []
     others = [
         f"{n.replace('_', ' ')} {'not planned' if w is None else show(w)}"
         for n, w in s.anchors.items()

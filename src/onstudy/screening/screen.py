@@ -16,7 +16,7 @@ from onstudy.engines.windows import Verdict, moved, windows
 from onstudy.errors import OnstudyError, OptionError, Problem
 from onstudy.record.absence import ALL, assumable
 from onstudy.record.catalogue import Catalogue, load_catalogue
-from onstudy.record.checks import DECEASED
+from onstudy.record.checks import DECEASED, is_test_data
 from onstudy.record.patient import Fact, Patient
 from onstudy.screening.decisive import evidence_of
 from onstudy.screening.missing import Question, questions, settling
@@ -131,6 +131,11 @@ class Screening:
     def deceased(self) -> bool:
         """Whether a death is on record, at whatever time."""
         return any(problem.what == DECEASED for problem in self.problems)
+
+    @property
+    def test_data(self) -> bool:
+        """Whether the record is marked as that of nobody real."""
+        return is_test_data(self.problems)
 
     def __getitem__(self, name: str) -> CohortResult:
         """The result of a cohort, by its id."""

@@ -165,7 +165,10 @@ def _cautions(s: Screening, answers: list[Problem]) -> list[Caution]:
     """What the verdicts are to be read with: answers and results that are too old or not used, what was assumed or
     set from outside.
     """
-    found = [Caution("Death on record", "Check this before anything else.", "Where", "problems")] if s.deceased else []
+    found = [Caution("Test data", "The record is marked so: it is of no real patient.", "Where", "problems")]
+    found = found if s.test_data else []
+    if s.deceased:
+        found.append(Caution("Death on record", "Check this before anything else.", "Where", "problems"))
     if answers:
         lines = tuple(str(one) for one in answers[:MOST_ANSWERS])
         said = f"What was added has {len(answers)} problem{'s' * (len(answers) > 1)}."
