@@ -80,8 +80,9 @@ def test_the_later_record_tells_the_end(newer: str, expected: str | None) -> Non
         ("active: yes, recorded: 2025-07-05, id: old", "to: 2025-12-01, recorded: 2026-01-05", None),
         # Going on, without a day of record, is said when the record is asked for.
         (f"{FROM}, active: yes, id: old", f"{FROM}, to: 2025-12-01, recorded: 2026-01-05", None),
-        # Where nothing says that it went on, any record that knows the end does.
-        (f"{FROM}, id: old", f"{FROM}, to: 2025-12-01, recorded: 2026-01-05", "2025-12-01"),
+        # Of what no end is stated, and no day of record, nobody knows which is the later word: it only may be over.
+        (f"{FROM}, id: old", f"{FROM}, to: 2025-12-01, recorded: 2026-01-05", "from 2025-06-01"),
+        (f"{FROM}, id: old", f"{FROM}, to: 2025-12-01", "from 2025-06-01"),
         # An end that is known stays.
         (f"{FROM}, to: 2025-06-10, recorded: 2025-07-01, id: old", f"{FROM}, to: 2025-12-01", "2025-06-10"),
     ],

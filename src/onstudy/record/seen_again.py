@@ -119,15 +119,15 @@ def _over(fact: Fact, other: Fact, catalogue: Catalogue) -> Truth:
     """Whether another record of the episode was made later and says that the period, as it was described, is over.
 
     Of one day, only one that says so of no later day contradicts it; so does a later one that says so of a day before
-    the one on which it was said to go on. A period of which no day says that it went on is ended by any record that
-    knows its end.
+    the one on which it was said to go on. Where nothing says when a period without an end was recorded, it may have
+    been after the record that knows one.
     """
     ends = not is_open(other, catalogue)
     if not ends and not (_in_place_of(fact, other, catalogue) and other.attributes != fact.attributes):
         return FALSE
     said = charted(fact)
     if said is None:
-        return TRUE if ends else FALSE
+        return UNKNOWN if ends else FALSE
     first, last = speaks(other)
     before = ends and other.end is not None and last_day(other.end) < said[0]
     if first > said[1]:
